@@ -1,0 +1,97 @@
+"""Voxel grids: where they lie, which way they run, and whether two are the same."""
+
+import nibabel as nb
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.io import InputError
+
+# Affines that went through single precision, a text header or a quaternion differ by this much.
+GRID_TOLERANCE_MM = 1e-2
+
+
+def make_image(data: np.ndarray, like: SpatialImage) -> nb.Nifti1Image:
+    """Array as an image on the grid of ``like``; booleans become 0 and 1 (uint8)."""
+    data = np.asarray(data)
+    if data.dtype == bool:
+        data = data.astype(np.uint8)
+    image = nb.Nifti1Image(data, like.affine)
+    zooms = list(like.header.get_zooms()[:3])
+    if data.ndim == 4:
+        zooms.append(like.header.get_zooms()[3] if len(like.shape) == 4 else 1.0)
+    image.header.set_zooms(zooms)
+    return image
+
+
+def to_canonical(image: SpatialImage) -> SpatialImage:
+    """Image with its axes flipped and permuted to the nearest to right-anterior-superior.
+
+    No value is interpolated and no voxel moves in the world, so that whatever is
+    computed after it cannot depend on the order in which a scanner stored its voxels.
+    """
+    return nb.as_closest_canonical(image)
+
+
+def voxel_sizes(image: SpatialImage) -> np.ndarray:
+    """Voxel size along each array axis, in mm, shape (3,), from the affine."""
+    return np.asarray(nb.affines.voxel_sizes(image.affine))
+
+
+def voxel_volume_ml(image: SpatialImage) -> float:
+    """Volume of one voxel in millilitres, from the affine."""
+    return float(abs(np.linalg.det(image.affine[:3, :3]))) / 1000.0
+
+
+def same_grid(first: SpatialImage, second: SpatialImage) -> bool:
+    """True if two images sample the same points: shape equal, affine within 0.01 mm."""
+    return first.shape[:3] == second.shape[:3] and np.allclose(
+        first.affine, second.affine, atol=GRID_TOLERANCE_MM
+    )
+
+
+def check_same_grid(*images: SpatialImage) -> None:
+    """Raise `InputError` unless all images sample the same points.
+
+    Raises
+    ------
+    InputError
+        With both shapes and affines, if two images differ.
+    """
+    first = images[0]
+    for other in images[1:]:
+        if not same_grid(first, other):
+            raise InputError(
+                f"images on different grids: {first.shape[:3]} with affine\n{first.affine}\n"
+                f"and {other.shape[:3]} with affine\n{other.affine}\n"
+                "resample one of them to the other before combining them"
+            )
+
+
+def world_coordinates(image: SpatialImage) -> np.ndarray:
+    """World (scanner or template) coordinates of every voxel centre, shape (X, Y, Z, 3), mm."""
+    ijk = np.stack(np.meshgrid(*map(np.arange, image.shape[:3]), indexing="ij"), axis=-1)
+    return nb.affines.apply_affine(image.affine, ijk)
+
+
+def resampled_grid(image: SpatialImage, voxel_mm: float | tuple[float, float, float]) -> SpatialImage:
+    """Empty image over the same field of view and axes with other voxel sizes.
+
+    Parameters
+    ----------
+    image : SpatialImage
+    voxel_mm : float or three floats
+        New voxel size along each array axis, in mm.
+
+    Returns
+    -------
+    SpatialImage
+        Zeros (uint8); its corner lies where the corner of ``image`` lies.
+    """
+    old = voxel_sizes(image)
+    new = np.broadcast_to(np.asarray(voxel_mm, float), 3)
+    shape = np.maximum(np.rint(np.array(image.shape[:3]) * old / new), 1).astype(int)
+    affine = np.eye(4)
+    affine[:3, :3] = image.affine[:3, :3] @ np.diag(new / old)
+    corner = nb.affines.apply_affine(image.affine, [-0.5, -0.5, -0.5])
+    affine[:3, 3] = corner + affine[:3, :3] @ [0.5, 0.5, 0.5]
+    return nb.Nifti1Image(np.zeros(shape, np.uint8), affine)

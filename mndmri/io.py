@@ -1,0 +1,150 @@
+"""Reading and writing of tables, images and JSON: the only module that touches files.
+
+Everything is written beside its final name and then moved into place, so that a file
+that exists is a file that is complete.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+
+MISSING = "n/a"  # BIDS specification, "Tabular files"
+SIGNIFICANT_DIGITS = 6
+
+
+class InputError(ValueError):
+    """What was given cannot be used; the message says what was found and what to do."""
+
+
+def _write_in_place(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Call ``write`` on a temporary name in the target's folder, then rename."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+        unfinished = Path(folder) / path.name
+        write(unfinished)
+        os.replace(unfinished, path)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Table in a BIDS tab-separated file.
+
+    Parameters
+    ----------
+    path : path
+        Tab-separated, UTF-8, with a header line; ``n/a`` and empty cells are missing.
+
+    Returns
+    -------
+    DataFrame
+        Numbers as numbers. ``participant_id`` stays text, also where it looks like a number.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, empty or not a table.
+    """
+    path = Path(path)
+    try:
+        return pd.read_csv(
+            path,
+            sep="\t",
+            na_values=[MISSING],
+            keep_default_na=False,
+            dtype={"participant_id": str},
+            encoding="utf-8-sig",
+        ).replace("", np.nan)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give the path of a tab-separated table") from None
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: not a tab-separated UTF-8 table with a header line ({error}); "
+            "export it again as TSV"
+        ) from error
+
+
+def _as_text(value: object) -> object:
+    """Six significant digits for a finite float, ``n/a`` for what is missing."""
+    if isinstance(value, float | np.floating):
+        return f"{value:.{SIGNIFICANT_DIGITS}g}" if np.isfinite(value) else MISSING
+    if value is None or value is pd.NA or value is pd.NaT:
+        return MISSING
+    if isinstance(value, str):
+        # a tab or line break inside a cell would shift every column after it
+        return " ".join(value.split()) or MISSING
+    return value
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a tab-separated table: ``n/a`` for missing, six significant digits."""
+    text = table.astype(object).map(_as_text)
+    _write_in_place(path, lambda to: text.to_csv(to, sep="\t", index=False, lineterminator="\n"))
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Contents of a JSON file, an `InputError` naming the file if it is not one."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid JSON ({error}); correct or delete it") from error
+
+
+def write_json(data: Mapping[str, Any], path: str | Path) -> None:
+    """Write JSON, indented, keys in the order given."""
+    write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Write UTF-8 text."""
+    _write_in_place(path, lambda to: to.write_text(text, encoding="utf-8"))
+
+
+def load_image(path: str | Path) -> SpatialImage:
+    """Image whose header has been read and whose data will be read when asked for.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or is not an image.
+    """
+    try:
+        image = nb.load(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except Exception as error:  # nibabel raises many kinds for a broken header
+        raise InputError(f"{path}: cannot be read as an image ({error}); convert it again") from error
+    return image
+
+
+def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32) -> None:
+    """Write a NIfTI image, scale factors off, the affine as both sform and qform.
+
+    Parameters
+    ----------
+    image : SpatialImage
+    path : path
+        Ends in ``.nii`` or ``.nii.gz``.
+    dtype : data type
+        On disk; ``float32`` for maps, ``uint8`` or ``int16`` for masks and labels.
+    """
+    data = np.asanyarray(image.dataobj)
+    if np.issubdtype(dtype, np.integer):
+        data = np.rint(data)
+    nifti = nb.Nifti1Image(data.astype(dtype), image.affine)
+    nifti.header.set_zooms(image.header.get_zooms()[: data.ndim])
+    # code 4: template space is for images in it to claim; 1, scanner, is true of the rest
+    code = 4 if "space-MNI" in Path(path).name else 1
+    nifti.set_sform(image.affine, code)
+    nifti.set_qform(image.affine, code)
+    nifti.header.set_xyzt_units("mm")
+    _write_in_place(path, lambda to: nb.save(nifti, to))

@@ -1,0 +1,332 @@
+"""Registration, resampling, bias correction and tissue classes: the one module that imports ANTs.
+
+Every function takes and returns nibabel images and plain arrays. A transform is either a
+``(4, 4)`` array or a displacement field (an image in ITK's format, which ANTs and ITK-SNAP
+read). Both map world points of the *output* space to world points of the *input* space, the
+direction in which resampling asks; a chain lists them in the order in which a point of the
+output meets them.
+
+ANTs runs single-threaded and seeded, because only then are two runs bit-identical.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import ants
+import nibabel as nb
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.grids import make_image, voxel_sizes
+
+Transform = np.ndarray | SpatialImage
+
+SEED = 1
+ants.config.set_ants_deterministic(on=True, seed_value=SEED)
+
+_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world has x and y the other way round
+
+
+class Warp(NamedTuple):
+    """Both directions of a registration, as displacement fields."""
+
+    moving_to_fixed: SpatialImage
+    """Resamples images of the moving space onto the fixed grid (points go fixed to moving)."""
+    fixed_to_moving: SpatialImage
+    """Resamples images of the fixed space onto the moving grid (points go moving to fixed)."""
+    affine: np.ndarray
+    """Its affine part, (4, 4), from fixed to moving world points."""
+
+
+def _to_ants(image: SpatialImage) -> ants.core.ANTsImage:
+    nifti = nb.Nifti1Image(np.asanyarray(image.dataobj).astype(np.float32), image.affine)
+    nifti.header.set_xyzt_units("mm", "sec")
+    return ants.from_nibabel_nifti(nifti)
+
+
+def _from_ants(image: ants.core.ANTsImage, like: SpatialImage) -> SpatialImage:
+    # ITK keeps directions in double precision but desheared: the grid it was given is the truth
+    return make_image(image.numpy().astype(np.float32), like)
+
+
+def _read_affine(path: str) -> np.ndarray:
+    """World matrix (RAS) of an ITK affine file, mapping output to input points."""
+    transform = ants.read_transform(path)
+    matrix = np.asarray(transform.parameters[:9]).reshape(3, 3)
+    centre = np.asarray(transform.fixed_parameters)
+    lps = np.eye(4)
+    lps[:3, :3] = matrix
+    lps[:3, 3] = np.asarray(transform.parameters[9:]) + centre - matrix @ centre
+    return _LPS @ lps @ _LPS
+
+
+def _write_transform(transform: Transform, path: Path) -> str:
+    """Write a transform where ANTs can read it and return the file's name."""
+    if isinstance(transform, np.ndarray):
+        lps = _LPS @ transform @ _LPS
+        affine = ants.create_ants_transform(
+            transform_type="AffineTransform",
+            precision="double",
+            dimension=3,
+            matrix=lps[:3, :3],
+            translation=lps[:3, 3],
+        )
+        name = str(path.with_suffix(".mat"))
+        ants.write_transform(affine, name)
+        return name
+    name = str(path.with_suffix(".nii"))
+    nb.save(transform, name)
+    return name
+
+
+def _read_field(path: str) -> SpatialImage:
+    """Displacement field in memory, so that the file may go."""
+    image = nb.load(path)
+    return nb.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine, image.header)
+
+
+def _registration(fixed: SpatialImage, moving: SpatialImage, folder: str, start: np.ndarray | None, **options) -> dict:
+    """Run `ants.registration`, started from the headers or from a given matrix."""
+    # without a start ANTs aligns centres of mass, which fails where fields of view differ
+    initial = _write_transform(np.eye(4) if start is None else start, Path(folder) / "start")
+    return ants.registration(
+        _to_ants(fixed),
+        _to_ants(moving),
+        initial_transform=[initial],
+        outprefix=f"{folder}/out-",
+        singleprecision=False,
+        **{name: _to_ants(value) if isinstance(value, SpatialImage) else value for name, value in options.items()},
+    )
+
+
+def register_rigid(
+    fixed: SpatialImage,
+    moving: SpatialImage,
+    *,
+    fixed_mask: SpatialImage | None = None,
+    start: np.ndarray | None = None,
+    quick: bool = False,
+) -> np.ndarray:
+    """Rigid transform that resamples ``moving`` onto ``fixed``, from mutual information.
+
+    Parameters
+    ----------
+    fixed, moving : SpatialImage
+        3D images of one head; the headers are the starting point.
+    fixed_mask : SpatialImage, optional
+        Where in ``fixed`` the two are compared.
+    start : ndarray, shape (4, 4), optional
+        Starting point, from fixed to moving world points (RAS, mm); identity by default.
+    quick : bool
+        Fewer iterations, for images that are already within a few mm (volumes of a series).
+
+    Returns
+    -------
+    ndarray, shape (4, 4)
+        From fixed to moving world points (RAS, mm).
+    """
+    speed = {"aff_iterations": (200, 100, 50), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0)}
+    with tempfile.TemporaryDirectory() as folder:
+        result = _registration(
+            fixed,
+            moving,
+            folder,
+            start,
+            type_of_transform="Rigid",
+            aff_metric="mattes",
+            mask=fixed_mask,
+            **(speed if quick else {}),
+        )
+        return _read_affine(result["fwdtransforms"][0])
+
+
+def register_deformable(
+    fixed: SpatialImage, moving: SpatialImage, *, iterations: Sequence[int] = (100, 70, 50)
+) -> Warp:
+    """Affine and diffeomorphic (SyN, cross-correlation) registration of two brains.
+
+    Parameters
+    ----------
+    fixed, moving : SpatialImage
+        Brain-extracted 3D images of like contrast. The fields have the grid of ``fixed``,
+        and that of ``moving``.
+    iterations : sequence of int
+        Per resolution level, coarse to fine.
+
+    Returns
+    -------
+    Warp
+
+    Notes
+    -----
+    Symmetric normalisation: Avants et al. 2008, Med Image Anal 12:26. The start is the
+    alignment of the centres of mass, which two extracted brains share.
+    """
+    start = np.eye(4)
+    start[:3, 3] = _centre_of_mass(moving) - _centre_of_mass(fixed)
+    with tempfile.TemporaryDirectory() as folder:
+        result = _registration(
+            fixed,
+            moving,
+            folder,
+            start,
+            type_of_transform="SyN",
+            aff_metric="mattes",
+            syn_metric="CC",
+            syn_sampling=2,
+            reg_iterations=tuple(iterations),
+        )
+        forward = [_read_field(result["fwdtransforms"][0]), _read_affine(result["fwdtransforms"][1])]
+        backward = [np.linalg.inv(forward[1]), _read_field(result["invtransforms"][1])]
+    return Warp(
+        moving_to_fixed=compose(forward, fixed),
+        fixed_to_moving=compose(backward, moving),
+        affine=forward[1],
+    )
+
+
+def _centre_of_mass(image: SpatialImage) -> np.ndarray:
+    """Centre of mass of an image's positive values, in world coordinates (mm)."""
+    weight = np.clip(np.nan_to_num(image.get_fdata()), 0, None)
+    axes = [weight.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
+    ijk = [np.average(np.arange(len(profile)), weights=profile) for profile in axes]
+    return nb.affines.apply_affine(image.affine, ijk)
+
+
+def resample(
+    image: SpatialImage,
+    grid: SpatialImage,
+    transforms: Sequence[Transform] = (),
+    *,
+    interpolation: Literal["linear", "nearestNeighbor", "bSpline", "lanczosWindowedSinc"] = "linear",
+) -> SpatialImage:
+    """Image on another grid, through a chain of transforms and one interpolation.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D or 4D (each volume alike).
+    grid : SpatialImage
+        Where the output's voxels lie; its values are not used.
+    transforms : sequence of transforms
+        In the order in which a point of the output grid meets them.
+    interpolation : str
+        ``nearestNeighbor`` for labels.
+
+    Returns
+    -------
+    SpatialImage
+        float32, zero where ``image`` has no data.
+    """
+    target = make_image(np.zeros(grid.shape[:3], np.float32), grid)
+    fixed = _to_ants(target)
+    with tempfile.TemporaryDirectory() as folder:
+        # antsApplyTransforms takes the list last-met first, as a matrix product would
+        names = [_write_transform(t, Path(folder) / f"{n}") for n, t in enumerate(transforms)]
+
+        def one(volume: SpatialImage) -> np.ndarray:
+            return ants.apply_transforms(
+                fixed, _to_ants(volume), transformlist=names, interpolator=interpolation
+            ).numpy()
+
+        if image.ndim == 3:
+            data = one(image)
+        else:
+            data = np.stack([one(v) for v in nb.four_to_three(image)], axis=-1)
+    return make_image(data.astype(np.float32), target)
+
+
+def compose(transforms: Sequence[Transform], grid: SpatialImage) -> SpatialImage:
+    """One displacement field for a chain of transforms, at the points of a grid."""
+    target = _to_ants(make_image(np.zeros(grid.shape[:3], np.float32), grid))
+    with tempfile.TemporaryDirectory() as folder:
+        names = [_write_transform(t, Path(folder) / f"{n}") for n, t in enumerate(transforms)]
+        name = ants.apply_transforms(target, target, transformlist=names, compose=f"{folder}/all-")
+        return _read_field(name)
+
+
+def jacobian_determinant(field: SpatialImage) -> SpatialImage:
+    """Volume change of a displacement field at each of its voxels.
+
+    Returns
+    -------
+    SpatialImage
+        Volume in the input space per volume in the output space: 1 where nothing
+        changes, below 0 where the field folds.
+    """
+    grid = nb.Nifti1Image(np.zeros(field.shape[:3], np.float32), field.affine)
+    with tempfile.TemporaryDirectory() as folder:
+        name = _write_transform(field, Path(folder) / "field")
+        return _from_ants(ants.create_jacobian_determinant_image(_to_ants(grid), name), grid)
+
+
+def correct_bias(
+    image: SpatialImage, mask: SpatialImage, *, iterations: Sequence[int] = (50, 50, 50, 50), mesh_mm: float = 200.0
+) -> SpatialImage:
+    """Image without its smooth multiplicative shading (N4; Tustison et al. 2010).
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D, positive where it matters.
+    mask : SpatialImage
+        Voxels the field is fitted to; it is applied everywhere.
+    iterations : sequence of int
+        Per level of the B-spline mesh, whose spacing halves from one to the next.
+    mesh_mm : float
+        Spacing of the first level's mesh. Fewer levels or a wider mesh are gentler.
+    """
+    shrink = int(np.clip(round(4.0 / voxel_sizes(image).min()), 1, 4))
+    corrected = ants.n4_bias_field_correction(
+        _to_ants(image),
+        mask=_to_ants(mask),
+        shrink_factor=shrink,
+        convergence={"iters": list(iterations), "tol": 1e-6},
+        spline_param=mesh_mm,
+    )
+    return _from_ants(corrected, image)
+
+
+def classify_tissue(
+    image: SpatialImage,
+    mask: SpatialImage,
+    *,
+    priors: Sequence[SpatialImage] | None = None,
+    n_classes: int = 3,
+    prior_weight: float = 0.25,
+    smoothing: float = 0.1,
+    iterations: int = 8,
+) -> list[SpatialImage]:
+    """Posterior probability of each tissue class inside a mask (Atropos; Avants et al. 2011).
+
+    Parameters
+    ----------
+    image : SpatialImage
+        Bias-corrected 3D image.
+    mask : SpatialImage
+        Brain mask on the same grid.
+    priors : sequence of SpatialImage, optional
+        Prior probability of each class, in the order wanted back. Without, ``n_classes``
+        classes are found by k-means and come in order of rising intensity.
+    prior_weight : float
+        Weight of the priors against the intensities, 0 to 1.
+    smoothing : float
+        Weight of the Markov random field.
+
+    Returns
+    -------
+    list of SpatialImage
+        One map per class, 0 to 1, summing to 1 inside the mask and 0 outside.
+    """
+    result = ants.atropos(
+        a=_to_ants(image),
+        x=_to_ants(mask),
+        i=f"kmeans[{n_classes}]" if priors is None else [_to_ants(p) for p in priors],
+        m=f"[{smoothing},1x1x1]",
+        c=f"[{iterations},0]",
+        priorweight=prior_weight,
+        r=0,  # otherwise seeded by the clock
+    )
+    return [_from_ants(p, image) for p in result["probabilityimages"]]
