@@ -143,9 +143,9 @@ def register_rigid(
 
 
 def register_deformable(
-    fixed: SpatialImage, moving: SpatialImage, *, iterations: Sequence[int] = (100, 70, 50)
+    fixed: SpatialImage, moving: SpatialImage, *, iterations: Sequence[int] = (100, 70, 20)
 ) -> Warp:
-    """Affine and diffeomorphic (SyN, cross-correlation) registration of two brains.
+    """Affine and diffeomorphic (SyN, mutual information) registration of two brains.
 
     Parameters
     ----------
@@ -174,8 +174,7 @@ def register_deformable(
             start,
             type_of_transform="SyN",
             aff_metric="mattes",
-            syn_metric="CC",
-            syn_sampling=2,
+            syn_metric="mattes",
             reg_iterations=tuple(iterations),
         )
         forward = [_read_field(result["fwdtransforms"][0]), _read_affine(result["fwdtransforms"][1])]
@@ -228,7 +227,12 @@ def resample(
 
         def one(volume: SpatialImage) -> np.ndarray:
             return ants.apply_transforms(
-                fixed, _to_ants(volume), transformlist=names, interpolator=interpolation
+                fixed,
+                _to_ants(volume),
+                transformlist=names,
+                # left to itself it inverts a matrix that stands before a field
+                whichtoinvert=[False] * len(names),
+                interpolator=interpolation,
             ).numpy()
 
         if image.ndim == 3:
@@ -243,7 +247,9 @@ def compose(transforms: Sequence[Transform], grid: SpatialImage) -> SpatialImage
     target = _to_ants(make_image(np.zeros(grid.shape[:3], np.float32), grid))
     with tempfile.TemporaryDirectory() as folder:
         names = [_write_transform(t, Path(folder) / f"{n}") for n, t in enumerate(transforms)]
-        name = ants.apply_transforms(target, target, transformlist=names, compose=f"{folder}/all-")
+        name = ants.apply_transforms(
+            target, target, transformlist=names, whichtoinvert=[False] * len(names), compose=f"{folder}/all-"
+        )
         return _read_field(name)
 
 

