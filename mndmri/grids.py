@@ -32,6 +32,11 @@ def to_canonical(image: SpatialImage) -> SpatialImage:
     return nb.as_closest_canonical(image)
 
 
+def canonical_axis(image: SpatialImage, axis: int) -> int:
+    """Where `to_canonical` puts an array axis: 0 left-right, 1 front-back, 2 up-down."""
+    return int(nb.io_orientation(image.affine)[axis, 0])
+
+
 def voxel_sizes(image: SpatialImage) -> np.ndarray:
     """Voxel size along each array axis, in mm, shape (3,), from the affine."""
     return np.asarray(nb.affines.voxel_sizes(image.affine))

@@ -104,9 +104,29 @@ def write_json(data: Mapping[str, Any], path: str | Path) -> None:
     write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
+def read_text(path: str | Path) -> str:
+    """Contents of a text file, an `InputError` naming the file if it is not one."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file ({error})") from error
+
+
 def write_text(text: str, path: str | Path) -> None:
     """Write UTF-8 text."""
     _write_in_place(path, lambda to: to.write_text(text, encoding="utf-8"))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Contents of a file as they are."""
+    return Path(path).read_bytes()
+
+
+def write_bytes(data: bytes, path: str | Path) -> None:
+    """Write a file as it is given."""
+    _write_in_place(path, lambda to: to.write_bytes(data))
 
 
 def load_image(path: str | Path) -> SpatialImage:
@@ -126,8 +146,8 @@ def load_image(path: str | Path) -> SpatialImage:
     return image
 
 
-def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32) -> None:
-    """Write a NIfTI image, scale factors off, the affine as both sform and qform.
+def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32, scale: float = 1.0) -> None:
+    """Write a NIfTI image, the affine as both sform and qform.
 
     Parameters
     ----------
@@ -136,11 +156,16 @@ def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32
         Ends in ``.nii`` or ``.nii.gz``.
     dtype : data type
         On disk; ``float32`` for maps, ``uint8`` or ``int16`` for masks and labels.
+    scale : float
+        What one step of the type on disk is worth: probabilities fit in ``uint8`` at 0.01.
     """
     data = np.asanyarray(image.dataobj)
+    if scale != 1.0:
+        data = data / scale
     if np.issubdtype(dtype, np.integer):
         data = np.rint(data)
     nifti = nb.Nifti1Image(data.astype(dtype), image.affine)
+    nifti.header.set_slope_inter(scale, 0)
     nifti.header.set_zooms(image.header.get_zooms()[: data.ndim])
     # code 4: template space is for images in it to claim; 1, scanner, is true of the rest
     code = 4 if "space-MNI" in Path(path).name else 1
@@ -148,3 +173,26 @@ def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32
     nifti.set_qform(image.affine, code)
     nifti.header.set_xyzt_units("mm")
     _write_in_place(path, lambda to: nb.save(nifti, to))
+
+
+def load_field(path: str | Path) -> SpatialImage:
+    """Displacement field as `save_field` wrote it, in memory."""
+    image = load_image(path)
+    return nb.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine, image.header)
+
+
+def save_field(field: SpatialImage, path: str | Path) -> None:
+    """Write a displacement field (ITK's format: 5D, vector intent), as ANTs reads it."""
+    _write_in_place(path, lambda to: nb.save(field, to))
+
+
+def load_matrix(path: str | Path) -> np.ndarray:
+    """Rigid or affine matrices, shape (4, 4) or (N, 4, 4), written by `save_matrix`."""
+    rows = np.loadtxt(path, ndmin=2)
+    return rows.reshape(4, 4) if len(rows) == 4 else rows.reshape(-1, 4, 4)
+
+
+def save_matrix(matrix: np.ndarray, path: str | Path) -> None:
+    """Write matrices of world points (RAS, mm) as text, four lines each, in full precision."""
+    text = "\n".join(" ".join(f"{v:.17g}" for v in line) for line in np.reshape(matrix, (-1, 4)))
+    write_text(text + "\n", path)

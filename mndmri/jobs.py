@@ -7,7 +7,6 @@ table has to do without are known, with the reason, however a job came to its en
 """
 
 import atexit
-import json
 import logging
 import os
 import sys
@@ -81,8 +80,8 @@ def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
     atexit.register(clear)
 
 
-def read_unfinished(logs: str | Path) -> dict[str, str]:
-    """Participants with a job that did not end well, and why.
+def read_unfinished(logs: str | Path) -> list[dict[str, str]]:
+    """Jobs of participants that did not end well, and why.
 
     Parameters
     ----------
@@ -91,15 +90,15 @@ def read_unfinished(logs: str | Path) -> dict[str, str]:
 
     Returns
     -------
-    dict
-        ``participant_id`` to ``"<rule>: <reason>"``; the first rule by name where several failed.
+    list of dict
+        ``rule``, ``participant_id`` and ``reason`` of each, in the order of rule and participant.
     """
-    reasons: dict[str, str] = {}
+    jobs = []
     for note in sorted(Path(logs).glob(f"*/*{UNFINISHED}")):
         try:
             about = read_json(note)
-        except (InputError, json.JSONDecodeError):  # cut short by a kill: the name tells enough
+        except InputError:  # cut short by a kill: its name tells enough
             about = {"rule": note.parent.name, "participant_id": note.name.split(".")[0], "reason": "killed"}
         if about["participant_id"]:
-            reasons.setdefault(about["participant_id"], f"{about['rule']}: {about['reason']}")
-    return reasons
+            jobs.append(about)
+    return jobs

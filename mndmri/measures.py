@@ -9,6 +9,7 @@ import pandas as pd
 MEASURE_COLUMNS = ["modality", "measure", "region", "hemi", "value", "unit", "n_voxels", "status"]
 GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
 OK = "ok"
+NOT_MEASURED = "not measured in this participant"
 
 COLUMN_DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",
@@ -102,18 +103,18 @@ def row(
 
 
 def stack_measures(
-    tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame, missing: Mapping[str, str]
+    tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame, left_out: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
     """Measures of the whole study: every participant has every row that anyone has.
 
     Parameters
     ----------
     tables : mapping
-        ``participant_id`` to that person's measures table; who has none is in ``missing``.
+        ``participant_id`` to that person's measures table; somebody may have none.
     participants : DataFrame
         ``participant_id`` and ``group``, in the order wanted.
-    missing : mapping
-        ``participant_id`` to the reason for having no table.
+    left_out : mapping
+        ``left_out[participant_id][modality]`` says why a participant has no rows of a modality.
 
     Returns
     -------
@@ -129,8 +130,8 @@ def stack_measures(
         own = tables.get(person.participant_id, pd.DataFrame(columns=MEASURE_COLUMNS))
         full = template.merge(own.drop(columns="unit"), on=key, how="left")
         lacking = full["status"].isna()
-        reason = missing.get(person.participant_id, "not measured in this participant")
-        full["status"] = full["status"].astype(object).where(~lacking, reason)
+        reasons = full["modality"].map(left_out.get(person.participant_id, {}))
+        full["status"] = full["status"].astype(object).where(~lacking, reasons.fillna(NOT_MEASURED))
         full["n_voxels"] = full["n_voxels"].astype(float).fillna(0).astype(int)
         stacked.append(full.assign(participant_id=person.participant_id, group=person.group))
     return pd.concat(stacked, ignore_index=True)[GROUP_COLUMNS]

@@ -1,0 +1,71 @@
+"""mndmri: upper-motor-neuron damage on MRI, from a BIDS dataset to group tables."""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+# Keys of the demo study must not slip into somebody's own: its config is read for itself alone.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=RESULTS,
+    resources=f"{RESULTS}/resources",
+    logs=LOGS,
+    benchmarks=f"{RESULTS}/benchmarks",
+    space=SPACE,
+    anat=f"{RESULTS}/sub-{{subject}}/anat/sub-{{subject}}",
+    dwi=f"{RESULTS}/sub-{{subject}}/dwi/sub-{{subject}}",
+    swi=f"{RESULTS}/sub-{{subject}}/swi/sub-{{subject}}",
+    participant=f"{RESULTS}/sub-{{subject}}/sub-{{subject}}",
+    group=f"{RESULTS}/group",
+    qc=f"{RESULTS}/qc",
+
+
+wildcard_constraints:
+    subject="[A-Za-z0-9]+",
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        "<group>/report.html",
+        "<qc>/index.html",
+        "<results>/provenance.json",
+    default_target: True
+
+
+if config["simulation"]:
+
+    include: "workflow/rules/simulate.smk"
+
+
+include: "workflow/rules/template.smk"
+include: "workflow/rules/anat.smk"
+include: "workflow/rules/dwi.smk"
+include: "workflow/rules/swi.smk"
+include: "workflow/rules/measures.smk"
+include: "workflow/rules/group.smk"
+include: "workflow/rules/qc.smk"
+include: "workflow/rules/report.smk"
+
+
+onstart:
+    for note in STUDY.notes:
+        print(note, file=sys.stderr)
+
+
+onerror:
+    measure_the_others()

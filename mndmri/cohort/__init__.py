@@ -1,0 +1,21 @@
+"""Who is studied and with which scans: read, checked, and told in one list if something is wrong."""
+
+from mndmri.cohort.checks import check_scan, check_study, settle
+from mndmri.cohort.records import Problem, Scan, Study
+from mndmri.cohort.scans import find_scans, load_study, missing_modalities
+from mndmri.cohort.table import count_left_out, load_participants, participants_path
+
+__all__ = [
+    "Problem",
+    "Scan",
+    "Study",
+    "check_scan",
+    "check_study",
+    "count_left_out",
+    "find_scans",
+    "load_participants",
+    "load_study",
+    "missing_modalities",
+    "participants_path",
+    "settle",
+]

@@ -1,0 +1,76 @@
+"""What is known of a study before anything is computed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with the study's input.
+
+    ``participant_id`` and ``modality`` are set where leaving out that person's scan
+    would do away with it; a problem of the table or of the dataset has neither.
+    """
+
+    message: str
+    participant_id: str | None = None
+    modality: str | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Files of one participant's modality.
+
+    ``files`` maps a role onto paths; a role that there is no file for is absent.
+
+    ==========  =========================================================================
+    modality    roles
+    ==========  =========================================================================
+    t1w         image; mask (the user's own); json
+    dwi         image, bval, bvec, json; reverse, reverse_bval, reverse_bvec, reverse_json
+                (the series, or b=0 image, of opposite phase encoding)
+    swi         swi (as the scanner made it); magnitude, phase (by echo); chimap (external); json
+    ==========  =========================================================================
+
+    ``json`` lists every sidecar that applies, the most general first.
+    """
+
+    modality: str
+    files: Mapping[str, tuple[str, ...]]
+
+    def all_files(self) -> list[str]:
+        """Every file of the scan, once, roles in the order of their names."""
+        return list(dict.fromkeys(path for role in sorted(self.files) for path in self.files[role]))
+
+
+@dataclass(frozen=True)
+class Study:
+    """Participants and their scans.
+
+    Attributes
+    ----------
+    participants : DataFrame
+        participant_id, group, covariates and clinical scores; one row for each person studied.
+    scans : mapping
+        ``scans[participant_id][modality]`` is a `Scan`; a modality that is lacking or left out is absent.
+    left_out : mapping
+        ``left_out[participant_id][modality]`` says why a modality of the study is absent.
+    bids_dir : str
+        Root of the dataset, for `mndmri.bids.sidecar`.
+    problems : tuple of Problem
+        Found while reading the table and looking for files.
+    notes : tuple of str
+        What to tell once when the run starts: who is not studied, and why.
+    simulated : bool
+        True if the files are yet to be made.
+    """
+
+    participants: pd.DataFrame
+    scans: Mapping[str, Mapping[str, Scan]]
+    left_out: Mapping[str, Mapping[str, str]]
+    bids_dir: str
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    simulated: bool = False

@@ -1,0 +1,345 @@
+"""Which files of a BIDS dataset are a participant's scans."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mndmri import bids
+from mndmri.cohort.records import Problem, Scan, Study
+from mndmri.cohort.table import count_left_out, load_participants
+from mndmri.io import InputError, load_image
+
+# Susceptibility-weighted images under the names that BIDS and its proposals give them.
+SWI_PATTERNS = tuple(
+    f"{folder}/*_{suffix}.nii*" for folder in ("swi", "anat") for suffix in ("swi", "GRE", "MEGRE", "T2starw", "Chimap")
+)
+# The other end of an axis, in a ``dir-`` label
+_OPPOSITE_LABELS = {
+    "AP": "PA",
+    "PA": "AP",
+    "LR": "RL",
+    "RL": "LR",
+    "SI": "IS",
+    "IS": "SI",
+    "HF": "FH",
+    "FH": "HF",
+}
+_ASK = {
+    "t1w": "set t1w.pattern so that one matches",
+    "dwi": "set dwi.pattern so that one series, or two of opposite phase encoding, match",
+    "swi": "set swi.patterns so that one series matches",
+}
+
+
+def find_scans(
+    bids_dir: str | Path, participant_id: str, config: Mapping[str, Any]
+) -> tuple[dict[str, Scan], list[Problem]]:
+    """Scans of one participant by modality, and what stands in the way of using them.
+
+    Patterns are looked for in the participant's folder and in its session folders. A
+    T1w image that is missing is a problem; a missing dwi or swi is not.
+
+    Parameters
+    ----------
+    bids_dir : path
+        Root of the dataset.
+    participant_id : str
+        With ``sub-``.
+    config : mapping
+        Resolved config.
+
+    Returns
+    -------
+    scans : dict
+        Modality to `Scan`; without an entry where there is none or it is not clear which.
+    problems : list of Problem
+    """
+    root = Path(bids_dir)
+    folder = root / participant_id
+    if not folder.is_dir():
+        message = f"{participant_id}: no folder {folder}; correct the id in the participants table, or exclude the participant"
+        return {}, [Problem(message, participant_id, "t1w")]
+    scans: dict[str, Scan] = {}
+    problems: list[Problem] = []
+    for modality in config["modalities"]:
+        find = {"t1w": _find_t1w, "dwi": _find_dwi, "swi": _find_swi}[modality]
+        try:
+            files, found = find(folder, root, config)
+        except InputError as error:  # a sidecar that cannot be read
+            files, found = {}, [str(error)]
+        problems += [Problem(f"{participant_id}: {message}", participant_id, modality) for message in found]
+        if files and not found:
+            scans[modality] = Scan(modality, {role: tuple(map(str, paths)) for role, paths in files.items() if paths})
+    return scans, problems
+
+
+def _matches(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    """Files that match any of the patterns, in the participant's folder or in a session's."""
+    found: set[Path] = set()
+    for pattern in patterns:
+        for within in (pattern, f"ses-*/{pattern}"):
+            found |= {path for path in folder.glob(within) if path.is_file()}
+    return sorted(found)
+
+
+def _names(paths: Iterable[Path], folder: Path) -> str:
+    return ", ".join(str(path.relative_to(folder)) for path in paths)
+
+
+def _too_many(paths: Sequence[Path], folder: Path, modality: str, what: str) -> str:
+    return f"{len(paths)} files match where {what}: {_names(paths, folder)}; {_ASK[modality]}, or move the others away"
+
+
+def _json(paths: Iterable[Path], root: Path) -> list[Path]:
+    return list(dict.fromkeys(file for path in paths for file in bids.inherited_files(path, ".json", root)))
+
+
+def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
+    wanted = config["t1w"]
+    images = _matches(folder, [wanted["pattern"]])
+    if not images:
+        here = sorted(path for path in folder.rglob("*T1w*") if path.is_file())
+        hint = f"; there are {_names(here, folder)}" if here else ""
+        return {}, [
+            f"no T1w image matches {wanted['pattern']} in {folder}{hint}; every measure needs one: "
+            "correct t1w.pattern, or exclude the participant"
+        ]
+    if len(images) > 1:
+        return {}, [_too_many(images, folder, "t1w", "one T1w image is used")]
+    files = {"image": images, "json": _json(images, root)}
+    if wanted["mask_pattern"] is None:
+        return files, []
+    masks = _matches(folder, [wanted["mask_pattern"]])
+    if len(masks) != 1:
+        listed = f": {_names(masks, folder)}" if masks else ""
+        return {}, [
+            f"{len(masks) or 'no'} brain masks match t1w.mask_pattern {wanted['mask_pattern']}{listed}; "
+            "exactly one is used"
+        ]
+    return {**files, "mask": masks}, []
+
+
+def _volumes(path: Path) -> int:
+    """Number of volumes; 0 for a file that cannot be read, which the check of the scan tells."""
+    try:
+        shape = load_image(path).shape
+    except InputError:
+        return 0
+    return shape[3] if len(shape) > 3 else 1
+
+
+def _opposite(first: Path, second: Path, root: Path) -> bool:
+    """True if two series were phase-encoded in opposite directions, by sidecar or else by ``dir-`` label."""
+    one, two = (bids.sidecar(path, root).get("PhaseEncodingDirection") for path in (first, second))
+    if one and two:
+        return one != two and one.rstrip("-") == two.rstrip("-")
+    label, other = (bids.entities(path)[0].get("dir", "").upper() for path in (first, second))
+    return label != "" and _OPPOSITE_LABELS.get(label) == other
+
+
+def _find_dwi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
+    series = _matches(folder, [config["dwi"]["pattern"]])
+    if not series:
+        return {}, []
+    if len(series) > 2 or (len(series) == 2 and not _opposite(series[0], series[1], root)):
+        what = "one diffusion series, or two of opposite phase encoding (by PhaseEncodingDirection or dir-), are used"
+        return {}, [_too_many(series, folder, "dwi", what)]
+    # the sort is stable: of two with as many volumes, the first by name
+    main, *reverse = sorted(series, key=lambda path: -_volumes(path))
+    if not reverse:
+        reverse = _reverse_field_map(main, folder, root)
+    files: dict[str, list[Path]] = {"image": [main], "json": _json([main], root)}
+    files |= {"reverse": reverse, "reverse_json": _json(reverse, root)}
+    problems = []
+    for extension in (".bval", ".bvec"):
+        nearest = bids.inherited_files(main, extension, root)[-1:]
+        if not nearest:
+            problems.append(
+                f"{main.name} has no {extension} file; put {bids.strip_extension(main.name)}{extension} beside it"
+            )
+        files[extension[1:]] = nearest
+        # BIDS: a series of b=0 volumes alone may do without
+        files[f"reverse_{extension[1:]}"] = [
+            p for path in reverse for p in bids.inherited_files(path, extension, root)[-1:]
+        ]
+    return files, problems
+
+
+def _reverse_field_map(main: Path, folder: Path, root: Path) -> list[Path]:
+    """The ``fmap/*_epi`` image of opposite phase encoding, if one is meant for the diffusion series."""
+    found = []
+    for path in _matches(folder, ["fmap/*_epi.nii*"]):
+        intended = bids.sidecar(path, root).get("IntendedFor", [])
+        meant = [intended] if isinstance(intended, str) else intended
+        if any(Path(target).name == main.name for target in meant) and _opposite(main, path, root):
+            found.append(path)
+    return found[:1]
+
+
+def _swi_role(path: Path) -> str | None:
+    """Role of a susceptibility image by its name, None for one that cannot be used."""
+    found, suffix = bids.entities(path)
+    if suffix == "Chimap":
+        return "chimap"
+    part = found.get("part")
+    if part in ("mag", "phase"):
+        return {"mag": "magnitude", "phase": "phase"}[part]
+    if part is not None:
+        return None
+    return "swi" if suffix == "swi" else "magnitude"
+
+
+def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
+    images = _matches(folder, config["swi"]["patterns"] or SWI_PATTERNS)
+    roles: dict[str, list[Path]] = {"swi": [], "magnitude": [], "phase": [], "chimap": []}
+    problems = []
+    for path in images:
+        role = _swi_role(path)
+        if role is None:
+            problems.append(
+                f"{path.name}: real and imaginary parts are not read; convert them to part-mag and part-phase, "
+                "or set swi.patterns so that they do not match"
+            )
+        else:
+            roles[role].append(path)
+    for role, what in (("swi", "one SWI"), ("chimap", "one susceptibility map")):
+        if len(roles[role]) > 1:
+            problems.append(_too_many(roles[role], folder, "swi", f"{what} is used"))
+    gradient_echo = [*roles["magnitude"], *roles["phase"]]
+    # what is left of a name without echo and part is the series
+    series = {
+        (
+            path.parent,
+            bids.entities(path)[1],
+            *((k, v) for k, v in bids.entities(path)[0].items() if k not in ("echo", "part")),
+        )
+        for path in gradient_echo
+    }
+    if len(series) > 1:
+        problems.append(_too_many(gradient_echo, folder, "swi", "one gradient-echo series is used"))
+    for role in ("magnitude", "phase"):
+        roles[role].sort(key=_echo)
+    if not problems and roles["phase"]:
+        magnitude, phase = ([_echo(path) for path in roles[role]] for role in ("magnitude", "phase"))
+        if magnitude != phase:
+            lacking = [path.name for path in roles["phase"] if _echo(path) not in magnitude]
+            spare = [path.name for path in roles["magnitude"] if _echo(path) not in phase]
+            problems.append(
+                "; ".join(
+                    [
+                        *([f"phase without magnitude: {', '.join(lacking)}"] if lacking else []),
+                        *([f"magnitude without phase: {', '.join(spare)}"] if spare else []),
+                        "each echo needs both parts; add the files (part-mag, part-phase), or set swi.patterns",
+                    ]
+                )
+            )
+    return ({**roles, "json": _json(images, root)} if images else {}), problems
+
+
+def _echo(path: Path) -> int:
+    echo = bids.entities(path)[0].get("echo", "1")
+    return int(echo) if echo.isdigit() else 0
+
+
+def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -> Study:
+    """The study: its participants, and which files are their scans.
+
+    Nothing is raised for what is wrong: it is in ``problems``, so that it can be told
+    together with what `mndmri.cohort.check_study` finds (see `mndmri.cohort.settle`).
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved config. With ``simulation``, the files are named as the simulation will write them.
+    participants_table : DataFrame
+        The dataset's table; for a simulation the planned one, with columns has_dwi and has_swi.
+
+    Returns
+    -------
+    Study
+    """
+    participants, problems = load_participants(participants_table, config)
+    labels, excluded = count_left_out(participants_table, config)
+    notes = [
+        f"{count} with the label '{label}' left out: in no group of groups.levels" for label, count in labels.items()
+    ]
+    notes += [f"{who} excluded: {why}" for who, why in excluded.items()]
+    root = Path(config["bids_dir"])
+    simulated = config["simulation"] is not None
+    scans: dict[str, dict[str, Scan]] = {}
+    if simulated:
+        scans = _planned_scans(root, participants_table, participants, config)
+    elif not root.is_dir():
+        problems.append(Problem(f"bids_dir: no such folder {root}; give the path of the BIDS dataset"))
+    else:
+        for participant in dict.fromkeys(participants["participant_id"]):
+            scans[participant], found = find_scans(root, participant, config)
+            problems += found
+        notes += _unlisted(root, participants_table)
+    left_out = {
+        participant: {
+            modality: "no file in the dataset"
+            for modality in config["modalities"]
+            if modality not in scans.get(participant, {})
+        }
+        for participant in participants["participant_id"]
+    }
+    return Study(participants, scans, left_out, str(root), tuple(problems), tuple(notes), simulated)
+
+
+def _unlisted(root: Path, table: pd.DataFrame) -> list[str]:
+    """A note on participants who have a folder and no row."""
+    if "participant_id" not in table.columns:
+        return []
+    listed = {str(who).removeprefix("sub-") for who in table["participant_id"]}
+    folders = sorted(p.name for p in root.glob("sub-*") if p.is_dir() and p.name.removeprefix("sub-") not in listed)
+    return (
+        [f"{len(folders)} in bids_dir without a row in the participants table: {', '.join(folders)}"] if folders else []
+    )
+
+
+def _planned_scans(
+    root: Path, plan: pd.DataFrame, participants: pd.DataFrame, config: Mapping[str, Any]
+) -> dict[str, dict[str, Scan]]:
+    """Scans under the names that the simulation will give them."""
+    has = plan.set_index("participant_id")
+    n_echoes = len(config["simulation"]["gre"]["echo_times_ms"])
+    reverse = config["simulation"]["dwi"]["reverse_b0"]
+    scans: dict[str, dict[str, Scan]] = {}
+    for who in participants["participant_id"]:
+
+        def named(folder: str, name: str, extension: str, who: str = who) -> str:
+            return str(root / who / folder / f"{who}_{name}{extension}")
+
+        own: dict[str, dict[str, tuple[str, ...]]] = {"t1w": {"image": (named("anat", "T1w", ".nii.gz"),)}}
+        if has.loc[who, "has_dwi"]:
+            roles = (("image", ".nii.gz"), ("bval", ".bval"), ("bvec", ".bvec"), ("json", ".json"))
+            main = "dir-AP_dwi" if reverse else "dwi"
+            own["dwi"] = {role: (named("dwi", main, extension),) for role, extension in roles}
+            if reverse:
+                own["dwi"] |= {
+                    "reverse" if role == "image" else f"reverse_{role}": (named("dwi", "dir-PA_dwi", extension),)
+                    for role, extension in roles
+                }
+        if has.loc[who, "has_swi"]:
+            echoes = [
+                [f"echo-{echo}_part-{part}_MEGRE" for echo in range(1, n_echoes + 1)] for part in ("mag", "phase")
+            ]
+            own["swi"] = {
+                "magnitude": tuple(named("anat", name, ".nii.gz") for name in echoes[0]),
+                "phase": tuple(named("anat", name, ".nii.gz") for name in echoes[1]),
+                "json": tuple(named("anat", name, ".json") for part in echoes for name in part),
+            }
+        scans[who] = {m: Scan(m, files) for m, files in own.items() if m in config["modalities"]}
+    return scans
+
+
+def missing_modalities(study: Study) -> dict[str, list[str]]:
+    """Modality to the participants who are without it, for those modalities that someone is without."""
+    missing: dict[str, list[str]] = {}
+    for participant, reasons in study.left_out.items():
+        for modality in reasons:
+            missing.setdefault(modality, []).append(participant)
+    return missing

@@ -1,0 +1,275 @@
+"""The participants table: who is studied, in which group, with which covariates."""
+
+import difflib
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mndmri.cohort.records import Problem
+from mndmri.io import MISSING
+
+# BIDS: a label is letters and digits; anything else would also break file names apart
+_ID = re.compile(r"sub-[0-9A-Za-z]+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MISSING_WORDS = {"na", "nan", "none", "null", "missing", "unknown", "-", ".", "?"}
+# Labels this alike are one label misspelt: 'Contrl' and 'control' (0.92), not 'PLS' and 'ALS' (0.67)
+SAME_LABEL = 0.8
+AGE_RANGE = (0.0, 120.0)  # years
+FIRST_ROW = 2  # of a table in a file: line 1 is the header
+
+
+def participants_path(config: Mapping[str, Any]) -> Path:
+    """Path of the participants table: as the config says, or the dataset's own."""
+    return Path(config["participants"] or Path(config["bids_dir"], "participants.tsv"))
+
+
+def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[pd.DataFrame, list[Problem]]:
+    """Participants of the study, checked, and what is wrong with the table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The participants table, one row for each person.
+    config : mapping
+        Resolved config.
+
+    Returns
+    -------
+    participants : DataFrame
+        participant_id (with ``sub-``), group (the name in the config), covariates and
+        clinical scores: numbers as float, categories as text, missing as NaN. Rows with
+        a label that is not mapped and those of ``exclude`` are left out (see `count_left_out`).
+    problems : list of Problem
+        Empty if the table can be used.
+    """
+    groups = config["groups"]
+    wanted = ["participant_id", groups["column"], *config["covariates"], *config["clinical_scores"]]
+    problems = _missing_columns(table, wanted)
+    if problems:
+        return pd.DataFrame(columns=["participant_id", "group"]), problems
+
+    ids = [_with_prefix(_text(value)) for value in table["participant_id"]]
+    problems += _check_ids(ids, config["exclude"])
+    names, label_problems = _map_labels(table[groups["column"]], ids, groups)
+    problems += label_problems
+    studied = [
+        name is not None and participant not in config["exclude"] for name, participant in zip(names, ids, strict=True)
+    ]
+
+    columns: dict[str, Any] = {"participant_id": ids, "group": names}
+    for column in [*config["covariates"], *config["clinical_scores"]]:
+        category = column in config["categorical"] and column not in config["clinical_scores"]
+        number = column in config["clinical_scores"] or column.lower() == "age"
+        values, found = _read_column(table[column], ids, studied, category=category, number=number)
+        columns[column] = values
+        problems += found
+    participants = pd.DataFrame(columns)[np.array(studied, dtype=bool)].reset_index(drop=True)
+    problems += _empty_groups(participants, groups)
+    return participants, problems
+
+
+def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, str]]:
+    """Who in the table is not studied.
+
+    Returns
+    -------
+    labels : dict
+        Label that no group has, to the number of people with it.
+    excluded : dict
+        ``participant_id`` to the reason, for those whom the config excludes.
+    """
+    if not {"participant_id", config["groups"]["column"]} <= set(table.columns):
+        return {}, {}
+    ids = [_with_prefix(_text(value)) for value in table["participant_id"]]
+    known = _label_to_name(config["groups"])
+    labels = Counter(
+        _text(label)
+        for label, participant in zip(table[config["groups"]["column"]], ids, strict=True)
+        if _composed(_text(label)) not in known and participant not in config["exclude"]
+    )
+    return dict(labels), {who: why for who, why in config["exclude"].items() if who in ids}
+
+
+def _text(value: object) -> str:
+    """A cell as it stands in the file: a whole number that was read as 1.0 is ``1`` again."""
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _with_prefix(participant: str) -> str:
+    return participant if participant.startswith("sub-") or participant == MISSING else f"sub-{participant}"
+
+
+def _composed(label: str) -> str:
+    """One form for letters with accents, which look alike and may be stored in two ways."""
+    return unicodedata.normalize("NFC", label)
+
+
+def _label_to_name(groups: Mapping[str, Any]) -> dict[str, str]:
+    return {_composed(str(label)): name for name, labels in groups["levels"].items() for label in labels}
+
+
+def _nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known name most like another, capitals aside."""
+    by_fold = {k.casefold().strip(): k for k in known}
+    found = difflib.get_close_matches(name.casefold().strip(), by_fold, n=1, cutoff=likeness)
+    return by_fold[found[0]] if found else None
+
+
+def _missing_columns(table: pd.DataFrame, wanted: list[str]) -> list[Problem]:
+    problems = []
+    for column in dict.fromkeys(wanted):
+        if column not in table.columns:
+            near = _nearest(column, map(str, table.columns))
+            hint = f"did you mean '{near}'?" if near else f"it has {', '.join(map(str, table.columns))}"
+            problems.append(
+                Problem(
+                    f"participants table: no column '{column}'; {hint} Correct the table, or the name in the config "
+                    "(groups.column, covariates, clinical_scores)"
+                )
+            )
+    return problems
+
+
+def _check_ids(ids: list[str], exclude: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    if not ids:
+        problems.append(Problem("participants table: no rows; list a person in each"))
+    rows: dict[str, list[int]] = {}
+    for row, participant in enumerate(ids, FIRST_ROW):
+        rows.setdefault(participant, []).append(row)
+        if participant == MISSING:
+            problems.append(
+                Problem(f"participants table, row {row}: participant_id is empty; give it or take the row out")
+            )
+        elif not _ID.fullmatch(participant):
+            problems.append(
+                Problem(
+                    f"participants table, row {row}: participant_id '{participant}' has other characters than letters "
+                    "and digits after 'sub-'; rename the participant in the table and in the dataset"
+                )
+            )
+    problems += [
+        Problem(
+            f"participants table: participant_id '{participant}' stands in rows {', '.join(map(str, where))}; "
+            "keep one row for each person"
+        )
+        for participant, where in rows.items()
+        if len(where) > 1 and participant != MISSING
+    ]
+    for participant in exclude:
+        if participant not in rows:
+            near = _nearest(participant, rows)
+            hint = f"did you mean '{near}'?" if near else "write it as in the table, with 'sub-'"
+            problems.append(Problem(f"exclude: '{participant}' is not in the participants table; {hint}"))
+    return problems
+
+
+def _map_labels(labels: pd.Series, ids: list[str], groups: Mapping[str, Any]) -> tuple[list[str | None], list[Problem]]:
+    """Group of each row, None where the label is not mapped; a misspelt label is a problem."""
+    known = _label_to_name(groups)
+    deliberate = {_composed(str(label)) for label in groups["leave_out"]}
+    names: list[str | None] = []
+    problems = []
+    for row, (value, participant) in enumerate(zip(labels, ids, strict=True), FIRST_ROW):
+        label = _composed(_text(value))
+        names.append(known.get(label))
+        if label in known or label in deliberate or label == MISSING:
+            continue
+        near = _nearest(label, known, SAME_LABEL)
+        if near:
+            problems.append(
+                Problem(
+                    f"participants table, row {row} ({participant}), column '{labels.name}': label '{label}' is in no "
+                    f"group of groups.levels; did you mean '{near}'? Correct the table, or add the label to a group "
+                    "or to groups.leave_out"
+                )
+            )
+    return names, problems
+
+
+def _empty_groups(participants: pd.DataFrame, groups: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    for name, labels in groups["levels"].items():
+        if name not in set(participants["group"]):
+            role = "the reference group" if name == groups["reference"] else "the group"
+            problems.append(
+                Problem(
+                    f"groups: {role} '{name}' has no participant: no row of column '{groups['column']}' that is "
+                    f"studied has the label {' or '.join(map(repr, map(str, labels)))}; correct groups.levels, "
+                    "or take the group out"
+                )
+            )
+    return problems
+
+
+def _read_column(
+    column: pd.Series, ids: list[str], studied: list[bool], *, category: bool, number: bool
+) -> tuple[pd.Series, list[Problem]]:
+    """Values of a covariate or score, and what is wrong with them in the rows studied.
+
+    A column is one of categories if the config says so or if no value in it is a number.
+    """
+    texts = [_text(value) for value in column]
+    numeric = [bool(_NUMBER.fullmatch(text)) for text in texts]
+    used = [text for text, use in zip(texts, studied, strict=True) if use and text != MISSING]
+    problems = []
+    if any(studied) and not used:
+        problems.append(
+            Problem(
+                f"participants table: column '{column.name}' has no value for anyone studied; fill it in, or take it "
+                "out of the config"
+            )
+        )
+    if category or not (number or any(numeric)):
+        for row, (text, participant, use) in enumerate(zip(texts, ids, studied, strict=True), FIRST_ROW):
+            if use and text.casefold() in _MISSING_WORDS:
+                problems.append(Problem(_not_missing(row, participant, column.name, text)))
+        if not category and len(used) > 2 and len(set(used)) == len(used):
+            problems.append(
+                Problem(
+                    f"participants table: column '{column.name}' holds text, different in each of {len(used)} rows "
+                    f"('{used[0]}', '{used[1]}', ...); a covariate is a number or one of a few categories"
+                )
+            )
+        return pd.Series([np.nan if t == MISSING else t for t in texts], dtype=object), problems
+
+    values = []
+    for row, (text, participant, use, good) in enumerate(zip(texts, ids, studied, numeric, strict=True), FIRST_ROW):
+        values.append(float(text) if good else np.nan)
+        if not use or text == MISSING:
+            continue
+        where = f"participants table, row {row} ({participant}), column '{column.name}'"
+        if text.casefold() in _MISSING_WORDS:
+            problems.append(Problem(_not_missing(row, participant, column.name, text)))
+        elif not good:
+            comma = " with a point, not a comma" if _NUMBER.fullmatch(text.replace(",", ".")) else ""
+            problems.append(
+                Problem(f"{where}: found '{text}', expected a number{comma}; write the number alone, or n/a")
+            )
+        elif not math.isfinite(values[-1]):
+            problems.append(Problem(f"{where}: found '{text}', expected a finite number; correct it, or write n/a"))
+        elif column.name.lower() == "age" and not AGE_RANGE[0] < values[-1] < AGE_RANGE[1]:
+            problems.append(
+                Problem(
+                    f"{where}: found {text}, expected years between {AGE_RANGE[0]:g} and {AGE_RANGE[1]:g}; correct it"
+                )
+            )
+    return pd.Series(values, dtype=float), problems
+
+
+def _not_missing(row: int, participant: str, column: object, text: str) -> str:
+    return (
+        f"participants table, row {row} ({participant}), column '{column}': found '{text}'; a missing value is "
+        "written n/a"
+    )

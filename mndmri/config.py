@@ -1,0 +1,290 @@
+"""The study's config: defaults filled in, and everything wrong with it told at once."""
+
+import copy
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema
+
+from mndmri.io import InputError
+
+# A name less alike than this is not offered as what was meant; difflib's own default.
+LIKENESS = 0.6
+# Of two names equally alike, the one in the same block is more probably meant.
+SAME_BLOCK = 0.15
+
+_WORDS = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a block of keys",
+    "null": "null",
+}
+
+
+def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Config with the schema's defaults filled in, checked.
+
+    Parameters
+    ----------
+    raw : mapping
+        As read from the user's YAML; left as it is.
+    schema : mapping
+        JSON Schema; what has a ``default`` may be left out, at every depth.
+
+    Returns
+    -------
+    dict
+        Every key of the schema, none converted from one type to another.
+
+    Raises
+    ------
+    InputError
+        With one line for each problem.
+    """
+    problems = [*_wrong_keys(raw, ""), *_not_finite(raw, "")]
+    if problems:  # jsonschema cannot go on with keys that are no text
+        raise InputError(_as_list(problems))
+    config = _fill(copy.deepcopy(dict(raw)), schema, schema)
+    _keep_default_primary_measured(config, raw)
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: _dotted(e.absolute_path))
+    for error in errors:
+        problems += _explain(error, schema)
+    faulty = {error.absolute_path[0] for error in errors if error.absolute_path}
+    problems += _contradictions(config, faulty)
+    if problems:
+        raise InputError(_as_list(problems))
+    return config
+
+
+def _as_list(problems: list[str]) -> str:
+    """The problems as one message, a bullet each."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"{count} in the config:", *(f"  - {p}" for p in dict.fromkeys(problems))])
+
+
+def _join(place: str, key: object) -> str:
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    return f"{place}.{key}" if place else str(key)
+
+
+def _dotted(path: Any) -> str:
+    """Place of a value: ``dwi.min_fa``, ``statistics.primary[0].hemi``."""
+    place = ""
+    for key in path:
+        place = _join(place, key)
+    return place
+
+
+def _walk(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    yield place, value
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _walk(inner, _join(place, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _walk(inner, _join(place, index))
+
+
+def _wrong_keys(raw: Any, place: str) -> list[str]:
+    """Keys that YAML read as something other than text, such as ``no`` or ``1``."""
+    return [
+        f"{where or 'top level'}: key {key!r} was read as {type(key).__name__}, not text; put it in quotes"
+        for where, value in _walk(raw, place)
+        if isinstance(value, Mapping)
+        for key in value
+        if not isinstance(key, str)
+    ]
+
+
+def _not_finite(raw: Any, place: str) -> list[str]:
+    """Numbers that pass every range check without being one (``.nan``) or have no bound (``.inf``)."""
+    return [
+        f"{where}: found {value}, expected a finite number"
+        for where, value in _walk(raw, place)
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
+
+
+def _deref(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Schema with a local ``$ref`` resolved; what stands beside the reference overrides it."""
+    if "$ref" not in schema:
+        return schema
+    target: Any = root
+    for step in schema["$ref"].removeprefix("#/").split("/"):
+        target = target[step]
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    """Value with defaults filled in at every depth; a value of another type is left for the check."""
+    schema = _deref(schema, root)
+    if isinstance(value, dict):
+        inner = schema.get("properties", {})
+        for key, below in inner.items():
+            default = _deref(below, root)
+            if key not in value and "default" in default:
+                value[key] = copy.deepcopy(default["default"])
+        others = schema.get("additionalProperties")
+        for key in value:
+            below = inner.get(key, others)
+            if isinstance(below, Mapping):
+                value[key] = _fill(value[key], below, root)
+    elif isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+        return [_fill(item, schema["items"], root) for item in value]
+    return value
+
+
+def _keep_default_primary_measured(config: dict[str, Any], raw: Mapping[str, Any]) -> None:
+    """Of the default primary measures, keep those of the modalities that the study has."""
+    chosen = raw.get("statistics")
+    statistics, modalities = config.get("statistics"), config.get("modalities")
+    if not isinstance(statistics, dict) or not isinstance(modalities, list):
+        return
+    if not (isinstance(chosen, Mapping) and "primary" in chosen):
+        statistics["primary"] = [p for p in statistics.get("primary", []) if p["modality"] in modalities]
+
+
+def known_places(schema: Mapping[str, Any], root: Mapping[str, Any] | None = None, place: str = "") -> Iterator[str]:
+    """Dotted name of every key that the schema knows by name; ``root`` is where references point."""
+    root = schema if root is None else root
+    schema = _deref(schema, root)
+    for key, below in schema.get("properties", {}).items():
+        yield _join(place, key)
+        yield from known_places(below, root, _join(place, key))
+    for inner in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(inner, Mapping):
+            yield from known_places(inner, root, place)
+
+
+def nearest_place(place: str, schema: Mapping[str, Any]) -> str | None:
+    """Known key most like an unknown one, by its last name, also in another block."""
+
+    def likeness(known: str) -> float:
+        block, _, name = known.rpartition(".")
+        own_block, _, own_name = place.rpartition(".")
+        same = difflib.SequenceMatcher(None, own_name.lower(), name.lower()).ratio()
+        return same + SAME_BLOCK * (block == own_block) if same >= LIKENESS else 0.0
+
+    best = max(known_places(schema), key=likeness, default=None)
+    return best if best is not None and likeness(best) else None
+
+
+def _show(value: Any) -> str:
+    """A value as the user wrote it, with its kind where that is the point."""
+    if isinstance(value, str):
+        return f"'{value}' (text)"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _expected(schema: Mapping[str, Any]) -> str:
+    """What a schema asks for, in words."""
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    kinds = schema.get("type", [])
+    words = " or ".join(_WORDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    bounds = [
+        f"{text} {schema[key]}"
+        for key, text in (
+            ("minimum", "at least"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "below"),
+            ("minLength", "of a length of at least"),
+            ("minItems", "with at least"),
+            ("maxItems", "with at most"),
+            ("minProperties", "with at least"),
+            ("pattern", "of the form"),
+        )
+        if key in schema
+    ]
+    unique = ["each entry once"] if schema.get("uniqueItems") else []
+    return ", ".join([" ".join([words, " and ".join(bounds)]).strip(), *unique])
+
+
+def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> list[str]:
+    """One line for each thing that a validation error is about."""
+    place = _dotted(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = set(error.schema.get("properties", {}))
+        lines = []
+        for key in error.instance:
+            if key in known:
+                continue
+            near = nearest_place(_join(place, key), schema)
+            hint = f"did you mean {near}?" if near else f"known here: {', '.join(sorted(known))}"
+            lines.append(f"{_join(place, key)}: unknown key; {hint}")
+        return lines
+    if error.validator == "required":
+        lines = []
+        for key in error.validator_value:
+            if key not in error.instance:
+                about = _deref(error.schema["properties"][key], schema).get("description", "")
+                lines.append(f"{_join(place, key)}: missing; it has no default. {about}".rstrip())
+        return lines
+    return [f"{place}: found {_show(error.instance)}, expected {_expected(error.schema)}"]
+
+
+def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
+    """Keys that are each right and do not fit together; blocks already known to be wrong are passed over."""
+    problems = []
+    groups = config.get("groups", {})
+    if "groups" not in faulty:
+        levels = groups["levels"]
+        if groups["reference"] not in levels:
+            problems.append(
+                f"groups.reference: found '{groups['reference']}', which is not in groups.levels "
+                f"({', '.join(levels)}); name one of them"
+            )
+        owner: dict[str, str] = {}
+        for name, labels in [*levels.items(), ("leave_out", groups["leave_out"])]:
+            for label in map(str, labels):
+                if label in owner:
+                    problems.append(
+                        f"groups: the label '{label}' is under both {owner[label]} and {name}; keep it under one"
+                    )
+                owner[label] = name
+        if "statistics" not in faulty:
+            for index, pair in enumerate(config["statistics"]["contrasts"] or []):
+                problems += [
+                    f"statistics.contrasts[{index}]: '{name}' is not in groups.levels ({', '.join(levels)})"
+                    for name in pair
+                    if name not in levels
+                ]
+    if "modalities" not in faulty and "t1w" not in config["modalities"]:
+        problems.append("modalities: t1w is missing; every measure is placed with the T1w image, so add it")
+    if not faulty & {"statistics", "modalities"}:
+        problems += [
+            f"statistics.primary[{index}]: {primary['modality']} is not in modalities "
+            f"({', '.join(config['modalities'])}); take the entry out or add the modality"
+            for index, primary in enumerate(config["statistics"]["primary"])
+            if primary["modality"] not in config["modalities"]
+        ]
+    if not faulty & {"covariates", "clinical_scores", "groups"}:
+        used = [*config["covariates"], *config["clinical_scores"], groups["column"], "participant_id"]
+        problems += [
+            f"covariates and clinical_scores: the column '{name}' is used twice; name it once"
+            for name in dict.fromkeys(used)
+            if used.count(name) > 1
+        ]
+    if not faulty & {"simulation", "groups"} and config["simulation"] is not None:
+        labels = {str(label) for given in groups["levels"].values() for label in given}
+        problems += [
+            f"simulation.groups: '{name}' is not among the labels of groups.levels ({', '.join(sorted(labels))})"
+            for name in config["simulation"]["groups"]
+            if name not in labels
+        ]
+        problems += [
+            f"simulation.effects: '{name}' is not in simulation.groups; correct the name"
+            for name in config["simulation"]["effects"]
+            if name not in config["simulation"]["groups"]
+        ]
+    return problems

@@ -1,0 +1,174 @@
+"""Diffusion measures in the levels of the corticospinal tract and in the callosum."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.atlases import select
+from mndmri.grids import check_same_grid
+from mndmri.measures import MEASURE_COLUMNS, OK, row
+
+MEASURES = {"fa": "1", "md": "1e-3 mm2/s", "ad": "1e-3 mm2/s", "rd": "1e-3 mm2/s"}
+CST_REGIONS = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
+REGIONS = [(region, hemi) for region in CST_REGIONS for hemi in "LR"] + [("cc_midbody", "both")]
+
+
+def measure_coverage(atlas: SpatialImage, table: pd.DataFrame, fov: SpatialImage) -> pd.Series:
+    """Fraction of each atlas region that lies in the diffusion field of view.
+
+    Parameters
+    ----------
+    atlas : SpatialImage
+        4D probabilities on a grid that holds every region whole: the template's, or the T1w
+        image's. On the diffusion grid, what the slab missed is missing from the total too.
+    table : DataFrame
+        ``index``, ``region``, ``hemi`` of the atlas's volumes.
+    fov : SpatialImage
+        On the atlas's grid, 0 to 1: the diffusion field of view resampled to it.
+
+    Returns
+    -------
+    Series
+        0 to 1, indexed by ``region`` and ``hemi``; missing for a region that is empty.
+    """
+    check_same_grid(atlas, fov)
+    seen = np.clip(fov.get_fdata(dtype=np.float32), 0, 1)
+    fraction = {}
+    for volume in table.itertuples(index=False):
+        weight = np.asarray(atlas.dataobj[..., int(volume.index)], np.float32)
+        total = float(weight.sum(dtype=float))
+        fraction[volume.region, volume.hemi] = float((weight * seen).sum(dtype=float)) / total if total > 0 else np.nan
+    return pd.Series(fraction, dtype=float).rename_axis(["region", "hemi"])
+
+
+def measure_tract(
+    maps: Mapping[str, SpatialImage],
+    weights: SpatialImage,
+    table: pd.DataFrame,
+    wm_probability: SpatialImage,
+    coverage: pd.Series,
+    *,
+    min_fa: float = 0.2,
+    min_coverage: float = 0.8,
+    min_voxels: float = 10,
+) -> pd.DataFrame:
+    """Weighted means of the tensor maps: every level and side, and the mid-body of the callosum.
+
+    Parameters
+    ----------
+    maps : mapping
+        ``fa``, ``md``, ``ad``, ``rd``: 3D images on the diffusion grid, as from `tensor.fit_tensor`.
+    weights : SpatialImage
+        4D atlas probabilities, 0 to 1, brought to the diffusion grid.
+    table : DataFrame
+        ``index``, ``region``, ``hemi`` of the atlas's volumes.
+    wm_probability : SpatialImage
+        White-matter probability, 0 to 1, brought to the diffusion grid.
+    coverage : Series
+        From `measure_coverage`.
+    min_fa : float
+        Voxels with FA up to this are left out of all four measures: they are not tract.
+    min_coverage : float
+        Fraction of a region that the field of view has to hold.
+    min_voxels : float
+        Effective number of voxels that a mean has to rest on.
+
+    Returns
+    -------
+    DataFrame
+        Columns `MEASURE_COLUMNS`, one row per measure and region of `REGIONS`. ``n_voxels`` is
+        the effective number, sum(w)^2 / sum(w^2): the far tail of an atlas counts for little.
+
+    Notes
+    -----
+    Mean = sum(w m) / sum(w), with w = p(region) x p(white matter) x (FA > ``min_fa``).
+    """
+    check_same_grid(weights, wm_probability, *maps.values())
+    fa = maps["fa"].get_fdata()
+    tract = np.clip(wm_probability.get_fdata(), 0, 1) * (fa > min_fa)
+    rows = []
+    for region, hemi in REGIONS:
+        weight = _weight(weights, table, region, hemi) * tract
+        n_voxels = _effective_number(weight)
+        seen = float(coverage[region, hemi])
+        status = OK
+        if not np.isfinite(seen):
+            status = "the atlas has no such region"
+        elif seen < min_coverage:
+            status = f"field of view covers {100 * seen:.0f}% of the level"
+        elif n_voxels < max(min_voxels, 1):
+            status = f"{n_voxels} voxels of white matter with FA > {min_fa:g}, at least {min_voxels:g} are needed"
+        for measure, unit in MEASURES.items():
+            value = np.nan
+            if status == OK:
+                value = float(np.average(maps[measure].get_fdata(), weights=weight))
+            rows.append(row("dwi", measure, region, hemi, value, unit=unit, n_voxels=n_voxels, status=status))
+    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+def measure_quality(
+    maps: Mapping[str, SpatialImage],
+    weights: SpatialImage,
+    table: pd.DataFrame,
+    wm_probability: SpatialImage,
+    *,
+    displacement: np.ndarray,
+    negative_fraction: float,
+    min_fa: float = 0.2,
+) -> pd.DataFrame:
+    """Rows by which a diffusion series is judged before its measures are believed.
+
+    Parameters
+    ----------
+    maps, weights, table, wm_probability, min_fa
+        As for `measure_tract`.
+    displacement : ndarray, shape (N,)
+        Framewise displacement, mm, as from `motion.correct_motion`.
+    negative_fraction : float
+        As from `tensor.fit_tensor`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `MEASURE_COLUMNS`: the fraction of the tract's white matter with FA above
+        ``min_fa`` (L, R), mean and largest framewise displacement, the fraction of voxels with a
+        negative eigenvalue, and FA of the callosum, the most coherent bundle there is (below
+        about 0.4, doubt the gradient table or the alignment with the T1w image).
+    """
+    check_same_grid(weights, wm_probability, *maps.values())
+    fa = maps["fa"].get_fdata()
+    wm = np.clip(wm_probability.get_fdata(), 0, 1)
+    rows = []
+    for hemi in "LR":
+        weight = _weight(weights, table, "cst", hemi) * wm
+        rows.append(_mean_row("fraction_above_min_fa", "cst", hemi, (fa > min_fa).astype(float), weight))
+    rows.append(_mean_row("fa", "callosum", "both", fa, _weight(weights, table, "callosum", "both") * wm))
+    n_brain = int(np.sum(fa > 0))
+    for measure, value, unit in (
+        ("mean_fd", float(np.mean(displacement)), "mm"),
+        ("max_fd", float(np.max(displacement)), "mm"),
+        ("negative_eigenvalue_fraction", negative_fraction, "1"),
+    ):
+        rows.append(row("dwi", measure, "brain", "both", value, unit=unit, n_voxels=n_brain))
+    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+def _mean_row(measure: str, region: str, hemi: str, values: np.ndarray, weight: np.ndarray) -> dict:
+    n_voxels = _effective_number(weight)
+    if n_voxels == 0:
+        status = "no white matter of the region in the image"
+        return row("dwi", measure, region, hemi, np.nan, unit="1", n_voxels=0, status=status)
+    return row("dwi", measure, region, hemi, float(np.average(values, weights=weight)), unit="1", n_voxels=n_voxels)
+
+
+def _weight(weights: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> np.ndarray:
+    """Probability of one region, shape (X, Y, Z)."""
+    return np.clip(select(weights, table, region, hemi).get_fdata(), 0, None)
+
+
+def _effective_number(weight: np.ndarray) -> int:
+    """Number of equally weighted voxels that would carry as much (Kish 1965, Survey Sampling)."""
+    squares = float(np.sum(weight**2))
+    return round(float(weight.sum()) ** 2 / squares) if squares > 0 else 0

@@ -1,0 +1,188 @@
+"""Gradient-echo scan of a simulated head: susceptibility, field, magnitude and phase."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+from scipy import fft
+
+from mndmri.grids import make_image, voxel_sizes, world_coordinates
+from mndmri.phantom.anatomy import TISSUES, Anatomy
+from mndmri.phantom.damage import lose_grey, motor_band
+from mndmri.phantom.deformation import Head, head_map, sample_head, scan_centre, scan_grid, store
+from mndmri.phantom.plan import complete
+from mndmri.phantom.truth import true_hypointensity
+
+GYROMAGNETIC_RATIO_HZ = 42.577e6  # protons, Hz/T
+
+# Susceptibility relative to fluid (ppm); vein and pallidum after Liu et al. 2015, NMR Biomed 28:1255.
+SUSCEPTIBILITY_PPM = {"grey": 0.02, "white": -0.03, "pallidum": 0.12, "vein": 0.30}
+DENSITY = {"grey": 0.82, "white": 0.72, "csf": 1.0, "bone": 0.05, "fat": 0.8, "soft": 0.7}
+# at 3 T (ms)
+T2_STAR_MS = {"grey": 55.0, "white": 50.0, "csf": 400.0, "bone": 5.0, "fat": 40.0, "soft": 30.0}
+T2_STAR_VEIN_MS, T2_STAR_PALLIDUM_MS = 8.0, 25.0
+WHITE_SIGNAL = 500.0  # scanner units, at the last echo
+
+_FIELD_OF_VIEW_MM = (172.0, 212.0, 164.0)
+_MIDDLE_MM = (0.0, -18.0, 4.0)
+_SINUS_MM = np.array([0.0, 70.0, -30.0])
+_SINUS_RADIUS_MM = 15.0
+_PADDING_MM = 40.0
+_REGIONS = (
+    "cst",
+    "precentral",
+    "postcentral",
+    "superior_frontal",
+    "pallidum",
+    "posterior_bank",
+    "depth",
+    "vein",
+)
+_RNG_STREAM = 400
+
+
+class GreScan(NamedTuple):
+    """Magnitude and phase of each echo, and what is true of them."""
+
+    magnitude: list[SpatialImage]
+    phase: list[SpatialImage]
+    """Wrapped, radians, -pi to pi; positive where the field is stronger."""
+    sidecars: list[dict[str, Any]]
+    """For each echo; magnitude and phase share it but for the unit of the phase, radians."""
+    susceptibility: SpatialImage
+    """True map, ppm."""
+    truth: pd.DataFrame
+
+
+def dipole_field(susceptibility: np.ndarray, voxel_mm: np.ndarray, b0_axis: np.ndarray) -> np.ndarray:
+    """Field offset that a susceptibility distribution makes.
+
+    Parameters
+    ----------
+    susceptibility : ndarray, shape (X, Y, Z)
+        ppm, 0 outside the array.
+    voxel_mm : three floats
+    b0_axis : ndarray, shape (3,)
+        Direction of the main field along the array's axes, unit length.
+
+    Returns
+    -------
+    ndarray, shape (X, Y, Z)
+        Along the main field, ppm of it, with the sphere of Lorentz (Marques and Bowtell
+        2005, Concepts Magn Reson B 25:65): ``(1/3 - (k.b)^2 / k^2) chi`` in k-space.
+    """
+    shape = [
+        fft.next_fast_len(int(n + _PADDING_MM / v), real=True) for n, v in zip(susceptibility.shape, voxel_mm)
+    ]
+    frequencies = [fft.fftfreq(n, v).astype(np.float32) for n, v in zip(shape[:2], voxel_mm[:2], strict=True)]
+    frequencies.append(fft.rfftfreq(shape[2], voxel_mm[2]).astype(np.float32))
+    kx, ky, kz = np.meshgrid(*frequencies, indexing="ij", sparse=True)
+    squared = kx**2 + ky**2 + kz**2
+    squared[0, 0, 0] = 1.0
+    kernel = 1 / 3 - (kx * b0_axis[0] + ky * b0_axis[1] + kz * b0_axis[2]) ** 2 / squared
+    kernel[0, 0, 0] = 0.0
+    spectrum = fft.rfftn(susceptibility.astype(np.float32), shape)
+    spectrum *= kernel.astype(np.float32)
+    x, y, z = susceptibility.shape
+    return fft.irfftn(spectrum, shape)[:x, :y, :z]
+
+
+def _background_field(
+    head: Head, centre: np.ndarray, scale_ppm: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Harmonic field of sources outside the brain, ppm: what the shim left, and air in the sinuses."""
+    x, y, z = np.moveaxis((world_coordinates(head.grid) - centre) / 100.0, -1, 0)
+    solid = (x, y, z, z**2 - (x**2 + y**2) / 2, x * z, y * z, x**2 - y**2)
+    shim = sum(w * s for w, s in zip(rng.uniform(-1, 1, len(solid)), solid, strict=True))
+    away = head.place - _SINUS_MM
+    distance = np.maximum(np.linalg.norm(away, axis=-1), _SINUS_RADIUS_MM)
+    # outside a sphere the field is a dipole's
+    sinus = -10.0 * (_SINUS_RADIUS_MM / distance) ** 3 * (3 * (away[..., 2] / distance) ** 2 - 1)
+    return scale_ppm * (shim + sinus)
+
+
+def _susceptibility(head: Head, person: Mapping[str, Any]) -> np.ndarray:
+    """True susceptibility, ppm, shape (X, Y, Z)."""
+    maps = head.maps
+    brain = maps["grey"] + maps["white"]
+    tissue = sum(SUSCEPTIBILITY_PPM[t] * maps[t] for t in ("grey", "white"))
+    chi = tissue * (1 - maps["pallidum"]) + SUSCEPTIBILITY_PPM["pallidum"] * maps["pallidum"] * brain
+    chi = chi * (1 - maps["vein"]) + SUSCEPTIBILITY_PPM["vein"] * maps["vein"]
+    return chi + maps["grey"] * motor_band(head, person, "band_ppm")
+
+
+def _magnitude(head: Head, person: Mapping[str, Any], echo_ms: float) -> np.ndarray:
+    """Noise-free magnitude, arbitrary units, shape (X, Y, Z)."""
+    maps = head.maps
+    signal = np.zeros(head.grid.shape[:3], np.float32)
+    for tissue in TISSUES:
+        part = DENSITY[tissue] * np.exp(-echo_ms / T2_STAR_MS[tissue]) * maps[tissue]
+        if tissue == "grey":
+            part = part * (1 - motor_band(head, person, "band_darkening"))
+        if tissue in ("grey", "white"):
+            iron = np.exp(-echo_ms * (1 / T2_STAR_PALLIDUM_MS - 1 / T2_STAR_MS[tissue]))
+            part = part * (1 - maps["pallidum"] * (1 - iron))
+        signal += part
+    return signal * (1 - maps["vein"]) + maps["vein"] * DENSITY["csf"] * np.exp(-echo_ms / T2_STAR_VEIN_MS)
+
+
+def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mapping[str, Any]) -> GreScan:
+    """Gradient-echo scan of one person.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    person : mapping
+        A row of the cohort's plan.
+    simulation : mapping
+        The config's block ``simulation``.
+
+    Returns
+    -------
+    GreScan
+        The phase is ``2 pi gamma B0 TE`` times the field offset, wrapped. ``truth`` holds the
+        normalised hypointensity of the noise-free magnitude at the last echo.
+    """
+    settings = complete(simulation)
+    own = settings["gre"]
+    centre = scan_centre(person, settings, "gre", _MIDDLE_MM)
+    grid = scan_grid(centre, _FIELD_OF_VIEW_MM, own["voxel_mm"], tilt_deg=own["tilt_deg"])
+    head = lose_grey(
+        sample_head(anatomy, head_map(person, settings, "gre"), grid, (*TISSUES, *_REGIONS)), person
+    )
+
+    rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
+    voxel = voxel_sizes(grid)
+    b0_axis = (grid.affine[:3, :3] / voxel).T @ np.array([0.0, 0.0, 1.0])  # the scanner's field is world z
+    chi = _susceptibility(head, person)
+    field = dipole_field(chi, voxel, b0_axis) + _background_field(head, centre, own["background_ppm"], rng)
+
+    echoes = own["echo_times_ms"]
+    last = _magnitude(head, person, echoes[-1])
+    scale = WHITE_SIGNAL / (DENSITY["white"] * np.exp(-echoes[-1] / T2_STAR_MS["white"]))
+    magnitudes, phases, sidecars = [], [], []
+    for echo_ms in echoes:
+        radians = 2 * np.pi * GYROMAGNETIC_RATIO_HZ * own["field_strength_T"] * echo_ms * 1e-3 * field * 1e-6
+        noise = (
+            rng.standard_normal((2, *field.shape), dtype=np.float32) * settings["noise"]["gre"] * WHITE_SIGNAL
+        )
+        signal = scale * _magnitude(head, person, echo_ms) * np.exp(1j * radians) + noise[0] + 1j * noise[1]
+        magnitudes.append(_stored(np.abs(signal), grid, own["storage"]))
+        phases.append(_stored(np.angle(signal), grid, own["storage"]))
+        sidecars.append(
+            {
+                "Modality": "MR",
+                "MagneticFieldStrength": float(own["field_strength_T"]),
+                "EchoTime": echo_ms * 1e-3,
+                "RepetitionTime": 0.03,
+            }
+        )
+    return GreScan(
+        magnitudes, phases, sidecars, _stored(chi, grid, own["storage"]), true_hypointensity(head, last)
+    )
+
+
+def _stored(values: np.ndarray, grid: SpatialImage, storage: str) -> SpatialImage:
+    return store(make_image(values.astype(np.float32), grid), storage)

@@ -1,0 +1,206 @@
+"""Who is in the simulated cohort, and what damage is planted in each. Imports numpy and pandas only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+HEMIS = ("L", "R")
+BODY_PARTS = ("leg", "hand", "face")
+EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", "band_ppm", "band_darkening", "band_prevalence")
+BAND_KEYS = [f"{part}_{hemi}" for part in BODY_PARTS for hemi in HEMIS]
+
+# A loss above this leaves no tissue to measure.
+MAX_FRACTION = 0.9
+
+# Every key of the block `simulation`, with its unit. What a study leaves out keeps its value here.
+DEFAULTS: dict[str, Any] = {
+    "seed": 7,
+    "groups": {"ALS": 6, "PLS": 4, "control": 6},  # people in each
+    # per group: mean of the planted effects among its people; {} or null: nobody has any
+    #   cst_fa_loss             relative loss of fractional anisotropy at the profile's peak, 0 to 1
+    #   precentral_volume_loss  relative loss of precentral grey matter, 0 to 1
+    #   band_ppm                susceptibility added in the motor band, ppm
+    #   band_darkening          relative loss of gradient-echo magnitude in the motor band, 0 to 1
+    #   band_prevalence         share of the group's people with a motor band, 0 to 1
+    "effects": {
+        "ALS": {
+            "cst_fa_loss": 0.15,
+            "precentral_volume_loss": 0.12,
+            "band_ppm": 0.05,
+            "band_darkening": 0.2,
+            "band_prevalence": 0.7,
+        },
+        "PLS": {
+            "cst_fa_loss": 0.22,
+            "precentral_volume_loss": 0.18,
+            "band_ppm": 0.06,
+            "band_darkening": 0.25,
+            "band_prevalence": 0.8,
+        },
+    },
+    "effect_sd": 0.25,  # between people, and again between sides: share of the group's mean
+    # FA loss along the tract: floor + (1 - floor) * exp(-(s - centre)^2 / (2 width^2)), s the
+    # share of the tract's length above its lower end (0: pons, 1: cortex)
+    "cst_profile": {"centre": 0.7, "width": 0.25, "floor": 0.3},
+    "age_years": [40, 75],  # uniform, the same in every group
+    "grey_loss_per_decade": 0.01,  # relative loss of all grey matter per decade after 20 years
+    "deformation_mm": 4.0,  # largest displacement of a person's shape from the shared one
+    "head_size": 0.9,  # mean linear scale: the ICBM average is larger than a person's head
+    "head_size_sd": 0.03,  # and its SD
+    "rotation_deg": 8.0,  # head in the scanner: each angle uniform within +- this
+    "shift_mm": 8.0,  # and each shift
+    "between_scans": {"rotation_deg": 1.0, "shift_mm": 1.0},  # the same, between a person's scans
+    "noise": {"t1w": 0.02, "dwi": 0.03, "gre": 0.02},  # SD, share of white matter's signal (dwi: at b=0)
+    "missing": {"dwi": 0, "swi": 0},  # people without the scan
+    # storage: direction in which each array axis runs; tilt_deg: oblique slices, about the left-right axis
+    "t1w": {"voxel_mm": 2.0, "storage": "PSR", "tilt_deg": 0.0, "bias": 0.2},  # bias: peak of the shading
+    "dwi": {
+        "voxel_mm": 3.0,
+        "storage": "LAS",
+        "tilt_deg": 0.0,
+        "n_b0": 1,
+        "n_directions": 15,
+        "b_value": 1000.0,  # s/mm2
+        "motion_deg": 1.0,  # head motion between volumes: SD of each angle
+        "motion_mm": 0.5,  # and of each shift
+        "reverse_b0": False,  # add a b=0 volume of opposite phase encoding
+        "field_hz": 40.0,  # peak of the field offset above the sinuses; 0: no distortion
+        "readout_s": 0.03,  # total readout time: voxels of displacement per Hz
+    },
+    "gre": {
+        "voxel_mm": [1.0, 1.0, 2.0],  # along left-right, posterior-anterior, inferior-superior
+        "storage": "LAS",
+        "tilt_deg": 0.0,
+        "echo_times_ms": [20.0],
+        "field_strength_T": 3.0,
+        "background_ppm": 0.3,  # peak-like scale of the field from outside the brain; 0: none
+    },
+}
+
+_NESTED = ("cst_profile", "between_scans", "noise", "missing", "t1w", "dwi", "gre")
+
+
+def complete(simulation: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a simulation, with `DEFAULTS` for every key that is left out.
+
+    ``groups`` and ``effects`` are taken whole, so that a study without effects has none.
+
+    Raises
+    ------
+    ValueError
+        If a key or an effect is not known.
+    """
+    settings = dict(DEFAULTS)
+    for key, value in simulation.items():
+        if key not in DEFAULTS:
+            raise ValueError(f"simulation: unknown key '{key}'; the keys are {', '.join(DEFAULTS)}")
+        if key in _NESTED:
+            unknown = set(value) - set(DEFAULTS[key])
+            if unknown:
+                raise ValueError(
+                    f"simulation.{key}: unknown key '{min(unknown)}'; the keys are {', '.join(DEFAULTS[key])}"
+                )
+            value = {**DEFAULTS[key], **value}
+        settings[key] = value
+    settings["effects"] = settings["effects"] or {}
+    for group, effects in settings["effects"].items():
+        if group not in settings["groups"]:
+            raise ValueError(
+                f"simulation.effects: '{group}' is not one of the groups {list(settings['groups'])}"
+            )
+        unknown = set(effects or {}) - set(EFFECT_KEYS)
+        if unknown:
+            raise ValueError(
+                f"simulation.effects.{group}: unknown effect '{min(unknown)}'; "
+                f"the effects are {', '.join(EFFECT_KEYS)}"
+            )
+    return settings
+
+
+def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
+    """Table of the simulated people and of all that is planted in each.
+
+    Parameters
+    ----------
+    simulation : mapping
+        The config's block ``simulation``; see `DEFAULTS` for keys and units.
+
+    Returns
+    -------
+    DataFrame
+        One row a person: ``participant_id``, ``group``, ``age`` (years), ``sex`` (F, M), ``seed``;
+        ``cst_fa_loss_{L,R}`` and ``precentral_volume_loss_{L,R}`` (0 to 1);
+        ``band_ppm_{leg,hand,face}_{L,R}`` and ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1);
+        ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
+        ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own.
+
+    Notes
+    -----
+    Age and sex are drawn without regard to group. The number of people with a motor band is
+    the prevalence times the group's size, rounded, so that a small cohort has its share.
+    """
+    settings = complete(simulation)
+    groups = [group for group, n in settings["groups"].items() for _ in range(n)]
+    width = max(2, len(str(len(groups))))
+    rows: list[dict[str, Any]] = []
+    for number, group in enumerate(groups, start=1):
+        # a stream of numbers for each person: one more in the cohort changes nobody else
+        rng = np.random.default_rng([settings["seed"], number])
+        rows.append(
+            {"participant_id": f"sub-{number:0{width}d}", "group": group}
+            | _draw_person(rng, settings, settings["effects"].get(group) or {})
+            | {"seed": settings["seed"] * 10_000 + number}
+        )
+    table = pd.DataFrame(rows)
+    _remove_bands(table, settings)
+    _remove_scans(table, settings)
+    return table
+
+
+def _draw_person(
+    rng: np.random.Generator, settings: Mapping[str, Any], effects: Mapping[str, float]
+) -> dict[str, Any]:
+    """Random numbers of one person, drawn in an order that does not depend on the effects."""
+    low, high = settings["age_years"]
+    age = int(rng.integers(low, high + 1))
+    row: dict[str, Any] = {"age": age, "sex": str(rng.choice(["F", "M"]))}
+    for key in ("cst_fa_loss", "precentral_volume_loss"):
+        own, sides = rng.standard_normal(), rng.standard_normal(2)
+        for hemi, side in zip(HEMIS, sides, strict=True):
+            factor = 1 + settings["effect_sd"] * (own + side) / np.sqrt(2)
+            row[f"{key}_{hemi}"] = float(np.clip(effects.get(key, 0.0) * factor, 0, MAX_FRACTION))
+    factors = np.clip(1 + settings["effect_sd"] * rng.standard_normal(len(BAND_KEYS)), 0, None)
+    for part, factor in zip(BAND_KEYS, factors, strict=True):
+        # the same iron shifts the field and darkens the magnitude: one factor for both
+        row[f"band_ppm_{part}"] = effects.get("band_ppm", 0.0) * factor
+        row[f"band_darkening_{part}"] = min(effects.get("band_darkening", 0.0) * factor, MAX_FRACTION)
+    row["grey_loss"] = settings["grey_loss_per_decade"] * max(age - 20, 0) / 10
+    size = settings["head_size_sd"] * float(np.clip(rng.standard_normal(), -2.5, 2.5))
+    row["head_scale"] = settings["head_size"] + size
+    for name, unit, size in (
+        ("rotation", "deg", settings["rotation_deg"]),
+        ("shift", "mm", settings["shift_mm"]),
+    ):
+        for axis, value in zip("xyz", rng.uniform(-1, 1, 3), strict=True):
+            row[f"{name}_{axis}_{unit}"] = size * value
+    return row
+
+
+def _remove_bands(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """Take the motor band from those beyond their group's prevalence."""
+    for number, (group, size) in enumerate(settings["groups"].items()):
+        prevalence = (settings["effects"].get(group) or {}).get("band_prevalence", 0.0)
+        rng = np.random.default_rng([settings["seed"], 0, number])
+        without = rng.permutation(np.flatnonzero(table["group"] == group))[round(prevalence * size) :]
+        columns = [f"{kind}_{part}" for kind in ("band_ppm", "band_darkening") for part in BAND_KEYS]
+        table.loc[without, columns] = 0.0
+
+
+def _remove_scans(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """Mark who lacks a scan; nobody lacks both while there are others."""
+    order = np.random.default_rng([settings["seed"], 0, 1000]).permutation(len(table))
+    n_dwi, n_swi = settings["missing"]["dwi"], settings["missing"]["swi"]
+    table["has_dwi"] = ~table.index.isin(order[:n_dwi])
+    table["has_swi"] = ~table.index.isin(order[::-1][:n_swi])

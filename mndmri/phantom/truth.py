@@ -1,0 +1,93 @@
+"""Tables of true values, from noise-free signals and true maps on a scan's own grid."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from mndmri.atlases import CST_LEVELS_Z_MM
+from mndmri.grids import voxel_volume_ml
+from mndmri.phantom.anatomy import BODY_PART_X_MM
+from mndmri.phantom.damage import DEEP, body_part
+from mndmri.phantom.deformation import Head
+
+TRUTH_COLUMNS = ["modality", "measure", "region", "hemi", "value"]
+
+MIN_FA = 0.2  # below it a voxel of the tract is not counted, as in the measure it stands beside
+_HALF = 0.5  # a voxel belongs to a region that fills more than this
+_PURE = 0.95  # reference white matter
+_VEIN = 0.05
+
+
+def _table(rows: Sequence[tuple]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=TRUTH_COLUMNS)
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.median(values)) if values.size else np.nan
+
+
+def true_volumes(head: Head) -> pd.DataFrame:
+    """Volumes (ml) of tissues and of the grey matter of gyri."""
+    voxel = voxel_volume_ml(head.grid)
+    ml = {
+        name: float(head.maps[tissue].sum()) * voxel for name, tissue in zip(("gm", "wm", "csf"), head.maps)
+    }
+    rows = [("t1w", "volume", name, "both", value) for name, value in {"tiv": sum(ml.values()), **ml}.items()]
+    for region in ("precentral", "postcentral", "superior_frontal"):
+        inside = head.maps["grey"] * head.maps[region]
+        rows += [("t1w", "volume", region, h, float(inside[head.side(h)].sum()) * voxel) for h in "LR"]
+    return _table(rows)
+
+
+def true_tract(head: Head, fa: np.ndarray, md: np.ndarray) -> pd.DataFrame:
+    """Means of FA and MD (1e-3 mm2/s) over the tract and its levels, and over the callosum.
+
+    Weights are tract x white matter, where FA exceeds 0.2.
+    """
+    height = head.place[..., 2]
+    where = {("cst", h): head.maps["cst"] * head.side(h) for h in "LR"}
+    for level, (low, high) in CST_LEVELS_Z_MM.items():
+        where |= {(level, h): where["cst", h] * ((height >= low) & (height < high)) for h in "LR"}
+    where["callosum", "both"] = head.maps["callosum"]
+    rows = []
+    for (region, hemi), weight in where.items():
+        weight = weight * head.maps["white"] * (fa > MIN_FA)
+        total = weight.sum()
+        for measure, values in (("fa", fa), ("md", md)):
+            rows.append(
+                (
+                    "dwi",
+                    measure,
+                    region,
+                    hemi,
+                    float((weight * values).sum() / total) if total > 0 else np.nan,
+                )
+            )
+    return _table(rows)
+
+
+def true_hypointensity(head: Head, magnitude: np.ndarray) -> pd.DataFrame:
+    """1 - median(region's grey matter) / median(white matter outside the tract), veins left out."""
+    maps = head.maps
+    reference = _median(magnitude[(maps["white"] > _PURE) & (maps["cst"] < 0.05) & (maps["pallidum"] < 0.05)])
+    grey = (maps["grey"] > _HALF) & (maps["vein"] < _VEIN)
+    precentral = grey & (maps["precentral"] > _HALF)
+    posterior = precentral & (maps["posterior_bank"] > _HALF)
+    rows = []
+    for hemi in "LR":
+        side = head.side(hemi)
+        regions = {
+            "precentral": precentral & side,
+            "precentral_posterior": posterior & side,
+            "precentral_anterior": precentral & ~posterior & side,
+            "precentral_posterior_deep": posterior & (maps["depth"] < DEEP) & side,
+            **{f"precentral_{part}": precentral & body_part(head, part, hemi) for part in BODY_PART_X_MM},
+            "postcentral": grey & (maps["postcentral"] > _HALF) & side,
+            "superior_frontal": grey & (maps["superior_frontal"] > _HALF) & side,
+        }
+        rows += [
+            ("swi", "normalised_hypointensity", name, hemi, 1 - _median(magnitude[inside]) / reference)
+            for name, inside in regions.items()
+        ]
+    return _table(rows)

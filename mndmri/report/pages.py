@@ -1,0 +1,386 @@
+"""HTML pages of a participant, of the group and of quality control.
+
+Every page is one file: styles and pictures are inside it. All text that comes from tables is
+escaped by the templates.
+"""
+
+import base64
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from mndmri.measures import OK
+from mndmri.qc import FLAGGED
+from mndmri.words import (
+    MISSING,
+    OMNIBUS,
+    capitalised,
+    readable,
+    readable_interval,
+    readable_number,
+    readable_p,
+    readable_place,
+    readable_test,
+    readable_unit,
+)
+
+_ADJUSTED_TESTS = ("ancova", "ancova_contrast")
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Picture(NamedTuple):
+    """A figure on a page: what it is called, what is to be seen on it, and the PNG itself.
+
+    A wide one takes the page's whole width.
+    """
+
+    title: str
+    caption: str
+    png: bytes
+    wide: bool = False
+
+
+def _png_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _cell(value: object) -> str:
+    """Any value of a table for a reader."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return str(value)
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else readable_number(value)
+    return MISSING if value is None or value is pd.NA or str(value).strip() == "" else str(value)
+
+
+def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Header and rows of a table as text, and which columns hold numbers."""
+    columns = [
+        [readable_p(v) if isinstance(v, float) else _cell(v) for v in table[name]]
+        if name == "p" or str(name).startswith("p_")
+        else [_cell(v) for v in table[name]]
+        for name in table.columns
+    ]
+    return {
+        "header": [readable(name) for name in table.columns],
+        "numeric": [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes],
+        "rows": list(zip(*columns, strict=True)),
+    }
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"png_uri": _png_uri, "readable": readable, "capitalised": capitalised}
+    return environment
+
+
+def _render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
+
+
+# -- one participant ------------------------------------------------------------------------------
+
+
+def participant_page(
+    participant_id: str,
+    group: str,
+    *,
+    pictures: Sequence[Picture],
+    measures: pd.DataFrame,
+    qc: pd.DataFrame,
+    stages: pd.DataFrame,
+    versions: Mapping[str, str],
+) -> str:
+    """Page of one participant as HTML.
+
+    Parameters
+    ----------
+    participant_id, group : str
+    pictures : sequence of Picture
+        Contact sheets, in reading order.
+    measures : DataFrame
+        The person's measures table (`mndmri.measures.MEASURE_COLUMNS`). Left and right stand side by side.
+    qc : DataFrame
+        The person's rows of the quality-control table (`mndmri.qc.QC_COLUMNS`).
+    stages : DataFrame
+        ``stage, status, reason``: status ``done``, ``left out`` or ``failed``, and why.
+    versions : mapping
+        Name of a program to its version.
+    """
+    return _render(
+        "participant.html.j2",
+        participant_id=participant_id,
+        group=group,
+        pictures=list(pictures),
+        modalities=_side_by_side(measures),
+        flags=qc[qc["flag"] == FLAGGED].pipe(_qc_records),
+        checks=_qc_records(qc),
+        stages=stages.fillna("").to_dict("records"),
+        versions=dict(versions),
+    )
+
+
+def _side_by_side(measures: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Rows of a measures table by modality, with left, right and both as columns of one row."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (modality, measure, region), rows in measures.groupby(["modality", "measure", "region"], sort=False):
+        values = dict(zip(rows["hemi"], rows["value"], strict=True))
+        lacking = rows[rows["status"] != OK]
+        by_reason = lacking.groupby("status", sort=False)["hemi"].agg(list)
+        found.setdefault(modality, []).append(
+            {
+                "measure": capitalised(readable(measure)),
+                "region": capitalised(readable(region)),
+                # blank where the measure has no such side; n/a where it has, and no value
+                "values": {
+                    hemi: readable_number(values[hemi], digits=4) if hemi in values else ""
+                    for hemi in ("L", "R", "both")
+                },
+                "unit": readable_unit(rows["unit"].iloc[0]),
+                "note": "; ".join(
+                    f"{reason} ({', '.join(hemis)})" if len(hemis) < len(rows) else str(reason)
+                    for reason, hemis in by_reason.items()
+                ),
+            }
+        )
+    return found
+
+
+def _qc_records(qc: pd.DataFrame) -> list[dict[str, Any]]:
+    records = []
+    for row in qc.to_dict("records"):
+        limits = [
+            f"{word} {readable_number(row[end])}"
+            for word, end in (("at least", "lower"), ("at most", "upper"))
+            if np.isfinite(row[end])
+        ]
+        records.append(
+            {
+                "participant_id": row["participant_id"],
+                "what": f"{readable(row['modality'])}: {readable(row['measure'])}",
+                "where": readable_place(row["region"], row["hemi"]) if pd.notna(row["region"]) else "",
+                "value": readable_number(row["value"]),
+                "unit": readable_unit(row["unit"]) if pd.notna(row["unit"]) else "",
+                "limits": ", ".join(limits),
+                "flag": row["flag"] if pd.notna(row["flag"]) else MISSING,
+                "reason": row["reason"] if pd.notna(row["reason"]) else "",
+            }
+        )
+    return records
+
+
+# -- the group ------------------------------------------------------------------------------------
+
+
+def group_page(
+    *,
+    title: str,
+    participants: pd.DataFrame,
+    left_out: Mapping[str, str],
+    failed: Mapping[str, str],
+    measures: pd.DataFrame,
+    demographics: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    pictures: Sequence[Picture],
+    versions: Mapping[str, str],
+    other_tables: Mapping[str, pd.DataFrame] | None = None,
+) -> str:
+    """Report of the study as HTML.
+
+    Parameters
+    ----------
+    title : str
+        Name of the study.
+    participants : DataFrame
+        ``participant_id, group``: everyone in the study, in the config's order of groups.
+    left_out : mapping
+        ``participant_id`` to the reason, for those in the table of participants and not in the study.
+    failed : mapping
+        ``participant_id`` to the reason, for those whose computation did not end.
+    measures : DataFrame
+        The study's measures table; counts who has which modality, and gives units.
+    demographics : DataFrame
+        Table 1 in its long form: ``variable, level, group, n_missing, mean, sd, count, percent, test, p,
+        note``; a row a group, and a row a test.
+    comparisons : DataFrame
+        Rows of the comparisons table for the primary measures. Adjusted differences are shown; HC3
+        and rank tests are folded below them.
+    pictures : sequence of Picture
+        One for each primary measure.
+    versions : mapping
+        Name of a program to its version.
+    other_tables : mapping, optional
+        Heading to a table, shown as it is after the comparisons (motor band sign, classification).
+    """
+    return _render(
+        "group.html.j2",
+        title=title,
+        summary=_summary(participants, failed, measures),
+        n_participants=len(participants),
+        left_out=dict(left_out),
+        failed=dict(failed),
+        table_one=_table_one(demographics),
+        comparisons=_comparison_tables(comparisons, measures),
+        pictures=list(pictures),
+        other_tables={heading: _shown(table) for heading, table in (other_tables or {}).items()},
+        versions=dict(versions),
+    )
+
+
+def _summary(
+    participants: pd.DataFrame, failed: Mapping[str, str], measures: pd.DataFrame
+) -> dict[str, list[Any]]:
+    """Counts by group: header and rows."""
+    modalities = list(dict.fromkeys(measures["modality"]))
+    measured = measures[measures["value"].notna()]
+    who = {m: set(measured.loc[measured["modality"] == m, "participant_id"]) for m in modalities}
+    rows = []
+    for group, people in participants.groupby("group", sort=False)["participant_id"]:
+        ids = set(people)
+        rows.append([group, len(ids), len(ids & set(failed)), *(len(ids & who[m]) for m in modalities)])
+    header = ["Group", "In the study", "Failed", *(f"With {readable(m)}" for m in modalities)]
+    return {"header": header, "rows": rows}
+
+
+def _table_one(demographics: pd.DataFrame) -> dict[str, Any]:
+    """Table 1 as it stands in papers: a row a variable (or level), a column a group, the tests last."""
+    # everyone together stands in the rows of tests, and comes last
+    groups = list(dict.fromkeys(demographics.sort_values("test", na_position="first", kind="stable")["group"]))
+    rows = []
+    for variable, of_variable in demographics.groupby("variable", sort=False):
+        of_variable = of_variable.assign(level=of_variable["level"].astype(object).fillna(""))
+        tests = of_variable[of_variable["test"].notna()]
+        told = "; ".join(
+            f"{readable_test(t)} {readable_p(p)}" for t, p in zip(tests["test"], tests["p"], strict=True)
+        )
+        notes = "; ".join(dict.fromkeys(note for note in of_variable["note"].dropna() if note))
+        described = of_variable[of_variable["test"].isna()]
+        for n, (level, of_level) in enumerate(described.groupby("level", sort=False)):
+            cells = {row["group"]: _summary_cell(row) for row in of_level.to_dict("records")}
+            # the name that the study's own table has: only its owner knows how to write it better
+            name = f"{variable}: {level}" if level else f"{variable}, mean (SD)"
+            for row in tests.to_dict("records") if not level else []:
+                cells[row["group"]] = _summary_cell(row)
+            first = n == 0  # the tests are of the variable, not of its levels
+            rows.append(
+                {
+                    "name": name,
+                    "cells": [cells.get(group, "") for group in groups],
+                    "tests": told if first else "",
+                    "note": notes if first else "",
+                }
+            )
+    return {"groups": groups, "rows": rows}
+
+
+def _summary_cell(row: Mapping[str, Any]) -> str:
+    """Mean (SD) or count (percent), and how many are missing."""
+    missing = f", {row['n_missing']} missing" if row["n_missing"] else ""
+    if np.isfinite(row["count"]):
+        return f"{int(row['count'])} ({readable_number(row['percent'])}%){missing}"
+    if not np.isfinite(row["mean"]):
+        return MISSING + missing
+    return f"{readable_number(row['mean'])} ({readable_number(row['sd'], digits=2)}){missing}"
+
+
+def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any]:
+    """Adjusted tests, and the others, each with rows under a heading for each measure in each place."""
+    groups = [column.removeprefix("n_") for column in comparisons.columns if column.startswith("n_")]
+    # n_missing is a count of people too, but not of a group
+    groups = [group for group in groups if group != "missing"]
+    key = ["modality", "measure"]
+    units = measures.drop_duplicates(key).set_index(key)["unit"].to_dict()
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {"adjusted": {}, "others": {}}
+    for row in comparisons.to_dict("records"):
+        unit = readable_unit(units.get((row["modality"], row["measure"]), ""))
+        place = readable_place(row["region"], row["hemi"])
+        heading = f"{readable(row['modality'])}: {readable(row['measure'])}, {place}"
+        table = found["adjusted" if row["test"] in _ADJUSTED_TESTS else "others"]
+        table.setdefault(heading + (f" ({unit})" if unit else ""), []).append(_comparison(row, groups))
+    return {"groups": groups} | found
+
+
+def _comparison(row: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:
+    # a test over all groups has no difference and no pairs: nothing is missing there
+    pair = row["contrast"] != OMNIBUS
+    return {
+        "test": readable_test(row["test"]),
+        "contrast": row["contrast"] if pair else "all groups",
+        "n": [_cell(row[f"n_{group}"]) for group in groups],
+        "estimate": readable_interval(row["estimate"], row["ci_low"], row["ci_high"]) if pair else "",
+        "g": readable_interval(row["hedges_g"], row["g_ci_low"], row["g_ci_high"]) if pair else "",
+        "p": readable_p(row["p"]),
+        "p_permutation": readable_p(row["p_permutation"]),
+        "p_holm": readable_p(row["p_holm"]) if pair else "",
+        "q_fdr": readable_p(row["q_fdr"]),
+        "note": row["note"] if pd.notna(row["note"]) else "",
+    }
+
+
+# -- quality control ------------------------------------------------------------------------------
+
+
+def qc_index(
+    participants: pd.DataFrame,
+    qc: pd.DataFrame,
+    *,
+    failed: Mapping[str, str],
+    versions: Mapping[str, str],
+    pages: Collection[str] | None = None,
+    thumbnails: Mapping[str, bytes] | None = None,
+) -> str:
+    """Index of quality control as HTML: a row a participant, those to look at marked.
+
+    Parameters
+    ----------
+    participants : DataFrame
+        ``participant_id, group``.
+    qc : DataFrame
+        The study's quality-control table (`mndmri.qc.QC_COLUMNS`).
+    failed : mapping
+        ``participant_id`` to the reason.
+    versions : mapping
+    pages : collection of str, optional
+        Participants whose page exists and is linked to; by default all who did not fail.
+    thumbnails : mapping, optional
+        ``participant_id`` to a small PNG.
+    """
+    flags: dict[str, list[dict[str, Any]]] = {}
+    for record in _qc_records(qc[qc["flag"] == FLAGGED]):
+        flags.setdefault(record["participant_id"], []).append(record)
+    linked = set(participants["participant_id"]) - set(failed) if pages is None else set(pages)
+    people = [
+        {
+            "participant_id": person.participant_id,
+            "group": person.group,
+            # relative to results/qc/index.html; the ids are quoted, so that they stay one path segment
+            "page": "../{0}/{0}.html".format(quote(person.participant_id, safe=""))
+            if person.participant_id in linked
+            else "",
+            "flags": flags.get(person.participant_id, []),
+            "failed": failed.get(person.participant_id, ""),
+            "thumbnail": (thumbnails or {}).get(person.participant_id),
+        }
+        for person in participants.itertuples(index=False)
+    ]
+    return _render(
+        "qc_index.html.j2",
+        people=people,
+        n_flagged=sum(bool(person["flags"]) for person in people),
+        n_failed=sum(bool(person["failed"]) for person in people),
+        with_thumbnails=bool(thumbnails),
+        versions=dict(versions),
+    )

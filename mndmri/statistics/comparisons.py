@@ -1,0 +1,143 @@
+"""Groups compared, measure by measure."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from mndmri.statistics.ancova import ancova_rows
+from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
+from mndmri.statistics.ranks import rank_rows
+from mndmri.statistics.samples import KEY, each_measure, select_people, take_sample
+
+_DESCRIPTIONS = {
+    "modality": "Kind of image measured.",
+    "measure": "What was measured; see measures.json.",
+    "region": "Where it was measured.",
+    "hemi": "Side of the person's body the region is on: L, R, or both.",
+    "test": "ancova: F test of the groups (type II), adjusted for the covariates. ancova_contrast: t test "
+    "of an adjusted difference. ancova_hc3: the same difference with errors robust to unequal variances "
+    "(HC3). kruskal: Kruskal-Wallis, unadjusted. dunn: Dunn's test of a pair, unadjusted.",
+    "contrast": f"The groups compared, first minus second; {OMNIBUS} is all of them at once, {POOLED} is "
+    "every patient, each group weighted by its size.",
+    "n_missing": "Participants of the study's groups left out: no value, or no covariate (ancova).",
+    "estimate": "Difference in the measure's unit: of adjusted means, or (dunn) the Hodges-Lehmann shift.",
+    "ci_low": "Lower confidence limit of the estimate.",
+    "ci_high": "Upper confidence limit of the estimate.",
+    "hedges_g": "Unadjusted standardised difference, corrected for small samples.",
+    "g_ci_low": "Lower confidence limit of Hedges g, by the noncentral t distribution.",
+    "g_ci_high": "Upper confidence limit of Hedges g.",
+    "partial_eta_sq": "Share of the variance left by the covariates that the groups explain.",
+    "statistic": "F (ancova), t (contrasts), H (kruskal), z (dunn).",
+    "df": "Degrees of freedom; for F both, numerator first.",
+    "p": "Two-sided, by the test's distribution, not corrected.",
+    "p_permutation": "Two-sided, by Freedman-Lane permutation, (b + 1) / (m + 1), not corrected.",
+    "p_holm": "p after Holm, over the pairs of groups of this measure, region, hemi and test.",
+    "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this test and contrast.",
+    "note": "Who was left out and why, and why a number is missing.",
+}
+
+
+def comparison_columns(groups: Sequence[str]) -> list[str]:
+    """Columns of the comparisons table of these groups."""
+    names = list(_DESCRIPTIONS)
+    after = names.index("contrast") + 1
+    return [*names[:after], *(f"n_{name}" for name in groups), *names[after:]]
+
+
+def comparisons_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
+    """BIDS data dictionary of the comparisons table."""
+    counts = {f"n_{name}": f"Participants of the group {name} that the row rests on." for name in groups}
+    return {c: {"Description": (_DESCRIPTIONS | counts)[c]} for c in comparison_columns(groups)}
+
+
+def compare_groups(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    reference: str,
+    covariates: Sequence[str] = (),
+    contrasts: Sequence[Sequence[str]] | None = None,
+    primary: Sequence[Mapping[str, str]] | None = None,
+    n_permutations: int = 5000,
+    seed: int = 0,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Every measure compared between the groups: ANCOVA, its contrasts, and tests on ranks.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        Long: participant_id, modality, measure, region, hemi, value, status. A value that is
+        not finite is missing.
+    participants : DataFrame
+        participant_id, group and the covariates: numbers are used as they are, text as
+        categories. Who is in none of ``groups`` is left out.
+    groups : sequence of str
+    reference : str
+        One of the groups: the second of its pairs, and what pooled patients are held against.
+    covariates : sequence of str
+        Columns of ``participants``. Who lacks one is left out of the ANCOVA, not of the rank tests.
+    contrasts : sequence of pairs, optional
+        Pairs of groups, first minus second; default all. Pooled patients against the reference
+        are added where there are several groups of patients.
+    primary : sequence of mapping, optional
+        The family of the false discovery rate: each names a modality, measure, region and
+        hemi, or some of these. Default every measure.
+    n_permutations : int
+        0 for none.
+    seed : int
+        The permutations of a measure depend on this and on how many have it, not on the other
+        measures.
+    alpha : float
+        One minus the coverage of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        Columns `comparison_columns`, explained in `comparisons_dictionary`. A test that cannot
+        be done is a row with missing numbers and a note.
+
+    Raises
+    ------
+    InputError
+        If a column or a group is missing, or a participant is there twice.
+    """
+    people = select_people(participants, groups=groups, covariates=covariates)
+    compared = list_contrasts(groups, reference=reference, pairs=contrasts)
+    rows = []
+    for measured in each_measure(measures, people):
+        adjusted = take_sample(measured, people, groups=groups, covariates=covariates)
+        made = ancova_rows(
+            adjusted,
+            covariates=covariates,
+            contrasts=compared,
+            n_permutations=n_permutations,
+            seed=seed,
+            alpha=alpha,
+        )
+        made += rank_rows(take_sample(measured, people, groups=groups), contrasts=compared, alpha=alpha)
+        rows += [measured.key | row | {"note": "; ".join(row["note"])} for row in made]
+    table = pd.DataFrame(rows, columns=comparison_columns(groups))
+    pairs = table["contrast"].isin([contrast.name for contrast in compared if contrast.is_pair])
+    table["p_holm"] = _corrected(table[pairs], [*KEY, "test"], "holm").reindex(table.index)
+    chosen = _is_primary(table, primary)
+    table["q_fdr"] = _corrected(table[chosen], ["test", "contrast"], "fdr_bh").reindex(table.index)
+    return table
+
+
+def _corrected(table: pd.DataFrame, family: list[str], method: str) -> pd.Series:
+    """Corrected p within each family, over the tests that have one."""
+    known = table[table["p"].notna()].astype({"p": float})
+    return known.groupby(family)["p"].transform(lambda p: multipletests(p, method=method)[1]).astype(float)
+
+
+def _is_primary(table: pd.DataFrame, primary: Sequence[Mapping[str, str]] | None) -> np.ndarray:
+    if primary is None:
+        return np.ones(len(table), bool)
+    chosen = np.zeros(len(table), bool)
+    for wanted in primary:
+        chosen |= np.logical_and.reduce([table[k] == wanted[k] for k in KEY if k in wanted])
+    return chosen

@@ -1,0 +1,143 @@
+"""Who a number rests on: participants of the groups, and who of them has a value."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from mndmri.io import InputError
+
+KEY = ["modality", "measure", "region", "hemi"]
+# Spread below this share of a measure's size, or of its variance, is rounding
+NO_SPREAD = 1e-12
+
+
+class Measured(NamedTuple):
+    """One measure of one region in everyone studied."""
+
+    key: dict[str, str]
+    values: pd.Series  # by participant_id; NaN is missing
+    reasons: pd.Series  # why, where it is
+
+
+class Sample(NamedTuple):
+    """Complete cases of one measure."""
+
+    data: pd.DataFrame  # group, value and covariates, by participant_id
+    groups: list[str]  # those of the study, also who has nobody here
+    n_missing: int
+    notes: list[str]
+
+    @property
+    def y(self) -> np.ndarray:
+        """Values, shape (n,)."""
+        return self.data["value"].to_numpy()
+
+    def values(self, names: Iterable[str]) -> np.ndarray:
+        """Values of some of the groups together."""
+        return self.data.loc[self.data["group"].isin(list(names)), "value"].to_numpy()
+
+    def sizes(self) -> dict[str, int]:
+        """Participants of each group."""
+        return {name: int((self.data["group"] == name).sum()) for name in self.groups}
+
+    def problem(self) -> str | None:
+        """Why these values cannot be compared at all, if they cannot."""
+        if sum(size > 0 for size in self.sizes().values()) < 2:
+            return "fewer than two groups with data"
+        return "every value is the same" if np.ptp(self.y) <= NO_SPREAD * np.abs(self.y).max() else None
+
+    def row(self, test: str, contrast: str) -> dict[str, Any]:
+        """Row of the comparisons table without a result yet; its note is a list, to be added to."""
+        counts = {f"n_{name}": size for name, size in self.sizes().items()}
+        row = {"test": test, "contrast": contrast, **counts}
+        return row | {"n_missing": self.n_missing, "note": [*self.notes]}
+
+
+def check_columns(participants: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise an `InputError` that names the columns the table lacks."""
+    lacking = [c for c in columns if c not in participants.columns]
+    if lacking:
+        has = ", ".join(map(str, participants.columns))
+        raise InputError(f"the participants table has no column {', '.join(lacking)}; it has {has}")
+
+
+def reference_last(groups: Sequence[str], reference: str) -> list[str]:
+    """Groups in their order, but the reference at the end.
+
+    Raises
+    ------
+    InputError
+        If the reference is not one of them.
+    """
+    if reference not in groups:
+        named = ", ".join(groups)
+        raise InputError(f"the reference group '{reference}' is not one of {named}; name one of them")
+    return [*(name for name in groups if name != reference), reference]
+
+
+def select_people(
+    participants: pd.DataFrame, *, groups: Sequence[str], covariates: Sequence[str]
+) -> pd.DataFrame:
+    """Participants of the groups, by id, so that their order in the table decides nothing.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or a participant is there twice.
+    """
+    check_columns(participants, ["participant_id", "group", *covariates])
+    twice = participants.loc[participants["participant_id"].duplicated(), "participant_id"]
+    if len(twice):
+        raise InputError(f"the participants table has {', '.join(map(str, twice))} twice; keep one row each")
+    people = participants.loc[participants["group"].isin(groups), ["participant_id", "group", *covariates]]
+    people = people.set_index("participant_id").sort_index()
+    numeric = [c for c in covariates if is_numeric_dtype(people[c])]
+    people[numeric] = people[numeric].astype(float).replace([np.inf, -np.inf], np.nan)
+    return people
+
+
+def each_measure(measures: pd.DataFrame, people: pd.DataFrame) -> Iterator[Measured]:
+    """Every measure, region and side of the table, in its order.
+
+    Raises
+    ------
+    InputError
+        If a participant has one twice.
+    """
+    for key, rows in measures.groupby(KEY, sort=False):
+        own = rows.set_index("participant_id")
+        if own.index.has_duplicates:
+            twice = own.index[own.index.duplicated()][0]
+            what = " ".join(map(str, key))
+            raise InputError(f"{twice}: the measures table has {what} twice; keep one row each")
+        own = own.reindex(people.index)
+        values = own["value"].astype(float)
+        reasons = own["status"].where(own["status"].notna(), "no row in the measures table")
+        reasons = reasons.where(~np.isinf(values), "infinite value")
+        yield Measured(dict(zip(KEY, key, strict=True)), values.where(np.isfinite(values)), reasons)
+
+
+def take_sample(
+    measured: Measured, people: pd.DataFrame, *, groups: Sequence[str], covariates: Sequence[str] = ()
+) -> Sample:
+    """Participants with a value and every covariate, and notes on who is left out."""
+    everyone = people.assign(value=measured.values)[["group", "value", *covariates]]
+    lacking = everyone.isna()
+    reasons = [measured.reasons[lacking["value"]]]
+    reasons += [pd.Series(f"no {c}", everyone.index)[lacking[c] & ~lacking["value"]] for c in covariates]
+    counts = pd.concat(reasons).value_counts(sort=False)
+    data = everyone[~lacking.any(axis=1)]
+    left_out = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
+    sample = Sample(data, list(groups), len(everyone) - len(data), [])
+    sizes = sample.sizes()
+    for text, names in (
+        ("left out: ", left_out),
+        ("no data: ", ", ".join(name for name in groups if sizes[name] == 0)),
+        ("one participant only: ", ", ".join(name for name in groups if sizes[name] == 1)),
+    ):
+        if names:
+            sample.notes.append(text + names)
+    return sample

@@ -1,0 +1,68 @@
+"""Measures as one row a participant, for programs that want a variable in each column."""
+
+import re
+import unicodedata
+
+import pandas as pd
+
+from mndmri.io import InputError
+from mndmri.statistics.samples import KEY
+
+
+def variable_name(*parts: object) -> str:
+    """Name valid in R, SPSS and JASP: ASCII letters, digits and underscores, a letter first.
+
+    Accents go; a letter of another script becomes its code point, so that two names stay two.
+    """
+    text = unicodedata.normalize("NFKD", "_".join(map(str, parts)))
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    text = re.sub(r"[^\x00-\x7f]", lambda found: f"u{ord(found[0]):04x}", text)
+    text = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")
+    return text if text[:1].isalpha() else f"x{text}"
+
+
+def _check_unique(names: list[str], originals: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name, original in zip(names, originals, strict=True):
+        # SPSS does not tell upper from lower case
+        if name.lower() in seen:
+            raise InputError(
+                f"'{seen[name.lower()]}' and '{original}' would both be the column '{name}' "
+                "of the wide table; rename one of them"
+            )
+        seen[name.lower()] = original
+
+
+def wide_table(measures: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
+    """One row a participant: identity, group and covariates, then ``modality_measure_region_hemi``.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        Long: participant_id, modality, measure, region, hemi, value.
+    participants : DataFrame
+        participant_id, group and anything else; its order is kept, and everyone in it has a row.
+
+    Raises
+    ------
+    InputError
+        If two columns would have one name, or a participant has a measure twice.
+    """
+    repeated = measures.duplicated(["participant_id", *KEY])
+    if repeated.any():
+        line = measures[repeated].iloc[0]
+        raise InputError(
+            f"{line['participant_id']}: the measures table has {' '.join(map(str, line[KEY]))} twice; "
+            "keep one row for each participant and measure"
+        )
+    first = ["participant_id", "group"]
+    people = participants[[*first, *(c for c in participants.columns if c not in first)]]
+    keys = list(measures[KEY].drop_duplicates().itertuples(index=False, name=None))
+    by_key = {key: rows.set_index("participant_id")["value"] for key, rows in measures.groupby(KEY)}
+    names = [variable_name(c) for c in people.columns] + [variable_name(*key) for key in keys]
+    _check_unique(names, [*map(str, people.columns), *(" ".join(map(str, key)) for key in keys)])
+    columns = [by_key[key].reindex(people["participant_id"]).to_numpy() for key in keys]
+    values = pd.DataFrame(dict(enumerate(columns)), index=people.index)
+    table = pd.concat([people, values], axis=1)
+    table.columns = names
+    return table

@@ -1,0 +1,1 @@
+"""Susceptibility-weighted imaging: the hypointense band of the primary motor cortex."""

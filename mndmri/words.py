@@ -1,0 +1,104 @@
+"""How the names in tables are written for a reader: measures, regions, sides, units, numbers."""
+
+import math
+
+_ACRONYMS = {
+    "fa": "FA",
+    "md": "MD",
+    "ad": "AD",
+    "rd": "RD",
+    "fd": "FD",
+    "cst": "CST",
+    "cc": "CC",
+    "plic": "PLIC",
+    "gm": "GM",
+    "wm": "WM",
+    "csf": "CSF",
+    "tiv": "TIV",
+    "swi": "SWI",
+    "qsm": "QSM",
+    "dwi": "DWI",
+    "t1w": "T1w",
+    "t2w": "T2w",
+    "flair": "FLAIR",
+    "chi": "χ",
+    "sd": "SD",
+    "mni": "MNI",
+    "roi": "ROI",
+}
+_SIDES = {"L": "left", "R": "right", "both": ""}
+_UNITS = {"1": "", "1e-3 mm2/s": "10⁻³ mm²/s", "mm3": "mm³", "mm2": "mm²"}
+_TESTS = {
+    "ancova": "ANCOVA",
+    "ancova_contrast": "adjusted difference",
+    "ancova_hc3": "adjusted difference, HC3",
+    "anova": "ANOVA",
+    "kruskal": "Kruskal-Wallis",
+    "dunn": "Dunn",
+    "chi2": "χ²",
+    "fisher_freeman_halton": "Fisher-Freeman-Halton",
+}
+# The contrast, in the comparisons table, of a test over all groups at once
+OMNIBUS = "group"
+MISSING = "n/a"
+_MINUS = "\N{MINUS SIGN}"
+
+
+def readable(name: str) -> str:
+    """Name of a measure, region or column for a reader: ``cst_plic`` is ``CST PLIC``."""
+    return " ".join(_ACRONYMS.get(word.lower(), word) for word in str(name).split("_") if word)
+
+
+def capitalised(text: str) -> str:
+    """Text with a capital at its start, the rest as it is; χ and acronyms stay as they are."""
+    first = text.split(" ", 1)[0].rstrip(",:")
+    return text if first in _ACRONYMS.values() else text[:1].upper() + text[1:]
+
+
+def readable_place(region: str, hemi: str) -> str:
+    """Region with its side: ``precentral``, ``L`` is ``precentral, left``."""
+    side = _SIDES.get(hemi, hemi)
+    return f"{readable(region)}, {side}" if side else readable(region)
+
+
+def readable_unit(unit: str) -> str:
+    """Unit for a reader; the empty string for a ratio or fraction."""
+    return _UNITS.get(str(unit), str(unit))
+
+
+def readable_test(test: str) -> str:
+    """Name of a statistical test for a reader."""
+    return _TESTS.get(test, readable(test))
+
+
+def readable_number(value: float, *, digits: int = 3) -> str:
+    """Number with that many significant digits; ``n/a`` if it is missing."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    text = f"{value:.{decimals}f}" if 1e-4 <= abs(value) < 1e6 else f"{value:.{digits - 1}e}"
+    return text.replace("-", _MINUS)
+
+
+def readable_interval(estimate: float, low: float, high: float) -> str:
+    """Estimate and its interval, ``0.120 [0.020, 0.220]``, to three digits of the interval's width.
+
+    So many that rounding does not carry an end of the interval onto zero unseen.
+    """
+    if not math.isfinite(estimate):
+        return MISSING
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{readable_number(estimate)} [{MISSING}]"
+    width = high - low
+    decimals = min(max(2 - math.floor(math.log10(width)), 0), 6) if width > 0 else 3
+    shown = [f"{round(v, decimals) + 0.0:.{decimals}f}".replace("-", _MINUS) for v in (estimate, low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def readable_p(p: float) -> str:
+    """p-value to three decimals, ``<0.001`` below them."""
+    if p is None or not math.isfinite(p):
+        return MISSING
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,23 @@
+"""What was planted in every simulated person, and what is true of their scans."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mndmri.io import read_table, write_json, write_table
+from mndmri.jobs import start_job
+from mndmri.phantom.plan import plan_cohort
+
+log = start_job(snakemake)
+plan = plan_cohort(snakemake.params.simulation)
+tables = [
+    read_table(path).assign(participant_id=Path(path).name.split("_")[0])
+    for paths in snakemake.input.values()
+    for path in ([paths] if isinstance(paths, str) else paths)
+]
+truth = plan[["participant_id", "group"]].merge(pd.concat(tables), on="participant_id")
+write_table(plan[["participant_id", "group", "age", "sex"]], snakemake.output.participants)
+write_json({"Name": "Simulated cohort", "BIDSVersion": "1.9.0", "DatasetType": "raw"}, snakemake.output.description)
+write_table(plan, snakemake.output.planted)
+write_table(truth, snakemake.output.truth)
+log.info("%d true values of %d people", len(truth), len(plan))

@@ -1,0 +1,30 @@
+"""Every measure compared between the groups."""
+
+from mndmri.io import read_table, write_json, write_table
+from mndmri.jobs import start_job
+from mndmri.statistics.ancova import adjusted_means
+from mndmri.statistics.comparisons import compare_groups, comparisons_dictionary
+from mndmri.statistics.samples import as_categories
+
+log = start_job(snakemake)
+options, statistics = snakemake.params, snakemake.params.statistics
+measures = read_table(snakemake.input.measures)
+participants = as_categories(read_table(snakemake.input.participants), options.categorical)
+comparisons = compare_groups(
+    measures,
+    participants,
+    groups=options.groups,
+    reference=options.reference,
+    covariates=options.covariates,
+    contrasts=statistics["contrasts"],
+    pooled=statistics["pooled_patients"],
+    primary=statistics["primary"],
+    n_permutations=statistics["n_permutations"],
+    seed=statistics["seed"],
+    alpha=statistics["alpha"],
+)
+write_table(comparisons, snakemake.output.comparisons)
+write_json(comparisons_dictionary(options.groups), snakemake.output.dictionary)
+means = adjusted_means(measures, participants, groups=options.groups, covariates=options.covariates)
+write_table(means, snakemake.output.means)
+log.info("%d comparisons", len(comparisons))

@@ -1,0 +1,12 @@
+"""What made the results: versions, config, who was left out."""
+
+from mndmri.io import write_json, write_text
+from mndmri.jobs import start_job
+from mndmri.provenance import dataset_description, provenance
+
+log = start_job(snakemake)
+write_json(provenance(snakemake.params.config, snakemake.params.left_out), snakemake.output.provenance)
+write_json(dataset_description(), snakemake.output.description)
+# names that BIDS does not have yet
+write_text("*_xfm.*\n*_dwimap.*\n*_swi.*\n*_measures.tsv\n*_qc.tsv\n*.html\nresources/\nsimulation/\n", snakemake.output.ignore)
+log.info("written")

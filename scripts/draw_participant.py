@@ -1,0 +1,46 @@
+"""A participant's pictures, on a page with the measures and the flags."""
+
+import pandas as pd
+
+from mndmri.atlases import select
+from mndmri.figures import to_png
+from mndmri.figures.slices import colour_fa_sheet, contour_sheet, swi_sheet, template_sheet
+from mndmri.io import load_image, read_table, write_text
+from mndmri.jobs import start_job
+from mndmri.provenance import versions
+from mndmri.qc import limits_from_config, qc_table
+from mndmri.report.pages import Picture, participant_page
+
+log = start_job(snakemake)
+given, who = snakemake.input, f"sub-{snakemake.wildcards.subject}"
+t1w = load_image(given.t1w)
+tissue = {"grey matter": load_image(given.gm), "white matter": load_image(given.wm)}
+template = load_image(given.template)
+sheets = {
+    "Brain mask on the T1w": contour_sheet(t1w, {"brain mask": load_image(given.mask)}, title=who),
+    "Tissue on the T1w": contour_sheet(t1w, tissue, title=who),
+    "T1w in template space": template_sheet(load_image(given.t1w_template), template, title=who),
+}
+if given.fa:
+    tracts = load_image(given.tract).slicer
+    outlines = {"CST left": tracts[..., 0], "CST right": tracts[..., 1]}
+    fa, v1 = load_image(given.fa), load_image(given.v1)
+    sheets["Corticospinal tract on colour FA"] = colour_fa_sheet(fa, v1, outlines, title=who)
+if given.swi:
+    masks, names = load_image(given.regions), read_table(given.names)
+    shown = {"precentral": "precentral gyrus", "precentral_posterior": "posterior bank"}
+    outlines = {f"{text} {hemi}": select(masks, names, region, hemi) for region, text in shown.items() for hemi in "LR"}
+    sheets["Precentral gyrus on the SWI"] = swi_sheet(load_image(given.swi), outlines, title=who)
+
+qc = read_table(given.qc).assign(participant_id=who)
+page = participant_page(
+    who,
+    snakemake.params.group,
+    pictures=[Picture(title, "", to_png(figure)) for title, figure in sheets.items()],
+    measures=read_table(given.measures),
+    qc=qc_table(qc, limits_from_config(snakemake.params.limits)),
+    stages=pd.DataFrame(snakemake.params.stages),
+    versions=versions(),
+)
+write_text(page, snakemake.output.page)
+log.info("%d pictures", len(sheets))

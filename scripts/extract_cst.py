@@ -1,0 +1,43 @@
+"""FA, MD, AD and RD of a person's corticospinal tract, level by level, and what speaks for them."""
+
+import numpy as np
+
+from mndmri.atlases import restrict
+from mndmri.diffusion.tract import TRACT_REGIONS, measure_coverage, measure_quality, measure_tract
+from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
+from mndmri.jobs import start_job
+from mndmri.registration import resample
+
+log = start_job(snakemake)
+maps = {name: load_image(snakemake.input[name]) for name in ("fa", "md", "ad", "rd")}
+to_dwi = load_matrix(snakemake.input.xfm)
+from_template, to_template = load_field(snakemake.input.from_template), load_field(snakemake.input.to_template)
+atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), TRACT_REGIONS)
+
+weights = resample(atlas, maps["fa"], [np.linalg.inv(to_dwi), from_template])
+white_matter = resample(load_image(snakemake.input.wm), maps["fa"], [np.linalg.inv(to_dwi)])
+fov = resample(load_image(snakemake.input.fov), atlas, [to_template, to_dwi])
+tract = restrict(weights, table, ["cst"])[0]
+save_image(tract, snakemake.output.tract)
+measures = measure_tract(
+    maps,
+    weights,
+    table,
+    white_matter,
+    measure_coverage(atlas, table, fov),
+    min_fa=snakemake.params.min_fa,
+    min_coverage=snakemake.params.min_coverage,
+    min_voxels=snakemake.params.min_voxels,
+)
+write_table(measures, snakemake.output.measures)
+quality = measure_quality(
+    maps,
+    weights,
+    table,
+    white_matter,
+    displacement=read_table(snakemake.input.motion)["framewise_displacement"].to_numpy(),
+    negative_fraction=read_json(snakemake.input.json)["NegativeEigenvalueFraction"],
+    min_fa=snakemake.params.min_fa,
+)
+write_table(quality, snakemake.output.qc)
+log.info("%d of %d measures have a value", (measures.status == "ok").sum(), len(measures))

@@ -1,0 +1,19 @@
+"""The template at the registration's resolution, its regions and its tissue."""
+
+from mndmri.anatomy import template_tissue
+from mndmri.atlases import build_atlas, load_template
+from mndmri.grids import resampled_grid
+from mndmri.io import save_image, write_table
+from mndmri.jobs import start_job
+from mndmri.registration import resample
+
+log = start_job(snakemake)
+template = load_template()
+save_image(template, snakemake.output.template)
+coarse = resample(template, resampled_grid(template, snakemake.params.registration_mm))
+save_image(coarse, snakemake.output.registration)
+save_image(template_tissue(coarse), snakemake.output.tissue)
+atlas, table = build_atlas()
+save_image(atlas, snakemake.output.atlas, dtype="uint8", scale=0.01)
+write_table(table, snakemake.output.table)
+log.info("%d regions on a grid of %s", len(table), template.shape)

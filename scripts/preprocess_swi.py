@@ -1,0 +1,39 @@
+"""A person's normalised SWI, the way to the T1w image, and the regions on its own grid."""
+
+import numpy as np
+
+from mndmri.anatomy import mask_image
+from mndmri.atlases import restrict, select
+from mndmri.grids import make_image, to_canonical, world_coordinates
+from mndmri.io import load_field, load_image, read_table, save_image, save_matrix, write_table
+from mndmri.jobs import start_job
+from mndmri.registration import register_rigid, resample
+from mndmri.susceptibility.regions import ATLAS_REGIONS, precentral_regions
+from mndmri.susceptibility.swi import normalise, weigh_susceptibility
+
+log = start_job(snakemake)
+vendor, magnitude, phase = (
+    [to_canonical(load_image(path)) for path in snakemake.input[role]] for role in ("swi", "magnitude", "phase")
+)
+structural = (vendor or magnitude)[0]
+mask = load_image(snakemake.input.mask)
+to_swi = register_rigid(mask_image(load_image(snakemake.input.t1w), mask), structural, fixed_mask=mask)
+to_t1w = [np.linalg.inv(to_swi)]
+to_template = [*to_t1w, load_field(snakemake.input.from_template)]
+
+brain = resample(mask, structural, to_t1w, interpolation="nearestNeighbor")
+tissue = [resample(load_image(snakemake.input[name]), structural, to_t1w) for name in ("gm", "wm", "csf")]
+atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), ATLAS_REGIONS)
+places = resample(make_image(world_coordinates(atlas).astype(np.float32), atlas), structural, to_template)
+atlas = resample(atlas, structural, to_template)
+masks, names = precentral_regions(*tissue, atlas, table, places)
+
+swi = vendor[0] if vendor else weigh_susceptibility(magnitude, phase, atlas, table, white_matter=tissue[1])
+reference = select(masks, names, "reference_wm", "both")
+levels = (50, 50) if snakemake.params.bias_correction else ()
+save_image(normalise(swi, brain, reference, bias_iterations=levels), snakemake.output.swi)
+save_image(brain, snakemake.output.mask, dtype=np.uint8)
+save_image(masks, snakemake.output.regions, dtype=np.uint8)
+write_table(names, snakemake.output.names)
+save_matrix(to_swi, snakemake.output.xfm)
+log.info("%s, phase of %d echoes", "vendor's SWI" if vendor else "SWI from magnitude", len(phase))

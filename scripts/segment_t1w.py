@@ -1,0 +1,29 @@
+"""A person's tissue maps, grey-matter volume in template space, and regional volumes."""
+
+from mndmri.anatomy import VOLUME_REGIONS, measure_quality, measure_volumes, modulate, segment_tissue, smooth
+from mndmri.atlases import restrict
+from mndmri.grids import resampled_grid, voxel_volume_ml
+from mndmri.io import load_field, load_image, read_table, save_image, write_table
+from mndmri.jobs import start_job
+from mndmri.registration import resample
+
+log = start_job(snakemake)
+t1w, mask = load_image(snakemake.input.t1w), load_image(snakemake.input.mask)
+template, expected = load_image(snakemake.input.template), load_image(snakemake.input.template_tissue)
+to_template, from_template = load_field(snakemake.input.to_template), load_field(snakemake.input.from_template)
+
+tissue = segment_tissue(t1w, mask, expected, from_template)
+for name, image in tissue.items():
+    save_image(image, snakemake.output[name.lower()])
+
+grid = resampled_grid(template, snakemake.params.voxel_mm)
+modulated = modulate(tissue["GM"], to_template, grid)
+save_image(modulated, snakemake.output.modulated)
+save_image(smooth(modulated, snakemake.params.fwhm_mm), snakemake.output.smoothed)
+
+atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), VOLUME_REGIONS)
+volumes = measure_volumes(tissue, resample(atlas, t1w, [from_template]), table)
+write_table(volumes, snakemake.output.measures)
+write_table(measure_quality(mask, tissue, expected, to_template), snakemake.output.qc)
+log.info("grey matter: %.1f ml of probability, %.1f ml in the template",
+    volumes.set_index("region").value["gm"], modulated.get_fdata().sum() * voxel_volume_ml(grid))

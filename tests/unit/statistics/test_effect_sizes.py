@@ -1,0 +1,113 @@
+"""Effect sizes with intervals, and the exact test of a table."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mndmri.io import InputError
+from mndmri.statistics import fisher_freeman_halton, hedges_g, hodges_lehmann
+
+
+def test_hedges_g_by_hand():
+    # means 3 and 6, pooled SD sqrt(2.5): d = -1.897; df = 8, J = gamma(4) / (2 gamma(3.5)) = 0.9027
+    first, second = np.arange(1.0, 6), np.arange(4.0, 9)
+    correction = math.gamma(4) / (2 * math.gamma(3.5))
+    assert hedges_g(first, second).estimate == pytest.approx(-3 / math.sqrt(2.5) * correction)
+
+
+def test_limits_of_hedges_g_put_the_observed_t_at_the_tails():
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(0.8, 1, 7), rng.normal(0, 1, 12)
+    g = hedges_g(first, second, alpha=0.1)
+    t = stats.ttest_ind(first, second).statistic
+    shrink = g.estimate / t
+    assert stats.nct.sf(t, 17, g.low / shrink) == pytest.approx(0.05, abs=1e-6)
+    assert stats.nct.cdf(t, 17, g.high / shrink) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_swapped_groups_mirror_the_effect():
+    rng = np.random.default_rng(2)
+    first, second = rng.normal(size=6), rng.normal(1, 1, 9)
+    for size in (hedges_g, hodges_lehmann):
+        there, back = size(first, second), size(second, first)
+        assert [-back.estimate, -back.high, -back.low] == pytest.approx(list(there))
+
+
+@pytest.mark.parametrize("distance", [5, 50])
+def test_a_large_effect_has_finite_limits_around_it(distance):
+    noise = np.random.default_rng(3).normal(size=40)
+    g = hedges_g(noise[:20] + distance, noise[20:])
+    assert g.low < g.estimate < g.high
+
+
+def test_no_spread_or_a_group_of_one_has_no_hedges_g():
+    assert np.isnan(hedges_g([1.0], [1.0, 2.0, 4.0])).all()
+    assert np.isnan(hedges_g([0.1] * 3, [0.1] * 4)).all()
+    assert np.isnan(hedges_g([], [1.0, 2.0])).all()
+
+
+def test_hodges_lehmann_is_the_shift_and_covers_it():
+    noise = np.random.default_rng(4).normal(size=60)
+    shift = hodges_lehmann(noise[:30] + 2, noise[30:])
+    assert shift.estimate == pytest.approx(np.median([a + 2 - b for a in noise[:30] for b in noise[30:]]))
+    assert shift.low < 2 < shift.high
+    assert shift.low > 0
+
+
+def test_interval_of_hodges_lehmann_excludes_zero_where_the_rank_test_rejects():
+    rng = np.random.default_rng(5)
+    for shift in np.linspace(0, 2, 41):
+        first, second = rng.normal(size=(2, 12)) + [[shift], [0]]
+        interval = hodges_lehmann(first, second)
+        p = stats.mannwhitneyu(first, second, method="asymptotic", use_continuity=False).pvalue
+        if not 0.03 < p < 0.08:  # a rank more or less decides near 0.05
+            assert (interval.low > 0 or interval.high < 0) == (p < 0.05)
+
+
+def test_groups_too_small_for_an_interval_have_none():
+    assert np.isnan(hodges_lehmann([1.0], [2.0, 3.0]).low)
+
+
+def test_freeman_halton_of_the_published_motor_band_counts():
+    assert fisher_freeman_halton([[9, 4], [4, 1], [0, 10]]) == pytest.approx(0.000505, abs=5e-7)
+
+
+def test_two_by_two_is_fishers_test():
+    rng = np.random.default_rng(6)
+    for table in rng.integers(0, 9, (30, 2, 2)):
+        assert fisher_freeman_halton(table) == pytest.approx(stats.fisher_exact(table)[1])
+
+
+def test_three_by_three_is_the_sum_over_every_table_with_its_margins():
+    # p of each table by the hypergeometric formula, over all choices of its four free cells
+    table = np.array([[3, 1, 0], [0, 2, 2], [1, 0, 3]])
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+
+    def log_p(t):
+        logs = [math.lgamma(v + 1) for v in (*rows, *columns)]
+        return sum(logs) - math.lgamma(13) - sum(math.lgamma(v + 1) for v in np.ravel(t))
+
+    found = []
+    for a, b, c, d in np.ndindex(5, 5, 5, 5):
+        top = np.array([[a, b, rows[0] - a - b], [c, d, rows[1] - c - d]])
+        whole = np.vstack([top, columns - top.sum(axis=0)])
+        if whole.min() >= 0:
+            found.append(math.exp(log_p(whole)))
+    assert sum(found) == pytest.approx(1)
+    expected = sum(p for p in found if p <= math.exp(log_p(table)) * (1 + 1e-9))
+    assert fisher_freeman_halton(table) == pytest.approx(expected)
+
+
+def test_the_exact_test_does_not_depend_on_the_order_or_the_orientation_of_the_table():
+    table = np.array([[5, 0, 2], [1, 3, 3]])
+    assert (
+        fisher_freeman_halton(table) == fisher_freeman_halton(table.T) == fisher_freeman_halton(table[::-1])
+    )
+
+
+@pytest.mark.parametrize("table", [[[1, 2]], [[1, -1], [2, 3]], [[0.5, 1], [2, 3]]])
+def test_what_is_no_table_of_counts_is_refused(table):
+    with pytest.raises(InputError, match="needs a table of counts"):
+        fisher_freeman_halton(table)

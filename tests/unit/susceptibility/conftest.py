@@ -1,0 +1,93 @@
+"""A slab of two hemispheres, each with three straight gyri, whose banks and depths are known by construction."""
+
+from types import SimpleNamespace
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri.grids import make_image, world_coordinates
+
+# Along y (mm, forwards): each gyrus a plate of white matter 4 mm thick in 2.5 mm of grey, sulci 2 mm wide.
+PITCH = 11.0
+GYRI = {"postcentral": -PITCH, "precentral": 0.0, "superior_frontal": PITCH}
+TOP, BASE = 66.0, 52.0  # crown of the white matter, and where it joins the common white matter below
+
+
+def _tissue(xyz):
+    """Grey, white and CSF (True/False) by position."""
+    x, y, z = np.moveaxis(xyz, -1, 0)
+    across = np.min([np.abs(y - centre) for centre in GYRI.values()], axis=0)
+    brain = (np.abs(x) > 1.5) & (np.abs(y) < 1.5 * PITCH - 1.0)
+    stalk = ((across < 2.0) & (z < TOP)) | (z < BASE)
+    depth = np.maximum(across - 2.0, z - TOP)  # into grey, from the stalk's flank or its top
+    grey = ~stalk & ((depth < 2.5) | (z < BASE + 2.5))
+    return brain & grey, brain & stalk, ~(brain & (grey | stalk))
+
+
+def build_slab(zooms=(1.0, 0.75, 1.2), *, atlas_shift=0.0, oblique=False):
+    """Slab on a grid of these voxel sizes; ``atlas_shift`` mm moves the atlas forwards against the tissue."""
+    size = np.array([56.0, 36.0, 32.0])
+    affine = np.diag([*zooms, 1.0])
+    affine[:3, 3] = [-28.0 + zooms[0] / 2, -18.0 + zooms[1] / 2, 40.0]
+    if oblique:
+        # a rotation of the whole head in the scanner; MNI coordinates turn back with the transform
+        turn = nb.affines.from_matvec(nb.eulerangles.euler2mat(z=0.2, x=0.15), [3.0, -5.0, 8.0])
+    else:
+        turn = np.eye(4)
+    shape = np.rint(size / zooms).astype(int)
+    straight = nb.Nifti1Image(np.zeros(shape, np.uint8), affine)
+    mni = world_coordinates(straight)
+    grid = nb.Nifti1Image(np.zeros(shape, np.uint8), turn @ affine)
+
+    grey, white, csf = _tissue(mni)
+    x, y, z = np.moveaxis(mni, -1, 0)
+    maps, rows = [], []
+    for region, centre in GYRI.items():
+        belongs = np.exp(-0.5 * ((y - centre - atlas_shift) / 4.0) ** 2) * (z > BASE - 1)
+        for hemi, side in (("L", x < 0), ("R", x > 0)):
+            maps.append(belongs * side)
+            rows.append((len(rows), region, hemi))
+    for hemi, sign in (("L", -1), ("R", 1)):
+        maps.append((np.abs(x - sign * 14) < 3) * (np.abs(y) < 4) * (z < BASE) * 0.8)
+        rows.append((len(rows), "cst", hemi))
+    posterior = (y < 0) & (y > -PITCH / 2)
+    return SimpleNamespace(
+        grid=grid,
+        mni=make_image(mni.astype(np.float32), grid),
+        grey=grey,
+        white=white,
+        csf=csf,
+        x=x,
+        y=y,
+        z=z,
+        tissues=[make_image(t.astype(np.float32), grid) for t in (grey, white, csf)],
+        atlas=make_image(np.stack(maps, axis=-1).astype(np.float32), grid),
+        table=pd.DataFrame(rows, columns=["index", "region", "hemi"]),
+        posterior_bank=posterior & grey & (z > BASE + 2.5) & (z < TOP),
+        anterior_bank=(y > 0) & (y < PITCH / 2) & grey & (z > BASE + 2.5) & (z < TOP),
+        # iron reaches 1 mm into what the T1w takes for white matter
+        band=posterior & (y > -3.25) & (y < -1.0) & (z > BASE + 2.5) & (z < TOP),
+    )
+
+
+def paint(slab, *, seed=0, noise=0.01):
+    """Normalised SWI of a slab without a band: white matter 1, grey 0.9, fluid 1.1."""
+    image = slab.white * 1.0 + slab.grey * 0.9 + slab.csf * 1.1
+    return image + np.random.default_rng(seed).normal(0, noise, image.shape)
+
+
+@pytest.fixture(scope="session")
+def slab():
+    return build_slab()
+
+
+@pytest.fixture(scope="session", name="build_slab")
+def _build_slab():
+    return build_slab
+
+
+@pytest.fixture(scope="session", name="paint")
+def _paint():
+    return paint

@@ -1,0 +1,197 @@
+import nibabel as nb
+import numpy as np
+import pytest
+
+from mndmri.atlases import select
+from mndmri.grids import make_image, to_canonical
+from mndmri.io import InputError
+from mndmri.susceptibility.regions import REGIONS, find_veins, in_plane_mm, precentral_regions
+
+
+def regions_of(slab, **options):
+    masks, table = precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.mni, **options)
+    return {
+        (r, h): np.asarray(masks.dataobj)[..., n] > 0 for n, r, h in table.itertuples(index=False)
+    }, masks, table
+
+
+def test_every_region_has_a_mask_for_each_side_and_one_reference(slab):
+    found, masks, table = regions_of(slab)
+    assert set(found) == {(r, h) for r in REGIONS for h in "LR"} | {("reference_wm", "both")}
+    assert masks.shape == (*slab.grid.shape, 19)
+    chosen = select(masks, table, "precentral_anterior", "R")
+    np.testing.assert_array_equal(chosen.get_fdata() > 0, found["precentral_anterior", "R"])
+
+
+@pytest.mark.parametrize("zooms", [(1.0, 0.75, 1.2), (0.75, 1.0, 2.0)])
+@pytest.mark.parametrize("oblique", [False, True])
+def test_banks_lie_on_their_side_of_the_gyrus(build_slab, zooms, oblique):
+    slab = build_slab(zooms, oblique=oblique)
+    found, _, _ = regions_of(slab)
+    for hemi, side in (("L", slab.x < -1.5), ("R", slab.x > 1.5)):
+        for name, truth in (("precentral_posterior", slab.posterior_bank), ("precentral_anterior", slab.anterior_bank)):
+            mask = found[name, hemi]
+            assert (mask & truth & side).sum() >= 0.98 * (truth & side).sum()
+        assert not (found["precentral_posterior", hemi] & slab.anterior_bank).any()
+        assert not (found["precentral_anterior", hemi] & slab.posterior_bank).any()
+        assert not (found["precentral", hemi] & ~side).any()
+
+
+def test_ribbon_is_the_grey_matter_and_one_millimetre_of_white(slab):
+    found, _, _ = regions_of(slab)
+    bank = (slab.z > 56) & (slab.z < 64) & (np.abs(slab.x) > 2)
+    ribbon = (found["precentral", "L"] | found["precentral", "R"]) & bank
+    # voxels of 0.75 mm along y: one voxel centre lies within 1 mm of the grey matter's edge
+    assert (ribbon & slab.white).any()
+    assert np.abs(slab.y[ribbon & slab.white]).min() > 1.0
+    assert ((np.abs(slab.y) < 5) & slab.grey & bank & ~ribbon).sum() == 0
+    wider = regions_of(slab, deep_margin_mm=2.0)[0]
+    assert wider["precentral", "L"].sum() > found["precentral", "L"].sum()
+
+
+def test_depth_is_measured_in_millimetres_not_voxels(build_slab):
+    # slices 2.4 mm thick across the crown, 0.5 mm across the banks: by voxels the crown would be all shallow
+    slab = build_slab((1.0, 0.5, 2.4))
+    found, _, _ = regions_of(slab)
+    bank = slab.posterior_bank & (np.abs(slab.x) > 4) & (slab.z > 57) & (slab.z < 63)
+    deep = found["precentral_posterior_deep", "L"] | found["precentral_posterior_deep", "R"]
+    depth = -slab.y - 2.0  # into the grey matter from its white side, 0 to 2.5 mm
+    assert deep[bank & (depth < 1.0)].all()
+    assert not deep[bank & (depth > 1.5)].any()
+
+
+def test_bank_is_decided_in_millimetres_not_voxels(build_slab):
+    # in this grid's voxels the frontal gyrus across y is far and everything along z near
+    for zooms in ((1.0, 0.5, 2.4), (1.0, 1.0, 0.8)):
+        slab = build_slab(zooms)
+        found, _, _ = regions_of(slab)
+        crown = found["precentral", "L"] & (slab.z > 66) & (np.abs(slab.y) > 0.6)
+        assert crown.any()
+        np.testing.assert_array_equal(found["precentral_posterior", "L"][crown], slab.y[crown] < 0)
+
+
+def test_the_persons_sulcus_corrects_an_atlas_that_is_2_mm_off(build_slab):
+    slab = build_slab(atlas_shift=2.0)
+    found, _, _ = regions_of(slab)
+    by_atlas = np.argmax([slab.atlas.dataobj[..., n] for n in (0, 2, 4)], axis=0)
+    bank = slab.posterior_bank & (slab.x < -2)
+    superficial = bank & (slab.y < -3.5)
+    assert (by_atlas[superficial] == 0).any()  # the atlas alone gives it to the postcentral gyrus
+    assert found["precentral", "L"][bank].mean() > 0.95
+    assert found["postcentral", "L"][bank].mean() < 0.05
+
+
+def test_body_parts_follow_the_mni_coordinates(build_slab):
+    slab = build_slab()
+    stretched = np.asarray(slab.mni.dataobj).copy()
+    stretched[..., 0] *= 2.2  # to x of +-60, as far as the gyrus goes
+    stretched[..., 2] -= 10.0 * (np.abs(stretched[..., 0]) > 46)  # and down the side
+    slab.mni = make_image(stretched, slab.grid)
+    found, _, _ = regions_of(slab)
+    x, z = np.abs(stretched[..., 0]), stretched[..., 2]
+    own = found["precentral", "R"]
+    assert x[found["precentral_leg", "R"]].max() < 18
+    hand, face = found["precentral_hand", "R"], found["precentral_face", "R"]
+    assert hand[own & (np.abs(x - 38) < 6) & (z > 52) & (z < 62)].all()
+    assert face[own & (x > 50) & (z < 47)].all()
+    assert not (hand & face).any() and not (hand & found["precentral_leg", "R"]).any()
+    parts = found["precentral_leg", "L"] | found["precentral_hand", "L"] | found["precentral_face", "L"]
+    assert not (parts & ~found["precentral", "L"]).any()
+
+
+def test_reference_is_white_matter_away_from_grey_matter_and_tract(slab):
+    found, _, _ = regions_of(slab)
+    reference = found["reference_wm", "both"]
+    assert reference.sum() > 500
+    assert (reference & ~slab.white).sum() == 0
+    cst = np.max([slab.atlas.dataobj[..., n] for n in (6, 7)], axis=0)
+    assert not (reference & (cst > 0.05)).any()
+    for region in ("precentral", "postcentral", "superior_frontal"):
+        assert not (reference & (found[region, "L"] | found[region, "R"])).any()
+
+
+@pytest.mark.parametrize("codes", ["LAS", "PSR"])
+def test_regions_do_not_depend_on_storage(slab, codes):
+    expected, _, _ = regions_of(slab)
+
+    def stored(image):
+        start = nb.orientations.io_orientation(image.affine)
+        turn = nb.orientations.ornt_transform(start, nb.orientations.axcodes2ornt(codes))
+        return to_canonical(image.as_reoriented(turn))
+
+    masks, table = precentral_regions(
+        *map(stored, slab.tissues), stored(slab.atlas), slab.table, stored(slab.mni)
+    )
+    for n, r, h in table.itertuples(index=False):
+        np.testing.assert_array_equal(np.asarray(masks.dataobj)[..., n] > 0, expected[r, h])
+
+
+def test_a_side_missing_from_the_field_of_view_is_an_empty_mask(slab):
+    left_only = [make_image(np.asarray(t.dataobj) * (slab.x < 0), slab.grid) for t in slab.tissues]
+    masks, table = precentral_regions(*left_only, slab.atlas, slab.table, slab.mni)
+    sums = np.asarray(masks.dataobj).sum(axis=(0, 1, 2))
+    for n, _, h in table.itertuples(index=False):
+        assert (sums[n] == 0) == (h == "R")
+
+
+def test_atlas_without_a_needed_region_is_refused_by_name(slab):
+    table = slab.table[slab.table["region"] != "postcentral"]
+    with pytest.raises(InputError, match="region 'postcentral', hemi 'L'"):
+        precentral_regions(*slab.tissues, slab.atlas, table, slab.mni)
+    with pytest.raises(InputError, match="expected x, y and z in a last axis of 3"):
+        precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.grid)
+
+
+def block(zooms, seed=0):
+    """Even tissue with noise; coordinates in mm from its centre."""
+    shape = np.rint(np.array([26.0, 24.0, 22.0]) / zooms).astype(int)
+    affine = np.diag([*zooms, 1.0])
+    xyz = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) * zooms - (shape - 1) / 2 * zooms
+    noise = np.random.default_rng(seed).normal(0, 0.02, shape)
+    return np.ones(shape) + noise, np.moveaxis(xyz, -1, 0), affine
+
+
+def veins_in(data, affine):
+    image = nb.Nifti1Image(data.astype(np.float32), affine)
+    return np.asarray(find_veins(image, make_image(np.ones(data.shape, bool), image)).dataobj) > 0
+
+
+@pytest.mark.parametrize("zooms", [(0.5, 0.5, 0.5), (0.5, 0.5, 1.5), (0.6, 0.9, 0.6)])
+@pytest.mark.parametrize("direction", ["along z", "oblique"])
+def test_dark_tube_is_a_vein(zooms, direction):
+    data, (x, y, z), affine = block(zooms)
+    radius = np.hypot(x, y) if direction == "along z" else np.hypot(z, (x - y) / np.sqrt(2))
+    data[radius < 0.9] -= 0.45
+    found = veins_in(data, affine)
+    inner = (np.abs(x) < 8) & (np.abs(y) < 8) & (np.abs(z) < 8)
+    assert found[(radius < 0.6) & inner].mean() > 0.9
+    assert found[(radius > 3) & inner].mean() < 0.005
+
+
+@pytest.mark.parametrize("zooms", [(0.5, 0.5, 0.5), (0.5, 0.5, 1.5)])
+@pytest.mark.parametrize("thickness", [1.5, 2.5])
+def test_dark_sheet_like_the_motor_band_is_not_a_vein(zooms, thickness):
+    data, (x, y, z), affine = block(zooms)
+    # as wide as the hand area, and as deep as its sulcus
+    sheet = (np.abs(y - 0.02 * x**2) < thickness / 2) & (np.abs(x) < 8) & (np.abs(z) < 7)
+    data[sheet] -= 0.3
+    found = veins_in(data, affine)
+    assert found[sheet].mean() < 0.1
+    middle = sheet & (np.abs(x) < 5) & (np.abs(z) < 4)
+    assert found[middle].mean() < 0.01
+
+
+def test_bright_tube_is_not_a_vein():
+    data, (x, y, _), affine = block((0.5, 0.5, 0.5))
+    data[np.hypot(x, y) < 0.9] += 0.45
+    assert veins_in(data, affine)[np.hypot(x, y) < 0.5].mean() < 0.01
+
+
+def test_no_vein_is_claimed_on_voxels_too_coarse_to_show_one():
+    data, (x, y, _), affine = block((3.0, 3.0, 3.0))
+    data[np.hypot(x, y) < 3] -= 0.5
+    assert not veins_in(data, affine).any()
+
+
+def test_in_plane_size_is_that_of_the_finer_axes():
+    assert in_plane_mm(nb.Nifti1Image(np.zeros((7, 8, 9)), np.diag([2.0, 0.5, 0.6, 1]))) == pytest.approx(0.6)

@@ -1,0 +1,78 @@
+rule preprocess_t1w:
+    """Remove the shading of a T1-weighted image and find the brain in it."""
+    input:
+        t1w=scan("t1w", "image"),
+        mask=scan("t1w", "mask"),
+    output:
+        t1w="<anat>_desc-preproc_T1w.nii.gz",
+        mask="<anat>_desc-brain_mask.nii.gz",
+    log:
+        "<logs>/preprocess_t1w/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/preprocess_t1w/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        version=VERSION,
+    script:
+        "../../scripts/preprocess_t1w.py"
+
+
+rule register_t1w:
+    """Find the way from a person's brain to the template and back."""
+    input:
+        template=rules.prepare_template.output.registration,
+        t1w=rules.preprocess_t1w.output.t1w,
+        mask=rules.preprocess_t1w.output.mask,
+    output:
+        to_template="<anat>_from-T1w_to-<space>_mode-image_xfm.nii.gz",
+        from_template="<anat>_from-<space>_to-T1w_mode-image_xfm.nii.gz",
+        t1w="<anat>_space-<space>_desc-preproc_T1w.nii.gz",
+    log:
+        "<logs>/register_t1w/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/register_t1w/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        iterations=config["t1w"]["registration_iterations"],
+    script:
+        "../../scripts/register_t1w.py"
+
+
+rule segment_t1w:
+    """Classify tissue, make the VBM maps and measure regional volumes."""
+    input:
+        template=rules.prepare_template.output.template,
+        template_tissue=rules.prepare_template.output.tissue,
+        atlas=rules.prepare_template.output.atlas,
+        table=rules.prepare_template.output.table,
+        t1w=rules.preprocess_t1w.output.t1w,
+        mask=rules.preprocess_t1w.output.mask,
+        to_template=rules.register_t1w.output.to_template,
+        from_template=rules.register_t1w.output.from_template,
+    output:
+        gm="<anat>_label-GM_probseg.nii.gz",
+        wm="<anat>_label-WM_probseg.nii.gz",
+        csf="<anat>_label-CSF_probseg.nii.gz",
+        modulated="<anat>_space-<space>_label-GM_desc-modulated_probseg.nii.gz",
+        smoothed="<anat>_space-<space>_label-GM_desc-smoothed_probseg.nii.gz",
+        measures="<anat>_desc-volumes_measures.tsv",
+        qc="<anat>_desc-t1w_qc.tsv",
+    log:
+        "<logs>/segment_t1w/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/segment_t1w/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        voxel_mm=config["vbm"]["voxel_mm"],
+        fwhm_mm=config["vbm"]["fwhm_mm"],
+    script:
+        "../../scripts/segment_t1w.py"

@@ -1,0 +1,128 @@
+"""The study: config and cohort checked, and what rules ask of them. No rules here."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from mndmri import __version__ as VERSION
+from mndmri.cohort import check_study, load_study, participants_path, settle
+from mndmri.config import resolve_config
+from mndmri.io import InputError, read_json, read_table, write_json
+from mndmri.jobs import read_unfinished
+from mndmri.phantom.plan import plan_cohort
+
+SPACE = "MNI152NLin6Asym"
+# Set for the second pass after a run in which jobs failed, see measure_the_others.
+WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
+FAILED = "failed:"
+# What a participant's failed job takes away: the branch it belongs to, or with the T1w all.
+BRANCHES = {
+    "preprocess_dwi": "dwi",
+    "fit_tensor": "dwi",
+    "extract_cst": "dwi",
+    "preprocess_swi": "swi",
+    "measure_swi": "swi",
+}
+
+
+def read_config():
+    """Config with its defaults, checked against the schema."""
+    schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
+    return resolve_config(config, yaml.safe_load(schema.read_text(encoding="utf-8")))
+
+
+def read_study():
+    """The study, once every scan has been looked at; refused with the whole list if one is bad."""
+    planned = config["simulation"] and plan_cohort(config["simulation"])
+    table = planned if planned is not None else read_table(participants_path(config))
+    study = load_study(config, participants_table=table)
+    checked = Path(RESULTS, ".checked_inputs.json")
+    problems, cache = check_study(study, read_json(checked) if checked.exists() else {})
+    if workflow.is_main_process and not study.simulated:
+        write_json(cache, checked)
+    return settle(study, problems, bad_input=config["bad_input"])
+
+
+def without_failed(study):
+    """The study less the branches in which a job of this run has failed."""
+    scans = {who: dict(own) for who, own in study.scans.items()}
+    left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
+    for job in read_unfinished(LOGS):
+        who, branch = job["participant_id"], BRANCHES.get(job["rule"])
+        for modality in [branch] if branch else config["modalities"]:
+            if scans.get(who, {}).pop(modality, None):
+                left_out.setdefault(who, {})[modality] = f"{job['rule']} {FAILED} {job['reason']}"
+    return replace(study, scans=scans, left_out=left_out)
+
+
+def measure_the_others():
+    """Run again without what failed, so that the group tables of the others are there.
+
+    A job that failed keeps every job after it from running, the group's too. With
+    --keep-going all else is done by now; what is left are the tables of those who finished.
+    """
+    if not workflow.execution_settings.keep_going or WITHOUT_FAILED in os.environ:
+        return
+    failed = sorted({job["participant_id"] for job in read_unfinished(LOGS)})
+    if not failed:
+        return
+    print(f"Making the group tables without what failed in {', '.join(failed)}", file=sys.stderr)
+    forcing = {"-F", "--forceall", "-f", "--force"}
+    arguments = [argument for argument in sys.argv[1:] if argument not in forcing]
+    subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments, "--nolock"],
+        env=os.environ | {WITHOUT_FAILED: "1"},
+        check=False,
+    )
+
+
+def people(modality="t1w"):
+    """Labels of the participants who have a modality."""
+    return [who.removeprefix("sub-") for who, own in STUDY.scans.items() if modality in own]
+
+
+def scan(modality, role):
+    """Input function: files of a participant's scan in one role, none where it has none."""
+    return lambda wildcards: list(STUDY.scans[f"sub-{wildcards.subject}"][modality].files.get(role, ()))
+
+
+def has(modality, path):
+    """Input function: a file of a modality's branch, none for a participant without it."""
+    return lambda wildcards: path if modality in STUDY.scans[f"sub-{wildcards.subject}"] else []
+
+
+def group_of(who):
+    """Group of a participant."""
+    return STUDY.participants.set_index("participant_id").at[who, "group"]
+
+
+def stages_of(who):
+    """What became of each modality of a participant: done, left out or failed, and why."""
+    stages = []
+    for modality in config["modalities"]:
+        reason = STUDY.left_out.get(who, {}).get(modality, "")
+        status = "done" if modality in STUDY.scans[who] else "failed" if FAILED in reason else "left out"
+        stages.append({"stage": modality, "status": status, "reason": reason})
+    return stages
+
+
+def failed():
+    """Participants in whom a job failed, and which."""
+    reasons = {who: [r for r in own.values() if FAILED in r] for who, own in STUDY.left_out.items()}
+    return {who: "; ".join(dict.fromkeys(own)) for who, own in reasons.items() if own}
+
+
+try:
+    config = read_config()
+    RESULTS = config["output_dir"]
+    LOGS = f"{RESULTS}/logs"
+    STUDY = read_study()
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+if WITHOUT_FAILED in os.environ:
+    STUDY = without_failed(STUDY)

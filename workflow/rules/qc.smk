@@ -1,0 +1,58 @@
+rule draw_participant:
+    """Draw a participant's pictures and put them on a page with the measures."""
+    input:
+        t1w=rules.preprocess_t1w.output.t1w,
+        mask=rules.preprocess_t1w.output.mask,
+        gm=rules.segment_t1w.output.gm,
+        wm=rules.segment_t1w.output.wm,
+        t1w_template=rules.register_t1w.output.t1w,
+        template=rules.prepare_template.output.registration,
+        fa=has("dwi", rules.fit_tensor.output.fa),
+        v1=has("dwi", rules.fit_tensor.output.v1),
+        tract=has("dwi", rules.extract_cst.output.tract),
+        swi=has("swi", rules.preprocess_swi.output.swi),
+        regions=has("swi", rules.preprocess_swi.output.regions),
+        names=has("swi", rules.preprocess_swi.output.names),
+        measures=rules.collect_measures.output.measures,
+        qc=rules.collect_quality.output.measures,
+    output:
+        page="<participant>.html",
+    log:
+        "<logs>/draw_participant/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/draw_participant/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        version=VERSION,
+        limits=config["qc"],
+        group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
+        stages=lambda wildcards: stages_of(f"sub-{wildcards.subject}"),
+    script:
+        "../../scripts/draw_participant.py"
+
+
+rule judge_quality:
+    """Hold every participant's quality against the limits, and list what needs a look."""
+    input:
+        qc=collect(rules.collect_quality.output.measures, subject=people()),
+        pages=collect(rules.draw_participant.output.page, subject=people()),
+        participants=rules.gather_measures.output.participants,
+        measures=rules.gather_measures.output.measures,
+    output:
+        qc="<qc>/qc.tsv",
+        page="<qc>/index.html",
+    log:
+        "<logs>/judge_quality/study.log",
+    benchmark:
+        "<benchmarks>/judge_quality/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        primary=config["statistics"]["primary"],
+        limits=config["qc"],
+        failed=failed(),
+    script:
+        "../../scripts/judge_quality.py"
