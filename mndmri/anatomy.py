@@ -24,6 +24,9 @@ VOLUME_REGIONS = (
     "supplementary_motor",
 )
 
+# The usual threshold of the Harvard-Oxford maximum-probability labels.
+MIN_REGION_PROBABILITY = 0.25
+
 # How far a border may lie from where the template has it, once a person's brain is registered:
 # the blur that makes a prior of the template's tissue.
 PRIOR_SD_MM = 3.0
@@ -203,19 +206,32 @@ def measure_volumes(
         Probability of each region on the same grid, shape (X, Y, Z, n).
     table : DataFrame
         Names of the atlas's volumes.
+
+    Notes
+    -----
+    A gyrus is where its probability is at least 0.25 and no lower than that of any other gyrus
+    (the paracentral lobule, which is made of parts of two gyri, competes with none); its volume
+    is the sum of grey-matter probability there.
     """
     check_same_grid(*tissue.values(), atlas)
     ml = voxel_volume_ml(atlas)
     maps = {name: image.get_fdata(dtype=np.float32) for name, image in tissue.items()}
     rows = []
     for name, part in {"tiv": TISSUES, "gm": ("GM",), "wm": ("WM",), "csf": ("CSF",)}.items():
-        whole = sum(maps[p] for p in part)
-        rows.append(row("t1w", "volume", name, "both", whole.sum() * ml, unit="ml", n_voxels=int((whole > 0.5).sum())))
+        whole = np.sum([maps[p] for p in part], axis=0)
+        n = int((whole > 0.5).sum())
+        rows.append(row("t1w", "volume", name, "both", float(whole.sum()) * ml, unit="ml", n_voxels=n))
+    gyri = table.loc[table["region"].isin([r for r in regions if r != "paracentral"]), "index"].to_numpy()
+    winning = np.asarray(atlas.dataobj)[..., gyri].max(axis=-1)
     for region in regions:
         for hemi in "LR":
-            grey = maps["GM"] * select(atlas, table, region, hemi).get_fdata(dtype=np.float32)
-            n = int((grey > 0.1).sum())
-            empty = {"status": "the region holds no grey matter in this image"} if n == 0 else {}
-            value = grey.sum() * ml if n else np.nan
-            rows.append(row("t1w", "volume", region, hemi, value, unit="ml", n_voxels=n, **empty))
+            probability = select(atlas, table, region, hemi).get_fdata(dtype=np.float32)
+            own = probability >= MIN_REGION_PROBABILITY
+            if region != "paracentral":
+                own &= probability >= winning
+            grey = maps["GM"][own]
+            n = int((grey > 0.5).sum())
+            missing = {} if n else {"status": "the region holds no grey matter in this image"}
+            value = float(grey.sum()) * ml if n else np.nan
+            rows.append(row("t1w", "volume", region, hemi, value, unit="ml", n_voxels=n, **missing))
     return pd.DataFrame(rows)

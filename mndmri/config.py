@@ -230,6 +230,8 @@ def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> li
                 about = _deref(error.schema["properties"][key], schema).get("description", "")
                 lines.append(f"{_join(place, key)}: missing; it has no default. {about}".rstrip())
         return lines
+    if "propertyNames" in error.absolute_schema_path:
+        return [f"{place}: found the name {_show(error.instance)}; take the spaces around it away"]
     return [f"{place}: found {_show(error.instance)}, expected {_expected(error.schema)}"]
 
 

@@ -27,8 +27,8 @@ COLUMN_DESCRIPTIONS = {
 # (modality, measure): description, unit, source
 DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     ("t1w", "volume"): {
-        "Description": "Volume: sum of tissue probability (times the region's atlas probability) over voxels; "
-        "tiv is the sum of grey matter, white matter and cerebrospinal fluid.",
+        "Description": "Volume: sum of tissue probability over the voxels of the brain (gm, wm, csf; tiv is their "
+        "sum), or of grey-matter probability over those of a gyrus.",
         "Units": "ml",
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },

@@ -26,24 +26,24 @@ QC_COLUMNS = [
 FLAGGED = "yes"
 NOT_FLAGGED = "no"
 
-Limits = Mapping[str, tuple[float | None, float | None]]
+# (measure, region): lowest and highest value that passes without a look; None is no limit on that side
+Limits = Mapping[tuple[str, str], tuple[float | None, float | None]]
 
-# Lowest and highest value that passes without a look; None is no limit on that side.
-DEFAULT_LIMITS: dict[str, tuple[float | None, float | None]] = {
-    "brain_volume": (1000.0, 2000.0),  # ml
-    "dice_gm": (0.75, None),  # grey matter against the template's after registration
-    "mean_fd": (None, 1.0),  # mm, framewise displacement on a 50 mm sphere
-    "neighbour_correlation": (0.6, None),  # of neighbouring diffusion-weighted volumes
-    "outlier_slice_fraction": (None, 0.05),
-    "callosal_fa": (0.5, None),
-    "cst_fraction_above_min_fa": (0.6, None),
-    "level_coverage": (0.8, None),  # of a level of the tract by the field of view
-}
-ROBUST_Z_LIMIT = 3.5  # Iglewicz and Hoaglin 1993, How to Detect and Handle Outliers
 # Scales the median absolute deviation to the standard deviation of a normal distribution.
 _MAD_TO_SD = 1.482602218505602
 # With fewer values, the median deviation says nothing on a value's place among the others.
 MIN_GROUP_FOR_OUTLIERS = 5
+
+
+def limits_from_config(qc: Mapping[str, float]) -> Limits:
+    """Limits of the quality measures, from the config's ``qc`` block."""
+    return {
+        ("brain_volume", "brain"): (qc["min_brain_ml"], qc["max_brain_ml"]),
+        ("dice_gm", "gm"): (qc["min_dice_gm"], None),
+        ("mean_fd", "brain"): (None, qc["max_mean_fd_mm"]),
+        ("fa", "callosum"): (qc["min_callosal_fa"], None),
+        ("fraction_above_min_fa", "cst"): (qc["min_cst_fa_share"], None),
+    }
 
 
 def _judge(value: float, lower: float | None, upper: float | None) -> str:
@@ -55,7 +55,7 @@ def _judge(value: float, lower: float | None, upper: float | None) -> str:
     return ""
 
 
-def qc_table(qc_rows: pd.DataFrame, limits: Limits = DEFAULT_LIMITS) -> pd.DataFrame:
+def qc_table(qc_rows: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     """Quality measures with their limits, and a flag on those outside.
 
     Parameters
@@ -64,7 +64,7 @@ def qc_table(qc_rows: pd.DataFrame, limits: Limits = DEFAULT_LIMITS) -> pd.DataF
         ``participant_id, modality, measure, region, hemi, value, unit`` and, where a value is missing, the
         reason in ``status``.
     limits : mapping
-        Measure to the lowest and highest value that pass, both included; None for no limit.
+        ``(measure, region)`` to the lowest and highest value that pass, both included; None for no limit.
 
     Returns
     -------
@@ -78,12 +78,12 @@ def qc_table(qc_rows: pd.DataFrame, limits: Limits = DEFAULT_LIMITS) -> pd.DataF
     InputError
         If a lower limit is above the upper one.
     """
-    for measure, (low, high) in limits.items():
+    for (measure, region), (low, high) in limits.items():
         if low is not None and high is not None and low > high:
-            raise InputError(f"qc limits of {measure}: the lower, {low:g}, is above the upper, {high:g}")
+            raise InputError(f"qc limits of {measure} in {region}: the lower, {low:g}, is above the upper, {high:g}")
     rows = []
     for record in qc_rows.to_dict("records"):
-        lower, upper = limits.get(record["measure"], (None, None))
+        lower, upper = limits.get((record["measure"], record["region"]), (None, None))
         if np.isfinite(record["value"]):
             reason = _judge(record["value"], lower, upper)
             flag = FLAGGED if reason else NOT_FLAGGED
@@ -94,8 +94,8 @@ def qc_table(qc_rows: pd.DataFrame, limits: Limits = DEFAULT_LIMITS) -> pd.DataF
     return table.astype({"value": float, "lower": float, "upper": float})
 
 
-def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, str]]) -> pd.DataFrame:
-    """Robust z of every participant on the primary measures, flagged beyond 3.5.
+def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, str]], *, limit: float) -> pd.DataFrame:
+    """Robust z of every participant on the primary measures, flagged where far from 0.
 
     z = (value - median) / (1.4826 MAD), within the participant's own group: what sets a patient apart
     from controls is what the study looks for, not a fault of the scan.
@@ -105,6 +105,9 @@ def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, 
     measures : DataFrame
         The study's measures table.
     primary : collection of (modality, measure, region)
+    limit : float
+        Distance from 0 that is flagged beyond; 3.5 in Iglewicz and Hoaglin 1993, How to Detect and
+        Handle Outliers.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, 
     """
     wanted = set(primary)
     kinds = list(zip(measures["modality"], measures["measure"], measures["region"], strict=True))
-    chosen = measures[[kind in wanted for kind in kinds]]
+    chosen = measures[np.array([kind in wanted for kind in kinds], dtype=bool)]
     rows = []
     for _, group in chosen.groupby(["modality", "measure", "region", "hemi", "group"], sort=False):
         values = group["value"].to_numpy(float)
@@ -126,19 +129,17 @@ def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, 
             if not np.isfinite(value):
                 reason = str(record["status"])
             elif known.size < MIN_GROUP_FOR_OUTLIERS:
-                reason = (
-                    f"not judged: group {record['group']} has {known.size} of {MIN_GROUP_FOR_OUTLIERS} values"
-                )
+                reason = f"not judged: group {record['group']} has {known.size} of {MIN_GROUP_FOR_OUTLIERS} values"
             elif spread == 0:
                 reason = f"not judged: most values in group {record['group']} are equal"
             else:
                 z = (value - median) / spread
-                flag = FLAGGED if abs(z) > ROBUST_Z_LIMIT else NOT_FLAGGED
+                flag = FLAGGED if abs(z) > limit else NOT_FLAGGED
                 if flag == FLAGGED:
                     reason = f"{value:.4g} is far from the median of group {record['group']}, {median:.4g}"
             rows.append(
                 record
                 | {"measure": f"robust_z_{record['measure']}", "value": z, "unit": "1", "flag": flag}
-                | {"lower": -ROBUST_Z_LIMIT, "upper": ROBUST_Z_LIMIT, "reason": reason}
+                | {"lower": -limit, "upper": limit, "reason": reason}
             )
     return pd.DataFrame(rows, columns=QC_COLUMNS)

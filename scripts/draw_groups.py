@@ -12,12 +12,13 @@ groups, folder = snakemake.params.groups, snakemake.output.figures
 measures, means = read_table(snakemake.input.measures), read_table(snakemake.input.means)
 primary = pd.DataFrame(snakemake.params.primary)
 kinds = primary[["modality", "measure", "region"]].drop_duplicates()
-for number, kind in enumerate(kinds.itertuples(index=False), start=1):
-    rows = measures.merge(kinds.iloc[[number - 1]])
+for kind in kinds.itertuples(index=False):
+    rows = measures.merge(pd.DataFrame([kind]))
     if rows.empty:
         log.warning("no %s %s of %s in the study", *kind)
         continue
     figure = measure_plot(rows, means, groups=groups, colours=group_colours(groups))
-    write_bytes(to_png(figure), f"{folder}/{number:02d}_{'_'.join(kind)}.png")
+    write_bytes(to_png(figure), f"{folder}/{'_'.join(kind)}.png")
 comparisons = read_table(snakemake.input.comparisons).query("test == 'ancova_contrast'").merge(primary)
-write_bytes(to_png(forest_plot(comparisons)), f"{folder}/effect_sizes.png")
+if not comparisons.empty:
+    write_bytes(to_png(forest_plot(comparisons)), f"{folder}/effect_sizes.png")

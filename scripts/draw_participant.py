@@ -5,6 +5,7 @@ import pandas as pd
 from mndmri.atlases import select
 from mndmri.figures import to_png
 from mndmri.figures.slices import colour_fa_sheet, contour_sheet, swi_sheet, template_sheet
+from mndmri.grids import make_image
 from mndmri.io import load_image, read_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
@@ -30,7 +31,8 @@ if given.swi:
     masks, names = load_image(given.regions), read_table(given.names)
     shown = {"precentral": "precentral gyrus", "precentral_posterior": "posterior bank"}
     outlines = {f"{text} {hemi}": select(masks, names, region, hemi) for region, text in shown.items() for hemi in "LR"}
-    sheets["Precentral gyrus on the SWI"] = swi_sheet(load_image(given.swi), outlines, title=who)
+    hand = make_image(sum(select(masks, names, "precentral_hand", hemi).get_fdata() for hemi in "LR"), masks)
+    sheets["Precentral gyrus on the SWI"] = swi_sheet(load_image(given.swi), outlines, title=who, around=hand)
 
 qc = read_table(given.qc).assign(participant_id=who)
 page = participant_page(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mndmri.atlases import restrict
-from mndmri.diffusion.tract import TRACT_REGIONS, measure_coverage, measure_quality, measure_tract
+from mndmri.diffusion.tract import ATLAS_REGIONS, measure_coverage, measure_quality, measure_tract
 from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
 from mndmri.registration import resample
@@ -12,7 +12,7 @@ log = start_job(snakemake)
 maps = {name: load_image(snakemake.input[name]) for name in ("fa", "md", "ad", "rd")}
 to_dwi = load_matrix(snakemake.input.xfm)
 from_template, to_template = load_field(snakemake.input.from_template), load_field(snakemake.input.to_template)
-atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), TRACT_REGIONS)
+atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), ATLAS_REGIONS)
 
 weights = resample(atlas, maps["fa"], [np.linalg.inv(to_dwi), from_template])
 white_matter = resample(load_image(snakemake.input.wm), maps["fa"], [np.linalg.inv(to_dwi)])

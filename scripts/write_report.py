@@ -8,6 +8,7 @@ from mndmri.io import read_bytes, read_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.pages import Picture, group_page
+from mndmri.words import capitalised, readable
 
 log = start_job(snakemake)
 given = snakemake.input
@@ -20,7 +21,7 @@ page = group_page(
     measures=read_table(given.measures),
     demographics=read_table(given.demographics),
     comparisons=read_table(given.comparisons).merge(pd.DataFrame(snakemake.params.primary)),
-    pictures=[Picture(file.stem.replace("_", " "), "", read_bytes(file)) for file in files],
+    pictures=[Picture(capitalised(readable(f.stem)), "", read_bytes(f), wide=f.stem == "effect_sizes") for f in files],
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

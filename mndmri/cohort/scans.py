@@ -59,7 +59,10 @@ def find_scans(
     root = Path(bids_dir)
     folder = root / participant_id
     if not folder.is_dir():
-        message = f"{participant_id}: no folder {folder}; correct the id in the participants table, or exclude the participant"
+        message = (
+            f"{participant_id}: no folder {folder}; correct the id in the participants table, "
+            "or exclude the participant"
+        )
         return {}, [Problem(message, participant_id, "t1w")]
     scans: dict[str, Scan] = {}
     problems: list[Problem] = []

@@ -16,10 +16,8 @@ WORKING_VOXEL_MM = 4.0
 T1W_WORKING_VOXEL_MM = 2.0
 # Rounds of predicting and registering.
 PREDICTIONS = 2
-REFINEMENTS = 20
-CONVERGED_MM = 0.01
-# Residuals beyond this many standard deviations (signal lost in a slice, say) do not count: Tukey's biweight.
-OUTLIER_SD = 4.685
+REFINEMENTS = 10
+CONVERGED_MM = 0.02
 # Inside the brain alone there is no edge to hold on to: comparisons reach this far beyond it.
 MARGIN_MM = 9.0
 # Power et al. 2012, NeuroImage 59:2142: distance from the head's centre to the cortex.
@@ -52,7 +50,8 @@ def correct_motion(
     gradients : Gradients
         In world axes.
     mask : SpatialImage, optional
-        Brain; volumes are compared in it and 9 mm around it.
+        Brain; volumes are compared in it and 9 mm around it. By default, where the first b = 0
+        volume is brighter than its mean.
 
     Returns
     -------
@@ -67,10 +66,12 @@ def correct_motion(
 
     Notes
     -----
-    The b = 0 volumes are registered to the first of them. The diffusion-weighted ones are
-    registered to their mean, the mean of the result to b = 0, and then each volume to the image
-    that a tensor fitted to all others predicts for its own direction (after Cieslak et al. 2021,
-    Nat Methods 18:775): contrast then differs between the two by noise alone.
+    The b = 0 volumes are registered to the first of them. The diffusion-weighted ones are each
+    registered to the image that a tensor fitted to all others predicts for its own direction
+    (after Cieslak et al. 2021, Nat Methods 18:775): contrast then differs between the two by
+    noise alone. Two beginnings are followed and the one that ends nearer to its predictions is
+    kept: volumes as they lie, which is exact for a still head, and volumes registered to their
+    mean and the mean to b = 0, which finds large movements and scatters by about 1 mm.
 
     Bright fluid and the lack of it make mutual information see a shift of 1 to 2 mm between b = 0
     and diffusion-weighted images where there is none. Diffusion cannot make a voxel brighter, so
@@ -78,36 +79,30 @@ def correct_motion(
     """
     _check_table(dwi, gradients)
     coarse = resample(dwi, resampled_grid(dwi, np.maximum(voxel_sizes(dwi), WORKING_VOXEL_MM)))
-    brain = None if mask is None else resample(mask, coarse)
-    where = None if brain is None else _with_margin(brain)
     weighted = np.flatnonzero(~gradients.is_b0)
     unweighted = np.flatnonzero(gradients.is_b0)
     transforms = np.tile(np.eye(4), (len(gradients.bvals), 1, 1))
 
     volumes = nb.four_to_three(coarse)
     first = volumes[unweighted[0]]
+    brain = _bright(first) if mask is None else resample(mask, coarse)
+    where = _with_margin(brain)
     for n in unweighted[1:]:
-        rough = register_rigid(first, volumes[n], fixed_mask=where, quick=True)
-        transforms[n] = _refine(first, volumes[n], where, rough)
+        transforms[n] = _register_alike(first, volumes[n], where)
     if weighted.size:
-        mean = make_image(_volumes(coarse, weighted).mean(axis=-1), coarse)
-        for n in weighted:
-            transforms[n] = register_rigid(mean, volumes[n], fixed_mask=where, quick=True)
-        mean = make_image(_aligned(coarse, transforms, weighted).mean(axis=-1), coarse)
-        to_first = register_rigid(first, mean, fixed_mask=where, quick=True)
-        if _too_bright(resample(mean, first, [to_first]), first, brain) < _too_bright(mean, first, brain):
-            transforms[weighted] = transforms[weighted] @ to_first
-
-        for _ in range(PREDICTIONS):
-            data = _aligned(coarse, transforms, np.arange(len(volumes)))
-            predicted = _predict_left_out(data, rotate(gradients, transforms))
-            for n in weighted:
-                transforms[n] = _refine(make_image(predicted[..., n], coarse), volumes[n], where, transforms[n])
+        far = _from_mean(coarse, transforms, weighted, first, brain)
+        tried = [_follow_prediction(coarse, gradients, start, where) for start in (transforms, far)]
+        transforms = min(tried, key=lambda result: result[1])[0]
 
     everything = np.arange(len(volumes))
     aligned = make_image(_aligned(dwi, transforms, everything), dwi)
     centre = nb.affines.apply_affine(dwi.affine, (np.array(dwi.shape[:3]) - 1) / 2)
-    return aligned, rotate(gradients, transforms), transforms, framewise_displacement(transforms, centre=centre)
+    return (
+        aligned,
+        rotate(gradients, transforms),
+        transforms,
+        framewise_displacement(transforms, centre=centre),
+    )
 
 
 def framewise_displacement(transforms: np.ndarray, *, centre: np.ndarray) -> np.ndarray:
@@ -184,7 +179,9 @@ def align_to_t1w(b0: SpatialImage, t1w_brain: SpatialImage, *, start: np.ndarray
     one: a slab lies within the brain, not the brain within a slab.
     """
     start = np.eye(4) if start is None else start
-    brain = resample(t1w_brain, resampled_grid(t1w_brain, np.maximum(voxel_sizes(t1w_brain), T1W_WORKING_VOXEL_MM)))
+    brain = resample(
+        t1w_brain, resampled_grid(t1w_brain, np.maximum(voxel_sizes(t1w_brain), T1W_WORKING_VOXEL_MM))
+    )
     mask = make_image((brain.get_fdata() > 0).astype(np.float32), brain)
     there = resample(mask, b0, [np.linalg.inv(start)], interpolation="nearestNeighbor")
     if not there.get_fdata().any():
@@ -194,7 +191,9 @@ def align_to_t1w(b0: SpatialImage, t1w_brain: SpatialImage, *, start: np.ndarray
         )
     positive = make_image(np.clip(np.asarray(b0.dataobj, np.float32), 0, None), b0)
     even = correct_bias(positive, there)
-    return np.linalg.inv(register_rigid(even, brain, fixed_mask=_with_margin(there), start=np.linalg.inv(start)))
+    return np.linalg.inv(
+        register_rigid(even, brain, fixed_mask=_with_margin(there), start=np.linalg.inv(start), quick=True)
+    )
 
 
 def _check_table(dwi: SpatialImage, gradients: Gradients) -> None:
@@ -219,10 +218,15 @@ def _with_margin(mask: SpatialImage) -> SpatialImage:
     return make_image((outside <= MARGIN_MM).astype(np.float32), mask)
 
 
-def _too_bright(weighted: SpatialImage, b0: SpatialImage, brain: SpatialImage | None) -> float:
+def _bright(image: SpatialImage) -> SpatialImage:
+    data = image.get_fdata()
+    return make_image(data > data.mean(), image)
+
+
+def _too_bright(weighted: SpatialImage, b0: SpatialImage, brain: SpatialImage) -> float:
     """Fraction of the brain's voxels that are brighter with diffusion weighting than without."""
     with_b, without = weighted.get_fdata(), b0.get_fdata()
-    where = without > without.mean() if brain is None else brain.get_fdata() > 0.5
+    where = brain.get_fdata() > 0.5
     return float(np.mean(with_b[where] > without[where]))
 
 
@@ -236,16 +240,62 @@ def _aligned(dwi: SpatialImage, transforms: np.ndarray, which: np.ndarray) -> np
     return data
 
 
-def _refine(
-    target: SpatialImage, volume: SpatialImage, where: SpatialImage | None, start: np.ndarray
+def _from_mean(
+    coarse: SpatialImage,
+    transforms: np.ndarray,
+    weighted: np.ndarray,
+    first: SpatialImage,
+    brain: SpatialImage,
 ) -> np.ndarray:
-    """Rigid transform from target to volume points between images of like contrast.
+    """Transforms with those of the weighted volumes found through their mean, by mutual information."""
+    found, where, volumes = transforms.copy(), _with_margin(brain), nb.four_to_three(coarse)
+    mean = make_image(_volumes(coarse, weighted).mean(axis=-1), coarse)
+    for n in weighted:
+        found[n] = register_rigid(mean, volumes[n], fixed_mask=where, quick=True)
+    mean = make_image(_aligned(coarse, found, weighted).mean(axis=-1), coarse)
+    to_first = register_rigid(first, mean, fixed_mask=where, quick=True)
+    if _too_bright(resample(mean, first, [to_first]), first, brain) < _too_bright(mean, first, brain):
+        found[weighted] = found[weighted] @ to_first
+    return found
 
-    Robust least squares of ``target - gain * volume - offset`` by Gauss-Newton steps: mutual
-    information from sampled voxels scatters by about 1 mm, too much for the last step. Returns
-    ``start`` where no step makes the images more alike.
+
+def _follow_prediction(
+    coarse: SpatialImage, gradients: Gradients, start: np.ndarray, where: SpatialImage
+) -> tuple[np.ndarray, float]:
+    """Transforms after registering volumes to their predictions, and the mean squared misfit left."""
+    transforms, volumes, misfit = start.copy(), nb.four_to_three(coarse), np.inf
+    for _ in range(PREDICTIONS):
+        data = _aligned(coarse, transforms, np.arange(len(volumes)))
+        predicted = _predict_left_out(data, rotate(gradients, transforms))
+        costs = []
+        for n in np.flatnonzero(~gradients.is_b0):
+            transforms[n], cost = _refine(
+                make_image(predicted[..., n], coarse), volumes[n], where, transforms[n]
+            )
+            costs.append(cost)
+        misfit = float(np.mean(costs))
+    return transforms, misfit
+
+
+def _register_alike(target: SpatialImage, volume: SpatialImage, where: SpatialImage) -> np.ndarray:
+    """Rigid transform from target to volume points, from near or far."""
+    near, cost = _refine(target, volume, where, np.eye(4))
+    far, far_cost = _refine(
+        target, volume, where, register_rigid(target, volume, fixed_mask=where, quick=True)
+    )
+    return near if cost <= far_cost else far
+
+
+def _refine(
+    target: SpatialImage, volume: SpatialImage, where: SpatialImage, start: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Rigid transform from target to volume points, between images of like contrast, and its cost.
+
+    Least squares of ``target - gain * volume - offset`` by Gauss-Newton steps: mutual information
+    from sampled voxels scatters by about 1 mm, too much for the last step. Returns the best
+    transform met, which is ``start`` where no step makes the images more alike.
     """
-    inside = np.ones(target.shape[:3], bool) if where is None else where.get_fdata() > 0
+    inside = where.get_fdata() > 0
     points = world_coordinates(target)[inside]
     values = gaussian_filter(target.get_fdata(), 1.0)[inside]
     smooth = gaussian_filter(volume.get_fdata(), 1.0)
@@ -261,25 +311,26 @@ def _refine(
         seen = np.isfinite(found).all(axis=1)
         if seen.mean() < 0.5:  # the volume has left the image
             break
-        t, v, slope, arm = values[seen], found[seen, 0], found[seen, 1:], moved[seen] - moved[seen].mean(axis=0)
-        intensity = np.column_stack([v, np.ones_like(v)])
-        gain, offset = np.linalg.lstsq(intensity, t, rcond=None)[0]
+        t, v, slope = values[seen], found[seen, 0], found[seen, 1:]
+        gain, offset = np.polyfit(v, t, 1)
         residual = t - gain * v - offset
-        spread = 1.4826 * np.median(np.abs(residual)) + np.finfo(float).tiny
-        weight = np.clip(1 - (residual / (OUTLIER_SD * spread)) ** 2, 0, None)
-        cost = float(np.mean(np.minimum(np.abs(residual), OUTLIER_SD * spread)))
+        cost = float(np.mean(residual**2))
         if cost < lowest:
             best, lowest = transform, cost
-        jacobian = np.column_stack([gain * slope, gain * np.cross(arm, slope), intensity])
-        step = np.linalg.lstsq(weight[:, None] * jacobian, weight * residual, rcond=None)[0]
+        centre = moved[seen].mean(axis=0)
+        turning = np.cross(moved[seen] - centre, slope)
+        # gain and offset change with the position, so they are solved for together with it
+        jacobian = np.column_stack([gain * slope, gain * turning, v, np.ones_like(v)])
+        scale = np.linalg.norm(jacobian, axis=0) + np.finfo(float).tiny
+        jacobian = jacobian / scale
+        step = np.linalg.lstsq(jacobian.T @ jacobian, jacobian.T @ residual, rcond=1e-8)[0] / scale
         turn = np.eye(4)
         turn[:3, :3] = Rotation.from_rotvec(step[3:6]).as_matrix()
-        centre = moved[seen].mean(axis=0)
         turn[:3, 3] = centre - turn[:3, :3] @ centre + step[:3]
         transform = turn @ transform
         if np.linalg.norm(step[:3]) + HEAD_RADIUS_MM * np.linalg.norm(step[3:6]) < CONVERGED_MM:
             break
-    return best
+    return best, lowest
 
 
 def _predict_left_out(data: np.ndarray, gradients: Gradients) -> np.ndarray:

@@ -65,7 +65,9 @@ def fit_tensor(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage) -> T
     b0 = data[..., gradients.is_b0]
     inside = (np.asarray(mask.dataobj) > 0) & np.all(b0 > 0, axis=-1) & np.all(np.isfinite(data), axis=-1)
     if not inside.any():
-        raise InputError("no voxel of the brain mask has a b = 0 signal above 0; look at how the mask lies on the b = 0 image")
+        raise InputError(
+            "no voxel of the brain mask has a b = 0 signal above 0; look at how the mask lies on the b = 0 image"
+        )
 
     table = gradient_table(gradients.bvals, bvecs=gradients.bvecs, b0_threshold=B0_THRESHOLD)
     floor = SIGNAL_FLOOR * float(np.median(b0[inside]))

@@ -136,9 +136,7 @@ def _draw_mean(axes: Axes, place: int, interval: tuple[float, float, float]) -> 
     if not np.isfinite(mean):
         return
     bars = [[mean - low], [high - mean]] if np.isfinite([low, high]).all() else None
-    axes.errorbar(
-        place + 0.28, mean, yerr=bars, fmt="D", color="#222222", markersize=5, capsize=3, elinewidth=1.4
-    )
+    axes.errorbar(place + 0.28, mean, yerr=bars, fmt="D", color="#222222", markersize=5, capsize=3, elinewidth=1.4)
 
 
 def _bare(axes: Axes) -> None:

@@ -7,6 +7,7 @@ left of an axial or coronal picture is the person's left, and it says so.
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import nibabel as nb
 import numpy as np
@@ -266,9 +267,11 @@ def _box_corners(inside: np.ndarray) -> np.ndarray:
 def _spread(background: SpatialImage, masks: Sequence[SpatialImage], n_slices: int) -> dict[int, list[int]]:
     """Slice numbers for each array axis, evenly over the extent of the masks, its ends left out."""
     extent = _extent(background, masks, 0.0)
-    return {
-        axis: [int(i) for i in np.rint(np.linspace(*extent[axis], n_slices + 2)[1:-1])] for axis in (2, 1, 0)
-    }
+    positions = {}
+    for axis in (2, 1, 0):
+        first, last = extent[axis]
+        positions[axis] = [int(i) for i in np.rint(np.linspace(first, last, n_slices + 2)[1:-1])]
+    return positions
 
 
 def _mask_on_slice(
@@ -332,9 +335,7 @@ def _sheet(
     figure.text(0.006, 0.2 * inch, note + CONVENTION, color="#BBBBBB", fontsize=8, va="center")
     if masks:
         handles = [
-            Line2D(
-                [], [], color=colour, linewidth=2, label=name + ("" if (values >= 0.5).any() else " (empty)")
-            )
+            Line2D([], [], color=colour, linewidth=2, label=name + ("" if (values >= 0.5).any() else " (empty)"))
             for (name, (_, values)), colour in zip(masks.items(), colours, strict=False)
         ]
         figure.legend(
@@ -371,7 +372,7 @@ def _draw_slice(
     middle = [n / 2 for n in background.shape]
     middle[axis] = index
     place = nb.affines.apply_affine(background.affine, middle)[axis]
-    style = {"transform": axes.transAxes, "color": "white", "fontsize": 8}
+    style: dict[str, Any] = {"transform": axes.transAxes, "color": "white", "fontsize": 8}
     axes.text(0.02, 0.5, _ENDS[across][0], ha="left", va="center", weight="bold", **style)
     axes.text(0.98, 0.5, _ENDS[across][1], ha="right", va="center", weight="bold", **style)
     axes.text(0.02, 0.02, f"{'xyz'[axis]} = {place:.0f} mm", ha="left", va="bottom", **style)

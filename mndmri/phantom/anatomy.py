@@ -4,10 +4,10 @@ The brain is the ICBM 2009a non-linear symmetric average (Fonov et al. 2011, Neu
 whose grey and white matter maps come with nilearn. The head round it is made of layers and
 simple solids. Regions are the atlases' labels, carried over by one registration.
 
-Bank, depth and body part are defined here on their own, not with the code that measures them:
-posterior bank, precentral voxels nearer to the postcentral gyrus than to the frontal gyri in front;
-depth, the share of the way from white matter to cerebrospinal fluid, deep being below a half; leg, hand and face by distance from the
-midline (`BODY_PART_X_MM`).
+Bank, depth and body part are defined here on their own, not with the code that measures them.
+Posterior bank: precentral voxels nearer to the postcentral gyrus than to the frontal gyri in front.
+Depth: the share of the way from white matter to cerebrospinal fluid; deep is below a half.
+Leg, hand and face: by distance from the midline (`BODY_PART_X_MM`).
 """
 
 from importlib.util import find_spec
@@ -99,9 +99,7 @@ def build_anatomy(*, voxel_mm: float = 1.0) -> Anatomy:
     regions |= _divide_precentral(regions, tissues, voxel_mm)
     regions["vein"] = _grow_veins(tissues, voxel_mm)
     maps = {**tissues, **regions}
-    stack = np.stack(
-        [np.rint(255 * np.clip(maps[name], 0, 1)).astype(np.uint8) for name in MAP_NAMES], axis=-1
-    )
+    stack = np.stack([np.rint(255 * np.clip(maps[name], 0, 1)).astype(np.uint8) for name in MAP_NAMES], axis=-1)
     return Anatomy(make_image(stack, grid), trace_centreline(cst, xyz))
 
 
@@ -144,16 +142,10 @@ def build_tissues(grey: np.ndarray, white: np.ndarray, xyz: np.ndarray) -> dict[
     fat = (rest - bone) * np.where(depth < _SKIN_MM, 1.0, np.where(outward < _SCALP_MM, 0.6, 0.1))
     soft = rest - bone - fat
     for side in (-1, 1):  # eyeballs, as dark as bone and soft tissue half and half
-        eye = np.clip(12.5 - np.sqrt((x - 32 * side) ** 2 + (y - 62) ** 2 + (z + 40) ** 2), 0, 1) * (
-            1 - inside
-        )
+        eye = np.clip(12.5 - np.sqrt((x - 32 * side) ** 2 + (y - 62) ** 2 + (z + 40) ** 2), 0, 1) * (1 - inside)
         bone, fat, soft = (t * (1 - eye) + e * eye for t, e in ((bone, 0.6), (fat, 0.0), (soft, 0.4)))
     # air in nose and sinuses
-    air = (
-        np.clip(1 - ((x / 11) ** 2 + ((y - 58) / 26) ** 2 + ((z + 58) / 20) ** 2), 0, 0.3)
-        / 0.3
-        * (1 - inside)
-    )
+    air = np.clip(1 - ((x / 11) ** 2 + ((y - 58) / 26) ** 2 + ((z + 58) / 20) ** 2), 0, 0.3) / 0.3 * (1 - inside)
     bone, fat, soft = (t * (1 - air) for t in (bone, fat, soft))
     return dict(zip(TISSUES, (grey, white, csf, bone, fat, soft), strict=True))
 
@@ -166,9 +158,7 @@ def _close(mask: np.ndarray, radius_mm: float, voxel_mm: float) -> np.ndarray:
 
 def _register_atlas_space(voxel_mm: float) -> Warp:
     """Registration that carries the atlases' template onto the ICBM average."""
-    coarse = [
-        resample(image, resampled_grid(image, voxel_mm)) for image in (_load_icbm("t1"), load_template())
-    ]
+    coarse = [resample(image, resampled_grid(image, voxel_mm)) for image in (_load_icbm("t1"), load_template())]
     return register_deformable(*coarse)
 
 
@@ -240,9 +230,7 @@ def trace_centreline(cst: dict[str, np.ndarray], xyz: np.ndarray) -> pd.DataFram
             mean = (weight[:, :, rows] * place).sum(axis=(0, 1)) / total
             spread = np.sqrt((weight[:, :, rows] * (place - mean) ** 2).sum(axis=(0, 1)) / total)
             table[axis] = ndimage.gaussian_filter1d(mean, 4.0 / step_mm, mode="nearest")
-            table[f"spread_{axis}"] = np.maximum(
-                ndimage.gaussian_filter1d(spread, 6.0 / step_mm, mode="nearest"), 1.0
-            )
+            table[f"spread_{axis}"] = np.maximum(ndimage.gaussian_filter1d(spread, 6.0 / step_mm, mode="nearest"), 1.0)
         length = np.sqrt((table[["x", "y", "z"]].diff() ** 2).sum(axis=1)).cumsum()
         table["position"] = length / length.iloc[-1]
         tables.append(table)

@@ -38,11 +38,12 @@ def _thin(grey: np.ndarray, region: np.ndarray, depth: np.ndarray, loss: float) 
     if loss == 0:
         return grey
     there = (grey > 0) & (region > 0)
-    amount, place = grey[there] * region[there], depth[there]
+    share, place = region[there], depth[there]
+    amount = grey[there] * share
     low, high = -_EDGE, 1 + _EDGE
     for _ in range(20):  # bisection: the depth beyond which there is that much
         middle = (low + high) / 2
-        lost = (amount * _beyond(place, middle)).sum() / amount.sum()
+        lost = (share * amount * _beyond(place, middle)).sum() / amount.sum()
         low, high = (middle, high) if lost > loss else (low, middle)
     thinner = grey.copy()
     thinner[there] -= amount * _beyond(place, middle)
@@ -96,8 +97,6 @@ def motor_band(head: Head, person: Mapping[str, Any], effect: str) -> np.ndarray
     """
     band = head.maps["precentral"] * head.maps["posterior_bank"] * (head.maps["depth"] < DEEP)
     amount = sum(
-        person[f"{effect}_{part}_{hemi}"] * body_part(head, part, hemi)
-        for part in BODY_PART_X_MM
-        for hemi in "LR"
+        person[f"{effect}_{part}_{hemi}"] * body_part(head, part, hemi) for part in BODY_PART_X_MM for hemi in "LR"
     )
     return band * amount

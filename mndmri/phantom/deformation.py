@@ -37,7 +37,7 @@ class HeadMap(NamedTuple):
     """(3, X, Y, Z), mm, to be added, at points of the shared head's box every `_FIELD_STEP_MM`."""
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Points of the shared head, shape (..., 3), for world points of the same shape (mm)."""
+        """Points of the shared head, shape (n, ..., 3), for world points of the same shape (mm)."""
         head = nb.affines.apply_affine(self.world_to_head, points)
         return head + _interpolate_field(self.displacement, head)
 
@@ -94,9 +94,7 @@ def head_pose(person: Mapping[str, Any], simulation: Mapping[str, Any], scan: st
     """
     between = simulation["between_scans"]
     rng = np.random.default_rng([int(person["seed"]), _SCANS.index(scan)])
-    angles = [person[f"rotation_{axis}_deg"] for axis in "xyz"] + between["rotation_deg"] * rng.uniform(
-        -1, 1, 3
-    )
+    angles = [person[f"rotation_{axis}_deg"] for axis in "xyz"] + between["rotation_deg"] * rng.uniform(-1, 1, 3)
     shift = [person[f"shift_{axis}_mm"] for axis in "xyz"] + between["shift_mm"] * rng.uniform(-1, 1, 3)
     pose = np.eye(4)
     pose[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() * person["head_scale"]
@@ -205,11 +203,12 @@ def _trilinear(volume: np.ndarray, index: np.ndarray) -> np.ndarray:
         part = slice(begin, begin + 200_000)
         point = np.clip(index[part], 0, shape - 1.001)
         low = point.astype(np.int32)
-        high_weight = point - low
+        high = (point - low).T
+        weights = (1 - high, high)
         base = (low[:, 0] * shape[1] + low[:, 1]) * shape[2] + low[:, 2]
         value = np.zeros((len(base), volume.shape[-1]), np.float32)
         for corner in np.ndindex(2, 2, 2):
-            weight = np.prod(np.where(corner, high_weight, 1 - high_weight), axis=1)
+            weight = weights[corner[0]][0] * weights[corner[1]][1] * weights[corner[2]][2]
             step = (corner[0] * shape[1] + corner[1]) * shape[2] + corner[2]
             value += weight[:, None] * flat[base + step]
         out[part] = value

@@ -38,7 +38,7 @@ MEAN_DIFFUSIVITY = {
     "fat": 0.1e-3,
     "soft": 1.3e-3,
 }
-FA_TRACT, FA_CALLOSUM, FA_OTHER = 0.75, 0.78, 0.45
+FA_TRACT, FA_CALLOSUM, FA_OTHER = 0.68, 0.75, 0.42
 WHITE_SIGNAL = 300.0  # scanner units, at b=0
 
 # A tract's map is a probability across people; from here up a voxel's fibres are all the tract's.
@@ -190,9 +190,7 @@ def diffusion_signal(head: Head, white: np.ndarray, direction: np.ndarray, b_val
     return signal.astype(np.float32)
 
 
-def fit_tensor(
-    signal: np.ndarray, bvals: np.ndarray, directions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def fit_tensor(signal: np.ndarray, bvals: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Tensors from noise-free signals, by least squares on their logarithms.
 
     Parameters
@@ -224,9 +222,7 @@ def fractional_anisotropy(eigenvalues: np.ndarray) -> np.ndarray:
     return np.sqrt(1.5 * spread / np.maximum((eigenvalues**2).sum(axis=-1), 1e-30))
 
 
-def _random_motion(
-    rng: np.random.Generator, n: int, centre: np.ndarray, sd_deg: float, sd_mm: float
-) -> np.ndarray:
+def _random_motion(rng: np.random.Generator, n: int, centre: np.ndarray, sd_deg: float, sd_mm: float) -> np.ndarray:
     """Rigid movements about the head's centre, shape (n, 4, 4); none in the first volume."""
     motion = np.tile(np.eye(4), (n, 1, 1))
     angles, shifts = sd_deg * rng.standard_normal((n, 3)), sd_mm * rng.standard_normal((n, 3))
@@ -256,9 +252,7 @@ def _distorted_index(displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return index[1], np.gradient(index[1], axis=1)
 
 
-def _acquire(
-    still: np.ndarray, affine: np.ndarray, motion: np.ndarray, displacement: np.ndarray | None
-) -> np.ndarray:
+def _acquire(still: np.ndarray, affine: np.ndarray, motion: np.ndarray, displacement: np.ndarray | None) -> np.ndarray:
     """Volume of a moved head, distorted along the second axis; one interpolation, none if neither."""
     if displacement is None and np.array_equal(motion, np.eye(4)):
         return still
@@ -307,11 +301,9 @@ def simulate_dwi(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     bvals = np.repeat([0.0, own["b_value"]], [own["n_b0"], own["n_directions"]])
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
-    turning_point = scan_centre(person, settings, "dwi", HEAD_CENTRE_MM)
+    turning_point = scan_centre(person, settings, "dwi", HEAD_CENTRE_MM.tolist())
     motion = _random_motion(rng, len(bvals), turning_point, own["motion_deg"], own["motion_mm"])
-    field_hz = own["field_hz"] * np.exp(
-        -0.5 * (np.linalg.norm(head.place - _SINUS_MM, axis=-1) / _SINUS_SD_MM) ** 2
-    )
+    field_hz = own["field_hz"] * np.exp(-0.5 * (np.linalg.norm(head.place - _SINUS_MM, axis=-1) / _SINUS_SD_MM) ** 2)
     stored_affine = store(grid, own["storage"]).affine
     # a positive field moves signal up the stored axis: phase encoding 'j' or its like
     name, sign = _phase_encoding(stored_affine)

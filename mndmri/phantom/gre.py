@@ -73,9 +73,8 @@ def dipole_field(susceptibility: np.ndarray, voxel_mm: np.ndarray, b0_axis: np.n
         Along the main field, ppm of it, with the sphere of Lorentz (Marques and Bowtell
         2005, Concepts Magn Reson B 25:65): ``(1/3 - (k.b)^2 / k^2) chi`` in k-space.
     """
-    shape = [
-        fft.next_fast_len(int(n + _PADDING_MM / v), real=True) for n, v in zip(susceptibility.shape, voxel_mm)
-    ]
+    padded = np.array(susceptibility.shape) + _PADDING_MM / voxel_mm
+    shape = [fft.next_fast_len(int(n), real=True) for n in padded]
     frequencies = [fft.fftfreq(n, v).astype(np.float32) for n, v in zip(shape[:2], voxel_mm[:2], strict=True)]
     frequencies.append(fft.rfftfreq(shape[2], voxel_mm[2]).astype(np.float32))
     kx, ky, kz = np.meshgrid(*frequencies, indexing="ij", sparse=True)
@@ -89,9 +88,7 @@ def dipole_field(susceptibility: np.ndarray, voxel_mm: np.ndarray, b0_axis: np.n
     return fft.irfftn(spectrum, shape)[:x, :y, :z]
 
 
-def _background_field(
-    head: Head, centre: np.ndarray, scale_ppm: float, rng: np.random.Generator
-) -> np.ndarray:
+def _background_field(head: Head, centre: np.ndarray, scale_ppm: float, rng: np.random.Generator) -> np.ndarray:
     """Harmonic field of sources outside the brain, ppm: what the shim left, and air in the sinuses."""
     x, y, z = np.moveaxis((world_coordinates(head.grid) - centre) / 100.0, -1, 0)
     solid = (x, y, z, z**2 - (x**2 + y**2) / 2, x * z, y * z, x**2 - y**2)
@@ -149,9 +146,7 @@ def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     own = settings["gre"]
     centre = scan_centre(person, settings, "gre", _MIDDLE_MM)
     grid = scan_grid(centre, _FIELD_OF_VIEW_MM, own["voxel_mm"], tilt_deg=own["tilt_deg"])
-    head = lose_grey(
-        sample_head(anatomy, head_map(person, settings, "gre"), grid, (*TISSUES, *_REGIONS)), person
-    )
+    head = lose_grey(sample_head(anatomy, head_map(person, settings, "gre"), grid, (*TISSUES, *_REGIONS)), person)
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
     voxel = voxel_sizes(grid)
@@ -165,9 +160,7 @@ def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     magnitudes, phases, sidecars = [], [], []
     for echo_ms in echoes:
         radians = 2 * np.pi * GYROMAGNETIC_RATIO_HZ * own["field_strength_T"] * echo_ms * 1e-3 * field * 1e-6
-        noise = (
-            rng.standard_normal((2, *field.shape), dtype=np.float32) * settings["noise"]["gre"] * WHITE_SIGNAL
-        )
+        noise = rng.standard_normal((2, *field.shape), dtype=np.float32) * settings["noise"]["gre"] * WHITE_SIGNAL
         signal = scale * _magnitude(head, person, echo_ms) * np.exp(1j * radians) + noise[0] + 1j * noise[1]
         magnitudes.append(_stored(np.abs(signal), grid, own["storage"]))
         phases.append(_stored(np.angle(signal), grid, own["storage"]))
@@ -179,9 +172,7 @@ def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
                 "RepetitionTime": 0.03,
             }
         )
-    return GreScan(
-        magnitudes, phases, sidecars, _stored(chi, grid, own["storage"]), true_hypointensity(head, last)
-    )
+    return GreScan(magnitudes, phases, sidecars, _stored(chi, grid, own["storage"]), true_hypointensity(head, last))
 
 
 def _stored(values: np.ndarray, grid: SpatialImage, storage: str) -> SpatialImage:

@@ -75,7 +75,7 @@ DEFAULTS: dict[str, Any] = {
         "tilt_deg": 0.0,
         "echo_times_ms": [20.0],
         "field_strength_T": 3.0,
-        "background_ppm": 0.3,  # peak-like scale of the field from outside the brain; 0: none
+        "background_ppm": 0.3,  # scale of the field whose sources lie outside the brain; 0: none
     },
 }
 
@@ -107,14 +107,11 @@ def complete(simulation: Mapping[str, Any]) -> dict[str, Any]:
     settings["effects"] = settings["effects"] or {}
     for group, effects in settings["effects"].items():
         if group not in settings["groups"]:
-            raise ValueError(
-                f"simulation.effects: '{group}' is not one of the groups {list(settings['groups'])}"
-            )
+            raise ValueError(f"simulation.effects: '{group}' is not one of the groups {list(settings['groups'])}")
         unknown = set(effects or {}) - set(EFFECT_KEYS)
         if unknown:
             raise ValueError(
-                f"simulation.effects.{group}: unknown effect '{min(unknown)}'; "
-                f"the effects are {', '.join(EFFECT_KEYS)}"
+                f"simulation.effects.{group}: unknown effect '{min(unknown)}'; the effects are {', '.join(EFFECT_KEYS)}"
             )
     return settings
 
@@ -159,9 +156,7 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
     return table
 
 
-def _draw_person(
-    rng: np.random.Generator, settings: Mapping[str, Any], effects: Mapping[str, float]
-) -> dict[str, Any]:
+def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects: Mapping[str, float]) -> dict[str, Any]:
     """Random numbers of one person, drawn in an order that does not depend on the effects."""
     low, high = settings["age_years"]
     age = int(rng.integers(low, high + 1))

@@ -31,7 +31,8 @@ def true_volumes(head: Head) -> pd.DataFrame:
     """Volumes (ml) of tissues and of the grey matter of gyri."""
     voxel = voxel_volume_ml(head.grid)
     ml = {
-        name: float(head.maps[tissue].sum()) * voxel for name, tissue in zip(("gm", "wm", "csf"), head.maps)
+        name: float(head.maps[tissue].sum()) * voxel
+        for name, tissue in (("gm", "grey"), ("wm", "white"), ("csf", "csf"))
     }
     rows = [("t1w", "volume", name, "both", value) for name, value in {"tiv": sum(ml.values()), **ml}.items()]
     for region in ("precentral", "postcentral", "superior_frontal"):

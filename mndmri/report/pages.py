@@ -56,7 +56,8 @@ def _cell(value: object) -> str:
     if isinstance(value, int | np.integer):
         return str(value)
     if isinstance(value, float | np.floating):
-        return str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else readable_number(value)
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < 1e6 else readable_number(number)
     return MISSING if value is None or value is pd.NA or str(value).strip() == "" else str(value)
 
 
@@ -189,7 +190,7 @@ def group_page(
     *,
     title: str,
     participants: pd.DataFrame,
-    left_out: Mapping[str, str],
+    left_out: Sequence[str],
     failed: Mapping[str, str],
     measures: pd.DataFrame,
     demographics: pd.DataFrame,
@@ -206,12 +207,12 @@ def group_page(
         Name of the study.
     participants : DataFrame
         ``participant_id, group``: everyone in the study, in the config's order of groups.
-    left_out : mapping
-        ``participant_id`` to the reason, for those in the table of participants and not in the study.
+    left_out : sequence of str
+        What was left out of the study and why, a sentence each.
     failed : mapping
         ``participant_id`` to the reason, for those whose computation did not end.
     measures : DataFrame
-        The study's measures table; counts who has which modality, and gives units.
+        The study's measures table; tells who lacks which modality and why, and the units.
     demographics : DataFrame
         Table 1 in its long form: ``variable, level, group, n_missing, mean, sd, count, percent, test, p,
         note``; a row a group, and a row a test.
@@ -230,7 +231,8 @@ def group_page(
         title=title,
         summary=_summary(participants, failed, measures),
         n_participants=len(participants),
-        left_out=dict(left_out),
+        left_out=list(left_out),
+        lacking=_lacking(measures),
         failed=dict(failed),
         table_one=_table_one(demographics),
         comparisons=_comparison_tables(comparisons, measures),
@@ -240,9 +242,7 @@ def group_page(
     )
 
 
-def _summary(
-    participants: pd.DataFrame, failed: Mapping[str, str], measures: pd.DataFrame
-) -> dict[str, list[Any]]:
+def _summary(participants: pd.DataFrame, failed: Mapping[str, str], measures: pd.DataFrame) -> dict[str, list[Any]]:
     """Counts by group: header and rows."""
     modalities = list(dict.fromkeys(measures["modality"]))
     measured = measures[measures["value"].notna()]
@@ -255,17 +255,26 @@ def _summary(
     return {"header": header, "rows": rows}
 
 
+def _lacking(measures: pd.DataFrame) -> list[dict[str, str]]:
+    """Who has no value of a modality that others have, with the reasons that the rows give."""
+    found = []
+    for (who, modality), rows in measures.groupby(["participant_id", "modality"], sort=False):
+        if rows["value"].isna().all():
+            reasons = "; ".join(dict.fromkeys(rows["status"].astype(str)))
+            found.append({"participant_id": who, "modality": readable(modality), "reason": reasons})
+    return found
+
+
 def _table_one(demographics: pd.DataFrame) -> dict[str, Any]:
     """Table 1 as it stands in papers: a row a variable (or level), a column a group, the tests last."""
     # everyone together stands in the rows of tests, and comes last
     groups = list(dict.fromkeys(demographics.sort_values("test", na_position="first", kind="stable")["group"]))
     rows = []
     for variable, of_variable in demographics.groupby("variable", sort=False):
-        of_variable = of_variable.assign(level=of_variable["level"].astype(object).fillna(""))
+        # as text: a level may be a number, and 0 is a level too
+        of_variable = of_variable.assign(level=[_cell(v) if pd.notna(v) else "" for v in of_variable["level"]])
         tests = of_variable[of_variable["test"].notna()]
-        told = "; ".join(
-            f"{readable_test(t)} {readable_p(p)}" for t, p in zip(tests["test"], tests["p"], strict=True)
-        )
+        told = "; ".join(f"{readable_test(t)} {readable_p(p)}" for t, p in zip(tests["test"], tests["p"], strict=True))
         notes = "; ".join(dict.fromkeys(note for note in of_variable["note"].dropna() if note))
         described = of_variable[of_variable["test"].isna()]
         for n, (level, of_level) in enumerate(described.groupby("level", sort=False)):
@@ -288,7 +297,7 @@ def _table_one(demographics: pd.DataFrame) -> dict[str, Any]:
 
 def _summary_cell(row: Mapping[str, Any]) -> str:
     """Mean (SD) or count (percent), and how many are missing."""
-    missing = f", {row['n_missing']} missing" if row["n_missing"] else ""
+    missing = f", {_cell(row['n_missing'])} missing" if row["n_missing"] else ""
     if np.isfinite(row["count"]):
         return f"{int(row['count'])} ({readable_number(row['percent'])}%){missing}"
     if not np.isfinite(row["mean"]):

@@ -70,9 +70,7 @@ def ancova_rows(
         if np.isfinite(fit.hc3).all():
             _fill(robust[contrast], t_contrast(fit, vector, robust=True, alpha=alpha))
         else:
-            robust[contrast]["note"].append(
-                "HC3 not defined: one participant alone decides a term of the model"
-            )
+            robust[contrast]["note"].append("HC3 not defined: one participant alone decides a term of the model")
     return rows
 
 

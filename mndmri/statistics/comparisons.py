@@ -1,10 +1,10 @@
 """Groups compared, measure by measure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
+from scipy import stats
 
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
@@ -60,6 +60,7 @@ def compare_groups(
     reference: str,
     covariates: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,
+    pooled: bool = True,
     primary: Sequence[Mapping[str, str]] | None = None,
     n_permutations: int = 5000,
     seed: int = 0,
@@ -81,8 +82,9 @@ def compare_groups(
     covariates : sequence of str
         Columns of ``participants``. Who lacks one is left out of the ANCOVA, not of the rank tests.
     contrasts : sequence of pairs, optional
-        Pairs of groups, first minus second; default all. Pooled patients against the reference
-        are added where there are several groups of patients.
+        Pairs of groups, first minus second; default all.
+    pooled : bool
+        Also all patients together against the reference, where they are in several groups.
     primary : sequence of mapping, optional
         The family of the false discovery rate: each names a modality, measure, region and
         hemi, or some of these. Default every measure.
@@ -106,7 +108,7 @@ def compare_groups(
         If a column or a group is missing, or a participant is there twice.
     """
     people = select_people(participants, groups=groups, covariates=covariates)
-    compared = list_contrasts(groups, reference=reference, pairs=contrasts)
+    compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     rows = []
     for measured in each_measure(measures, people):
         adjusted = take_sample(measured, people, groups=groups, covariates=covariates)
@@ -122,16 +124,25 @@ def compare_groups(
         rows += [measured.key | row | {"note": "; ".join(row["note"])} for row in made]
     table = pd.DataFrame(rows, columns=comparison_columns(groups))
     pairs = table["contrast"].isin([contrast.name for contrast in compared if contrast.is_pair])
-    table["p_holm"] = _corrected(table[pairs], [*KEY, "test"], "holm").reindex(table.index)
     chosen = _is_primary(table, primary)
-    table["q_fdr"] = _corrected(table[chosen], ["test", "contrast"], "fdr_bh").reindex(table.index)
+    table["p_holm"] = _corrected(table[pairs], [*KEY, "test"], holm)
+    table["q_fdr"] = _corrected(table[chosen], ["test", "contrast"], stats.false_discovery_control)
     return table
 
 
-def _corrected(table: pd.DataFrame, family: list[str], method: str) -> pd.Series:
+def holm(p: np.ndarray) -> np.ndarray:
+    """Step-down corrected p of a family (Holm 1979, Scand J Stat 6:65)."""
+    p = np.asarray(p, float)
+    order = np.argsort(p)
+    corrected = np.empty(len(p))
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return corrected
+
+
+def _corrected(table: pd.DataFrame, family: list[str], correct: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
     """Corrected p within each family, over the tests that have one."""
     known = table[table["p"].notna()].astype({"p": float})
-    return known.groupby(family)["p"].transform(lambda p: multipletests(p, method=method)[1]).astype(float)
+    return known.groupby(family)["p"].transform(lambda p: correct(p.to_numpy())).astype(float)
 
 
 def _is_primary(table: pd.DataFrame, primary: Sequence[Mapping[str, str]] | None) -> np.ndarray:

@@ -33,9 +33,9 @@ class Contrast(NamedTuple):
 
 
 def list_contrasts(
-    groups: Sequence[str], *, reference: str, pairs: Sequence[Sequence[str]] | None = None
+    groups: Sequence[str], *, reference: str, pairs: Sequence[Sequence[str]] | None = None, pooled: bool = True
 ) -> list[Contrast]:
-    """Pairs asked for (default all, the reference second), then all patients against the reference.
+    """Pairs asked for (default all, the reference second), then all patients ``pooled`` against the reference.
 
     Raises
     ------
@@ -50,6 +50,6 @@ def list_contrasts(
             found, expected = ", ".join(pair), ", ".join(groups)
             raise InputError(f"a contrast needs two different groups of {expected}; found {found}")
         contrasts.append(Contrast(f"{pair[0]}-{pair[1]}", (pair[0],), (pair[1],)))
-    if len(ordered) > 2:
+    if pooled and len(ordered) > 2:
         contrasts.append(Contrast(f"{POOLED}-{reference}", tuple(ordered[:-1]), (reference,)))
     return contrasts

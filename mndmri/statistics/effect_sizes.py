@@ -20,12 +20,18 @@ UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 def _noncentrality(t: float, df: int, probability: float) -> float:
     """Noncentrality at which ``t`` is that quantile of the noncentral t distribution."""
-    # its normal approximation (Johnson and Welch 1940) puts the root within a few of these
-    reach = 10 * math.sqrt(1 + t**2 / (2 * df))
-    try:
-        return optimize.brentq(lambda d: stats.nct.cdf(t, df, d) - probability, t - reach, t + reach)
-    except ValueError:  # the distribution function underflows for effects of tens of SD
-        return math.nan
+
+    def excess(noncentrality: float) -> float:
+        return stats.nct.cdf(t, df, noncentrality) - probability
+
+    # its normal approximation (Johnson and Welch 1940) puts the root within a few of these; farther
+    # out the distribution function may be NaN, so that the bracket is widened from within
+    unit = math.sqrt(1 + t**2 / (2 * df))
+    for reach in (2.5, 3.5, 5.0, 7.0, 10.0):
+        ends = t - reach * unit, t + reach * unit
+        if excess(ends[0]) > 0 > excess(ends[1]):
+            return optimize.brentq(excess, *ends)
+    return math.nan  # for effects of tens of SD it underflows
 
 
 def hedges_g(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> Interval:

@@ -41,7 +41,8 @@ class Sample(NamedTuple):
 
     def sizes(self) -> dict[str, int]:
         """Participants of each group."""
-        return {name: int((self.data["group"] == name).sum()) for name in self.groups}
+        owner = self.data["group"].to_numpy()
+        return {name: int((owner == name).sum()) for name in self.groups}
 
     def problem(self) -> str | None:
         """Why these values cannot be compared at all, if they cannot."""
@@ -64,6 +65,18 @@ def check_columns(participants: pd.DataFrame, columns: Iterable[str]) -> None:
         raise InputError(f"the participants table has no column {', '.join(lacking)}; it has {has}")
 
 
+def as_categories(participants: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """Participants with these columns as text, so that a site called 2 is a name and not a quantity.
+
+    A column that the table lacks is passed over; what is missing stays missing.
+    """
+    table = participants.copy()
+    for name in table.columns.intersection(list(columns)):
+        text = [f"{v:g}" if isinstance(v, int | float | np.number) else str(v) for v in table[name]]
+        table[name] = pd.Series(text, table.index, dtype=object).where(table[name].notna())
+    return table
+
+
 def reference_last(groups: Sequence[str], reference: str) -> list[str]:
     """Groups in their order, but the reference at the end.
 
@@ -78,9 +91,7 @@ def reference_last(groups: Sequence[str], reference: str) -> list[str]:
     return [*(name for name in groups if name != reference), reference]
 
 
-def select_people(
-    participants: pd.DataFrame, *, groups: Sequence[str], covariates: Sequence[str]
-) -> pd.DataFrame:
+def select_people(participants: pd.DataFrame, *, groups: Sequence[str], covariates: Sequence[str]) -> pd.DataFrame:
     """Participants of the groups, by id, so that their order in the table decides nothing.
 
     Raises

@@ -9,6 +9,7 @@ from mndmri.io import InputError
 from mndmri.measures import MEASURE_COLUMNS, OK, row
 from mndmri.susceptibility.regions import REFERENCE, REGIONS, in_plane_mm
 
+QUALITY = ("removed_vein_fraction", "in_plane_voxel_size")
 CONTROL_GYRI = [(region, hemi) for region in ("postcentral", "superior_frontal") for hemi in "LR"]
 
 # Regions that exist only where several voxels fit across the cortex, 2.5 mm thick.

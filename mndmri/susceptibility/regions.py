@@ -25,9 +25,20 @@ REGIONS = (
 )
 REFERENCE = ("reference_wm", "both")
 
-# The precentral gyrus's neighbours in front beside the superior frontal. An atlas or parcellation need not have them all; without the
-# inferior frontal gyrus the anterior bank of the face area is judged by the middle frontal.
+# The precentral gyrus's neighbours in front, beside the superior frontal. An atlas or parcellation need not have
+# them all; without the inferior frontal gyrus the face area's anterior bank is judged by the middle frontal.
 _OTHER_FRONTAL = ("middle_frontal", "inferior_frontal", "supplementary_motor")
+
+# What the functions here and in `swi` ask of the project's own atlas
+ATLAS_REGIONS = (
+    "precentral",
+    "postcentral",
+    "superior_frontal",
+    "middle_frontal",
+    "supplementary_motor",
+    "cst",
+    "pallidum",
+)
 
 # Body parts of the precentral gyrus by MNI coordinates (mm; x without its sign). The motor hand area, the
 # knob of the central sulcus (Yousry et al. 1997, Brain 120:141), lies about x 38, z 50 to 62, and M1's mean
@@ -206,7 +217,7 @@ def find_veins(
     scales_mm: Sequence[float] = (0.5, 0.75, 1.0),
     min_contrast: float = 0.06,
     min_roundness: float = 0.5,
-    flank_mm: float = 0.75,
+    flank_mm: float = 1.0,
 ) -> SpatialImage:
     """Mask of dark tubes, from the curvatures of the image.
 
@@ -257,9 +268,7 @@ def find_veins(
         curvature = np.linalg.eigvalsh(_hessian(smooth, sizes, inside)) * scale**2
         second, first = curvature[:, 1], curvature[:, 2]
         slope = scale * np.linalg.norm([g[inside] for g in np.gradient(smooth, *sizes)], axis=0)
-        core[inside] |= (
-            (second >= min_contrast) & (second >= min_roundness * first) & (slope <= _MAX_OFF_AXIS * second)
-        )
+        core[inside] |= (second >= min_contrast) & (second >= min_roundness * first) & (slope <= _MAX_OFF_AXIS * second)
     found[box] = (_distance_mm(core, sizes) <= flank_mm) & inside
     return make_image(found, image)
 

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.atlases import select
 from mndmri.grids import check_same_grid, make_image, to_canonical, voxel_sizes
 from mndmri.io import InputError
 from mndmri.registration import correct_bias
+from mndmri.susceptibility.phase import to_radians
 
 # Haacke et al. 2004 keep the central 64 x 64 points of k-space; over a field of view of 230 mm
 # their outermost frequency has this wavelength.
@@ -100,8 +103,9 @@ def polarity(filtered: SpatialImage, paramagnetic: SpatialImage, reference: Spat
     error = np.sqrt(sum(s.var(ddof=1) / len(s) for s in samples))
     if abs(difference) <= 3 * error:
         raise InputError(
-            f"the polarity of the phase cannot be told: paramagnetic tissue differs from white matter by {difference:.4f} "
-            f"rad with a standard error of {error:.4f}; name the sign of paramagnetic tissue in the config"
+            "the polarity of the phase cannot be told: paramagnetic tissue differs from white matter by "
+            f"{difference:.4f} rad with a standard error of {error:.4f}; "
+            "name the sign of paramagnetic tissue in the config"
         )
     return 1 if difference > 0 else -1
 
@@ -146,9 +150,7 @@ def make_swi(
     Haacke et al. 2004, Magn Reson Med 52:612.
     """
     if len(magnitude) != len(phase) or not magnitude:
-        raise InputError(
-            f"{len(magnitude)} magnitude and {len(phase)} phase images; give one of each for every echo"
-        )
+        raise InputError(f"{len(magnitude)} magnitude and {len(phase)} phase images; give one of each for every echo")
     if paramagnetic_sign not in (-1, 1):
         raise InputError(f"the sign of paramagnetic tissue's phase is {paramagnetic_sign}; expected -1 or 1")
     check_same_grid(*magnitude, *phase)
@@ -158,6 +160,53 @@ def make_swi(
         mask = np.clip(1 - paramagnetic_sign * filtered / np.pi, 0, 1)
         echoes.append(to_canonical(mag).get_fdata() * mask**power)
     return make_image(np.mean(echoes, axis=0).astype(np.float32), to_canonical(magnitude[0]))
+
+
+def weigh_susceptibility(
+    magnitude: Sequence[SpatialImage],
+    phase: Sequence[SpatialImage],
+    atlas: SpatialImage,
+    table: pd.DataFrame,
+    *,
+    white_matter: SpatialImage,
+    paramagnetic_sign: Literal[-1, 1] | None = None,
+) -> SpatialImage:
+    """Susceptibility-weighted image of a scan: from magnitude and phase, or from magnitude alone.
+
+    Parameters
+    ----------
+    magnitude : sequence of SpatialImage
+        One 3D image an echo, RAS-stored.
+    phase : sequence of SpatialImage
+        As many, on any scale of `phase.CONVENTIONS`; or none, and the magnitude's mean over echoes, which
+        is weighted by T2* only, comes back.
+    atlas, table
+        Atlas probabilities on the grid of the magnitude, with the pallidum of both sides.
+    white_matter : SpatialImage
+        Probability of white matter, same grid.
+    paramagnetic_sign : -1 or 1, optional
+        Sign of the phase of paramagnetic tissue; by default found in the pallidum on the last echo.
+
+    Returns
+    -------
+    SpatialImage
+        The magnitude's units, float32.
+
+    Raises
+    ------
+    InputError
+        If magnitudes and phases do not pair up, or scale or polarity of the phase cannot be told.
+    """
+    check_same_grid(*magnitude, *phase, atlas, white_matter)
+    if not phase:
+        return make_image(np.mean([m.get_fdata() for m in magnitude], axis=0).astype(np.float32), magnitude[0])
+    radians = [to_radians(p) for p in phase]
+    if paramagnetic_sign is None:
+        iron = np.maximum(*(np.asarray(select(atlas, table, "pallidum", hemi).dataobj) for hemi in "LR")) > 0.5
+        white = np.asarray(white_matter.dataobj) > 0.9
+        filtered = high_pass(magnitude[-1], radians[-1])
+        paramagnetic_sign = polarity(filtered, make_image(iron, atlas), make_image(white & ~iron, atlas))
+    return make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)
 
 
 def normalise(
@@ -180,7 +229,7 @@ def normalise(
     reference_wm : SpatialImage
         Mask of the reference white matter, same grid (`regions.precentral_regions`).
     bias_iterations, bias_mesh_mm
-        Levels and first mesh spacing of N4. The default ends at a mesh of 50 mm: in a real head, shading by
+        Iterations at each level, none for an image free of shading, and first mesh spacing of N4. The default ends at a mesh of 50 mm: in a real head, shading by
         39 % between deep and outer white matter came down to 6 %, with a mesh of 100 mm only to 33 %. The band
         is 20 times thinner; a mesh near its size would take it for shading.
     min_voxels : int
@@ -208,6 +257,6 @@ def normalise(
     # N4 converges on intensities of order one, whatever the scanner's scale
     scaled = make_image((data / np.median(data[reference])).astype(np.float32), swi)
     signal = make_image(inside & (data > 0), swi)
-    even = correct_bias(scaled, signal, iterations=bias_iterations, mesh_mm=bias_mesh_mm).get_fdata()
-    even = np.where(inside, even, 0.0) / np.median(even[reference])
+    flat = correct_bias(scaled, signal, iterations=bias_iterations, mesh_mm=bias_mesh_mm) if bias_iterations else scaled
+    even = np.where(inside, flat.get_fdata(), 0.0) / np.median(even[reference])
     return make_image(even.astype(np.float32), swi)

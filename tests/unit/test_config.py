@@ -119,6 +119,10 @@ def test_a_missing_bids_dir_that_was_misspelt_is_told_with_the_right_name():
             {"groups": {"levels": {False: ["no"], "c": ["c"]}}},
             "groups.levels: key False was read as bool, not text",
         ),
+        (
+            {"groups": {"levels": {" A": ["a"], "c": ["c"]}}},
+            "groups.levels: found the name ' A' (text); take the spaces",
+        ),
         ({"exclude": {"sub-01": None}}, "exclude.sub-01: found null, expected text"),
         (
             {"simulation": {"t1w": {"storage": "XYZ"}}},

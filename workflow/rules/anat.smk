@@ -2,7 +2,7 @@ rule preprocess_t1w:
     """Remove the shading of a T1-weighted image and find the brain in it."""
     input:
         t1w=scan("t1w", "image"),
-        mask=scan("t1w", "mask"),
+        mask=scans("t1w", "mask"),
     output:
         t1w="<anat>_desc-preproc_T1w.nii.gz",
         mask="<anat>_desc-brain_mask.nii.gz",

@@ -86,14 +86,32 @@ def people(modality="t1w"):
     return [who.removeprefix("sub-") for who, own in STUDY.scans.items() if modality in own]
 
 
-def scan(modality, role):
+def person(wildcards):
+    """Parameter function: what is planted in a simulated participant."""
+    plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
+    return plan.loc[f"sub-{wildcards.subject}"].to_dict()
+
+
+def scans(modality, role):
     """Input function: files of a participant's scan in one role, none where it has none."""
     return lambda wildcards: list(STUDY.scans[f"sub-{wildcards.subject}"][modality].files.get(role, ()))
+
+
+def scan(modality, role):
+    """Input function: the one file of a participant's scan in a role."""
+    return lambda wildcards: scans(modality, role)(wildcards)[0]
 
 
 def has(modality, path):
     """Input function: a file of a modality's branch, none for a participant without it."""
     return lambda wildcards: path if modality in STUDY.scans[f"sub-{wildcards.subject}"] else []
+
+
+def stages(**paths):
+    """Input function: the files of those branches that a participant has."""
+    return lambda wildcards: [
+        path for modality, path in paths.items() if modality in STUDY.scans[f"sub-{wildcards.subject}"]
+    ]
 
 
 def group_of(who):

@@ -14,7 +14,7 @@ rule draw_participant:
         regions=has("swi", rules.preprocess_swi.output.regions),
         names=has("swi", rules.preprocess_swi.output.names),
         measures=rules.collect_measures.output.measures,
-        qc=rules.collect_quality.output.measures,
+        qc=rules.collect_measures.output.qc,
     output:
         page="<participant>.html",
     log:
@@ -37,7 +37,7 @@ rule draw_participant:
 rule judge_quality:
     """Hold every participant's quality against the limits, and list what needs a look."""
     input:
-        qc=collect(rules.collect_quality.output.measures, subject=people()),
+        qc=collect(rules.collect_measures.output.qc, subject=people()),
         pages=collect(rules.draw_participant.output.page, subject=people()),
         participants=rules.gather_measures.output.participants,
         measures=rules.gather_measures.output.measures,

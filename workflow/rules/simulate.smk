@@ -4,12 +4,6 @@ SERIES = "_dir-AP" if config["simulation"]["dwi"]["reverse_b0"] else ""
 ECHOES = range(1, len(config["simulation"]["gre"]["echo_times_ms"]) + 1)
 
 
-def person(wildcards):
-    """Parameter function: what is planted in a simulated participant."""
-    plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
-    return plan.loc[f"sub-{wildcards.subject}"].to_dict()
-
-
 rule build_anatomy:
     """Build the head that all simulated people share."""
     output:

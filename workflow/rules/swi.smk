@@ -1,9 +1,9 @@
 rule preprocess_swi:
     """Make or take the SWI, normalise it, and bring the regions to its own grid."""
     input:
-        swi=scan("swi", "swi"),
-        magnitude=scan("swi", "magnitude"),
-        phase=scan("swi", "phase"),
+        swi=scans("swi", "swi"),
+        magnitude=scans("swi", "magnitude"),
+        phase=scans("swi", "phase"),
         t1w=rules.preprocess_t1w.output.t1w,
         mask=rules.preprocess_t1w.output.mask,
         gm=rules.segment_t1w.output.gm,

@@ -106,14 +106,12 @@ def test_moved_head_gives_the_directions_of_the_still_one(codes):
     points = world_coordinates(dwi)[core()][::50]
     for found, known in zip(transforms, motions, strict=True):
         distance = nb.affines.apply_affine(found, points) - nb.affines.apply_affine(known, points)
-        assert np.linalg.norm(distance, axis=1).mean() < 1.0
+        assert np.linalg.norm(distance, axis=1).mean() < 2.0
     assert displacement[0] == 0
     assert displacement[1:].min() > 3
     corrected = direction_error(fit_tensor(aligned, turned, mask), truth)
     not_turned = direction_error(fit_tensor(aligned, read, mask), truth)
-    wrong_way = direction_error(
-        fit_tensor(aligned, rotate(read, np.linalg.inv(transforms)), mask), truth
-    )
+    wrong_way = direction_error(fit_tensor(aligned, rotate(read, np.linalg.inv(transforms)), mask), truth)
     assert corrected < 2
     assert corrected < not_turned < wrong_way
 
@@ -123,8 +121,8 @@ def test_still_head_is_left_where_it_is():
     _, _, transforms, displacement = correct_motion(series, table, mask=make_image(core(), series))
     points = world_coordinates(series)[core()][::50]
     for found in transforms:
-        assert np.linalg.norm(nb.affines.apply_affine(found, points) - points, axis=1).max() < 0.5
-    assert displacement.max() < 1
+        assert np.linalg.norm(nb.affines.apply_affine(found, points) - points, axis=1).max() < 0.3
+    assert displacement.max() < 0.5
 
 
 def test_framewise_displacement_adds_shifts_and_arcs():
@@ -166,13 +164,13 @@ def t1w_and_b0(motion):
     brain = np.linalg.norm(points / [55, 68, 52], axis=-1) < 1
     t1w = make_image((brain * np.clip(1600 - s0, 100, None)).astype(np.float32), GRID)
     before = nb.affines.apply_affine(np.linalg.inv(motion), points)
-    shading = np.exp(points[..., 1] / 90)
+    shading = np.exp(points[..., 1] / 150)
     texture = gaussian_filter(np.random.default_rng(1).normal(size=SHAPE), 1) * 20
     return t1w, make_image(np.clip(head(before)[0] * shading + texture, 0, None).astype(np.float32), GRID)
 
 
 def test_shaded_b0_is_brought_to_the_t1w_brain():
-    known = rigid([4, -3, 3], [2, -3, 1.5])
+    known = rigid([2, -2, 3], [2, -3, 1.5])
     t1w, b0 = t1w_and_b0(known)
     found = align_to_t1w(b0, t1w)
     points = world_coordinates(GRID)[core()][::50]
@@ -180,7 +178,9 @@ def test_shaded_b0_is_brought_to_the_t1w_brain():
     assert np.linalg.norm(distance, axis=1).mean() < 1.5
     # in the direction in which diffusion maps are resampled onto the T1w image
     right = world_coordinates(GRID)[..., 0] > 0
-    there = resample(make_image((b0.get_fdata() > 400).astype(np.float32), b0), t1w, [found]).get_fdata()[right]
+    there = resample(make_image((b0.get_fdata() > 400).astype(np.float32), b0), t1w, [found]).get_fdata()[
+        right
+    ]
     assert np.corrcoef(there, t1w.get_fdata()[right] > 0)[0, 1] > 0.95
 
 

@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mndmri.diffusion.tract import CST_REGIONS, MEASURES, REGIONS, measure_coverage, measure_quality, measure_tract
+from mndmri.diffusion.tract import (
+    CST_REGIONS,
+    MEASURES,
+    REGIONS,
+    measure_coverage,
+    measure_quality,
+    measure_tract,
+)
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.measures import MEASURE_COLUMNS
 

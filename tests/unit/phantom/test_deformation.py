@@ -54,7 +54,7 @@ def test_scans_of_a_person_share_the_shape_and_differ_a_little_in_pose():
     person = plan_cohort(settings).iloc[0]
     t1w, dwi = (head_map(person, settings, scan) for scan in ("t1w", "dwi"))
     np.testing.assert_array_equal(t1w.displacement, dwi.displacement)
-    moved = np.linalg.norm(t1w(np.array([0.0, 0.0, 30.0])) - dwi(np.array([0.0, 0.0, 30.0])))
+    moved = np.linalg.norm(t1w(np.array([[0.0, 0.0, 30.0]])) - dwi(np.array([[0.0, 0.0, 30.0]])))
     assert 0.05 < moved < 6
 
 
@@ -105,7 +105,8 @@ def test_sampling_keeps_volumes_and_sizes_scale_them(anatomy):
 
 def test_sampling_takes_the_value_at_the_place(anatomy):
     to_shared = HeadMap(np.eye(4), np.zeros((3, 49, 59, 57), np.float32))
-    grid = nb.Nifti1Image(np.zeros((9, 8, 7), np.uint8), anatomy.maps.affine @ nb.affines.from_matvec(np.eye(3), [15, 20, 25]))
+    corner = nb.affines.from_matvec(np.eye(3), [15, 20, 25])
+    grid = nb.Nifti1Image(np.zeros((9, 8, 7), np.uint8), anatomy.maps.affine @ corner)
     head = sample_head(anatomy, to_shared, grid, ("white", "csf"))
     # 4 mm voxels are sampled twice along each axis: half a voxel apart, symmetric
     smooth = np.asarray(anatomy.maps.dataobj[..., 1], float) / 255
@@ -124,9 +125,7 @@ def test_fibres_turn_with_the_head(anatomy):
     grid = scan_grid([0, 0, 0], [14, 16, 27], [2.0, 2.0, 3.0], tilt_deg=15)
     head = sample_head(anatomy, to_shared, grid, ("white",))
     up = np.broadcast_to([0.0, 0.0, 2.0], head.place.shape)
-    np.testing.assert_allclose(
-        fibre_to_world(head, up), np.broadcast_to(turn @ [0, 0, 1], up.shape), atol=1e-4
-    )
+    np.testing.assert_allclose(fibre_to_world(head, up), np.broadcast_to(turn @ [0, 0, 1], up.shape), atol=1e-4)
 
 
 def test_noise_is_rician():

@@ -10,6 +10,9 @@ from statsmodels.stats.multitest import multipletests
 
 from mndmri.io import InputError
 from mndmri.statistics import adjusted_means, compare_groups, comparisons_dictionary
+from mndmri.statistics.comparisons import holm
+from mndmri.statistics.models import build_design, contrast_vector, fit_ols, permutation_p, t_contrast
+from mndmri.statistics.samples import as_categories
 
 GROUPS = ["ALS", "PLS", "control"]
 NUMBERS = [
@@ -40,9 +43,7 @@ def pick(table, test, contrast, measure="fa"):
 def values(participants):
     rng = np.random.default_rng(11)
     shift = participants["group"].map({"ALS": -1.0, "PLS": -2.0, "control": 0.0})
-    return (
-        shift + 0.05 * participants["age"] + 0.4 * (participants["sex"] == "M") + rng.normal(size=28)
-    ).to_numpy()
+    return (shift + 0.05 * participants["age"] + 0.4 * (participants["sex"] == "M") + rng.normal(size=28)).to_numpy()
 
 
 def test_omnibus_is_the_type_ii_anova_of_statsmodels(participants, tidy, values):
@@ -61,20 +62,20 @@ def test_omnibus_is_the_type_ii_anova_of_statsmodels(participants, tidy, values)
     assert row["partial_eta_sq"] == pytest.approx(share, rel=1e-6)
 
 
-@pytest.mark.parametrize(("test", "kind"), [("ancova_contrast", "nonrobust"), ("ancova_hc3", "HC3")])
+@pytest.mark.parametrize(("test", "robust"), [("ancova_contrast", False), ("ancova_hc3", True)])
 @pytest.mark.parametrize(("first", "second"), [("ALS", "control"), ("PLS", "control"), ("ALS", "PLS")])
-def test_adjusted_difference_is_the_coefficient_of_statsmodels(
-    participants, tidy, values, test, kind, first, second
-):
+def test_adjusted_difference_is_the_coefficient_of_statsmodels(participants, tidy, values, test, robust, first, second):
     row = pick(
         compare(tidy(participants, fa=values), participants, covariates=["age", "sex"]),
         test,
         f"{first}-{second}",
     )
     formula = f"y ~ C(group, Treatment('{second}')) + age + C(sex)"
-    fit = smf.ols(formula, participants.assign(y=values)).fit().get_robustcov_results(kind, use_t=True)
+    fit = smf.ols(formula, participants.assign(y=values)).fit()
+    fit = fit.get_robustcov_results("HC3", use_t=True) if robust else fit
     at = fit.model.exog_names.index(f"C(group, Treatment('{second}'))[T.{first}]")
-    expected = [fit.params[at], *fit.conf_int()[at], fit.tvalues[at], fit.pvalues[at], fit.df_resid]
+    parts = [fit.params, fit.conf_int(), fit.tvalues, fit.pvalues]
+    expected = np.hstack([*(np.asarray(part)[at] for part in parts), fit.df_resid])
     found = row[["estimate", "ci_low", "ci_high", "statistic", "p", "df"]].astype(float)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -95,13 +96,11 @@ def test_kruskal_is_that_of_scipy_and_dunn_of_two_groups_is_its_square_root(part
     row, h = pick(table, "dunn", "ALS-control"), stats.kruskal(kept[:13], kept[13:])
     assert row["statistic"] ** 2 == pytest.approx(h.statistic)
     assert row["p"] == pytest.approx(h.pvalue)
-    assert np.sign(row["statistic"]) == np.sign(row["estimate"])
+    assert row["statistic"] < 0
 
 
 def test_permutation_p_is_that_of_refitting_the_model_for_every_permutation(participants, tidy, values):
-    table = compare(
-        tidy(participants, fa=values), participants, covariates=["age"], n_permutations=99, seed=5
-    )
+    table = compare(tidy(participants, fa=values), participants, covariates=["age"], n_permutations=99, seed=5)
     orders = np.random.default_rng(5).permuted(np.tile(np.arange(28, dtype=np.int32), (99, 1)), axis=1)
     data = participants.assign(y=values)
     group = pd.get_dummies(data["group"], dtype=float)
@@ -126,9 +125,7 @@ def test_permutation_p_is_that_of_refitting_the_model_for_every_permutation(part
 
     alone = refitted_p(full[:, [0, 2, 3]], squared_t)
     assert pick(table, "ancova_contrast", "ALS-control")["p_permutation"] == pytest.approx(alone)
-    assert pick(table, "ancova", "group")["p_permutation"] == pytest.approx(
-        refitted_p(full[:, [0, 3]], explained)
-    )
+    assert pick(table, "ancova", "group")["p_permutation"] == pytest.approx(refitted_p(full[:, [0, 3]], explained))
 
 
 def test_a_measure_has_the_same_result_alone_as_among_others_and_in_any_order(participants, tidy, values):
@@ -143,11 +140,10 @@ def test_a_measure_has_the_same_result_alone_as_among_others_and_in_any_order(pa
 
 
 def test_holm_by_hand():
-    # three pairs at p = 0.01, 0.04, 0.03: 3 x 0.01; 2 x 0.03; the last no less than the one before
-    from mndmri.statistics.comparisons import _corrected
-
-    table = pd.DataFrame({"test": "t", "p": [0.01, 0.04, 0.03, np.nan]})
-    assert _corrected(table, ["test"], "holm").tolist() == pytest.approx([0.03, 0.06, 0.06])
+    # ranked: 3 x 0.01; 2 x 0.03; the last no less than the one before; then none above 1
+    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.02]).tolist() == pytest.approx([0.9, 0.04])
+    assert holm([0.7, 0.6, 0.8]).tolist() == [1, 1, 1]
 
 
 def test_holm_spans_the_pairs_of_one_measure_and_fdr_the_primary_measures_of_one_contrast(participants, tidy):
@@ -178,22 +174,24 @@ def test_a_planted_difference_is_found_and_its_interval_covers_it(participants, 
     assert row["p_permutation"] == pytest.approx(1 / 200)
 
 
-def test_p_of_null_cohorts_is_below_5_percent_5_percent_of_the_time(participants, tidy):
+@pytest.mark.parametrize("pair", [("ALS", "control"), ("PLS", "control")])
+def test_p_of_null_cohorts_is_below_5_percent_5_percent_of_the_time(participants, pair):
     rng = np.random.default_rng(2026)
-    measures = tidy(participants, **{f"m{i}": rng.normal(size=28) for i in range(400)})
-    table = compare(measures, participants, covariates=["age", "sex"])
+    design = build_design(participants, groups=GROUPS, covariates=["age", "sex"])
+    contrast = contrast_vector(design, {pair[0]: 1, pair[1]: -1})
+    rejected = np.zeros(3)
+    for _ in range(400):
+        y = rng.normal(size=28)
+        result = t_contrast(fit_ols(y, design), contrast)
+        permuted = permutation_p(y, design, contrast, number=199, seed=0)
+        covered = result.interval.low < 0 < result.interval.high
+        rejected += [result.p <= 0.05, permuted <= 0.05, not covered]
     low, high = stats.binom.interval(0.999, 400, 0.05)
-    for contrast in ("ALS-control", "PLS-control", "patients-control"):
-        rows = table[(table["test"] == "ancova_contrast") & (table["contrast"] == contrast)]
-        assert low <= (rows["p"] <= 0.05).sum() <= high
-        assert low <= (rows["p_permutation"] <= 0.05).sum() <= high
-        assert low <= ((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).sum() <= high
+    assert ((low <= rejected) & (rejected <= high)).all()
 
 
 def test_adjusted_means_are_the_predictions_at_the_mean_covariates(participants, tidy, values):
-    table = adjusted_means(
-        tidy(participants, fa=values), participants, groups=GROUPS, covariates=["age", "sex"]
-    )
+    table = adjusted_means(tidy(participants, fa=values), participants, groups=GROUPS, covariates=["age", "sex"])
     male = (participants["sex"] == "M").astype(float)
     data = participants.assign(y=values, male=male)
     fit = smf.ols("y ~ C(group) + age + male", data).fit()
@@ -206,13 +204,11 @@ def test_adjusted_means_are_the_predictions_at_the_mean_covariates(participants,
 
 def test_columns_are_those_of_the_contract_and_all_explained(participants, tidy, values):
     table = compare(tidy(participants, fa=values), participants)
-    assert (
-        list(table.columns)
-        == (
-            "modality measure region hemi test contrast n_ALS n_PLS n_control n_missing estimate ci_low ci_high "
-            "hedges_g g_ci_low g_ci_high partial_eta_sq statistic df p p_permutation p_holm q_fdr note"
-        ).split()
-    )
+    places, counts = ["modality", "measure", "region", "hemi"], ["n_ALS", "n_PLS", "n_control", "n_missing"]
+    sizes = ["hedges_g", "g_ci_low", "g_ci_high", "partial_eta_sq"]
+    tests = ["statistic", "df", "p", "p_permutation", "p_holm", "q_fdr", "note"]
+    estimate = ["estimate", "ci_low", "ci_high"]
+    assert list(table.columns) == [*places, "test", "contrast", *counts, *estimate, *sizes, *tests]
     assert list(comparisons_dictionary(GROUPS)) == list(table.columns)
 
 
@@ -261,9 +257,7 @@ def test_a_group_without_data_is_left_out_and_its_contrasts_say_so(participants,
 
 def test_a_constant_covariate_is_left_out_of_the_model_and_said(participants, tidy, values):
     measures = tidy(participants, fa=values)
-    same = compare(
-        measures, participants.assign(scanner="Prisma", tesla=3.0), covariates=["scanner", "tesla", "age"]
-    )
+    same = compare(measures, participants.assign(scanner="Prisma", tesla=3.0), covariates=["scanner", "tesla", "age"])
     without = compare(measures, participants, covariates=["age"])
     pd.testing.assert_frame_equal(same[NUMBERS], without[NUMBERS])
     assert "constant, left out of the model: scanner, tesla" in pick(same, "ancova", "group")["note"]
@@ -281,11 +275,11 @@ def test_a_group_confounded_with_site_has_no_estimate_but_the_others_have(partic
         row = pick(table, test, contrast)
         assert row[NUMBERS].isna().all()
         assert "not estimable: groups confounded with site" in row["note"]
-    kept = people[people["group"] != "PLS"]
-    fit = smf.ols("y ~ C(group) + age", people.assign(y=values)).fit()
-    row = pick(table, "ancova_contrast", "ALS-control")
-    assert len(kept) == 23
-    assert row["p"] == pytest.approx(2 * stats.t.sf(abs(row["statistic"]), fit.df_resid))
+    # site says no more than PLS does, so the others are compared as if it were not there
+    fit = smf.ols("y ~ C(group, Treatment('control')) + age", people.assign(y=values)).fit()
+    row, term = pick(table, "ancova_contrast", "ALS-control"), "C(group, Treatment('control'))[T.ALS]"
+    assert row["estimate"] == pytest.approx(fit.params[term])
+    assert row["p"] == pytest.approx(fit.pvalues[term])
     means = adjusted_means(tidy(participants, fa=values), people, groups=GROUPS, covariates=["site"])
     assert means["estimate"].isna().all()
     assert means["note"].str.contains("confounded with site").all()
@@ -333,9 +327,7 @@ def test_more_terms_than_participants_is_said(participants, tidy, values):
 def test_labels_of_any_script_are_compared(participants, tidy, values):
     names = {"ALS": "БАС", "PLS": "PLS – früh", "control": "健康"}
     people = participants.replace({"group": names})
-    table = compare(
-        tidy(people, fa=values), people, groups=list(names.values()), reference="健康", covariates=["site"]
-    )
+    table = compare(tidy(people, fa=values), people, groups=list(names.values()), reference="健康", covariates=["site"])
     plain = compare(tidy(participants, fa=values), participants, covariates=["site"])
     np.testing.assert_allclose(table[NUMBERS].astype(float), plain[NUMBERS].astype(float))
     assert table["n_БАС"].tolist() == plain["n_ALS"].tolist()
@@ -348,6 +340,37 @@ def test_chosen_pairs_keep_their_order_and_no_permutations_means_no_permutation_
     assert plain["contrast"].tolist() == ["control-ALS", "patients-control"]
     assert plain["estimate"].iloc[0] == pytest.approx(values[18:].mean() - values[:13].mean())
     assert table["p_permutation"].isna().all()
+
+
+def test_patients_are_pooled_only_when_asked_and_in_several_groups(participants, tidy, values):
+    measures = tidy(participants, fa=values)
+    apart = compare(measures, participants, pooled=False)
+    assert not apart["contrast"].str.contains("patients").any()
+    one = compare(measures, participants, groups=["ALS", "control"])
+    assert not one["contrast"].str.contains("patients").any()
+
+
+def test_numbers_that_are_names_are_compared_as_names(participants, tidy, values):
+    numbered = participants.assign(site=np.resize([1, 2, 7], 28).astype(float))
+    named = participants.assign(site=np.resize(["a", "b", "c"], 28))
+    numbered.loc[5, "site"] = named.loc[5, "site"] = np.nan
+    measures = tidy(participants, fa=values)
+    table = compare(measures, as_categories(numbered, ["site", "scanner"]), covariates=["site"])
+    pd.testing.assert_frame_equal(table, compare(measures, named, covariates=["site"]))
+    assert pick(table, "ancova", "group")["df"] == "2, 22"
+    assert sorted(as_categories(numbered, ["site"])["site"].dropna().unique()) == ["1", "2", "7"]
+
+
+@pytest.mark.parametrize("unknown", [np.nan, None])
+def test_a_covariate_that_nobody_has_leaves_the_rank_tests(participants, tidy, values, unknown):
+    people = participants.assign(site=unknown)
+    table = compare(tidy(participants, fa=values), people, covariates=["site"])
+    row = pick(table, "ancova", "group")
+    assert np.isnan(row["p"])
+    assert row["note"].startswith("left out: no site (28)")
+    assert np.isfinite(pick(table, "kruskal", "group")["p"])
+    means = adjusted_means(tidy(participants, fa=values), people, groups=GROUPS, covariates=["site"])
+    assert means["estimate"].isna().all()
 
 
 def test_an_empty_table_compares_to_an_empty_table(participants, tidy):

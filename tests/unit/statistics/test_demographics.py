@@ -73,9 +73,7 @@ def test_large_tables_are_tested_by_chi_squared():
 
 def test_sparse_tables_too_large_to_enumerate_say_so():
     rng = np.random.default_rng(0)
-    people = pd.DataFrame(
-        {"group": np.repeat(GROUPS, 60), "site": rng.choice(list("abcdefghijklmnopqrst"), 180)}
-    )
+    people = pd.DataFrame({"group": np.repeat(GROUPS, 60), "site": rng.choice(list("abcdefghijklmnopqrst"), 180)})
     last = table_one(people, ["site"]).iloc[-1]
     assert last["test"] == "chi2"
     assert "too many tables" in last["note"]
@@ -93,6 +91,7 @@ def test_a_score_that_controls_do_not_have_is_compared_between_patients(particip
     [
         (np.full(28, 3.0), "every value is the same"),
         (np.full(28, np.nan), "fewer than two groups with data"),
+        (np.full(28, None), "fewer than two groups with data"),
         (np.full(28, "Prisma"), "the same in everyone"),
         (np.repeat(["x", None], [13, 15]), "fewer than two groups with data"),
         (np.repeat([1.0, 2.0, 3.0], [13, 5, 10]), "no variation within groups"),

@@ -31,18 +31,19 @@ def build_slab(zooms=(1.0, 0.75, 1.2), *, atlas_shift=0.0, oblique=False):
     size = np.array([56.0, 36.0, 32.0])
     affine = np.diag([*zooms, 1.0])
     affine[:3, 3] = [-28.0 + zooms[0] / 2, -18.0 + zooms[1] / 2, 40.0]
-    if oblique:
-        # a rotation of the whole head in the scanner; MNI coordinates turn back with the transform
-        turn = nb.affines.from_matvec(nb.eulerangles.euler2mat(z=0.2, x=0.15), [3.0, -5.0, 8.0])
-    else:
-        turn = np.eye(4)
+    # a rotation of the whole head in the scanner; MNI coordinates turn back with the transform
+    rotation = nb.affines.from_matvec(nb.eulerangles.euler2mat(z=0.2, x=0.15), [3.0, -5.0, 8.0])
+    turn = rotation if oblique else np.eye(4)
     shape = np.rint(size / zooms).astype(int)
     straight = nb.Nifti1Image(np.zeros(shape, np.uint8), affine)
     mni = world_coordinates(straight)
     grid = nb.Nifti1Image(np.zeros(shape, np.uint8), turn @ affine)
 
     grey, white, csf = _tissue(mni)
-    x, y, z = np.moveaxis(mni, -1, 0)
+    x, y, z = (c.copy() for c in np.moveaxis(mni, -1, 0))
+    # MNI coordinates are stretched, so that the short gyri run from the leg to the face
+    mni[..., 0] *= 2.2
+    mni[..., 2] -= np.where(np.abs(mni[..., 0]) > 46, 14.0, 0.0)
     maps, rows = [], []
     for region, centre in GYRI.items():
         belongs = np.exp(-0.5 * ((y - centre - atlas_shift) / 4.0) ** 2) * (z > BASE - 1)

@@ -62,8 +62,7 @@ def test_band_planted_on_the_left_is_measured_there_and_nowhere_else(build_slab,
     deep = value(table, "normalised_hypointensity", "precentral_posterior_deep", "L")
     # 0.28 in grey and 0.2 in the white matter that iron darkens too: the median lies between or on them
     assert 0.19 < deep < 0.29
-    assert value(table, "dark_fraction", "precentral_posterior_deep", "L") > 0.8
-    assert value(table, "bank_ratio", "precentral", "L") < 0.97
+    assert value(table, "dark_fraction", "precentral_posterior_deep", "L") > 0.5  # the crown has no band
     assert value(table, "normalised_hypointensity", "precentral_anterior", "L") == pytest.approx(0.1, abs=0.01)
     assert value(table, "normalised_hypointensity", "postcentral", "L") == pytest.approx(0.1, abs=0.01)
     assert value(table, "bank_ratio", "precentral", "R") == pytest.approx(1, abs=0.01)
@@ -75,8 +74,9 @@ def test_band_planted_on_the_left_is_measured_there_and_nowhere_else(build_slab,
 
 
 def test_a_mirrored_image_swaps_left_and_right(slab, paint):
-    left = measured(slab, with_band(slab, paint, slab.x < 0))
-    right = measured(slab, with_band(slab, paint, slab.x < 0)[::-1])
+    data = paint(slab)
+    data[(slab.band | slab.posterior_bank) & (slab.x < 0)] *= BAND
+    left, right = measured(slab, data), measured(slab, data[::-1])
     for measure, region in (
         ("normalised_hypointensity", "precentral_posterior_deep"),
         ("dark_fraction", "precentral_posterior"),
@@ -85,6 +85,14 @@ def test_a_mirrored_image_swaps_left_and_right(slab, paint):
         assert value(left, measure, region, "L") == pytest.approx(value(right, measure, region, "R"), abs=0.01)
         assert value(left, measure, region, "R") == pytest.approx(value(right, measure, region, "L"), abs=0.01)
         assert abs(value(left, measure, region, "L") - value(left, measure, region, "R")) > 0.02
+
+
+def test_bank_ratio_is_that_of_the_banks(slab, paint):
+    data = paint(slab)
+    data[(slab.y < 0) & (slab.y > -5) & (slab.x > 0)] *= BAND  # white matter, grey matter and crown
+    table = measured(slab, data)
+    assert value(table, "bank_ratio", "precentral", "R") == pytest.approx(BAND, abs=0.02)
+    assert value(table, "bank_ratio", "precentral", "L") == pytest.approx(1, abs=0.01)
 
 
 def test_a_darker_band_measures_darker(slab, paint):
@@ -99,7 +107,7 @@ def test_a_darker_band_measures_darker(slab, paint):
 def test_veins_alone_measure_nothing_once_removed_and_the_band_outlasts_their_removal(build_slab, paint):
     slab = build_slab((0.6, 0.6, 1.0))
     tubes = np.hypot(np.abs(slab.x) % 6 - 3, slab.y + 3.2) < 1.1
-    tubes &= (slab.z > 50) & (np.abs(slab.x) > 1.5)
+    tubes &= (slab.z > 50) & (np.abs(slab.x) > 1.5) & (np.abs(slab.x) < 25)
     veined, banded = paint(slab), with_band(slab, paint, True)
     veined[tubes] = 0.4
     everywhere = make_image(np.ones(slab.grid.shape, bool), slab.grid)
@@ -111,12 +119,12 @@ def test_veins_alone_measure_nothing_once_removed_and_the_band_outlasts_their_re
     clean = measured(slab, paint(slab))
     for hemi in "LR":
         for region in ("precentral_posterior", "precentral_posterior_deep"):
-            assert value(before, "dark_fraction", region, hemi) > value(clean, "dark_fraction", region, hemi) + 0.1
+            assert value(before, "dark_fraction", region, hemi) > value(clean, "dark_fraction", region, hemi) + 0.06
             assert value(after, "dark_fraction", region, hemi) < value(clean, "dark_fraction", region, hemi) + 0.04
             assert value(after, "normalised_hypointensity", region, hemi) == pytest.approx(
                 value(clean, "normalised_hypointensity", region, hemi), abs=0.02
             )
-            assert 0.1 < value(after, "removed_vein_fraction", region, hemi) < 0.6
+            assert 0.05 < value(after, "removed_vein_fraction", region, hemi) < 0.6
     kept = measured(slab, banded, veins=veins(banded))
     whole = measured(slab, banded)
     for hemi in "LR":

@@ -48,7 +48,7 @@ def test_scale_named_by_the_user_serves_a_phase_that_does_not_wrap(truth):
 
 
 def test_named_scale_that_does_not_hold_the_values_is_refused(truth):
-    with pytest.raises(InputError, match=r"-4096 to 4094 are not a phase on the scale radians|not a phase on the scale"):
+    with pytest.raises(InputError, match=r"from -4096 to \d+ are not a phase on the scale radians"):
         to_radians(image(as_stored(truth, "siemens_signed")), convention="radians")
     with pytest.raises(InputError, match="'degrees' is unknown; use one of radians"):
         to_radians(image(truth), convention="degrees")
@@ -64,7 +64,7 @@ def test_degrees_and_unwrapped_phase_are_refused_with_their_range(truth, scale):
 
 
 def test_constant_image_is_refused():
-    with pytest.raises(InputError, match="constant .7 everywhere."):
+    with pytest.raises(InputError, match=r"constant \(7 everywhere\)"):
         detect_convention(image(np.full((4, 5, 6), 7, np.int16)))
 
 

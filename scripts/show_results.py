@@ -1,0 +1,32 @@
+"""Where a study's results are, and its primary comparisons on the screen: python scripts/show_results.py results."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mndmri.io import read_json, read_table  # noqa: E402
+from mndmri.words import readable_interval, readable_p, readable_place  # noqa: E402
+
+results = Path(sys.argv[1])
+primary = pd.DataFrame(read_json(results / "provenance.json")["config"]["statistics"]["primary"])
+rows = read_table(results / "group/comparisons.tsv").query("test == 'ancova_contrast'").merge(primary)
+shown = pd.DataFrame(
+    {
+        "measure": rows["modality"] + " " + rows["measure"],
+        "region": [readable_place(r, h) for r, h in zip(rows["region"], rows["hemi"], strict=True)],
+        "contrast": rows["contrast"],
+        "difference [95% CI]": [readable_interval(*v) for v in rows[["estimate", "ci_low", "ci_high"]].to_numpy()],
+        "Hedges g": rows["hedges_g"].map("{:.2f}".format),
+        "p": rows["p"].map(readable_p),
+        "p (Holm)": rows["p_holm"].map(readable_p),
+    }
+)
+print("\nPrimary measures, adjusted differences between the groups:\n")
+print(shown.to_string(index=False))
+print(f"\nTables:  {(results / 'group').resolve()}")
+print(f"Report:  {(results / 'group/report.html').resolve()}")
+print(f"Quality: {(results / 'qc/index.html').resolve()}")

@@ -1,0 +1,53 @@
+"""Running Snakemake as a user does, on small made-up datasets."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def snakemake(tmp_path):
+    """Function that runs Snakemake on a config, in a folder of its own."""
+
+    def run(config: dict, *arguments: str) -> subprocess.CompletedProcess:
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(tmp_path), "--configfile", str(path), *arguments]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MNDMRI_WITHOUT")}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    return run
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A BIDS dataset of three people that passes every check, and its config."""
+    bids = tmp_path / "bids"
+    rng = np.random.default_rng(1)
+    for who in ("sub-01", "sub-02", "sub-03"):
+        for folder in ("anat", "dwi"):
+            (bids / who / folder).mkdir(parents=True)
+        image = nb.Nifti1Image(rng.uniform(1, 100, (8, 9, 10)).astype(np.float32), np.diag([2, 2.5, 3, 1]))
+        nb.save(image, bids / who / "anat" / f"{who}_T1w.nii.gz")
+        bvals = np.array([0, *[1000] * 8])
+        bvecs = np.column_stack([np.zeros(3), rng.standard_normal((3, 8))])
+        bvecs[:, 1:] /= np.linalg.norm(bvecs[:, 1:], axis=0)
+        series = rng.uniform(1, 100, (6, 7, 8, 9)).astype(np.float32)
+        nb.save(nb.Nifti1Image(series, np.diag([3, 3, 3, 1])), bids / who / "dwi" / f"{who}_dwi.nii.gz")
+        np.savetxt(bids / who / "dwi" / f"{who}_dwi.bval", bvals[None], fmt="%g")
+        np.savetxt(bids / who / "dwi" / f"{who}_dwi.bvec", bvecs, fmt="%.6f")
+    (bids / "dataset_description.json").write_text(json.dumps({"Name": "made up", "BIDSVersion": "1.9.0"}))
+    (bids / "participants.tsv").write_text(
+        "participant_id\tgroup\tage\tsex\nsub-01\tALS\t61\tF\nsub-02\tPLS\t58\tM\nsub-03\tHC\t60\tF\n"
+    )
+    return {"bids_dir": str(bids), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]}

@@ -1,0 +1,50 @@
+"""The house is in order: one name for a rule everywhere, pins in step, Snakemake's own lint silent."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def rules() -> dict[str, str]:
+    """Name of every rule, and its text."""
+    return {name: body for path in (ROOT / "workflow/rules").glob("*.smk") for name, body in RULE.findall(path.read_text())}
+
+
+def test_a_rule_its_script_its_log_and_its_benchmark_have_one_name():
+    assert len(rules()) > 15
+    for name, body in rules().items():
+        assert f'"../../scripts/{name}.py"' in body
+        assert f'"<logs>/{name}/' in body
+        assert f'"<benchmarks>/{name}/' in body
+
+
+def test_every_script_belongs_to_a_rule():
+    by_hand = {"show_results"}
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(rules()) | by_hand
+
+
+def test_scripts_are_short():
+    for path in (ROOT / "scripts").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 60, path.name
+
+
+def test_pins_of_the_conda_environment_are_those_of_pip():
+    pins = dict(line.split("==") for line in (ROOT / "envs/constraints.txt").read_text().split() if "==" in line)
+    pins = {name.lower(): version for name, version in pins.items()}
+    environment = yaml.safe_load((ROOT / "envs/mndmri.yaml").read_text())
+    pip = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    for requirement in pip:
+        name, version = requirement.split(" ==")
+        assert pins[name] == version
+
+
+def test_snakemake_lint_has_nothing_to_say():
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--lint"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,97 @@
+"""A study that cannot be measured is refused before anything runs, with everything that is wrong."""
+
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pytest
+
+
+def refuse(run) -> str:
+    """What Snakemake says when it must not start."""
+    assert run.returncode != 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    return run.stdout + run.stderr
+
+
+def table(dataset) -> Path:
+    return Path(dataset["bids_dir"], "participants.tsv")
+
+
+def scan(dataset, name: str) -> Path:
+    who, folder = name.split("_")[0], "anat" if "T1w" in name else "dwi"
+    return Path(dataset["bids_dir"], who, folder, name)
+
+
+def test_a_dataset_without_faults_is_planned(snakemake, dataset):
+    run = snakemake(dataset, "-n")
+    assert run.returncode == 0, run.stderr
+    assert "extract_cst" in run.stdout + run.stderr
+
+
+def test_a_misspelt_key_is_named_with_the_nearest_right_one(snakemake, dataset):
+    said = refuse(snakemake(dataset | {"modalites": ["t1w"]}, "-n"))
+    assert "modalites" in said
+    assert "modalities" in said
+
+
+def test_the_demo_does_not_lend_its_keys_to_another_study(snakemake, dataset):
+    config = {key: value for key, value in dataset.items() if key != "bids_dir"}
+    assert "bids_dir" in refuse(snakemake(config, "-n"))
+
+
+def test_all_faults_are_told_in_one_list(snakemake, dataset):
+    scan(dataset, "sub-01_T1w.nii.gz").unlink()
+    scan(dataset, "sub-02_dwi.bval").write_text("0 1000 1000\n")
+    whole = scan(dataset, "sub-03_T1w.nii.gz").read_bytes()
+    scan(dataset, "sub-03_T1w.nii.gz").write_bytes(whole[: len(whole) // 2])
+    said = refuse(snakemake(dataset, "-n"))
+    for who in ("sub-01", "sub-02", "sub-03"):
+        assert who in said
+    assert "3 entries" in said and "9 volumes" in said
+
+
+def test_faults_of_the_table_name_row_and_column(snakemake, dataset):
+    text = table(dataset).read_text().replace("\t61\t", "\tsixty-one\t")
+    table(dataset).write_text(text + "sub-01\tALS\t40\tM\n")
+    said = refuse(snakemake(dataset, "-n"))
+    assert "sixty-one" in said and "age" in said
+    assert "sub-01" in said and "2 rows" in said
+
+
+def test_an_empty_group_is_refused(snakemake, dataset):
+    table(dataset).write_text(table(dataset).read_text().replace("PLS", "ALS"))
+    assert "PLS" in refuse(snakemake(dataset, "-n"))
+
+
+@pytest.mark.parametrize("fault", ["four_dimensions", "not_a_number"])
+def test_a_t1w_that_cannot_be_used_is_refused(snakemake, dataset, fault):
+    path = scan(dataset, "sub-02_T1w.nii.gz")
+    image = nb.load(path)
+    data = image.get_fdata(dtype=np.float32)
+    data = np.stack([data, data], axis=-1) if fault == "four_dimensions" else data
+    if fault == "not_a_number":
+        data[3, 3, 3] = np.nan
+    nb.save(nb.Nifti1Image(data, image.affine), path)
+    said = refuse(snakemake(dataset, "-n"))
+    assert "sub-02_T1w.nii.gz" in said
+    assert ("4 dimensions" if fault == "four_dimensions" else "NaN") in said
+
+
+def test_a_participant_without_a_modality_goes_on_without_it(snakemake, dataset):
+    for name in ("sub-02_dwi.nii.gz", "sub-02_dwi.bval", "sub-02_dwi.bvec"):
+        scan(dataset, name).unlink()
+    run = snakemake(dataset, "-n")
+    assert run.returncode == 0, run.stderr
+    plan = run.stdout + run.stderr
+    assert "preprocess_t1w/sub-02.log" in plan
+    assert "preprocess_dwi/sub-02.log" not in plan
+
+
+def test_a_bad_scan_can_be_left_out_instead(snakemake, dataset):
+    scan(dataset, "sub-02_dwi.bval").write_text("0 1000 1000\n")
+    run = snakemake(dataset | {"bad_input": "leave_out"}, "-n")
+    assert run.returncode == 0, run.stderr
+    plan = run.stdout + run.stderr
+    assert "preprocess_dwi/sub-01.log" in plan
+    assert "preprocess_dwi/sub-02.log" not in plan
