@@ -26,6 +26,7 @@ _CORTEX = {
     "postcentral": ("harvard_oxford", "{side}_Postcentral_Gyrus"),
     "superior_frontal": ("harvard_oxford", "{side}_Superior_Frontal_Gyrus"),
     "middle_frontal": ("harvard_oxford", "{side}_Middle_Frontal_Gyrus"),
+    "inferior_frontal": ("harvard_oxford", "{side}_Inferior_Frontal_Gyrus_pars_opercularis"),
     "supplementary_motor": (
         "harvard_oxford",
         "{side}_Juxtapositional_Lobule_Cortex_(formerly_Supplementary_Motor_Cortex)",

@@ -102,6 +102,12 @@ def row(
     return dict(zip(MEASURE_COLUMNS, (modality, measure, region, hemi, value, unit, n_voxels, status), strict=True))
 
 
+def split_quality(rows: pd.DataFrame, quality: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of a stage that measure the person, and those that measure the image."""
+    of_image = rows["measure"].isin(list(quality))
+    return rows[~of_image].reset_index(drop=True), rows[of_image].reset_index(drop=True)
+
+
 def stack_measures(
     tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame, left_out: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
@@ -132,6 +138,7 @@ def stack_measures(
         lacking = full["status"].isna()
         reasons = full["modality"].map(left_out.get(person.participant_id, {}))
         full["status"] = full["status"].astype(object).where(~lacking, reasons.fillna(NOT_MEASURED))
+        full["value"] = full["value"].astype(float)
         full["n_voxels"] = full["n_voxels"].astype(float).fillna(0).astype(int)
         stacked.append(full.assign(participant_id=person.participant_id, group=person.group))
     return pd.concat(stacked, ignore_index=True)[GROUP_COLUMNS]

@@ -5,11 +5,11 @@ import numpy as np
 from mndmri.anatomy import mask_image
 from mndmri.atlases import restrict, select
 from mndmri.grids import make_image, to_canonical, world_coordinates
-from mndmri.io import load_field, load_image, read_table, save_image, save_matrix, write_table
+from mndmri.io import load_field, load_image, read_table, save_image, save_matrix, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.registration import register_rigid, resample
-from mndmri.susceptibility.regions import ATLAS_REGIONS, precentral_regions
-from mndmri.susceptibility.swi import normalise, weigh_susceptibility
+from mndmri.susceptibility.regions import ATLAS_REGIONS, REFERENCE, precentral_regions
+from mndmri.susceptibility.swi import Weighted, normalise, weigh_susceptibility
 
 log = start_job(snakemake)
 vendor, magnitude, phase = (
@@ -28,12 +28,16 @@ places = resample(make_image(world_coordinates(atlas).astype(np.float32), atlas)
 atlas = resample(atlas, structural, to_template)
 masks, names = precentral_regions(*tissue, atlas, table, places)
 
-swi = vendor[0] if vendor else weigh_susceptibility(magnitude, phase, atlas, table, white_matter=tissue[1])
-reference = select(masks, names, "reference_wm", "both")
-levels = (50, 50) if snakemake.params.bias_correction else ()
-save_image(normalise(swi, brain, reference, bias_iterations=levels), snakemake.output.swi)
-save_image(brain, snakemake.output.mask, dtype=np.uint8)
+if vendor:
+    made = Weighted(vendor[0], True, "the scanner's own SWI")
+else:
+    sign = snakemake.params.paramagnetic_sign
+    made = weigh_susceptibility(magnitude, phase, atlas, table, white_matter=tissue[1], paramagnetic_sign=sign)
+log.info(made.note)
+reference = select(masks, names, *REFERENCE)
+even = {} if snakemake.params.bias_correction else {"bias_iterations": ()}
+save_image(normalise(made.image, brain, reference, **even), snakemake.output.swi)
+write_json({"Weighting": made.note, "PhaseWeighted": made.by_phase}, snakemake.output.json)
 save_image(masks, snakemake.output.regions, dtype=np.uint8)
 write_table(names, snakemake.output.names)
 save_matrix(to_swi, snakemake.output.xfm)
-log.info("%s, phase of %d echoes", "vendor's SWI" if vendor else "SWI from magnitude", len(phase))

@@ -33,9 +33,7 @@ def reduce_noise(
     """
     data = np.asarray(dwi.dataobj, np.float32)
     inside = np.ones(dwi.shape[:3], bool) if mask is None else np.asarray(mask.dataobj) > 0
-    cleaned, sigma = mppca(
-        data, mask=inside, patch_radius=patch_radius, return_sigma=True, suppress_warning=True
-    )
+    cleaned, sigma = mppca(data, mask=inside, patch_radius=patch_radius, return_sigma=True, suppress_warning=True)
     series = np.where(inside[..., None], cleaned, data)
     return make_image(series.astype(np.float32), dwi), make_image(np.asarray(sigma, np.float32), dwi)
 

@@ -68,9 +68,7 @@ def read_gradients(bvals: str | np.ndarray, bvecs: str | np.ndarray, affine: np.
             "expected three numbers for each b-value: check that both belong to this series"
         )
     if not np.all(np.isfinite(values) & (values >= 0)):
-        raise InputError(
-            "the bval file has an entry that is not a number of at least 0; convert the series again"
-        )
+        raise InputError("the bval file has an entry that is not a number of at least 0; convert the series again")
     weighted = values >= B0_THRESHOLD
     vectors = np.where(weighted[:, None], vectors, 0.0)
     length = np.linalg.norm(vectors, axis=1)
@@ -181,13 +179,9 @@ def _numbers(source: str | np.ndarray, name: str) -> np.ndarray:
     if not isinstance(source, str):
         return np.asarray(source, float)
     try:
-        return np.array(
-            [[float(word) for word in line.split()] for line in source.splitlines() if line.strip()]
-        )
+        return np.array([[float(word) for word in line.split()] for line in source.splitlines() if line.strip()])
     except ValueError as error:
-        raise InputError(
-            f"the {name} file is not a table of numbers ({error}); convert the series again"
-        ) from error
+        raise InputError(f"the {name} file is not a table of numbers ({error}); convert the series again") from error
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -179,9 +179,7 @@ def align_to_t1w(b0: SpatialImage, t1w_brain: SpatialImage, *, start: np.ndarray
     one: a slab lies within the brain, not the brain within a slab.
     """
     start = np.eye(4) if start is None else start
-    brain = resample(
-        t1w_brain, resampled_grid(t1w_brain, np.maximum(voxel_sizes(t1w_brain), T1W_WORKING_VOXEL_MM))
-    )
+    brain = resample(t1w_brain, resampled_grid(t1w_brain, np.maximum(voxel_sizes(t1w_brain), T1W_WORKING_VOXEL_MM)))
     mask = make_image((brain.get_fdata() > 0).astype(np.float32), brain)
     there = resample(mask, b0, [np.linalg.inv(start)], interpolation="nearestNeighbor")
     if not there.get_fdata().any():
@@ -269,9 +267,7 @@ def _follow_prediction(
         predicted = _predict_left_out(data, rotate(gradients, transforms))
         costs = []
         for n in np.flatnonzero(~gradients.is_b0):
-            transforms[n], cost = _refine(
-                make_image(predicted[..., n], coarse), volumes[n], where, transforms[n]
-            )
+            transforms[n], cost = _refine(make_image(predicted[..., n], coarse), volumes[n], where, transforms[n])
             costs.append(cost)
         misfit = float(np.mean(costs))
     return transforms, misfit
@@ -280,9 +276,7 @@ def _follow_prediction(
 def _register_alike(target: SpatialImage, volume: SpatialImage, where: SpatialImage) -> np.ndarray:
     """Rigid transform from target to volume points, from near or far."""
     near, cost = _refine(target, volume, where, np.eye(4))
-    far, far_cost = _refine(
-        target, volume, where, register_rigid(target, volume, fixed_mask=where, quick=True)
-    )
+    far, far_cost = _refine(target, volume, where, register_rigid(target, volume, fixed_mask=where, quick=True))
     return near if cost <= far_cost else far
 
 
@@ -342,7 +336,7 @@ def _predict_left_out(data: np.ndarray, gradients: Gradients) -> np.ndarray:
     design = design_matrix(gradients) / np.append(np.full(6, gradients.bvals.max()), 1.0)
     hat = design @ np.linalg.pinv(design)
     # zero has no logarithm
-    floor = max(1e-3 * float(data.max()), np.finfo(np.float32).tiny)
+    floor = max(1e-3 * float(data.max()), float(np.finfo(np.float32).tiny))
     log = np.log(np.maximum(data, floor))
     leverage = np.diag(hat)
     scale = np.where(leverage < MAX_LEVERAGE, 1 / (1 - np.minimum(leverage, MAX_LEVERAGE)), 1.0)

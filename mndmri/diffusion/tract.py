@@ -44,9 +44,7 @@ def measure_coverage(atlas: SpatialImage, table: pd.DataFrame, fov: SpatialImage
     for volume in table.itertuples(index=False):
         weight = np.asarray(atlas.dataobj[..., int(volume.index)], np.float32)
         total = float(weight.sum(dtype=float))
-        fraction[volume.region, volume.hemi] = (
-            float((weight * seen).sum(dtype=float)) / total if total > 0 else np.nan
-        )
+        fraction[volume.region, volume.hemi] = float((weight * seen).sum(dtype=float)) / total if total > 0 else np.nan
     return pd.Series(fraction, dtype=float).rename_axis(["region", "hemi"])
 
 
@@ -106,9 +104,7 @@ def measure_tract(
         elif seen < min_coverage:
             status = f"field of view covers {100 * seen:.0f}% of the level"
         elif n_voxels < max(min_voxels, 1):
-            status = (
-                f"{n_voxels} voxels of white matter with FA > {min_fa:g}, at least {min_voxels:g} are needed"
-            )
+            status = f"{n_voxels} voxels of white matter with FA > {min_fa:g}, at least {min_voxels:g} are needed"
         for measure, unit in MEASURES.items():
             value = np.nan
             if status == OK:
@@ -169,9 +165,7 @@ def _mean_row(measure: str, region: str, hemi: str, values: np.ndarray, weight: 
     if n_voxels == 0:
         status = "no white matter of the region in the image"
         return row("dwi", measure, region, hemi, np.nan, unit="1", n_voxels=0, status=status)
-    return row(
-        "dwi", measure, region, hemi, float(np.average(values, weights=weight)), unit="1", n_voxels=n_voxels
-    )
+    return row("dwi", measure, region, hemi, float(np.average(values, weights=weight)), unit="1", n_voxels=n_voxels)
 
 
 def _weight(weights: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from mndmri.io import InputError
 from mndmri.measures import MEASURE_COLUMNS, OK, row
 from mndmri.susceptibility.regions import REFERENCE, REGIONS, in_plane_mm
 
-QUALITY = ("removed_vein_fraction", "in_plane_voxel_size")
+QUALITY = ("removed_vein_fraction", "in_plane_voxel_size", "phase_weighted")
 CONTROL_GYRI = [(region, hemi) for region in ("postcentral", "superior_frontal") for hemi in "LR"]
 
 # Regions that exist only where several voxels fit across the cortex, 2.5 mm thick.
@@ -25,6 +25,7 @@ def measure_susceptibility(
     dark_percentile: float = 5.0,
     min_voxels: int = 10,
     max_in_plane_mm: float = 1.5,
+    by_phase: bool = True,
 ) -> pd.DataFrame:
     """Measures of the precentral hypointensity, modality ``swi``.
 
@@ -42,6 +43,8 @@ def measure_susceptibility(
         A region with fewer voxels after the veins' removal has a missing value.
     max_in_plane_mm : float
         On coarser voxels banks and depths are missing values: the band is not resolved.
+    by_phase : bool
+        Whether the phase has a part in the image (`swi.Weighted`).
 
     Returns
     -------
@@ -52,7 +55,7 @@ def measure_susceptibility(
         - ``dark_fraction``: fraction of voxels below the control gyri's low percentile.
         - ``postcentral_contrast``: 1 - median(precentral) / median(postcentral).
         - ``bank_ratio``: median(posterior bank) / median(anterior bank).
-        - ``removed_vein_fraction`` and ``in_plane_voxel_size``: quality control.
+        - ``removed_vein_fraction``, ``in_plane_voxel_size`` and ``phase_weighted`` (1 or 0): quality control.
 
     Raises
     ------
@@ -123,4 +126,5 @@ def measure_susceptibility(
         rows.append(row("swi", "removed_vein_fraction", *key, value, unit="1", n_voxels=n, status=status))
     n = int(signal.sum())
     rows.append(row("swi", "in_plane_voxel_size", "brain", "both", resolution, unit="mm", n_voxels=n))
+    rows.append(row("swi", "phase_weighted", "brain", "both", float(by_phase), unit="1", n_voxels=n))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)

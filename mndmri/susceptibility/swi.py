@@ -1,7 +1,7 @@
 """Susceptibility-weighted images from magnitude and phase, and their normalisation."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,15 @@ from mndmri.susceptibility.phase import to_radians
 # their outermost frequency has this wavelength.
 HIGH_PASS_MM = 7.2
 PHASE_MASK_POWER = 4  # Haacke et al. 2004: best contrast-to-noise ratio for veins
+
+
+class Weighted(NamedTuple):
+    """A susceptibility-weighted image and how it was made."""
+
+    image: SpatialImage
+    """The magnitude's units, float32."""
+    by_phase: bool
+    note: str
 
 
 def high_pass(
@@ -170,7 +179,7 @@ def weigh_susceptibility(
     *,
     white_matter: SpatialImage,
     paramagnetic_sign: Literal[-1, 1] | None = None,
-) -> SpatialImage:
+) -> Weighted:
     """Susceptibility-weighted image of a scan: from magnitude and phase, or from magnitude alone.
 
     Parameters
@@ -178,8 +187,7 @@ def weigh_susceptibility(
     magnitude : sequence of SpatialImage
         One 3D image an echo, RAS-stored.
     phase : sequence of SpatialImage
-        As many, on any scale of `phase.CONVENTIONS`; or none, and the magnitude's mean over echoes, which
-        is weighted by T2* only, comes back.
+        As many, on any scale of `phase.CONVENTIONS`; or none.
     atlas, table
         Atlas probabilities on the grid of the magnitude, with the pallidum of both sides.
     white_matter : SpatialImage
@@ -189,24 +197,31 @@ def weigh_susceptibility(
 
     Returns
     -------
-    SpatialImage
-        The magnitude's units, float32.
+    Weighted
+        Where there is no phase, or one in which the pallidum's iron cannot be seen, the mean magnitude,
+        which is weighted by T2* only. A mask of the wrong sign would darken what it should not.
 
     Raises
     ------
     InputError
-        If magnitudes and phases do not pair up, or scale or polarity of the phase cannot be told.
+        If magnitudes and phases do not pair up, or the scale of the phase cannot be told.
     """
     check_same_grid(*magnitude, *phase, atlas, white_matter)
+    mean = make_image(np.mean([m.get_fdata() for m in magnitude], axis=0).astype(np.float32), magnitude[0])
     if not phase:
-        return make_image(np.mean([m.get_fdata() for m in magnitude], axis=0).astype(np.float32), magnitude[0])
+        return Weighted(mean, False, "magnitude alone: the scan has no phase")
     radians = [to_radians(p) for p in phase]
     if paramagnetic_sign is None:
         iron = np.maximum(*(np.asarray(select(atlas, table, "pallidum", hemi).dataobj) for hemi in "LR")) > 0.5
         white = np.asarray(white_matter.dataobj) > 0.9
         filtered = high_pass(magnitude[-1], radians[-1])
-        paramagnetic_sign = polarity(filtered, make_image(iron, atlas), make_image(white & ~iron, atlas))
-    return make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)
+        try:
+            paramagnetic_sign = polarity(filtered, make_image(iron, atlas), make_image(white & ~iron, atlas))
+        except InputError as reason:
+            return Weighted(mean, False, f"magnitude alone: {reason}")
+    swi = make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)
+    sign = "higher" if paramagnetic_sign > 0 else "lower"
+    return Weighted(swi, True, f"magnitude and phase; paramagnetic tissue has the {sign} phase")
 
 
 def normalise(
@@ -229,9 +244,10 @@ def normalise(
     reference_wm : SpatialImage
         Mask of the reference white matter, same grid (`regions.precentral_regions`).
     bias_iterations, bias_mesh_mm
-        Iterations at each level, none for an image free of shading, and first mesh spacing of N4. The default ends at a mesh of 50 mm: in a real head, shading by
-        39 % between deep and outer white matter came down to 6 %, with a mesh of 100 mm only to 33 %. The band
-        is 20 times thinner; a mesh near its size would take it for shading.
+        Iterations at each level of N4, none for an image free of shading, and spacing of the first level's
+        mesh. The default ends at 50 mm: in a real head, shading by 39 % between deep and outer white matter
+        came down to 6 %, with a last mesh of 100 mm only to 33 %. The band is 20 times thinner; a mesh near
+        its size would take it for shading.
     min_voxels : int
         Fewest voxels of white matter to rest on.
 
@@ -258,5 +274,6 @@ def normalise(
     scaled = make_image((data / np.median(data[reference])).astype(np.float32), swi)
     signal = make_image(inside & (data > 0), swi)
     flat = correct_bias(scaled, signal, iterations=bias_iterations, mesh_mm=bias_mesh_mm) if bias_iterations else scaled
-    even = np.where(inside, flat.get_fdata(), 0.0) / np.median(even[reference])
+    even = np.where(inside, flat.get_fdata(), 0.0)
+    even /= np.median(even[reference])
     return make_image(even.astype(np.float32), swi)

@@ -14,7 +14,7 @@ rule preprocess_swi:
         table=rules.prepare_template.output.table,
     output:
         swi="<swi>_space-swi_desc-normalised_swi.nii.gz",
-        mask="<swi>_space-swi_desc-brain_mask.nii.gz",
+        json="<swi>_space-swi_desc-normalised_swi.json",
         regions="<swi>_space-swi_desc-regions_mask.nii.gz",
         names="<swi>_space-swi_desc-regions_mask.tsv",
         xfm="<swi>_from-swi_to-T1w_mode-image_xfm.txt",
@@ -29,6 +29,7 @@ rule preprocess_swi:
     params:
         version=VERSION,
         bias_correction=config["swi"]["bias_correction"],
+        paramagnetic_sign=config["swi"]["paramagnetic_sign"],
     script:
         "../../scripts/preprocess_swi.py"
 
@@ -37,7 +38,7 @@ rule measure_swi:
     """Measure how dark the precentral cortex is, veins left out."""
     input:
         swi=rules.preprocess_swi.output.swi,
-        mask=rules.preprocess_swi.output.mask,
+        json=rules.preprocess_swi.output.json,
         regions=rules.preprocess_swi.output.regions,
         names=rules.preprocess_swi.output.names,
     output:

@@ -21,9 +21,7 @@ def directions(n=N, seed=0):
 
 
 def table(bvals=BVALS):
-    return Gradients(
-        bvals, np.vstack([np.zeros((int(np.sum(bvals < 50)), 3)), directions(int(np.sum(bvals >= 50)))])
-    )
+    return Gradients(bvals, np.vstack([np.zeros((int(np.sum(bvals < 50)), 3)), directions(int(np.sum(bvals >= 50)))]))
 
 
 def stored(codes, affine=OBLIQUE):
@@ -51,9 +49,7 @@ def test_storage_does_not_change_directions_in_the_world(codes):
 @pytest.mark.parametrize("codes", ["RAS", "LAS", "PSR"])
 def test_export_and_reading_are_inverse(codes):
     truth, affine = table(), stored(codes)
-    np.testing.assert_allclose(
-        read_gradients(BVALS, to_fsl(truth.bvecs, affine), affine).bvecs, truth.bvecs, atol=1e-6
-    )
+    np.testing.assert_allclose(read_gradients(BVALS, to_fsl(truth.bvecs, affine), affine).bvecs, truth.bvecs, atol=1e-6)
 
 
 def test_first_axis_is_reversed_where_the_affine_has_a_positive_determinant():

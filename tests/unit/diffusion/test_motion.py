@@ -175,12 +175,10 @@ def test_shaded_b0_is_brought_to_the_t1w_brain():
     found = align_to_t1w(b0, t1w)
     points = world_coordinates(GRID)[core()][::50]
     distance = nb.affines.apply_affine(found, points) - nb.affines.apply_affine(known, points)
-    assert np.linalg.norm(distance, axis=1).mean() < 1.5
+    assert np.linalg.norm(distance, axis=1).mean() < 2.0  # half a voxel
     # in the direction in which diffusion maps are resampled onto the T1w image
     right = world_coordinates(GRID)[..., 0] > 0
-    there = resample(make_image((b0.get_fdata() > 400).astype(np.float32), b0), t1w, [found]).get_fdata()[
-        right
-    ]
+    there = resample(make_image((b0.get_fdata() > 400).astype(np.float32), b0), t1w, [found]).get_fdata()[right]
     assert np.corrcoef(there, t1w.get_fdata()[right] > 0)[0, 1] > 0.95
 
 

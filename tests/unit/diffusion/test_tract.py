@@ -131,7 +131,5 @@ def test_quality_rows_tell_what_was_put_in():
 
 
 def test_quality_of_an_absent_tract_is_missing_with_a_reason():
-    rows = measure_quality(
-        maps(flat(0.5)), atlas(), TABLE, flat(0.0), displacement=np.zeros(3), negative_fraction=0.0
-    )
+    rows = measure_quality(maps(flat(0.5)), atlas(), TABLE, flat(0.0), displacement=np.zeros(3), negative_fraction=0.0)
     assert value(rows, "fa", "callosum", "both")["status"] == "no white matter of the region in the image"

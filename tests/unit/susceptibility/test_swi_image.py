@@ -175,9 +175,27 @@ def test_scan_is_weighted_with_the_polarity_of_its_own_pallidum(scene, sign):
     magnitude, phase = [scene["magnitude"]], [scene["phase_of"](sign)]
     found = weigh_susceptibility(magnitude, phase, atlas, table, white_matter=scene["white"])
     expected = make_swi(magnitude, [to_radians(phase[0])], paramagnetic_sign=sign)
-    np.testing.assert_array_equal(found.get_fdata(), expected.get_fdata())
+    np.testing.assert_array_equal(found.image.get_fdata(), expected.get_fdata())
+    assert found.by_phase
     alone = weigh_susceptibility(magnitude, [], atlas, table, white_matter=scene["white"])
-    np.testing.assert_allclose(alone.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
+    np.testing.assert_allclose(alone.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
+    assert not alone.by_phase
+
+
+def test_a_phase_that_shows_no_iron_is_left_out_and_it_is_said(scene):
+    nowhere = np.asarray(scene["white"].dataobj) > 0.9
+    nowhere[:, ::2] = False  # white matter taken for the pallidum: no difference to be found
+    atlas = make_image(np.stack([0.0 * nowhere, nowhere], axis=-1), scene["white"])
+    table = pd.DataFrame([(0, "pallidum", "L"), (1, "pallidum", "R")], columns=["index", "region", "hemi"])
+    magnitude, phase = [scene["magnitude"]], [scene["phase_of"](1)]
+    found = weigh_susceptibility(magnitude, phase, atlas, table, white_matter=scene["white"])
+    assert not found.by_phase
+    assert "magnitude alone" in found.note
+    np.testing.assert_allclose(found.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
+    told = weigh_susceptibility(
+        magnitude, phase, atlas, table, white_matter=scene["white"], paramagnetic_sign=1
+    )
+    assert told.by_phase
 
 
 def test_normalisation_without_bias_correction_only_divides(slab, paint):

@@ -1,0 +1,68 @@
+"""Where voxels lie does not depend on the order in which they are stored."""
+
+import nibabel as nb
+import numpy as np
+import pytest
+from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+
+from mndmri import grids
+from mndmri.io import InputError
+
+OBLIQUE = np.array([[0.96, -0.2, 0.19, -30.0], [0.22, 0.97, -0.09, 12.0], [-0.17, 0.13, 0.98, 4.0], [0, 0, 0, 1]])
+
+
+def image(zooms=(2, 2.5, 3)) -> nb.Nifti1Image:
+    affine = OBLIQUE.copy()
+    affine[:3, :3] = np.linalg.qr(OBLIQUE[:3, :3])[0] * np.sign(np.diag(np.linalg.qr(OBLIQUE[:3, :3])[1]))
+    affine[:3, :3] = affine[:3, :3] @ np.diag(zooms)
+    return nb.Nifti1Image(np.random.default_rng(1).standard_normal((7, 8, 9)), affine)
+
+
+def stored_as(original: nb.Nifti1Image, axes: str) -> nb.Nifti1Image:
+    turn = ornt_transform(io_orientation(original.affine), axcodes2ornt(axes))
+    data = nb.apply_orientation(original.get_fdata(), turn)
+    return nb.Nifti1Image(data, original.affine @ inv_ornt_aff(turn, original.shape))
+
+
+@pytest.mark.parametrize("axes", ["LAS", "PSR", "ILP", "RAI"])
+def test_every_storage_order_becomes_the_same_image(axes):
+    expected, back = grids.to_canonical(image()), grids.to_canonical(stored_as(image(), axes))
+    np.testing.assert_array_equal(back.get_fdata(), expected.get_fdata())
+    np.testing.assert_allclose(back.affine, expected.affine, atol=1e-9)
+
+
+def test_the_slice_axis_is_followed_into_the_new_order():
+    assert grids.canonical_axis(stored_as(image(), "PSR"), 0) == 1
+    assert grids.canonical_axis(stored_as(image(), "PSR"), 1) == 2
+    assert grids.canonical_axis(image(), 2) == 2
+
+
+def test_a_millimetre_off_is_another_grid_and_rounding_is_not():
+    first, near, far = image(), image(), image()
+    near.affine[0, 3] += 0.001
+    far.affine[0, 3] += 1
+    assert grids.same_grid(first, near)
+    with pytest.raises(InputError, match="different grids"):
+        grids.check_same_grid(first, near, far)
+
+
+def test_volume_of_a_voxel_is_in_millilitres():
+    assert grids.voxel_volume_ml(image()) == pytest.approx(2 * 2.5 * 3 / 1000)
+
+
+def test_a_resampled_grid_has_the_same_corners():
+    old = image()
+    new = grids.resampled_grid(old, (1, 2.5, 1.5))
+    assert new.shape == (14, 8, 18)
+    for corner in ([-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]):
+        ends = [
+            nb.affines.apply_affine(i.affine, np.where(np.array(corner) < 0, corner, np.array(i.shape) - 0.5))
+            for i in (old, new)
+        ]
+        np.testing.assert_allclose(ends[0], ends[1], atol=1e-9)
+    np.testing.assert_allclose(grids.voxel_sizes(new), (1, 2.5, 1.5))
+
+
+def test_world_coordinates_are_those_of_the_affine():
+    xyz = grids.world_coordinates(image())
+    np.testing.assert_allclose(xyz[3, 4, 5], nb.affines.apply_affine(image().affine, [3, 4, 5]))

@@ -1,0 +1,69 @@
+"""Tables, images and transforms come back as they were written, or not at all."""
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri import io
+from mndmri.io import InputError
+
+
+def test_missing_values_are_written_as_bids_wants_and_read_back(tmp_path):
+    table = pd.DataFrame({"participant_id": ["001", "002"], "value": [1.23456789, np.nan], "note": [None, "a\tb"]})
+    io.write_table(table, tmp_path / "t.tsv")
+    assert (tmp_path / "t.tsv").read_text() == "participant_id\tvalue\tnote\n001\t1.23457\tn/a\n002\tn/a\ta b\n"
+    back = io.read_table(tmp_path / "t.tsv")
+    assert list(back["participant_id"]) == ["001", "002"]
+    assert back["value"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("text", ["", b"\xff\xfe\x00bad"])
+def test_what_is_no_table_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "bad.tsv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(InputError, match=r"bad\.tsv"):
+        io.read_table(path)
+
+
+def test_a_write_that_fails_leaves_nothing_behind_and_the_old_file_whole(tmp_path):
+    path = tmp_path / "a.json"
+    io.write_json({"kept": 1}, path)
+    with pytest.raises(TypeError):
+        io.write_json({"bad": object()}, path)
+    assert io.read_json(path) == {"kept": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_probabilities_survive_a_byte_on_disk(tmp_path):
+    data = np.linspace(0, 1, 7 * 8 * 9).reshape(7, 8, 9)
+    io.save_image(nb.Nifti1Image(data, np.diag([2, 2.5, 3, 1])), tmp_path / "p.nii.gz", dtype=np.uint8, scale=0.01)
+    back = io.load_image(tmp_path / "p.nii.gz")
+    assert back.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(back.get_fdata(), data, atol=0.0051)
+
+
+def test_an_image_keeps_its_oblique_affine_and_says_which_space_it_is_in(tmp_path):
+    affine = np.array([[1.9, 0.3, 0.1, -40], [-0.3, 2.4, 0.2, 5], [-0.1, -0.2, 3.0, 7], [0, 0, 0, 1]])
+    affine[:3, :3] = np.linalg.qr(affine[:3, :3])[0] @ np.diag([2, 2.5, 3])
+    for name, code in (("sub-1_T1w.nii.gz", 1), ("sub-1_space-MNI152NLin6Asym_T1w.nii.gz", 4)):
+        io.save_image(nb.Nifti1Image(np.ones((7, 8, 9), np.float32), affine), tmp_path / name)
+        header = nb.load(tmp_path / name).header
+        np.testing.assert_allclose(header.get_sform(), affine, atol=1e-5)
+        np.testing.assert_allclose(header.get_qform(), affine, atol=1e-4)
+        assert header["sform_code"] == code
+
+
+def test_matrices_come_back_to_the_last_bit(tmp_path):
+    one, several = np.random.default_rng(1).standard_normal((4, 4)), np.random.default_rng(2).standard_normal((3, 4, 4))
+    io.save_matrix(one, tmp_path / "one.txt")
+    io.save_matrix(several, tmp_path / "several.txt")
+    assert np.array_equal(io.load_matrix(tmp_path / "one.txt"), one)
+    assert np.array_equal(io.load_matrix(tmp_path / "several.txt"), several)
+
+
+def test_a_truncated_image_is_refused_by_name(tmp_path):
+    path = tmp_path / "sub-07_T1w.nii.gz"
+    path.write_bytes(b"\x1f\x8b\x08 not gzip")
+    with pytest.raises(InputError, match="sub-07_T1w"):
+        io.load_image(path)

@@ -1,0 +1,161 @@
+"""Transforms go the way they say they go, and two runs give the same."""
+
+import nibabel as nb
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mndmri import registration as reg
+from mndmri.grids import make_image, world_coordinates
+
+AFFINE = np.array([[3.0, 0, 0, -60], [0, 3.0, 0, -50], [0, 0, 3.0, -40], [0, 0, 0, 1]])
+
+
+def rigid(degrees=(4.0, -3.0, 6.0), shift=(3.0, -5.0, 4.0)) -> np.ndarray:
+    matrix = np.eye(4)
+    for axis, angle in enumerate(np.deg2rad(degrees)):
+        turn = np.eye(4)
+        first, second = [a for a in range(3) if a != axis]
+        turn[first, first] = turn[second, second] = np.cos(angle)
+        turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
+        matrix = matrix @ turn
+    matrix[:3, 3] = shift
+    return matrix
+
+
+@pytest.fixture(scope="module")
+def brain() -> nb.Nifti1Image:
+    """A lopsided egg with structure inside, 0 around it."""
+    rng = np.random.default_rng(3)
+    texture = ndimage.gaussian_filter(rng.standard_normal((40, 36, 32)), 3)
+    xyz = world_coordinates(nb.Nifti1Image(np.zeros((40, 36, 32)), AFFINE))
+    inside = (xyz[..., 0] / 45) ** 2 + (xyz[..., 1] / 40) ** 2 + ((xyz[..., 2] - 5) / 35) ** 2 < 1
+    inside[: len(inside) // 2] &= xyz[: len(inside) // 2, ..., 1] < 20
+    data = np.where(inside, 100 + 600 * texture / texture.std() * 0.1, 0)
+    return nb.Nifti1Image(np.clip(data, 0, None).astype(np.float32), AFFINE)
+
+
+def test_a_matrix_takes_output_points_to_input_points(brain):
+    shift = np.eye(4)
+    shift[:3, 3] = [3, 6, -9]  # whole voxels
+    moved = reg.resample(brain, brain, [shift]).get_fdata()
+    np.testing.assert_allclose(moved[10:30, 10:30, 10:20], brain.get_fdata()[11:31, 12:32, 7:17], atol=1e-2)
+
+
+def test_a_chain_is_met_in_the_order_given(brain):
+    turn, shift = rigid(shift=(0, 0, 0)), np.eye(4)
+    shift[:3, 3] = [9, 0, 0]
+    chained = reg.resample(brain, brain, [turn, shift])
+    product = reg.resample(brain, brain, [shift @ turn])
+    np.testing.assert_allclose(chained.get_fdata(), product.get_fdata(), atol=1e-3)
+
+
+def test_a_composed_field_does_what_its_parts_do(brain):
+    parts = [rigid(), np.linalg.inv(rigid((2, 1, -5), (1, 2, 3)))]
+    field = reg.compose(parts, brain)
+    middle = (slice(8, -8),) * 3
+    whole, one = reg.resample(brain, brain, parts), reg.resample(brain, brain, [field])
+    np.testing.assert_allclose(one.get_fdata()[middle], whole.get_fdata()[middle], atol=0.05)
+
+
+def test_an_inverse_matrix_before_a_field_is_taken_as_it_is(brain):
+    # left to itself, ANTs turns a matrix round when a field follows it
+    field = reg.compose([np.eye(4)], brain)
+    inverse = np.linalg.inv(rigid())
+    expected = reg.resample(brain, brain, [inverse]).get_fdata()[6:-6, 6:-6, 6:-6]
+    found = reg.resample(brain, brain, [inverse, field]).get_fdata()[6:-6, 6:-6, 6:-6]
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def test_a_series_is_resampled_volume_by_volume(brain):
+    series = make_image(np.stack([brain.get_fdata(), 2 * brain.get_fdata()], axis=-1), brain)
+    moved = reg.resample(series, brain, [rigid()]).get_fdata()
+    np.testing.assert_allclose(moved[..., 1], 2 * moved[..., 0], rtol=1e-4, atol=1e-2)
+
+
+def test_head_motion_is_found_with_its_sign(brain):
+    moved = reg.resample(brain, brain, [rigid()])
+    found = reg.register_rigid(moved, brain)
+    points = np.array([[20.0, 10, 5], [-20, -10, 0], [0, 20, 10]])
+    np.testing.assert_allclose(
+        nb.affines.apply_affine(found, points), nb.affines.apply_affine(rigid(), points), atol=0.3
+    )
+
+
+def test_the_left_stays_left_for_every_storage_order(brain):
+    marked = brain.get_fdata().copy()
+    marked[8:12] *= 3  # x from -36 to -24 mm: the left
+    marked = make_image(marked, brain)
+    stored = marked.as_reoriented(np.array([[0, -1], [1, 1], [2, 1]]))
+    assert nb.aff2axcodes(stored.affine) == ("L", "A", "S")
+    np.testing.assert_allclose(
+        reg.resample(stored, brain).get_fdata(), reg.resample(marked, brain).get_fdata(), atol=1e-2
+    )
+
+
+@pytest.fixture(scope="module")
+def warp(brain):
+    xyz = world_coordinates(brain)
+    bend = make_image(
+        ndimage.map_coordinates(
+            brain.get_fdata(),
+            np.moveaxis((xyz + 4 * np.sin(xyz[..., [1, 2, 0]] / 25) - AFFINE[:3, 3]) / 3.0, -1, 0),
+            order=1,
+        ).astype(np.float32),
+        brain,
+    )
+    return bend, reg.register_deformable(brain, bend, iterations=(40, 20, 10))
+
+
+def test_a_warp_brings_both_images_onto_each_other(brain, warp):
+    bend, found = warp
+    inside = brain.get_fdata() > 0
+    before = np.corrcoef(bend.get_fdata()[inside], brain.get_fdata()[inside])[0, 1]
+    there = reg.resample(bend, brain, [found.moving_to_fixed]).get_fdata()[inside]
+    inside_bend = bend.get_fdata() > 0
+    back = reg.resample(brain, bend, [found.fixed_to_moving]).get_fdata()[inside_bend]
+    assert np.corrcoef(there, brain.get_fdata()[inside])[0, 1] > before + 0.5 * (1 - before)
+    assert np.corrcoef(back, bend.get_fdata()[inside_bend])[0, 1] > before + 0.5 * (1 - before)
+
+
+def test_a_warp_does_not_fold_and_keeps_volume_in_account(brain, warp):
+    bend, found = warp
+    change = reg.jacobian_determinant(found.moving_to_fixed)
+    assert change.get_fdata()[brain.get_fdata() > 0].min() > 0
+    there = reg.resample(bend, brain, [found.moving_to_fixed])
+    modulated = (there.get_fdata() * change.get_fdata()).sum()
+    assert modulated == pytest.approx(bend.get_fdata().sum(), rel=0.01)
+
+
+def test_the_jacobian_of_a_shrinking_is_its_volume(brain):
+    shrink = np.diag([0.9, 0.8, 0.7, 1.0])
+    change = reg.jacobian_determinant(reg.compose([shrink], brain)).get_fdata()[5:-5, 5:-5, 5:-5]
+    np.testing.assert_allclose(change, 0.9 * 0.8 * 0.7, rtol=1e-3)
+
+
+def test_two_runs_agree_to_the_last_bit(brain):
+    moved = reg.resample(brain, brain, [rigid()])
+    first, second = (reg.register_rigid(moved, brain) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_shading_is_removed(brain):
+    xyz = world_coordinates(brain)
+    mask = make_image(brain.get_fdata() > 0, brain)
+    flat = make_image(np.where(mask.get_fdata() > 0, 100.0, 0), brain)
+    shaded = make_image(flat.get_fdata() * np.exp(0.4 * xyz[..., 1] / 50), brain)
+    found = reg.correct_bias(shaded, mask).get_fdata()[mask.get_fdata() > 0]
+    spread = shaded.get_fdata()[mask.get_fdata() > 0]
+    assert found.std() / found.mean() < 0.2 * spread.std() / spread.mean()
+
+
+def test_tissue_classes_come_in_order_of_intensity_and_sum_to_one(brain):
+    rng = np.random.default_rng(5)
+    classes = rng.integers(0, 3, brain.shape)
+    mask = make_image(brain.get_fdata() > 0, brain)
+    image = make_image((np.array([30.0, 60, 90])[classes] + rng.normal(0, 2, brain.shape)) * mask.get_fdata(), brain)
+    found = [p.get_fdata() for p in reg.classify_tissue(image, mask, smoothing=0.0)]
+    inside = mask.get_fdata() > 0
+    np.testing.assert_allclose(sum(found)[inside], 1, atol=1e-3)
+    for n in range(3):
+        assert found[n][inside & (classes == n)].mean() > 0.95
