@@ -40,11 +40,11 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         "<group>/report.html",
         "<qc>/index.html",
         "<results>/provenance.json",
-    default_target: True
 
 
 if config["simulation"]:

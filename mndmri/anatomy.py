@@ -57,7 +57,7 @@ def extract_brain(head: SpatialImage) -> SpatialImage:
     torch.set_num_threads(1)
     try:
         _, mask, _ = BrainExtraction(no_gpu=True).run(nb.Nifti1Image(head.get_fdata(dtype=np.float32), head.affine))
-    except AssertionError as error:  # deepbet's way to say that its mask is empty
+    except (AssertionError, ValueError) as error:  # how deepbet stumbles over an empty mask
         raise InputError(f"no brain was found ({error}); check that the image is a T1-weighted whole head") from error
     check_same_grid(mask, head)
     inside = np.asarray(mask.dataobj) > 0

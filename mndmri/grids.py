@@ -49,9 +49,7 @@ def voxel_volume_ml(image: SpatialImage) -> float:
 
 def same_grid(first: SpatialImage, second: SpatialImage) -> bool:
     """True if two images sample the same points: shape equal, affine within 0.01 mm."""
-    return first.shape[:3] == second.shape[:3] and np.allclose(
-        first.affine, second.affine, atol=GRID_TOLERANCE_MM
-    )
+    return first.shape[:3] == second.shape[:3] and np.allclose(first.affine, second.affine, atol=GRID_TOLERANCE_MM)
 
 
 def check_same_grid(*images: SpatialImage) -> None:

@@ -5,7 +5,6 @@ that exists is a file that is complete.
 """
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,7 +30,7 @@ def _write_in_place(path: str | Path, write: Callable[[Path], object]) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
         unfinished = Path(folder) / path.name
         write(unfinished)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -66,8 +65,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise InputError(f"{path}: no such file; give the path of a tab-separated table") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path}: not a tab-separated UTF-8 table with a header line ({error}); "
-            "export it again as TSV"
+            f"{path}: not a tab-separated UTF-8 table with a header line ({error}); export it again as TSV"
         ) from error
 
 
@@ -143,6 +141,8 @@ def load_image(path: str | Path) -> SpatialImage:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # nibabel raises many kinds for a broken header
         raise InputError(f"{path}: cannot be read as an image ({error}); convert it again") from error
+    if not isinstance(image, SpatialImage):
+        raise InputError(f"{path}: holds a {type(image).__name__}, not an image on a voxel grid; convert it to NIfTI")
     return image
 
 

@@ -40,7 +40,7 @@ def start_job(snakemake: Any) -> logging.Logger:
     os.environ["MPLBACKEND"] = "agg"
 
     terminal = os.dup(2)
-    with open(log_path, "w", encoding="utf-8") as log_file:
+    with log_path.open("w", encoding="utf-8") as log_file:
         os.dup2(log_file.fileno(), 1)
         os.dup2(log_file.fileno(), 2)
     logging.basicConfig(

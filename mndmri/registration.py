@@ -83,7 +83,8 @@ def _write_transform(transform: Transform, path: Path) -> str:
 
 def _read_field(path: str) -> SpatialImage:
     """Displacement field in memory, so that the file may go."""
-    image = nb.load(path)
+    image = nb.Nifti1Image.from_filename(path)
+    image.header.set_data_dtype(np.float32)
     return nb.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine, image.header)
 
 
@@ -177,12 +178,12 @@ def register_deformable(
             syn_metric="mattes",
             reg_iterations=tuple(iterations),
         )
-        forward = [_read_field(result["fwdtransforms"][0]), _read_affine(result["fwdtransforms"][1])]
-        backward = [np.linalg.inv(forward[1]), _read_field(result["invtransforms"][1])]
+        bend, affine = _read_field(result["fwdtransforms"][0]), _read_affine(result["fwdtransforms"][1])
+        unbend = _read_field(result["invtransforms"][1])
     return Warp(
-        moving_to_fixed=compose(forward, fixed),
-        fixed_to_moving=compose(backward, moving),
-        affine=forward[1],
+        moving_to_fixed=compose([bend, affine], fixed),
+        fixed_to_moving=compose([np.linalg.inv(affine), unbend], moving),
+        affine=affine,
     )
 
 
@@ -303,7 +304,7 @@ def classify_tissue(
     n_classes: int = 3,
     prior_weight: float = 0.25,
     smoothing: float = 0.1,
-    iterations: int = 8,
+    iterations: int = 5,
 ) -> list[SpatialImage]:
     """Posterior probability of each tissue class inside a mask (Atropos; Avants et al. 2011).
 

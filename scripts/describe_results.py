@@ -8,5 +8,7 @@ log = start_job(snakemake)
 write_json(provenance(snakemake.params.config, snakemake.params.left_out), snakemake.output.provenance)
 write_json(dataset_description(), snakemake.output.description)
 # names that BIDS does not have yet
-write_text("*_xfm.*\n*_dwimap.*\n*_swi.*\n*_measures.tsv\n*_qc.tsv\n*.html\nresources/\nsimulation/\n", snakemake.output.ignore)
+write_text(
+    "*_xfm.*\n*_dwimap.*\n*_swi.*\n*_measures.tsv\n*_qc.tsv\n*.html\nresources/\nsimulation/\n", snakemake.output.ignore
+)
 log.info("written")

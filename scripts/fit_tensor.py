@@ -1,6 +1,7 @@
 """Tensor maps of a person's diffusion series, and in template space after one interpolation."""
 
 import numpy as np
+
 from mndmri.diffusion.gradients import read_gradients, select_shell
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import make_image, resampled_grid

@@ -25,5 +25,8 @@ atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.
 volumes = measure_volumes(tissue, resample(atlas, t1w, [from_template]), table)
 write_table(volumes, snakemake.output.measures)
 write_table(measure_quality(mask, tissue, expected, to_template), snakemake.output.qc)
-log.info("grey matter: %.1f ml of probability, %.1f ml in the template",
-    volumes.set_index("region").value["gm"], modulated.get_fdata().sum() * voxel_volume_ml(grid))
+log.info(
+    "grey matter: %.1f ml of probability, %.1f ml in the template",
+    volumes.set_index("region").value["gm"],
+    modulated.get_fdata().sum() * voxel_volume_ml(grid),
+)

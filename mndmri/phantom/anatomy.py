@@ -159,7 +159,7 @@ def _close(mask: np.ndarray, radius_mm: float, voxel_mm: float) -> np.ndarray:
 def _register_atlas_space(voxel_mm: float) -> Warp:
     """Registration that carries the atlases' template onto the ICBM average."""
     coarse = [resample(image, resampled_grid(image, voxel_mm)) for image in (_load_icbm("t1"), load_template())]
-    return register_deformable(*coarse)
+    return register_deformable(*coarse, iterations=(60, 40, 0))
 
 
 def _carry_regions(grid: SpatialImage) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -25,8 +25,9 @@ T2_STAR_MS = {"grey": 55.0, "white": 50.0, "csf": 400.0, "bone": 5.0, "fat": 40.
 T2_STAR_VEIN_MS, T2_STAR_PALLIDUM_MS = 8.0, 25.0
 WHITE_SIGNAL = 500.0  # scanner units, at the last echo
 
-_FIELD_OF_VIEW_MM = (172.0, 212.0, 164.0)
-_MIDDLE_MM = (0.0, -18.0, 4.0)
+# a slab from the vertex to below the basal ganglia, as such scans are often taken
+_FIELD_OF_VIEW_MM = (172.0, 212.0, 128.0)
+_MIDDLE_MM = (0.0, -18.0, 22.0)
 _SINUS_MM = np.array([0.0, 70.0, -30.0])
 _SINUS_RADIUS_MM = 15.0
 _PADDING_MM = 40.0

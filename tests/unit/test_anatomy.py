@@ -77,8 +77,10 @@ def test_modulation_keeps_the_volume_that_a_warp_moves(grid):
     xyz = world_coordinates(grid)
     gm = make_image(np.exp(-((xyz / [9, 8, 7]) ** 2).sum(axis=-1)).astype(np.float32), grid)
     shrink = np.diag([1.1, 1.2, 0.9, 1.0])
-    fine = nb.Nifti1Image(np.zeros((60, 60, 60), np.float32), np.array(
-        [[1.0, 0, 0, -30], [0, 1.0, 0, -30], [0, 0, 1.0, -30], [0, 0, 0, 1]]))
+    fine = nb.Nifti1Image(
+        np.zeros((60, 60, 60), np.float32),
+        np.array([[1.0, 0, 0, -30], [0, 1.0, 0, -30], [0, 0, 1.0, -30], [0, 0, 0, 1]]),
+    )
     modulated = anatomy.modulate(gm, compose([shrink], fine), fine)
     assert modulated.get_fdata().sum() * voxel_volume_ml(fine) == pytest.approx(
         gm.get_fdata().sum() * voxel_volume_ml(grid), rel=0.01

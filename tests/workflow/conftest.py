@@ -1,32 +1,18 @@
 """Running Snakemake as a user does, on small made-up datasets."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import nibabel as nb
 import numpy as np
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.running import run
 
 
 @pytest.fixture
 def snakemake(tmp_path):
     """Function that runs Snakemake on a config, in a folder of its own."""
-
-    def run(config: dict, *arguments: str) -> subprocess.CompletedProcess:
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(tmp_path), "--configfile", str(path), *arguments]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MNDMRI_WITHOUT")}
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-
-    return run
+    return lambda config, *arguments: run(tmp_path, config, *arguments)
 
 
 @pytest.fixture

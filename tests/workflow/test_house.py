@@ -13,7 +13,9 @@ RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
 
 def rules() -> dict[str, str]:
     """Name of every rule, and its text."""
-    return {name: body for path in (ROOT / "workflow/rules").glob("*.smk") for name, body in RULE.findall(path.read_text())}
+    return {
+        name: body for path in (ROOT / "workflow/rules").glob("*.smk") for name, body in RULE.findall(path.read_text())
+    }
 
 
 def test_a_rule_its_script_its_log_and_its_benchmark_have_one_name():

@@ -56,7 +56,9 @@ def without_failed(study):
         who, branch = job["participant_id"], BRANCHES.get(job["rule"])
         for modality in [branch] if branch else config["modalities"]:
             if scans.get(who, {}).pop(modality, None):
-                left_out.setdefault(who, {})[modality] = f"{job['rule']} {FAILED} {job['reason']}"
+                left_out.setdefault(who, {})[
+                    modality
+                ] = f"{job['rule']} {FAILED} {job['reason']}"
     return replace(study, scans=scans, left_out=left_out)
 
 
@@ -71,7 +73,10 @@ def measure_the_others():
     failed = sorted({job["participant_id"] for job in read_unfinished(LOGS)})
     if not failed:
         return
-    print(f"Making the group tables without what failed in {', '.join(failed)}", file=sys.stderr)
+    print(
+        f"Making the group tables without what failed in {', '.join(failed)}",
+        file=sys.stderr,
+    )
     forcing = {"-F", "--forceall", "-f", "--force"}
     arguments = [argument for argument in sys.argv[1:] if argument not in forcing]
     subprocess.run(
@@ -83,7 +88,9 @@ def measure_the_others():
 
 def people(modality="t1w"):
     """Labels of the participants who have a modality."""
-    return [who.removeprefix("sub-") for who, own in STUDY.scans.items() if modality in own]
+    return [
+        who.removeprefix("sub-") for who, own in STUDY.scans.items() if modality in own
+    ]
 
 
 def person(wildcards):
@@ -94,7 +101,9 @@ def person(wildcards):
 
 def scans(modality, role):
     """Input function: files of a participant's scan in one role, none where it has none."""
-    return lambda wildcards: list(STUDY.scans[f"sub-{wildcards.subject}"][modality].files.get(role, ()))
+    return lambda wildcards: list(
+        STUDY.scans[f"sub-{wildcards.subject}"][modality].files.get(role, ())
+    )
 
 
 def scan(modality, role):
@@ -104,13 +113,17 @@ def scan(modality, role):
 
 def has(modality, path):
     """Input function: a file of a modality's branch, none for a participant without it."""
-    return lambda wildcards: path if modality in STUDY.scans[f"sub-{wildcards.subject}"] else []
+    return lambda wildcards: (
+        path if modality in STUDY.scans[f"sub-{wildcards.subject}"] else []
+    )
 
 
 def stages(**paths):
     """Input function: the files of those branches that a participant has."""
     return lambda wildcards: [
-        path for modality, path in paths.items() if modality in STUDY.scans[f"sub-{wildcards.subject}"]
+        path
+        for modality, path in paths.items()
+        if modality in STUDY.scans[f"sub-{wildcards.subject}"]
     ]
 
 
@@ -124,14 +137,21 @@ def stages_of(who):
     stages = []
     for modality in config["modalities"]:
         reason = STUDY.left_out.get(who, {}).get(modality, "")
-        status = "done" if modality in STUDY.scans[who] else "failed" if FAILED in reason else "left out"
+        status = (
+            "done"
+            if modality in STUDY.scans[who]
+            else "failed" if FAILED in reason else "left out"
+        )
         stages.append({"stage": modality, "status": status, "reason": reason})
     return stages
 
 
 def failed():
     """Participants in whom a job failed, and which."""
-    reasons = {who: [r for r in own.values() if FAILED in r] for who, own in STUDY.left_out.items()}
+    reasons = {
+        who: [r for r in own.values() if FAILED in r]
+        for who, own in STUDY.left_out.items()
+    }
     return {who: "; ".join(dict.fromkeys(own)) for who, own in reasons.items() if own}
 
 

@@ -69,7 +69,10 @@ rule fit_tensor:
 rule extract_cst:
     """Measure the corticospinal tract in the person's own diffusion space."""
     input:
-        **{name: rules.fit_tensor.output[name] for name in ("fa", "md", "ad", "rd", "json")},
+        **{
+            name: rules.fit_tensor.output[name]
+            for name in ("fa", "md", "ad", "rd", "json")
+        },
         motion=rules.preprocess_dwi.output.motion,
         fov=rules.preprocess_dwi.output.fov,
         xfm=rules.preprocess_dwi.output.xfm,

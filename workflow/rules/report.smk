@@ -7,7 +7,11 @@ rule write_report:
         comparisons=rules.compare_groups.output.comparisons,
         figures=rules.draw_groups.output.figures,
     output:
-        page=report("<group>/report.html", caption="../report/write_report.rst", category="Group"),
+        page=report(
+            "<group>/report.html",
+            caption="../report/write_report.rst",
+            category="Group",
+        ),
     log:
         "<logs>/write_report/study.log",
     benchmark:

@@ -7,7 +7,7 @@ ECHOES = range(1, len(config["simulation"]["gre"]["echo_times_ms"]) + 1)
 rule build_anatomy:
     """Build the head that all simulated people share."""
     output:
-        maps="<results>/simulation/anatomy.nii.gz",
+        maps="<results>/simulation/anatomy.nii",
         centreline="<results>/simulation/centreline.tsv",
     log:
         "<logs>/build_anatomy/study.log",

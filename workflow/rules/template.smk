@@ -4,7 +4,8 @@ rule prepare_template:
         template="<resources>/tpl-<space>_res-01_desc-brain_T1w.nii.gz",
         registration="<resources>/tpl-<space>_desc-registration_T1w.nii.gz",
         tissue="<resources>/tpl-<space>_desc-tissue_probseg.nii.gz",
-        atlas="<resources>/tpl-<space>_res-01_atlas-mndmri_probseg.nii.gz",
+        # not compressed, so that a job reads the regions it needs and no more
+        atlas="<resources>/tpl-<space>_res-01_atlas-mndmri_probseg.nii",
         table="<resources>/tpl-<space>_atlas-mndmri_dseg.tsv",
     log:
         "<logs>/prepare_template/study.log",

@@ -192,9 +192,7 @@ def test_a_phase_that_shows_no_iron_is_left_out_and_it_is_said(scene):
     assert not found.by_phase
     assert "magnitude alone" in found.note
     np.testing.assert_allclose(found.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
-    told = weigh_susceptibility(
-        magnitude, phase, atlas, table, white_matter=scene["white"], paramagnetic_sign=1
-    )
+    told = weigh_susceptibility(magnitude, phase, atlas, table, white_matter=scene["white"], paramagnetic_sign=1)
     assert told.by_phase
 
 

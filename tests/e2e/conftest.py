@@ -1,0 +1,47 @@
+"""Whole runs on simulated cohorts, each made once for all the tests that look at it."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mndmri.config import resolve_config
+from tests.running import ROOT, finish
+
+
+def demo_config(folder: Path, **simulation) -> dict:
+    """The demo study's config with its results in a folder, and some of the simulation's keys changed."""
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config |= {"bids_dir": str(folder / "results/sourcedata"), "output_dir": str(folder / "results")}
+    config["simulation"] |= simulation
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    return resolve_config(config, schema)
+
+
+@pytest.fixture(scope="session")
+def shared_head(tmp_path_factory) -> Path:
+    """The head that all simulated cohorts share, which takes two minutes to build."""
+    folder = tmp_path_factory.mktemp("head")
+    config = demo_config(folder)
+    wanted = [f"{folder}/results/simulation/anatomy.nii", f"{folder}/results/simulation/centreline.tsv"]
+    finish(folder, config, "--cores", "2", "--", *wanted)
+    return folder / "results/simulation"
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory, shared_head):
+    """Function that makes the folder and config of a simulated study, the shared head in place."""
+
+    def make(name: str, **simulation) -> tuple[Path, dict]:
+        folder = tmp_path_factory.mktemp(name)
+        config = demo_config(folder, **simulation)
+        place = folder / "results/simulation"
+        place.mkdir(parents=True)
+        for file in shared_head.glob("*"):
+            (place / file.name).hardlink_to(file)
+        # known to Snakemake as its own, so that it is not built again
+        finish(folder, config, "--cores", "1", "--touch", "--", *(str(place / f.name) for f in shared_head.glob("*")))
+        return folder, copy.deepcopy(config)
+
+    return make

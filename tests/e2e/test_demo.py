@@ -1,0 +1,117 @@
+"""The demo study, whole: what was planted comes back, and nothing else."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from mndmri.io import read_table
+from mndmri.measures import GROUP_COLUMNS
+from tests.running import finish
+
+pytestmark = pytest.mark.slow
+
+CONTRASTS = ("ALS-control", "PLS-control")
+SIGN = {("t1w", "volume"): -1, ("dwi", "fa"): -1, ("swi", "normalised_hypointensity"): 1}
+
+
+@pytest.fixture(scope="module")
+def demo(study):
+    folder, config = study("demo")
+    finish(folder, config, "--cores", "2")
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def null(study):
+    folder, config = study("null", effects={}, groups={"ALS": 4, "PLS": 4, "control": 4}, missing={"dwi": 0, "swi": 0})
+    finish(folder, config, "--cores", "2")
+    return folder / "results"
+
+
+def primary(results) -> pd.DataFrame:
+    """Adjusted pairwise differences of the primary measures."""
+    config = json.loads((results / "provenance.json").read_text())["config"]
+    rows = read_table(results / "group/comparisons.tsv").query("test == 'ancova_contrast' and contrast in @CONTRASTS")
+    return rows.merge(pd.DataFrame(config["statistics"]["primary"]))
+
+
+def planted(results) -> pd.Series:
+    """True difference of the groups' means, as a share of the true mean of controls."""
+    means = read_table(results / "simulation/truth.tsv").groupby(["modality", "measure", "region", "hemi", "group"])
+    means = means["value"].mean().unstack("group")
+    differences = {f"{group}-control": means[group] - means["control"] for group in ("ALS", "PLS")}
+    return pd.DataFrame(differences).stack()
+
+
+def test_every_primary_measure_changes_in_the_planted_direction(demo):
+    rows = primary(demo)
+    assert len(rows) == 12
+    for row in rows.itertuples():
+        assert row.estimate * SIGN[row.modality, row.measure] > 0, row
+
+
+def test_the_interval_of_every_primary_difference_covers_what_was_planted(demo):
+    truth = planted(demo)
+    for row in primary(demo).itertuples():
+        true = truth[row.modality, row.measure, row.region, row.hemi, row.contrast]
+        assert row.ci_low <= true <= row.ci_high, (row, true)
+
+
+def test_a_cohort_without_effects_shows_none(null):
+    rows = primary(null)
+    assert len(rows) == 12
+    assert (rows["p_holm"] > 0.05).all(), rows[["modality", "region", "hemi", "contrast", "estimate", "p_holm"]]
+
+
+def test_what_was_not_planted_does_not_appear(demo):
+    rows = read_table(demo / "group/comparisons.tsv").query("test == 'ancova_contrast' and contrast in @CONTRASTS")
+    untouched = rows.query("measure == 'volume' and region in ['postcentral', 'superior_frontal']")
+    assert len(untouched) == 8
+    assert (untouched["p_holm"] > 0.05).all(), untouched[["region", "hemi", "contrast", "estimate", "p_holm"]]
+
+
+def test_the_output_is_what_the_contract_says(demo):
+    for name in (
+        "dataset_description.json",
+        "provenance.json",
+        "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz",
+        "sub-01/anat/sub-01_desc-brain_mask.nii.gz",
+        "sub-01/anat/sub-01_label-GM_probseg.nii.gz",
+        "sub-01/anat/sub-01_from-T1w_to-MNI152NLin6Asym_mode-image_xfm.nii.gz",
+        "sub-01/anat/sub-01_from-MNI152NLin6Asym_to-T1w_mode-image_xfm.nii.gz",
+        "sub-01/anat/sub-01_space-MNI152NLin6Asym_label-GM_desc-modulated_probseg.nii.gz",
+        "sub-01/dwi/sub-01_space-dwi_model-tensor_param-fa_dwimap.nii.gz",
+        "sub-01/dwi/sub-01_space-MNI152NLin6Asym_model-tensor_param-fa_dwimap.nii.gz",
+        "sub-01/swi/sub-01_space-swi_desc-normalised_swi.nii.gz",
+        "sub-01/sub-01_measures.tsv",
+        "sub-01/sub-01.html",
+        "group/measures.tsv",
+        "group/measures.json",
+        "group/measures_wide.tsv",
+        "group/demographics.tsv",
+        "group/comparisons.tsv",
+        "group/report.html",
+        "qc/qc.tsv",
+        "qc/index.html",
+        "logs/extract_cst/sub-01.log",
+        "benchmarks/extract_cst/sub-01.tsv",
+    ):
+        assert (demo / name).is_file(), name
+
+
+def test_nobody_is_missing_from_the_tables_who_lacks_a_scan(demo):
+    measures, plan = read_table(demo / "group/measures.tsv"), read_table(demo / "simulation/planted.tsv")
+    assert list(measures.columns) == GROUP_COLUMNS
+    assert set(measures.groupby("participant_id").size()) == {len(measures) // len(plan)}
+    without = plan.loc[~plan["has_dwi"].astype(bool), "participant_id"]
+    assert len(without) == 1
+    rows = measures[measures["participant_id"].isin(without) & (measures["modality"] == "dwi")]
+    assert len(rows)
+    assert rows["value"].isna().all()
+    assert set(rows["status"]) == {"no file in the dataset"}
+
+
+def test_a_finished_study_has_nothing_to_do(study, demo):
+    config = json.loads((demo / "provenance.json").read_text())["config"]
+    assert "Nothing to be done" in finish(demo.parent, config, "--cores", "2")

@@ -1,0 +1,216 @@
+"""Sides, storage orders, restarts, failures: what must not change a result, does not."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+from mndmri.diffusion.gradients import read_gradients, to_fsl
+from mndmri.io import read_table
+from tests.running import ROOT, finish, kill, run, start
+
+pytestmark = pytest.mark.slow
+
+COARSE = {
+    "groups": {"ALS": 1, "PLS": 1, "control": 1},
+    "missing": {"dwi": 0, "swi": 0},
+    "t1w": {"voxel_mm": 2.5},
+    "dwi": {"voxel_mm": 4.0, "n_directions": 8, "motion_deg": 0.3, "motion_mm": 0.2, "field_hz": 0.0},
+    "gre": {"voxel_mm": [1.5, 1.5, 2.5]},
+}
+KEY = ["modality", "measure", "region", "hemi"]
+
+
+def tables(results: Path) -> dict[str, bytes]:
+    """Every table of the results, byte by byte; benchmarks hold times and are none."""
+    found = [p for p in results.rglob("*.tsv") if "benchmarks" not in p.parts]
+    assert len(found) > 20
+    return {str(p.relative_to(results)): p.read_bytes() for p in sorted(found)}
+
+
+@pytest.fixture(scope="module")
+def small(study):
+    """A study of three people, run on one core."""
+    folder, config = study("small", **COARSE)
+    finish(folder, config, "--cores", "1")
+    return folder, config
+
+
+def test_two_cores_and_a_kill_in_the_middle_change_no_table(study, small):
+    folder, config = study("killed", **COARSE)
+    process = start(folder, config, "--cores", "2")
+    halfway = folder / "results/sub-01/anat"
+    while not list(halfway.glob("*_xfm.nii.gz")):
+        assert process.poll() is None, "the study ended before it could be killed"
+        time.sleep(0.5)
+    kill(process)
+    assert not (folder / "results/group/measures.tsv").exists()
+    finish(folder, config, "--unlock")
+    finish(folder, config, "--cores", "2", "--rerun-incomplete")
+    assert tables(folder / "results") == tables(small[0] / "results")
+
+
+def real_study(small, folder: Path) -> tuple[Path, dict]:
+    """The simulated dataset as somebody would bring it: files, and no simulation."""
+    source, config = small
+    shutil.copytree(source / "results/sourcedata", folder / "bids")
+    config = config | {"bids_dir": str(folder / "bids"), "output_dir": str(folder / "results"), "simulation": None}
+    return folder, config
+
+
+def scans(bids: Path, who: str, pattern: str) -> list[Path]:
+    return sorted((bids / who).glob(pattern))
+
+
+def store_as(path: Path, axes: str) -> None:
+    """Write an image in another storage order, and its gradient table with it."""
+    image = nb.load(path)
+    stored = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt(axes)))
+    bvec = Path(str(path).replace(".nii.gz", ".bvec"))
+    if bvec.exists():
+        bval = bvec.with_suffix(".bval")
+        world = read_gradients(bval.read_text(), bvec.read_text(), image.affine).bvecs
+        np.savetxt(bvec, to_fsl(world, stored.affine), fmt="%.8f")
+    nb.save(nb.Nifti1Image(np.asarray(stored.dataobj), stored.affine), path)
+
+
+def turn_scanner(path: Path, matrix: np.ndarray) -> None:
+    """Turn the world under an image: the same voxels, an oblique affine, the gradients turned along."""
+    image = nb.load(path)
+    nb.save(nb.Nifti1Image(np.asarray(image.dataobj), matrix @ image.affine), path)
+
+
+def mirror(path: Path) -> None:
+    """Mirror the person from left to right; the gradients too."""
+    image = nb.load(path)
+    axis = int(np.flatnonzero(io_orientation(image.affine)[:, 0] == 0)[0])
+    bvec = Path(str(path).replace(".nii.gz", ".bvec"))
+    if bvec.exists():
+        table = np.loadtxt(bvec)
+        table[axis] *= -1
+        np.savetxt(bvec, table, fmt="%.8f")
+    nb.save(nb.Nifti1Image(np.flip(np.asarray(image.dataobj), axis), image.affine), path)
+
+
+@pytest.fixture(scope="module")
+def turned(small, tmp_path_factory):
+    """One person five times over: as scanned, in three storage orders, in an oblique scanner, and mirrored."""
+    folder, config = real_study(small, tmp_path_factory.mktemp("turned"))
+    bids, original = folder / "bids", "sub-01"
+    for who in ("sub-02", "sub-03"):
+        shutil.rmtree(bids / who)
+    people = ["asis", "las", "psr", "oblique", "mirrored"]
+    for name in people:
+        shutil.copytree(bids / original, bids / f"sub-{name}")
+        for file in (bids / f"sub-{name}").rglob(f"{original}*"):
+            file.rename(file.with_name(file.name.replace(original, f"sub-{name}")))
+    shutil.rmtree(bids / original)
+    for name, change in {
+        "las": lambda path: store_as(path, "LAS"),
+        "psr": lambda path: store_as(path, "PSR"),
+        "oblique": lambda path: turn_scanner(path, OBLIQUE),
+        "mirrored": mirror,
+    }.items():
+        for path in scans(bids, f"sub-{name}", "*/*.nii.gz"):
+            change(path)
+    table = pd.DataFrame({"participant_id": [f"sub-{name}" for name in people], "group": "control"})
+    table.assign(age=60, sex="F").to_csv(bids / "participants.tsv", sep="\t", index=False)
+    config["groups"] = config["groups"] | {"levels": {"control": ["control"]}}
+    wanted = [f"{folder}/results/sub-{name}/sub-{name}_measures.tsv" for name in people]
+    finish(folder, config, "--cores", "2", "--", *wanted)
+    return {name: read_table(path).set_index(KEY) for name, path in zip(people, wanted, strict=True)}
+
+
+OBLIQUE = np.eye(4)
+OBLIQUE[1:3, 1:3] = [[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]]
+OBLIQUE[:3, 3] = [4, -7, 11]
+
+
+@pytest.mark.parametrize("order", ["las", "psr"])
+def test_the_storage_order_changes_no_measure(turned, order):
+    pd.testing.assert_frame_equal(turned[order], turned["asis"], rtol=1e-4)
+
+
+def close(found: pd.Series, expected: pd.Series) -> None:
+    """Within what another interpolation and another registration may change."""
+    both = pd.DataFrame({"found": found, "expected": expected}).dropna()
+    assert len(both) > 60
+    for (modality, measure, region, hemi), row in both.iterrows():
+        slack = {"t1w": 0.06 * abs(row.expected), "dwi": 0.04, "swi": 0.08}[modality]
+        assert abs(row.found - row.expected) <= slack, (modality, measure, region, hemi, row.to_dict())
+
+
+def test_an_oblique_scanner_changes_no_measure_beyond_interpolation(turned):
+    close(turned["oblique"]["value"], turned["asis"]["value"])
+
+
+def test_mirroring_the_person_swaps_the_sides(turned):
+    swapped = turned["mirrored"].rename(index={"L": "R", "R": "L"}, level="hemi")["value"]
+    close(swapped, turned["asis"]["value"])
+    # and it is a swap: the person's damage is not the same on both sides
+    dark = ("swi", "normalised_hypointensity", "precentral_posterior_deep")
+    own, other = turned["asis"]["value"], turned["mirrored"]["value"]
+    assert np.sign(own[(*dark, "L")] - own[(*dark, "R")]) == -np.sign(other[(*dark, "L")] - other[(*dark, "R")])
+
+
+def test_a_changed_scan_reruns_what_depends_on_it_and_nothing_else(small):
+    folder, config = small
+    scan = folder / "results/sourcedata/sub-02/dwi/sub-02_dwi.bval"
+    text, times = scan.read_text(), (scan.stat().st_atime, scan.stat().st_mtime)
+    scan.write_text(text.replace("1000", "1001"))
+    done = run(folder, config, "-n")
+    scan.write_text(text)
+    os.utime(scan, times)
+    plan = done.stdout + done.stderr
+    for dependent in ("preprocess_dwi/sub-02.log", "fit_tensor/sub-02.log", "compare_groups/study.log"):
+        assert dependent in plan
+    for untouched in ("preprocess_dwi/sub-01.log", "preprocess_t1w/sub-02.log", "preprocess_swi/sub-02.log"):
+        assert untouched not in plan
+
+
+def test_a_new_version_of_the_library_reruns_every_branch_from_its_start(small, tmp_path):
+    folder, config = small
+    copy = tmp_path / "newer"
+    for part in ("workflow", "scripts", "mndmri", "envs", "config"):
+        shutil.copytree(ROOT / part, copy / part)
+    shutil.copy(ROOT / "Snakefile", copy)
+
+    def plan() -> str:
+        done = run(folder, config, "-n", "--rerun-triggers", "params", "mtime", root=copy)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert "Nothing to be done" in plan()
+    init = copy / "mndmri/__init__.py"
+    init.write_text(init.read_text().replace('__version__ = "', '__version__ = "9'))
+    for rule in ("prepare_template", "preprocess_t1w", "preprocess_dwi", "preprocess_swi", "gather_measures"):
+        assert f"rule {rule}:" in plan()
+
+
+def test_one_persons_failure_stops_nobody_else(small, tmp_path):
+    folder, config = real_study(small, tmp_path)
+    broken = folder / "bids/sub-02/anat/sub-02_T1w.nii.gz"
+    image = nb.load(broken)
+    noise = np.zeros(image.shape, np.float32)
+    noise[1, 1, 1] = 1.0  # passes every check of the file, and holds no brain
+    nb.save(nb.Nifti1Image(noise, image.affine), broken)
+    done = run(folder, config, "--cores", "2", "--keep-going")
+    assert done.returncode != 0
+    assert "sub-02" in done.stderr and "no brain" in done.stderr
+    measures = read_table(folder / "results/group/measures.tsv")
+    assert set(measures["participant_id"]) == {"sub-01", "sub-02", "sub-03"}
+    lost = measures[measures["participant_id"] == "sub-02"]
+    assert lost["value"].isna().all()
+    assert lost["status"].str.contains("preprocess_t1w failed").all()
+    assert measures.loc[measures["participant_id"] != "sub-02", "value"].notna().sum() > 100
+    for page in ("group/report.html", "qc/index.html"):
+        assert "no brain" in (folder / "results" / page).read_text()
+    left_out = json.loads((folder / "results/provenance.json").read_text())["left_out"]
+    assert "no brain" in left_out["sub-02"]["t1w"]
