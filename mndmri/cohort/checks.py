@@ -263,7 +263,6 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
         "swi": "SWI",
         "magnitude": "magnitude image",
         "phase": "phase image",
-        "chimap": "susceptibility map",
     }
     for role, name in what.items():
         for path in scan.files.get(role, ()):

@@ -31,7 +31,7 @@ class Scan:
     t1w         image; mask (the user's own); json
     dwi         image, bval, bvec, json; reverse, reverse_bval, reverse_bvec, reverse_json
                 (the series, or b=0 image, of opposite phase encoding)
-    swi         swi (as the scanner made it); magnitude, phase (by echo); chimap (external); json
+    swi         swi (as the scanner made it); magnitude, phase (by echo); json
     ==========  =========================================================================
 
     ``json`` lists every sidecar that applies, the most general first.

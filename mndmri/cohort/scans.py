@@ -13,7 +13,7 @@ from mndmri.io import InputError, load_image
 
 # Susceptibility-weighted images under the names that BIDS and its proposals give them.
 SWI_PATTERNS = tuple(
-    f"{folder}/*_{suffix}.nii*" for folder in ("swi", "anat") for suffix in ("swi", "GRE", "MEGRE", "T2starw", "Chimap")
+    f"{folder}/*_{suffix}.nii*" for folder in ("swi", "anat") for suffix in ("swi", "GRE", "MEGRE", "T2starw")
 )
 # The other end of an axis, in a ``dir-`` label
 _OPPOSITE_LABELS = {
@@ -184,8 +184,6 @@ def _reverse_field_map(main: Path, folder: Path, root: Path) -> list[Path]:
 def _swi_role(path: Path) -> str | None:
     """Role of a susceptibility image by its name, None for one that cannot be used."""
     found, suffix = bids.entities(path)
-    if suffix == "Chimap":
-        return "chimap"
     part = found.get("part")
     if part in ("mag", "phase"):
         return {"mag": "magnitude", "phase": "phase"}[part]
@@ -196,7 +194,7 @@ def _swi_role(path: Path) -> str | None:
 
 def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
     images = _matches(folder, config["swi"]["patterns"] or SWI_PATTERNS)
-    roles: dict[str, list[Path]] = {"swi": [], "magnitude": [], "phase": [], "chimap": []}
+    roles: dict[str, list[Path]] = {"swi": [], "magnitude": [], "phase": []}
     problems = []
     for path in images:
         role = _swi_role(path)
@@ -207,9 +205,8 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
             )
         else:
             roles[role].append(path)
-    for role, what in (("swi", "one SWI"), ("chimap", "one susceptibility map")):
-        if len(roles[role]) > 1:
-            problems.append(_too_many(roles[role], folder, "swi", f"{what} is used"))
+    if len(roles["swi"]) > 1:
+        problems.append(_too_many(roles["swi"], folder, "swi", "one SWI is used"))
     gradient_echo = [*roles["magnitude"], *roles["phase"]]
     # what is left of a name without echo and part is the series
     series = {

@@ -250,7 +250,6 @@ def test_a_missing_gradient_file_is_told(person):
         ("anat/sub-01_part-mag_T2starw", "magnitude"),
         ("swi/sub-01_GRE", "magnitude"),
         ("swi/sub-01_part-mag_swi", "magnitude"),
-        ("anat/sub-01_Chimap", "chimap"),
     ],
 )
 def test_susceptibility_images_are_known_by_their_names(tmp_path, name, role):

@@ -1,0 +1,79 @@
+"""A real person, through every stage, where the scans are at hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri.io import load_image, read_table
+from tests.running import finish
+
+pytestmark = [pytest.mark.slow, pytest.mark.real]
+
+WHO = "sub-philips01"
+
+
+@pytest.fixture(scope="module")
+def results(real_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("real")
+    table = pd.DataFrame({"participant_id": [WHO], "group": ["control"], "age": [40], "sex": ["F"]})
+    table.to_csv(folder / "participants.tsv", sep="\t", index=False)
+    config = {
+        "bids_dir": str(real_data / "real"),
+        "output_dir": str(folder / "results"),
+        "participants": str(folder / "participants.tsv"),
+        "groups": {"levels": {"control": ["control"]}},
+        "t1w": {"registration_iterations": [40, 20, 0]},
+        "dwi": {"denoise": False, "gibbs": False},
+        "statistics": {"n_permutations": 100},
+    }
+    finish(folder, config, "--cores", "2")
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def values(results):
+    table = read_table(results / WHO / f"{WHO}_measures.tsv")
+    return table.set_index(["modality", "measure", "region", "hemi"])
+
+
+def test_volumes_are_those_of_an_adult(values):
+    volume = values["value"].loc[("t1w", "volume")]
+    assert 1200 < volume["tiv", "both"] < 1900
+    assert 450 < volume["gm", "both"] < 850
+    for hemi in "LR":
+        assert 5 < volume["precentral", hemi] < 20
+
+
+def test_tract_values_are_plausible_and_alike_on_both_sides(values):
+    fa = values["value"].loc[("dwi", "fa")]
+    left, right = fa["cst", "L"], fa["cst", "R"]
+    assert 0.35 < left < 0.65 and 0.35 < right < 0.65
+    assert abs(left - right) / (left + right) * 2 < 0.15
+    assert 0.6 < values["value"].loc[("dwi", "md", "cst", "L")] < 0.9
+
+
+def test_fibres_run_up_in_the_capsule_and_across_in_the_callosum(results):
+    """The left tract lies on the left, too: its label's x is negative in this upright head."""
+    prefix = results / WHO / "dwi" / WHO
+    v1 = np.abs(load_image(f"{prefix}_space-dwi_model-tensor_param-v1_dwimap.nii.gz").get_fdata())
+    fa = load_image(f"{prefix}_space-dwi_model-tensor_param-fa_dwimap.nii.gz").get_fdata()
+    tract = load_image(f"{prefix}_space-dwi_label-CST_probseg.nii.gz")
+    for n, side in ((0, -1), (1, 1)):
+        inside = (tract.get_fdata()[..., n] > 0.5) & (fa > 0.4)
+        assert np.median(v1[inside], axis=0).argmax() == 2
+        x = np.argwhere(inside) @ tract.affine[0, :3] + tract.affine[0, 3]
+        assert np.sign(x.mean()) == side
+
+
+def test_voxels_of_three_millimetres_do_not_resolve_the_band_and_it_is_said(values):
+    deep = values.loc[("swi", "normalised_hypointensity", "precentral_posterior_deep", "L")]
+    assert np.isnan(deep["value"])
+    assert "do not resolve the band" in deep["status"]
+    assert np.isfinite(values.loc[("swi", "normalised_hypointensity", "precentral", "L"), "value"])
+
+
+def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(results):
+    for path in [*results.rglob("*.log"), *results.rglob("*.html"), *results.rglob("*.json"), *results.rglob("*.tsv")]:
+        text = path.read_text(errors="ignore")
+        for personal in ("45053", "13:37:33", "d2n_Philips"):  # serial number, time and procedure in the sidecars
+            assert personal not in text, path
