@@ -12,7 +12,8 @@ from mndmri.atlases import select
 from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.io import InputError
 from mndmri.measures import row
-from mndmri.registration import classify_tissue, jacobian_determinant, resample
+from mndmri.registration import classify_tissue, jacobian_determinant
+from mndmri.transforms import compose, resample
 
 TISSUES = ("GM", "WM", "CSF")
 VOLUME_REGIONS = (
@@ -150,7 +151,7 @@ def modulate(gm: SpatialImage, field: SpatialImage, grid: SpatialImage) -> Spati
         Template-space grid of the result.
     """
     there = resample(gm, grid, [field])
-    change = resample(jacobian_determinant(field), grid)
+    change = jacobian_determinant(compose([field], grid))
     return make_image(there.get_fdata(dtype=np.float32) * np.abs(change.get_fdata(dtype=np.float32)), grid)
 
 
@@ -184,7 +185,7 @@ def measure_quality(
     gm = np.asarray(expected.dataobj)[..., 0] > 0.5
     dice = 2 * (there & gm).sum() / max(there.sum() + gm.sum(), 1)
     in_brain = np.asarray(expected.dataobj).sum(axis=-1) > 0.5
-    folding = resample(jacobian_determinant(warp_from_template), expected).get_fdata()[in_brain].min()
+    folding = jacobian_determinant(compose([warp_from_template], expected)).get_fdata()[in_brain].min()
     rows = [
         row("t1w", "brain_volume", "brain", "both", brain_ml, unit="ml", n_voxels=int(np.asarray(mask.dataobj).sum())),
         row("t1w", "dice_gm", "gm", "both", dice, unit="1", n_voxels=int(there.sum())),

@@ -1,18 +1,13 @@
-"""Registration, resampling, bias correction and tissue classes: the one module that imports ANTs.
+"""Registration, bias correction, tissue classes and Jacobians: the one module that imports ANTs.
 
-Every function takes and returns nibabel images and plain arrays. A transform is either a
-``(4, 4)`` array or a displacement field (an image in ITK's format, which ANTs and ITK-SNAP
-read). Both map world points of the *output* space to world points of the *input* space, the
-direction in which resampling asks; a chain lists them in the order in which a point of the
-output meets them.
-
-ANTs runs single-threaded and seeded, because only then are two runs bit-identical.
+Every function takes and returns nibabel images, plain arrays, and transforms as `mndmri.transforms`
+defines them. ANTs runs single-threaded and seeded, because only then are two runs bit-identical.
 """
 
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import ants
 import nibabel as nb
@@ -20,8 +15,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, voxel_sizes
-
-Transform = np.ndarray | SpatialImage
+from mndmri.transforms import Transform, compose
 
 SEED = 1
 ants.config.set_ants_deterministic(on=True, seed_value=SEED)
@@ -195,65 +189,6 @@ def _centre_of_mass(image: SpatialImage) -> np.ndarray:
     return nb.affines.apply_affine(image.affine, ijk)
 
 
-def resample(
-    image: SpatialImage,
-    grid: SpatialImage,
-    transforms: Sequence[Transform] = (),
-    *,
-    interpolation: Literal["linear", "nearestNeighbor", "bSpline", "lanczosWindowedSinc"] = "linear",
-) -> SpatialImage:
-    """Image on another grid, through a chain of transforms and one interpolation.
-
-    Parameters
-    ----------
-    image : SpatialImage
-        3D or 4D (each volume alike).
-    grid : SpatialImage
-        Where the output's voxels lie; its values are not used.
-    transforms : sequence of transforms
-        In the order in which a point of the output grid meets them.
-    interpolation : str
-        ``nearestNeighbor`` for labels.
-
-    Returns
-    -------
-    SpatialImage
-        float32, zero where ``image`` has no data.
-    """
-    target = make_image(np.zeros(grid.shape[:3], np.float32), grid)
-    fixed = _to_ants(target)
-    with tempfile.TemporaryDirectory() as folder:
-        # antsApplyTransforms takes the list last-met first, as a matrix product would
-        names = [_write_transform(t, Path(folder) / f"{n}") for n, t in enumerate(transforms)]
-
-        def one(volume: SpatialImage) -> np.ndarray:
-            return ants.apply_transforms(
-                fixed,
-                _to_ants(volume),
-                transformlist=names,
-                # left to itself it inverts a matrix that stands before a field
-                whichtoinvert=[False] * len(names),
-                interpolator=interpolation,
-            ).numpy()
-
-        if image.ndim == 3:
-            data = one(image)
-        else:
-            data = np.stack([one(v) for v in nb.four_to_three(image)], axis=-1)
-    return make_image(data.astype(np.float32), target)
-
-
-def compose(transforms: Sequence[Transform], grid: SpatialImage) -> SpatialImage:
-    """One displacement field for a chain of transforms, at the points of a grid."""
-    target = _to_ants(make_image(np.zeros(grid.shape[:3], np.float32), grid))
-    with tempfile.TemporaryDirectory() as folder:
-        names = [_write_transform(t, Path(folder) / f"{n}") for n, t in enumerate(transforms)]
-        name = ants.apply_transforms(
-            target, target, transformlist=names, whichtoinvert=[False] * len(names), compose=f"{folder}/all-"
-        )
-        return _read_field(name)
-
-
 def jacobian_determinant(field: SpatialImage) -> SpatialImage:
     """Volume change of a displacement field at each of its voxels.
 
@@ -290,7 +225,7 @@ def correct_bias(
         _to_ants(image),
         mask=_to_ants(mask),
         shrink_factor=shrink,
-        convergence={"iters": list(iterations), "tol": 1e-6},
+        convergence={"iters": list(iterations), "tol": 1e-4},
         spline_param=mesh_mm,
     )
     return _from_ants(corrected, image)

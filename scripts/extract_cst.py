@@ -6,7 +6,7 @@ from mndmri.atlases import restrict
 from mndmri.diffusion.tract import ATLAS_REGIONS, measure_coverage, measure_quality, measure_tract
 from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.registration import resample
+from mndmri.transforms import resample
 
 log = start_job(snakemake)
 maps = {name: load_image(snakemake.input[name]) for name in ("fa", "md", "ad", "rd")}

@@ -5,7 +5,7 @@ from mndmri.atlases import build_atlas, load_template
 from mndmri.grids import resampled_grid
 from mndmri.io import save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.registration import resample
+from mndmri.transforms import resample
 
 log = start_job(snakemake)
 template = load_template()

@@ -10,7 +10,7 @@ from mndmri.diffusion.motion import align_to_t1w, b0_reference, correct_motion, 
 from mndmri.grids import canonical_axis, to_canonical
 from mndmri.io import load_image, read_text, save_image, save_matrix, write_table, write_text
 from mndmri.jobs import start_job
-from mndmri.registration import resample
+from mndmri.transforms import resample
 
 log = start_job(snakemake)
 stored = load_image(snakemake.input.dwi)
@@ -24,7 +24,7 @@ if snakemake.params.gibbs:
 t1w_mask = load_image(snakemake.input.mask)
 b0 = b0_reference(dwi, gradients)
 to_dwi = align_to_t1w(b0, mask_image(load_image(snakemake.input.t1w), t1w_mask))
-mask = resample(t1w_mask, b0, [np.linalg.inv(to_dwi)], interpolation="nearestNeighbor")
+mask = resample(t1w_mask, b0, [np.linalg.inv(to_dwi)], interpolation="nearest")
 motion, displacement = np.tile(np.eye(4), (dwi.shape[3], 1, 1)), np.zeros(dwi.shape[3])
 if snakemake.params.motion:
     dwi, gradients, motion, displacement = correct_motion(dwi, gradients, mask=mask)

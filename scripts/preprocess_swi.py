@@ -7,9 +7,10 @@ from mndmri.atlases import restrict, select
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import load_field, load_image, read_table, save_image, save_matrix, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.registration import register_rigid, resample
+from mndmri.registration import register_rigid
 from mndmri.susceptibility.regions import ATLAS_REGIONS, REFERENCE, precentral_regions
 from mndmri.susceptibility.swi import Weighted, normalise, weigh_susceptibility
+from mndmri.transforms import resample
 
 log = start_job(snakemake)
 vendor, magnitude, phase = (
@@ -21,7 +22,7 @@ to_swi = register_rigid(mask_image(load_image(snakemake.input.t1w), mask), struc
 to_t1w = [np.linalg.inv(to_swi)]
 to_template = [*to_t1w, load_field(snakemake.input.from_template)]
 
-brain = resample(mask, structural, to_t1w, interpolation="nearestNeighbor")
+brain = resample(mask, structural, to_t1w, interpolation="nearest")
 tissue = [resample(load_image(snakemake.input[name]), structural, to_t1w) for name in ("gm", "wm", "csf")]
 atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), ATLAS_REGIONS)
 places = resample(make_image(world_coordinates(atlas).astype(np.float32), atlas), structural, to_template)

@@ -3,7 +3,8 @@
 from mndmri.anatomy import mask_image
 from mndmri.io import load_image, save_field, save_image
 from mndmri.jobs import start_job
-from mndmri.registration import jacobian_determinant, register_deformable, resample
+from mndmri.registration import jacobian_determinant, register_deformable
+from mndmri.transforms import resample
 
 log = start_job(snakemake)
 template = load_image(snakemake.input.template)

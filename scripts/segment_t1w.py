@@ -5,7 +5,7 @@ from mndmri.atlases import restrict
 from mndmri.grids import resampled_grid, voxel_volume_ml
 from mndmri.io import load_field, load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.registration import resample
+from mndmri.transforms import resample
 
 log = start_job(snakemake)
 t1w, mask = load_image(snakemake.input.t1w), load_image(snakemake.input.mask)

@@ -5,8 +5,8 @@ import numpy as np
 from mndmri.grids import make_image
 from mndmri.io import load_image, read_table, save_image, write_json, write_table, write_text
 from mndmri.jobs import start_job
-from mndmri.phantom.anatomy import Anatomy
 from mndmri.phantom.dwi import simulate_dwi
+from mndmri.phantom.head import Anatomy
 
 log = start_job(snakemake)
 output = snakemake.output

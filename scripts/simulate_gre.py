@@ -2,8 +2,8 @@
 
 from mndmri.io import load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.phantom.anatomy import Anatomy
 from mndmri.phantom.gre import simulate_gre
+from mndmri.phantom.head import Anatomy
 
 log = start_job(snakemake)
 output = snakemake.output

@@ -2,7 +2,7 @@
 
 from mndmri.io import load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.phantom.anatomy import Anatomy
+from mndmri.phantom.head import Anatomy
 from mndmri.phantom.t1w import simulate_t1w
 
 log = start_job(snakemake)

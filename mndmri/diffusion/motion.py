@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 from mndmri.diffusion.gradients import Gradients, design_matrix, rotate
 from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
 from mndmri.io import InputError
-from mndmri.registration import correct_bias, register_rigid, resample
+from mndmri.registration import correct_bias, register_rigid
+from mndmri.transforms import resample
 
 # Six numbers per volume are estimated well from coarse voxels, in a tenth of the time.
 WORKING_VOXEL_MM = 4.0
@@ -181,14 +182,14 @@ def align_to_t1w(b0: SpatialImage, t1w_brain: SpatialImage, *, start: np.ndarray
     start = np.eye(4) if start is None else start
     brain = resample(t1w_brain, resampled_grid(t1w_brain, np.maximum(voxel_sizes(t1w_brain), T1W_WORKING_VOXEL_MM)))
     mask = make_image((brain.get_fdata() > 0).astype(np.float32), brain)
-    there = resample(mask, b0, [np.linalg.inv(start)], interpolation="nearestNeighbor")
+    there = resample(mask, b0, [np.linalg.inv(start)], interpolation="nearest")
     if not there.get_fdata().any():
         raise InputError(
             "the T1w brain and the diffusion image do not overlap in the scanner's coordinates: their headers "
             "disagree; convert both again from the scanner's files"
         )
     positive = make_image(np.clip(np.asarray(b0.dataobj, np.float32), 0, None), b0)
-    even = correct_bias(positive, there)
+    even = correct_bias(positive, there, iterations=(50, 50))
     return np.linalg.inv(
         register_rigid(even, brain, fixed_mask=_with_margin(there), start=np.linalg.inv(start), quick=True)
     )

@@ -7,12 +7,11 @@ simple solids. Regions are the atlases' labels, carried over by one registration
 Bank, depth and body part are defined here on their own, not with the code that measures them.
 Posterior bank: precentral voxels nearer to the postcentral gyrus than to the frontal gyri in front.
 Depth: the share of the way from white matter to cerebrospinal fluid; deep is below a half.
-Leg, hand and face: by distance from the midline (`BODY_PART_X_MM`).
+Leg, hand and face: by distance from the midline (`head.BODY_PART_X_MM`).
 """
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import nibabel as nb
 import numpy as np
@@ -23,24 +22,9 @@ from scipy import ndimage
 from mndmri.atlases import build_atlas, load_template, select
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_sizes, world_coordinates
 from mndmri.io import InputError, load_image
-from mndmri.registration import Warp, register_deformable, resample
-
-TISSUES = ("grey", "white", "csf", "bone", "fat", "soft")
-REGIONS = (
-    "cst",
-    "callosum",
-    "precentral",
-    "postcentral",
-    "superior_frontal",
-    "pallidum",
-    "posterior_bank",
-    "depth",
-    "vein",
-)
-MAP_NAMES = (*TISSUES, *REGIONS)
-
-# Distance from the midline, on the shared head, of the precentral gyrus's parts: from, to (mm).
-BODY_PART_X_MM = {"leg": (0.0, 20.0), "hand": (20.0, 44.0), "face": (44.0, 90.0)}
+from mndmri.phantom.head import MAP_NAMES, TISSUES, Anatomy
+from mndmri.registration import Warp, register_deformable
+from mndmri.transforms import resample
 
 # Box of the shared head in ICBM world coordinates: the brain, the scalp, the face, some neck (mm).
 _BOX_MM = np.array([[-90, 90], [-128, 112], [-125, 100]])
@@ -51,17 +35,6 @@ _SKIN_MM = 4.0  # fat under the skin of face and neck
 
 _VEIN_RADIUS_MM = 1.2
 _SEED = 2009
-
-
-class Anatomy(NamedTuple):
-    """The shared head, in the form in which it is stored."""
-
-    maps: SpatialImage
-    """4D, uint8, RAS: fractions 0 to 255, volumes in the order of `MAP_NAMES`. A region's map says
-    where it is; its sides are told by the sign of x."""
-    centreline: pd.DataFrame
-    """Columns ``hemi``, ``z``, ``x``, ``y`` (mm), ``spread_x``, ``spread_y`` (mm, SD of the tract across
-    its length) and ``position`` (share of its length above the lower end), each hemi by rising z."""
 
 
 def _load_icbm(kind: str) -> SpatialImage:

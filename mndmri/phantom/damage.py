@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mndmri.phantom.anatomy import BODY_PART_X_MM
 from mndmri.phantom.deformation import Head
+from mndmri.phantom.head import BODY_PART_X_MM
 
 DEEP = 0.5  # of the way from white matter to fluid, the deep half
 _EDGE = 0.1  # of that way, over which thinned cortex goes over into fluid

@@ -15,7 +15,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from mndmri.grids import voxel_sizes, world_coordinates
-from mndmri.phantom.anatomy import MAP_NAMES, Anatomy
+from mndmri.phantom.head import MAP_NAMES, Anatomy
 
 # Centre about which heads are turned and scaled: near the middle of the brain (mm, shared head).
 HEAD_CENTRE_MM = np.array([0.0, -18.0, 8.0])

@@ -11,7 +11,6 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from mndmri.grids import make_image
-from mndmri.phantom.anatomy import TISSUES, Anatomy
 from mndmri.phantom.damage import lose_grey, tract_loss
 from mndmri.phantom.deformation import (
     HEAD_CENTRE_MM,
@@ -24,6 +23,7 @@ from mndmri.phantom.deformation import (
     scan_grid,
     store,
 )
+from mndmri.phantom.head import TISSUES, Anatomy
 from mndmri.phantom.plan import complete
 from mndmri.phantom.truth import true_tract
 

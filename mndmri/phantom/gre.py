@@ -9,9 +9,9 @@ from nibabel.spatialimages import SpatialImage
 from scipy import fft
 
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
-from mndmri.phantom.anatomy import TISSUES, Anatomy
 from mndmri.phantom.damage import lose_grey, motor_band
 from mndmri.phantom.deformation import Head, head_map, sample_head, scan_centre, scan_grid, store
+from mndmri.phantom.head import TISSUES, Anatomy
 from mndmri.phantom.plan import complete
 from mndmri.phantom.truth import true_hypointensity
 

@@ -8,7 +8,6 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, world_coordinates
-from mndmri.phantom.anatomy import TISSUES, Anatomy
 from mndmri.phantom.damage import lose_grey
 from mndmri.phantom.deformation import (
     add_rician_noise,
@@ -18,6 +17,7 @@ from mndmri.phantom.deformation import (
     scan_grid,
     store,
 )
+from mndmri.phantom.head import TISSUES, Anatomy
 from mndmri.phantom.plan import complete
 from mndmri.phantom.truth import true_volumes
 

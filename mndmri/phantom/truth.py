@@ -7,9 +7,9 @@ import pandas as pd
 
 from mndmri.atlases import CST_LEVELS_Z_MM
 from mndmri.grids import voxel_volume_ml
-from mndmri.phantom.anatomy import BODY_PART_X_MM
 from mndmri.phantom.damage import DEEP, body_part
 from mndmri.phantom.deformation import Head
+from mndmri.phantom.head import BODY_PART_X_MM
 
 TRUTH_COLUMNS = ["modality", "measure", "region", "hemi", "value"]
 

@@ -40,8 +40,6 @@ def study(tmp_path_factory, shared_head):
         place.mkdir(parents=True)
         for file in shared_head.glob("*"):
             (place / file.name).hardlink_to(file)
-        # known to Snakemake as its own, so that it is not built again
-        finish(folder, config, "--cores", "1", "--touch", "--", *(str(place / f.name) for f in shared_head.glob("*")))
         return folder, copy.deepcopy(config)
 
     return make

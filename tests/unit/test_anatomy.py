@@ -8,7 +8,7 @@ import pytest
 from mndmri import anatomy
 from mndmri.grids import make_image, voxel_volume_ml, world_coordinates
 from mndmri.io import InputError
-from mndmri.registration import compose
+from mndmri.transforms import compose
 
 AFFINE = np.array([[2.0, 0, 0, -20], [0, 2.5, 0, -20], [0, 0, 3.0, -15], [0, 0, 0, 1]])
 SHAPE = (21, 17, 11)

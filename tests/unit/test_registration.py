@@ -6,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from mndmri import registration as reg
+from mndmri import transforms
 from mndmri.grids import make_image, world_coordinates
 
 AFFINE = np.array([[3.0, 0, 0, -60], [0, 3.0, 0, -50], [0, 0, 3.0, -40], [0, 0, 0, 1]])
@@ -38,43 +39,43 @@ def brain() -> nb.Nifti1Image:
 def test_a_matrix_takes_output_points_to_input_points(brain):
     shift = np.eye(4)
     shift[:3, 3] = [3, 6, -9]  # whole voxels
-    moved = reg.resample(brain, brain, [shift]).get_fdata()
+    moved = transforms.resample(brain, brain, [shift]).get_fdata()
     np.testing.assert_allclose(moved[10:30, 10:30, 10:20], brain.get_fdata()[11:31, 12:32, 7:17], atol=1e-2)
 
 
 def test_a_chain_is_met_in_the_order_given(brain):
     turn, shift = rigid(shift=(0, 0, 0)), np.eye(4)
     shift[:3, 3] = [9, 0, 0]
-    chained = reg.resample(brain, brain, [turn, shift])
-    product = reg.resample(brain, brain, [shift @ turn])
+    chained = transforms.resample(brain, brain, [turn, shift])
+    product = transforms.resample(brain, brain, [shift @ turn])
     np.testing.assert_allclose(chained.get_fdata(), product.get_fdata(), atol=1e-3)
 
 
 def test_a_composed_field_does_what_its_parts_do(brain):
     parts = [rigid(), np.linalg.inv(rigid((2, 1, -5), (1, 2, 3)))]
-    field = reg.compose(parts, brain)
+    field = transforms.compose(parts, brain)
     middle = (slice(8, -8),) * 3
-    whole, one = reg.resample(brain, brain, parts), reg.resample(brain, brain, [field])
+    whole, one = transforms.resample(brain, brain, parts), transforms.resample(brain, brain, [field])
     np.testing.assert_allclose(one.get_fdata()[middle], whole.get_fdata()[middle], atol=0.05)
 
 
 def test_an_inverse_matrix_before_a_field_is_taken_as_it_is(brain):
     # left to itself, ANTs turns a matrix round when a field follows it
-    field = reg.compose([np.eye(4)], brain)
+    field = transforms.compose([np.eye(4)], brain)
     inverse = np.linalg.inv(rigid())
-    expected = reg.resample(brain, brain, [inverse]).get_fdata()[6:-6, 6:-6, 6:-6]
-    found = reg.resample(brain, brain, [inverse, field]).get_fdata()[6:-6, 6:-6, 6:-6]
+    expected = transforms.resample(brain, brain, [inverse]).get_fdata()[6:-6, 6:-6, 6:-6]
+    found = transforms.resample(brain, brain, [inverse, field]).get_fdata()[6:-6, 6:-6, 6:-6]
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
 
 
 def test_a_series_is_resampled_volume_by_volume(brain):
     series = make_image(np.stack([brain.get_fdata(), 2 * brain.get_fdata()], axis=-1), brain)
-    moved = reg.resample(series, brain, [rigid()]).get_fdata()
+    moved = transforms.resample(series, brain, [rigid()]).get_fdata()
     np.testing.assert_allclose(moved[..., 1], 2 * moved[..., 0], rtol=1e-4, atol=1e-2)
 
 
 def test_head_motion_is_found_with_its_sign(brain):
-    moved = reg.resample(brain, brain, [rigid()])
+    moved = transforms.resample(brain, brain, [rigid()])
     found = reg.register_rigid(moved, brain)
     points = np.array([[20.0, 10, 5], [-20, -10, 0], [0, 20, 10]])
     np.testing.assert_allclose(
@@ -89,7 +90,7 @@ def test_the_left_stays_left_for_every_storage_order(brain):
     stored = marked.as_reoriented(np.array([[0, -1], [1, 1], [2, 1]]))
     assert nb.aff2axcodes(stored.affine) == ("L", "A", "S")
     np.testing.assert_allclose(
-        reg.resample(stored, brain).get_fdata(), reg.resample(marked, brain).get_fdata(), atol=1e-2
+        transforms.resample(stored, brain).get_fdata(), transforms.resample(marked, brain).get_fdata(), atol=1e-2
     )
 
 
@@ -111,9 +112,9 @@ def test_a_warp_brings_both_images_onto_each_other(brain, warp):
     bend, found = warp
     inside = brain.get_fdata() > 0
     before = np.corrcoef(bend.get_fdata()[inside], brain.get_fdata()[inside])[0, 1]
-    there = reg.resample(bend, brain, [found.moving_to_fixed]).get_fdata()[inside]
+    there = transforms.resample(bend, brain, [found.moving_to_fixed]).get_fdata()[inside]
     inside_bend = bend.get_fdata() > 0
-    back = reg.resample(brain, bend, [found.fixed_to_moving]).get_fdata()[inside_bend]
+    back = transforms.resample(brain, bend, [found.fixed_to_moving]).get_fdata()[inside_bend]
     assert np.corrcoef(there, brain.get_fdata()[inside])[0, 1] > before + 0.5 * (1 - before)
     assert np.corrcoef(back, bend.get_fdata()[inside_bend])[0, 1] > before + 0.5 * (1 - before)
 
@@ -122,19 +123,19 @@ def test_a_warp_does_not_fold_and_keeps_volume_in_account(brain, warp):
     bend, found = warp
     change = reg.jacobian_determinant(found.moving_to_fixed)
     assert change.get_fdata()[brain.get_fdata() > 0].min() > 0
-    there = reg.resample(bend, brain, [found.moving_to_fixed])
+    there = transforms.resample(bend, brain, [found.moving_to_fixed])
     modulated = (there.get_fdata() * change.get_fdata()).sum()
     assert modulated == pytest.approx(bend.get_fdata().sum(), rel=0.01)
 
 
 def test_the_jacobian_of_a_shrinking_is_its_volume(brain):
     shrink = np.diag([0.9, 0.8, 0.7, 1.0])
-    change = reg.jacobian_determinant(reg.compose([shrink], brain)).get_fdata()[5:-5, 5:-5, 5:-5]
+    change = reg.jacobian_determinant(transforms.compose([shrink], brain)).get_fdata()[5:-5, 5:-5, 5:-5]
     np.testing.assert_allclose(change, 0.9 * 0.8 * 0.7, rtol=1e-3)
 
 
 def test_two_runs_agree_to_the_last_bit(brain):
-    moved = reg.resample(brain, brain, [rigid()])
+    moved = transforms.resample(brain, brain, [rigid()])
     first, second = (reg.register_rigid(moved, brain) for _ in range(2))
     assert np.array_equal(first, second)
 
@@ -159,3 +160,42 @@ def test_tissue_classes_come_in_order_of_intensity_and_sum_to_one(brain):
     np.testing.assert_allclose(sum(found)[inside], 1, atol=1e-3)
     for n in range(3):
         assert found[n][inside & (classes == n)].mean() > 0.95
+
+
+def test_resampling_agrees_with_ants(brain, warp, tmp_path):
+    import ants
+
+    bend, found = warp
+    matrix = rigid((2, -1, 3), (1, 2, -1))
+    nb.save(found.moving_to_fixed, tmp_path / "field.nii.gz")
+    lps = np.diag([-1.0, -1, 1, 1])
+    affine = ants.create_ants_transform(
+        transform_type="AffineTransform",
+        precision="double",
+        dimension=3,
+        matrix=(lps @ matrix @ lps)[:3, :3],
+        translation=(lps @ matrix @ lps)[:3, 3],
+    )
+    ants.write_transform(affine, str(tmp_path / "matrix.mat"))
+    names = [str(tmp_path / "matrix.mat"), str(tmp_path / "field.nii.gz")]
+    fixed, moving = (ants.from_nibabel_nifti(nb.Nifti1Image(i.get_fdata(), i.affine)) for i in (brain, bend))
+    expected = ants.apply_transforms(fixed, moving, names, whichtoinvert=[False, False]).numpy()
+    ours = transforms.resample(bend, brain, [matrix, found.moving_to_fixed]).get_fdata()
+    middle = (slice(4, -4),) * 3
+    np.testing.assert_allclose(ours[middle], expected[middle], atol=0.5)
+
+
+def test_labels_stay_labels_and_cubic_follows_a_smooth_map_more_closely(brain):
+    xyz = world_coordinates(brain)
+    labels = make_image((xyz[..., 0] > 0).astype(np.float32) * 7, brain)
+    turned = transforms.resample(labels, brain, [rigid()], interpolation="nearest").get_fdata()
+    assert set(np.unique(turned)) == {0, 7}
+    smooth = make_image(np.sin(xyz[..., 1] / 6).astype(np.float32), brain)
+    half = np.eye(4)
+    half[1, 3] = 1.5
+    truth = np.sin((xyz[..., 1] + 1.5) / 6)[:, 6:-6]
+    errors = {
+        kind: np.abs(transforms.resample(smooth, brain, [half], interpolation=kind).get_fdata()[:, 6:-6] - truth).max()
+        for kind in ("linear", "cubic")
+    }
+    assert errors["cubic"] < errors["linear"] / 3

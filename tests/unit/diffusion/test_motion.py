@@ -18,7 +18,7 @@ from mndmri.diffusion.motion import (
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import InputError
-from mndmri.registration import resample
+from mndmri.transforms import resample
 
 SHAPE = (38, 44, 34)
 AFFINE = np.diag([4.0, 4.0, 4.2, 1.0])

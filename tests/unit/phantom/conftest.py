@@ -2,7 +2,8 @@
 
 import pytest
 
-from mndmri.phantom.anatomy import Anatomy, build_anatomy
+from mndmri.phantom.anatomy import build_anatomy
+from mndmri.phantom.head import Anatomy
 from mndmri.phantom.plan import plan_cohort
 
 # One person, no noise, no pose, no deformation, no motion: what is found is what was planted.

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mndmri.grids import world_coordinates
-from mndmri.phantom.anatomy import BODY_PART_X_MM, MAP_NAMES, TISSUES, trace_centreline
+from mndmri.phantom.anatomy import trace_centreline
+from mndmri.phantom.head import BODY_PART_X_MM, MAP_NAMES, TISSUES
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,101 @@
+"""Transforms, and images resampled through them.
+
+A transform is either a ``(4, 4)`` array or a displacement field (an image in ITK's format, which
+ANTs and ITK-SNAP read). Both map world points of the *output* space to world points of the *input*
+space, the direction in which resampling asks; a chain lists them in the order in which a point of
+the output meets them.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import nibabel as nb
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+from scipy import ndimage
+
+from mndmri.grids import make_image, world_coordinates
+
+Transform = np.ndarray | SpatialImage
+
+
+def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarray:
+    """World points after a chain of transforms.
+
+    Parameters
+    ----------
+    points : ndarray, shape (..., 3)
+        RAS, mm, in the output space.
+    transforms : sequence of transforms
+        In the order in which a point meets them. Beyond the edge of a field, its displacement is
+        that of the edge.
+
+    Returns
+    -------
+    ndarray, shape (..., 3)
+        In the input space.
+    """
+    for transform in transforms:
+        if isinstance(transform, np.ndarray):
+            points = nb.affines.apply_affine(transform, points)
+            continue
+        where = np.moveaxis(nb.affines.apply_affine(np.linalg.inv(transform.affine), points), -1, 0)
+        lps = np.asarray(transform.dataobj)[..., 0, :]
+        moved = [sign * _sample(lps[..., axis], where, mode="nearest") for axis, sign in enumerate((-1, -1, 1))]
+        points = points + np.stack(moved, axis=-1)
+    return points
+
+
+def _sample(data: np.ndarray, where: np.ndarray, *, order: int = 1, mode: str = "constant") -> np.ndarray:
+    """Values of an array at fractional indices, shape (3, ...), float32."""
+    return ndimage.map_coordinates(data, where, order=order, mode=mode, output=np.float32)
+
+
+def resample(
+    image: SpatialImage,
+    grid: SpatialImage,
+    transforms: Sequence[Transform] = (),
+    *,
+    interpolation: Literal["nearest", "linear", "cubic"] = "linear",
+) -> SpatialImage:
+    """Image on another grid, through a chain of transforms and one interpolation.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D or 4D (each volume alike).
+    grid : SpatialImage
+        Where the output's voxels lie; its values are not used.
+    transforms : sequence of transforms
+        In the order in which a point of the output grid meets them.
+    interpolation : {'nearest', 'linear', 'cubic'}
+        ``nearest`` for labels; ``cubic`` is by B-splines.
+
+    Returns
+    -------
+    SpatialImage
+        float32, zero where ``image`` has no data.
+    """
+    order = {"nearest": 0, "linear": 1, "cubic": 3}[interpolation]
+    points = map_points(world_coordinates(grid), transforms)
+    where = np.moveaxis(nb.affines.apply_affine(np.linalg.inv(image.affine), points), -1, 0)
+    if image.ndim == 3:
+        return make_image(_sample(np.asarray(image.dataobj, np.float32), where, order=order), grid)
+    volumes = (np.asarray(image.dataobj[..., n], np.float32) for n in range(image.shape[3]))
+    return make_image(np.stack([_sample(v, where, order=order) for v in volumes], axis=-1), grid)
+
+
+def compose(transforms: Sequence[Transform], grid: SpatialImage) -> SpatialImage:
+    """One displacement field for a chain of transforms, at the points of a grid.
+
+    Returns
+    -------
+    SpatialImage
+        float32, shape (X, Y, Z, 1, 3): ITK's format, mm along left, posterior, superior.
+    """
+    points = world_coordinates(grid)
+    displacement = (map_points(points, transforms) - points) * (-1, -1, 1)
+    field = nb.Nifti1Image(displacement[..., None, :].astype(np.float32), grid.affine)
+    field.header.set_intent("vector")
+    field.header.set_xyzt_units("mm")
+    return field
