@@ -155,7 +155,9 @@ def restrict(atlas: SpatialImage, table: pd.DataFrame, regions: Iterable[str]) -
         raise InputError(f"the atlas has no region {', '.join(unknown)}; it has {', '.join(sorted(set(table.region)))}")
     kept = table[table["region"].isin(wanted)]
     # volume by volume: of an uncompressed file no more is read, and scaled, than is wanted
-    data = np.stack([np.asarray(atlas.dataobj[..., n], np.float32) for n in kept["index"]], axis=-1)
+    data = np.empty((*atlas.shape[:3], len(kept)), np.float32, order="F")
+    for place, n in enumerate(kept["index"]):
+        data[..., place] = atlas.dataobj[..., n]
     return make_image(data, atlas), kept.assign(index=range(len(kept))).reset_index(drop=True)
 
 

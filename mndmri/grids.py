@@ -32,14 +32,18 @@ def to_canonical(image: SpatialImage) -> SpatialImage:
     return nb.as_closest_canonical(image)
 
 
-def canonical_axis(image: SpatialImage, axis: int) -> int:
-    """Where `to_canonical` puts an array axis: 0 left-right, 1 front-back, 2 up-down."""
-    return int(nb.io_orientation(image.affine)[axis, 0])
-
-
 def voxel_sizes(image: SpatialImage) -> np.ndarray:
     """Voxel size along each array axis, in mm, shape (3,), from the affine."""
     return np.asarray(nb.affines.voxel_sizes(image.affine))
+
+
+def slice_axis(image: SpatialImage) -> int:
+    """Array axis across the slices of a canonical image: that of the thickest voxels.
+
+    A scanner's rounding does not choose the axis, and the last of equals, inferior-superior, is
+    taken; so the answer does not depend on the order in which the voxels were stored.
+    """
+    return 2 - int(np.argmax(np.round(voxel_sizes(image)[::-1], 2)))
 
 
 def voxel_volume_ml(image: SpatialImage) -> float:
@@ -68,6 +72,17 @@ def check_same_grid(*images: SpatialImage) -> None:
                 f"and {other.shape[:3]} with affine\n{other.affine}\n"
                 "resample one of them to the other before combining them"
             )
+
+
+def bounding_box(mask: SpatialImage, *, margin: int = 2) -> tuple[slice, slice, slice]:
+    """Slices that hold all of a mask's non-zero voxels and a margin of some voxels round them."""
+    inside = np.asanyarray(mask.dataobj) != 0
+    box = []
+    for axis in range(3):
+        found = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
+        first, last = (found[0], found[-1]) if found.size else (0, inside.shape[axis] - 1)
+        box.append(slice(max(int(first) - margin, 0), int(last) + margin + 1))
+    return box[0], box[1], box[2]
 
 
 def world_coordinates(image: SpatialImage) -> np.ndarray:

@@ -14,7 +14,7 @@ import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.grids import make_image, voxel_sizes
+from mndmri.grids import bounding_box, make_image, voxel_sizes
 from mndmri.transforms import Transform, compose
 
 SEED = 1
@@ -262,13 +262,21 @@ def classify_tissue(
     list of SpatialImage
         One map per class, 0 to 1, summing to 1 inside the mask and 0 outside.
     """
+    # most of a head is not brain
+    box = bounding_box(mask)
+    image_box, mask_box = image.slicer[box], mask.slicer[box]
     result = ants.atropos(
-        a=_to_ants(image),
-        x=_to_ants(mask),
-        i=f"kmeans[{n_classes}]" if priors is None else [_to_ants(p) for p in priors],
+        a=_to_ants(image_box),
+        x=_to_ants(mask_box),
+        i=f"kmeans[{n_classes}]" if priors is None else [_to_ants(p.slicer[box]) for p in priors],
         m=f"[{smoothing},1x1x1]",
         c=f"[{iterations},0]",
         priorweight=prior_weight,
         r=0,  # otherwise seeded by the clock
     )
-    return [_from_ants(p, image) for p in result["probabilityimages"]]
+    maps = []
+    for found in result["probabilityimages"]:
+        whole = np.zeros(image.shape, np.float32)
+        whole[box] = found.numpy()
+        maps.append(make_image(whole, image))
+    return maps

@@ -81,8 +81,11 @@ def resample(
     where = np.moveaxis(nb.affines.apply_affine(np.linalg.inv(image.affine), points), -1, 0)
     if image.ndim == 3:
         return make_image(_sample(np.asarray(image.dataobj, np.float32), where, order=order), grid)
-    volumes = (np.asarray(image.dataobj[..., n], np.float32) for n in range(image.shape[3]))
-    return make_image(np.stack([_sample(v, where, order=order) for v in volumes], axis=-1), grid)
+    # Fortran order: each volume lies in one piece of memory
+    data = np.empty((*grid.shape[:3], image.shape[3]), np.float32, order="F")
+    for n in range(image.shape[3]):
+        data[..., n] = _sample(np.asarray(image.dataobj[..., n], np.float32), where, order=order)
+    return make_image(data, grid)
 
 
 def compose(transforms: Sequence[Transform], grid: SpatialImage) -> SpatialImage:

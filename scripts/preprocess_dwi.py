@@ -7,7 +7,7 @@ from mndmri.anatomy import mask_image
 from mndmri.diffusion.denoise import reduce_noise, remove_gibbs
 from mndmri.diffusion.gradients import read_gradients, to_fsl
 from mndmri.diffusion.motion import align_to_t1w, b0_reference, correct_motion, field_of_view
-from mndmri.grids import canonical_axis, to_canonical
+from mndmri.grids import slice_axis, to_canonical
 from mndmri.io import load_image, read_text, save_image, save_matrix, write_table, write_text
 from mndmri.jobs import start_job
 from mndmri.transforms import resample
@@ -19,7 +19,7 @@ dwi = to_canonical(stored)
 if snakemake.params.denoise:
     dwi, _ = reduce_noise(dwi)
 if snakemake.params.gibbs:
-    dwi = remove_gibbs(dwi, slice_axis=canonical_axis(stored, 2))
+    dwi = remove_gibbs(dwi, slice_axis=slice_axis(dwi))
 
 t1w_mask = load_image(snakemake.input.mask)
 b0 = b0_reference(dwi, gradients)

@@ -19,7 +19,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlases import build_atlas, load_template, select
+from mndmri.atlases import build_atlas, load_template, restrict, select
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_sizes, world_coordinates
 from mndmri.io import InputError, load_image
 from mndmri.phantom.head import MAP_NAMES, TISSUES, Anatomy
@@ -34,6 +34,7 @@ _FLUID_MM, _BONE_MM, _SCALP_MM = 2.5, 8.0, 14.0
 _SKIN_MM = 4.0  # fat under the skin of face and neck
 
 _VEIN_RADIUS_MM = 1.2
+_FRONTAL = ("superior_frontal", "middle_frontal", "supplementary_motor")
 _SEED = 2009
 
 
@@ -141,11 +142,14 @@ def _carry_regions(grid: SpatialImage) -> tuple[dict[str, np.ndarray], dict[str,
     # 2 mm is as fine as the labels are sharp
     warp = _register_atlas_space(max(2.0, float(voxel_sizes(grid)[0]))).moving_to_fixed
 
-    def carry(region: str, hemi: str) -> np.ndarray:
-        return np.asarray(resample(select(atlas, table, region, hemi), grid, [warp]).dataobj)
+    wanted = ("precentral", "postcentral", *_FRONTAL, "cst", "callosum", "pallidum")
+    atlas, table = restrict(atlas, table, wanted)
+    carried = resample(atlas, grid, [warp])
 
-    frontal = ("superior_frontal", "middle_frontal", "supplementary_motor")
-    cortex = {name: carry(name, "L") + carry(name, "R") for name in ("precentral", "postcentral", *frontal)}
+    def carry(region: str, hemi: str) -> np.ndarray:
+        return np.asarray(select(carried, table, region, hemi).dataobj)
+
+    cortex = {name: carry(name, "L") + carry(name, "R") for name in ("precentral", "postcentral", *_FRONTAL)}
     winner = np.stack(list(cortex.values())).argmax(axis=0)
     certain = np.max(list(cortex.values()), axis=0) > 0.2
     regions: dict[str, np.ndarray] = {

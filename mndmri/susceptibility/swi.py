@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri import grids
 from mndmri.atlases import select
 from mndmri.grids import check_same_grid, make_image, to_canonical, voxel_sizes
 from mndmri.io import InputError
@@ -62,10 +63,8 @@ def high_pass(
         raise InputError(f"expected one 3D echo, found shapes {magnitude.shape} and {phase.shape}; give echoes singly")
     magnitude, phase = to_canonical(magnitude), to_canonical(phase)
     sizes = voxel_sizes(magnitude)
-    if slice_axis is None:
-        # a scanner's rounding must not choose the axis, and the last of equals is inferior-superior
-        slice_axis = 2 - int(np.argmax(np.round(sizes[::-1], 2)))
-    plane = tuple(axis for axis in range(3) if axis != slice_axis)
+    across = grids.slice_axis(magnitude) if slice_axis is None else slice_axis
+    plane = tuple(axis for axis in range(3) if axis != across)
     signal = np.nan_to_num(magnitude.get_fdata()) * np.exp(1j * np.nan_to_num(phase.get_fdata()))
 
     window = np.ones((1, 1, 1))
@@ -229,7 +228,7 @@ def normalise(
     brain: SpatialImage,
     reference_wm: SpatialImage,
     *,
-    bias_iterations: Sequence[int] = (100, 100, 100),
+    bias_iterations: Sequence[int] = (50, 50, 50),
     bias_mesh_mm: float = 200.0,
     min_voxels: int = 100,
 ) -> SpatialImage:

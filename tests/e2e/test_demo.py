@@ -24,7 +24,7 @@ def demo(study):
 
 @pytest.fixture(scope="module")
 def null(study):
-    folder, config = study("null", effects={}, groups={"ALS": 4, "PLS": 4, "control": 4}, missing={"dwi": 0, "swi": 0})
+    folder, config = study("null", effects={}, groups={"ALS": 3, "PLS": 3, "control": 3}, missing={"dwi": 0, "swi": 0})
     finish(folder, config, "--cores", "2")
     return folder / "results"
 

@@ -101,20 +101,19 @@ def mirror(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def turned(small, tmp_path_factory):
-    """One person five times over: as scanned, in three storage orders, in an oblique scanner, and mirrored."""
+    """One person four times over: as scanned, stored the other way round, in an oblique scanner, and mirrored."""
     folder, config = real_study(small, tmp_path_factory.mktemp("turned"))
     bids, original = folder / "bids", "sub-01"
     for who in ("sub-02", "sub-03"):
         shutil.rmtree(bids / who)
-    people = ["asis", "las", "psr", "oblique", "mirrored"]
+    people = ["asis", "stored", "oblique", "mirrored"]
     for name in people:
         shutil.copytree(bids / original, bids / f"sub-{name}")
         for file in (bids / f"sub-{name}").rglob(f"{original}*"):
             file.rename(file.with_name(file.name.replace(original, f"sub-{name}")))
     shutil.rmtree(bids / original)
     for name, change in {
-        "las": lambda path: store_as(path, "LAS"),
-        "psr": lambda path: store_as(path, "PSR"),
+        "stored": lambda path: store_as(path, "LAS" if "T1w" in path.name else "PSR"),
         "oblique": lambda path: turn_scanner(path, OBLIQUE),
         "mirrored": mirror,
     }.items():
@@ -133,9 +132,8 @@ OBLIQUE[1:3, 1:3] = [[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]]
 OBLIQUE[:3, 3] = [4, -7, 11]
 
 
-@pytest.mark.parametrize("order", ["las", "psr"])
-def test_the_storage_order_changes_no_measure(turned, order):
-    pd.testing.assert_frame_equal(turned[order], turned["asis"], rtol=1e-4)
+def test_the_storage_order_changes_no_measure(turned):
+    pd.testing.assert_frame_equal(turned["stored"], turned["asis"], rtol=1e-4)
 
 
 def close(found: pd.Series, expected: pd.Series) -> None:

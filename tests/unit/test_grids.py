@@ -31,10 +31,11 @@ def test_every_storage_order_becomes_the_same_image(axes):
     np.testing.assert_allclose(back.affine, expected.affine, atol=1e-9)
 
 
-def test_the_slice_axis_is_followed_into_the_new_order():
-    assert grids.canonical_axis(stored_as(image(), "PSR"), 0) == 1
-    assert grids.canonical_axis(stored_as(image(), "PSR"), 1) == 2
-    assert grids.canonical_axis(image(), 2) == 2
+def test_the_slice_axis_is_the_thickest_however_the_voxels_are_stored():
+    for axes in ("RAS", "PSR", "ILP"):
+        assert grids.slice_axis(grids.to_canonical(stored_as(image((2, 2.5, 3)), axes))) == 2
+        assert grids.slice_axis(grids.to_canonical(stored_as(image((2, 3, 2)), axes))) == 1
+        assert grids.slice_axis(grids.to_canonical(stored_as(image((2, 2.001, 2)), axes))) == 2
 
 
 def test_a_millimetre_off_is_another_grid_and_rounding_is_not():
@@ -66,3 +67,11 @@ def test_a_resampled_grid_has_the_same_corners():
 def test_world_coordinates_are_those_of_the_affine():
     xyz = grids.world_coordinates(image())
     np.testing.assert_allclose(xyz[3, 4, 5], nb.affines.apply_affine(image().affine, [3, 4, 5]))
+
+
+def test_a_bounding_box_holds_the_mask_and_no_more_than_its_margin():
+    mask = np.zeros((20, 18, 16), np.uint8)
+    mask[5:9, 0:3, 10:16] = 1
+    box = grids.bounding_box(nb.Nifti1Image(mask, np.eye(4)), margin=2)
+    assert box == (slice(3, 11), slice(0, 5), slice(8, 18))
+    assert mask[box].sum() == mask.sum()
