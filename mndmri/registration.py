@@ -274,7 +274,7 @@ def classify_tissue(
         priorweight=prior_weight,
         r=0,  # otherwise seeded by the clock
     )
-    maps = []
+    maps: list[SpatialImage] = []
     for found in result["probabilityimages"]:
         whole = np.zeros(image.shape, np.float32)
         whole[box] = found.numpy()
