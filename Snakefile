@@ -45,6 +45,7 @@ rule all:
         "<group>/report.html",
         "<qc>/index.html",
         "<results>/provenance.json",
+        "<results>/simulation/truth.tsv" if config["simulation"] else [],
 
 
 if config["simulation"]:

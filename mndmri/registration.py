@@ -220,7 +220,7 @@ def correct_bias(
     mesh_mm : float
         Spacing of the first level's mesh. Fewer levels or a wider mesh are gentler.
     """
-    shrink = int(np.clip(round(6.0 / voxel_sizes(image).min()), 1, 4))
+    shrink = int(np.clip(round(8.0 / voxel_sizes(image).min()), 1, 4))
     corrected = ants.n4_bias_field_correction(
         _to_ants(image),
         mask=_to_ants(mask),

@@ -10,11 +10,7 @@ from mndmri.phantom.plan import plan_cohort
 
 log = start_job(snakemake)
 plan = plan_cohort(snakemake.params.simulation)
-tables = [
-    read_table(path).assign(participant_id=Path(path).name.split("_")[0])
-    for paths in snakemake.input.values()
-    for path in ([paths] if isinstance(paths, str) else paths)
-]
+tables = [read_table(path).assign(participant_id=Path(path).name.split("_")[0]) for path in snakemake.input]
 truth = plan[["participant_id", "group"]].merge(pd.concat(tables), on="participant_id")
 write_table(plan[["participant_id", "group", "age", "sex"]], snakemake.output.participants)
 write_json({"Name": "Simulated cohort", "BIDSVersion": "1.9.0", "DatasetType": "raw"}, snakemake.output.description)

@@ -7,6 +7,7 @@ import pytest
 
 from mndmri.io import read_table
 from mndmri.measures import GROUP_COLUMNS
+from mndmri.statistics.comparisons import compare_groups
 from tests.running import finish
 
 pytestmark = pytest.mark.slow
@@ -37,11 +38,18 @@ def primary(results) -> pd.DataFrame:
 
 
 def planted(results) -> pd.Series:
-    """True difference of the groups' means, as a share of the true mean of controls."""
-    means = read_table(results / "simulation/truth.tsv").groupby(["modality", "measure", "region", "hemi", "group"])
-    means = means["value"].mean().unstack("group")
-    differences = {f"{group}-control": means[group] - means["control"] for group in ("ALS", "PLS")}
-    return pd.DataFrame(differences).stack()
+    """What the same comparison finds in the true values of the same people."""
+    config = json.loads((results / "provenance.json").read_text())["config"]
+    truth = read_table(results / "simulation/truth.tsv").assign(status="ok")
+    true = compare_groups(
+        truth,
+        read_table(results / "group/participants.tsv"),
+        groups=list(config["groups"]["levels"]),
+        reference=config["groups"]["reference"],
+        covariates=config["covariates"],
+        n_permutations=0,
+    ).query("test == 'ancova_contrast'")
+    return true.set_index(["modality", "measure", "region", "hemi", "contrast"])["estimate"]
 
 
 def test_every_primary_measure_changes_in_the_planted_direction(demo):
