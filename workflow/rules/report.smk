@@ -22,7 +22,11 @@ rule write_report:
         primary=config["statistics"]["primary"],
         notes=list(STUDY.notes),
         failed=failed(),
-        title="Simulated cohort" if config["simulation"] else Path(config["bids_dir"]).name,
+        title=(
+            "Simulated cohort"
+            if config["simulation"]
+            else Path(config["bids_dir"]).name
+        ),
     script:
         "../../scripts/write_report.py"
 
