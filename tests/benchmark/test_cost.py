@@ -17,15 +17,17 @@ BRANCHES = {
 
 @pytest.mark.benchmark
 def test_every_branch_stays_within_eight_cpu_minutes_and_three_gigabytes(real_data, tmp_path):
-    table = pd.DataFrame({"participant_id": [WHO], "group": ["control"], "age": [40], "sex": ["F"]})
+    people = {"participant_id": [WHO, "sub-iu01"], "group": ["control", "ALS"], "age": [40, 50], "sex": "F"}
+    table = pd.DataFrame(people)
     table.to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
     config = {
         "bids_dir": str(real_data / "real"),
         "output_dir": str(tmp_path / "results"),
         "participants": str(tmp_path / "participants.tsv"),
-        "groups": {"levels": {"control": ["control"]}},
+        "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
     }
-    finish(tmp_path, config, "--cores", "1")
+    wanted = [f"{tmp_path}/results/{WHO}/{WHO}_measures.tsv"]
+    finish(tmp_path, config, "--cores", "1", "--", *wanted)
     rows = []
     for branch, rules in BRANCHES.items():
         found = [pd.read_csv(benchmark(tmp_path, rule), sep="\t").assign(rule=rule, branch=branch) for rule in rules]

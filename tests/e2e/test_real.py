@@ -1,4 +1,4 @@
-"""A real person, through every stage, where the scans are at hand."""
+"""Two real people, through every stage, where the scans are at hand."""
 
 import numpy as np
 import pandas as pd
@@ -10,18 +10,19 @@ from tests.running import finish
 pytestmark = [pytest.mark.slow, pytest.mark.real]
 
 WHO = "sub-philips01"
+OTHER = "sub-iu01"  # b = 2500 s/mm2 alone, and no gradient-echo scan; the group is invented
 
 
 @pytest.fixture(scope="module")
 def results(real_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
-    table = pd.DataFrame({"participant_id": [WHO], "group": ["control"], "age": [40], "sex": ["F"]})
+    table = pd.DataFrame({"participant_id": [WHO, OTHER], "group": ["control", "ALS"], "age": [40, 50], "sex": "F"})
     table.to_csv(folder / "participants.tsv", sep="\t", index=False)
     config = {
         "bids_dir": str(real_data / "real"),
         "output_dir": str(folder / "results"),
         "participants": str(folder / "participants.tsv"),
-        "groups": {"levels": {"control": ["control"]}},
+        "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
         "t1w": {"registration_iterations": [40, 20, 0]},
         "dwi": {"denoise": False, "gibbs": False},
         "statistics": {"n_permutations": 100},
@@ -77,3 +78,19 @@ def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(results):
         text = path.read_text(errors="ignore")
         for personal in ("45053", "13:37:33", "d2n_Philips"):  # serial number, time and procedure in the sidecars
             assert personal not in text, path
+
+
+def test_a_series_of_one_high_shell_is_measured_and_it_is_said(results):
+    table = read_table(results / OTHER / f"{OTHER}_measures.tsv").set_index(["modality", "measure", "region", "hemi"])
+    assert 0.35 < table.loc[("dwi", "fa", "cst", "L"), "value"] < 0.65
+    sidecar = (results / OTHER / "dwi" / f"{OTHER}_space-dwi_model-tensor_dwimap.json").read_text()
+    assert "all 20 directions" in sidecar and "2500" in sidecar
+
+
+def test_one_person_in_a_group_is_a_row_with_a_note_and_no_crash(results):
+    rows = read_table(results / "group/comparisons.tsv").query("test == 'ancova_contrast'")
+    assert len(rows)
+    assert rows["p"].isna().all()
+    assert rows["note"].notna().all()
+    measures = read_table(results / "group/measures.tsv").query("participant_id == @OTHER and modality == 'swi'")
+    assert len(measures) and measures["value"].isna().all()

@@ -119,9 +119,10 @@ def turned(small, tmp_path_factory):
     }.items():
         for path in scans(bids, f"sub-{name}", "*/*.nii.gz"):
             change(path)
-    table = pd.DataFrame({"participant_id": [f"sub-{name}" for name in people], "group": "control"})
+    table = pd.DataFrame({"participant_id": [f"sub-{name}" for name in people]})
+    table["group"] = ["ALS", "ALS", "control", "control"]
     table.assign(age=60, sex="F").to_csv(bids / "participants.tsv", sep="\t", index=False)
-    config["groups"] = config["groups"] | {"levels": {"control": ["control"]}}
+    config["groups"] = config["groups"] | {"levels": {"ALS": ["ALS"], "control": ["control"]}}
     wanted = [f"{folder}/results/sub-{name}/sub-{name}_measures.tsv" for name in people]
     finish(folder, config, "--cores", "2", "--", *wanted)
     return {name: read_table(path).set_index(KEY) for name, path in zip(people, wanted, strict=True)}
