@@ -16,15 +16,14 @@ log = start_job(snakemake)
 stored = load_image(snakemake.input.dwi)
 gradients = read_gradients(read_text(snakemake.input.bval), read_text(snakemake.input.bvec), stored.affine)
 dwi = to_canonical(stored)
-if snakemake.params.denoise:
-    dwi, _ = reduce_noise(dwi)
-if snakemake.params.gibbs:
-    dwi = remove_gibbs(dwi, slice_axis=slice_axis(dwi))
-
 t1w_mask = load_image(snakemake.input.mask)
 b0 = b0_reference(dwi, gradients)
 to_dwi = align_to_t1w(b0, mask_image(load_image(snakemake.input.t1w), t1w_mask))
 mask = resample(t1w_mask, b0, [np.linalg.inv(to_dwi)], interpolation="nearest")
+if snakemake.params.denoise:
+    dwi, _ = reduce_noise(dwi, mask=mask)
+if snakemake.params.gibbs:
+    dwi = remove_gibbs(dwi, slice_axis=slice_axis(dwi))
 motion, displacement = np.tile(np.eye(4), (dwi.shape[3], 1, 1)), np.zeros(dwi.shape[3])
 if snakemake.params.motion:
     dwi, gradients, motion, displacement = correct_motion(dwi, gradients, mask=mask)

@@ -56,7 +56,7 @@ def test_faults_of_the_table_name_row_and_column(snakemake, dataset):
     table(dataset).write_text(text + "sub-01\tALS\t40\tM\n")
     said = refuse(snakemake(dataset, "-n"))
     assert "sixty-one" in said and "age" in said
-    assert "sub-01" in said and "2 rows" in said
+    assert "sub-01" in said and "rows 2, 5" in said
 
 
 def test_an_empty_group_is_refused(snakemake, dataset):
