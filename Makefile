@@ -1,13 +1,15 @@
-# make demo   sets up the environment, runs the demo study, shows the main table
-# make test   sets up the environment, runs the checks and the tests
-# make bench  sets up the environment, runs the benchmarks (long)
+# Each sets up the environment first, if that has not been done.
+#   make demo      runs the demo study and shows its main table
+#   make test      runs the checks and the tests, with the demo cohort and two real people
+#   make test-all  the same with the other whole runs: a null cohort, kills, failures, turned heads (an hour)
+#   make bench     runs the benchmarks
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test bench setup clean
+.PHONY: demo test test-all lint bench setup clean
 
 setup: $(VENV)/.installed
 
@@ -23,12 +25,17 @@ demo: setup
 	$(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 	$(BIN)/python scripts/show_results.py results
 
-test: setup
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -m "not benchmark and not slow"
+
+test-all: lint
 	$(BIN)/pytest -m "not benchmark"
 
 bench: setup

@@ -10,7 +10,7 @@ from mndmri.measures import GROUP_COLUMNS
 from mndmri.statistics.comparisons import compare_groups
 from tests.running import finish
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.demo
 
 CONTRASTS = ("ALS-control", "PLS-control")
 SIGN = {("t1w", "volume"): -1, ("dwi", "fa"): -1, ("swi", "normalised_hypointensity"): 1}
@@ -66,6 +66,7 @@ def test_the_interval_of_every_primary_difference_covers_what_was_planted(demo):
         assert row.ci_low <= true <= row.ci_high, (row, true)
 
 
+@pytest.mark.slow
 def test_a_cohort_without_effects_shows_none(null):
     rows = primary(null)
     assert len(rows) == 12

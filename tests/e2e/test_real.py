@@ -7,7 +7,7 @@ import pytest
 from mndmri.io import load_image, read_table
 from tests.running import finish
 
-pytestmark = [pytest.mark.slow, pytest.mark.real]
+pytestmark = pytest.mark.real
 
 WHO = "sub-philips01"
 OTHER = "sub-iu01"  # b = 2500 s/mm2 alone, and no gradient-echo scan; the group is invented
