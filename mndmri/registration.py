@@ -14,7 +14,7 @@ import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.grids import bounding_box, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.transforms import Transform, compose
 
 SEED = 1
@@ -262,13 +262,19 @@ def classify_tissue(
     list of SpatialImage
         One map per class, 0 to 1, summing to 1 inside the mask and 0 outside.
     """
-    # most of a head is not brain
+    check_same_grid(image, mask, *(priors or ()))
+    # most of a head is not brain; and of an oblique image Atropos finds that the priors, which it
+    # reads from files, differ in the last digits of their directions, which do not matter to it
     box = bounding_box(mask)
-    image_box, mask_box = image.slicer[box], mask.slicer[box]
+    upright = np.diag([*voxel_sizes(image), 1.0])
+
+    def cut(part: SpatialImage) -> ants.core.ANTsImage:
+        return _to_ants(nb.Nifti1Image(np.asarray(part.dataobj, np.float32)[box], upright))
+
     result = ants.atropos(
-        a=_to_ants(image_box),
-        x=_to_ants(mask_box),
-        i=f"kmeans[{n_classes}]" if priors is None else [_to_ants(p.slicer[box]) for p in priors],
+        a=cut(image),
+        x=cut(mask),
+        i=f"kmeans[{n_classes}]" if priors is None else [cut(p) for p in priors],
         m=f"[{smoothing},1x1x1]",
         c=f"[{iterations},0]",
         priorweight=prior_weight,

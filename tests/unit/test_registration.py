@@ -199,3 +199,14 @@ def test_labels_stay_labels_and_cubic_follows_a_smooth_map_more_closely(brain):
         for kind in ("linear", "cubic")
     }
     assert errors["cubic"] < errors["linear"] / 3
+
+
+def test_tissue_of_an_oblique_image_is_that_of_an_upright_one(brain):
+    turned = nb.Nifti1Image(brain.get_fdata(), rigid((3.1, -2.2, 3.7)) @ brain.affine)
+    found = {}
+    for name, image in (("upright", brain), ("oblique", turned)):
+        mask = make_image(image.get_fdata() > 0, image)
+        classes = reg.classify_tissue(image, mask)
+        found[name] = [p.get_fdata() for p in reg.classify_tissue(image, mask, priors=classes)]
+        np.testing.assert_allclose(classes[0].affine, image.affine)
+    np.testing.assert_allclose(found["oblique"], found["upright"], atol=1e-4)
