@@ -18,6 +18,7 @@ from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.transforms import Transform, compose
 
 SEED = 1
+_COARSEST_MM = 8.0
 ants.config.set_ants_deterministic(on=True, seed_value=SEED)
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world has x and y the other way round
@@ -122,7 +123,13 @@ def register_rigid(
     ndarray, shape (4, 4)
         From fixed to moving world points (RAS, mm).
     """
-    speed = {"aff_iterations": (200, 100, 50), "aff_shrink_factors": (4, 2, 1), "aff_smoothing_sigmas": (2, 1, 0)}
+    # begun on coarser voxels than this, a head is a blob and the search ends degrees and millimetres off
+    first = int(np.clip(round(_COARSEST_MM / voxel_sizes(fixed).min()), 1, 8))
+    schedule = {
+        "aff_iterations": (200, 100, 50) if quick else (1000, 500, 200),
+        "aff_shrink_factors": (4, 2, 1) if quick else (first, max(first // 2, 1), max(first // 4, 1)),
+        "aff_smoothing_sigmas": (2, 1, 0),
+    }
     with tempfile.TemporaryDirectory() as folder:
         result = _registration(
             fixed,
@@ -132,7 +139,7 @@ def register_rigid(
             type_of_transform="Rigid",
             aff_metric="mattes",
             mask=fixed_mask,
-            **(speed if quick else {}),
+            **schedule,
         )
         return _read_affine(result["fwdtransforms"][0])
 
