@@ -1,7 +1,7 @@
 # Each sets up the environment first, if that has not been done.
 #   make demo      runs the demo study and shows its main table
 #   make test      runs the checks and the tests, with the demo cohort and two real people
-#   make test-all  the same with the other whole runs: a null cohort, kills, failures, turned heads (an hour)
+#   make test-all  the same with the other whole runs: a null cohort, kills, failures, turned heads (long)
 #   make bench     runs the benchmarks
 
 PYTHON ?= python3
