@@ -11,20 +11,18 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from mndmri.grids import make_image
-from mndmri.phantom.damage import lose_grey, tract_loss
+from mndmri.phantom.damage import tract_loss
 from mndmri.phantom.deformation import (
     HEAD_CENTRE_MM,
     Head,
     add_rician_noise,
     fibre_to_world,
-    head_map,
-    sample_head,
     scan_centre,
-    scan_grid,
     store,
 )
 from mndmri.phantom.head import TISSUES, Anatomy
 from mndmri.phantom.plan import complete
+from mndmri.phantom.scanning import FieldOfView, place_person
 from mndmri.phantom.truth import true_tract
 
 # Signal at b=0 relative to white matter (T2-weighted, fat suppressed) and mean diffusivity in mm2/s
@@ -44,8 +42,7 @@ WHITE_SIGNAL = 300.0  # scanner units, at b=0
 # A tract's map is a probability across people; from here up a voxel's fibres are all the tract's.
 _FULL_PROBABILITY = 0.15
 
-_FIELD_OF_VIEW_MM = (198.0, 234.0, 174.0)
-_MIDDLE_MM = (0.0, -18.0, 4.0)
+_VIEW = FieldOfView((198.0, 234.0, 174.0), (0.0, -18.0, 4.0), ("cst", "callosum", "precentral", "depth"))
 _SINUS_MM, _SINUS_SD_MM = np.array([0.0, 65.0, -22.0]), 20.0  # where the field offset peaks, and its extent
 _RNG_STREAM = 300
 
@@ -283,12 +280,8 @@ def simulate_dwi(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     """
     settings = complete(simulation)
     own = settings["dwi"]
-    centre = scan_centre(person, settings, "dwi", _MIDDLE_MM)
-    grid = scan_grid(centre, _FIELD_OF_VIEW_MM, own["voxel_mm"], tilt_deg=own["tilt_deg"])
-    to_shared = head_map(person, settings, "dwi")
-    head = lose_grey(
-        sample_head(anatomy, to_shared, grid, (*TISSUES, "cst", "callosum", "precentral", "depth")), person
-    )
+    head, _ = place_person(anatomy, person, settings, "dwi", _VIEW)
+    grid = head.grid
 
     fibres = {
         "cst": tract_direction(head.place, anatomy.centreline),

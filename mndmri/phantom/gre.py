@@ -9,10 +9,11 @@ from nibabel.spatialimages import SpatialImage
 from scipy import fft
 
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
-from mndmri.phantom.damage import lose_grey, motor_band
-from mndmri.phantom.deformation import Head, head_map, sample_head, scan_centre, scan_grid, store
+from mndmri.phantom.damage import motor_band
+from mndmri.phantom.deformation import Head, store
 from mndmri.phantom.head import TISSUES, Anatomy
 from mndmri.phantom.plan import complete
+from mndmri.phantom.scanning import FieldOfView, place_person
 from mndmri.phantom.truth import true_hypointensity
 
 GYROMAGNETIC_RATIO_HZ = 42.577e6  # protons, Hz/T
@@ -26,21 +27,23 @@ T2_STAR_VEIN_MS, T2_STAR_PALLIDUM_MS = 8.0, 25.0
 WHITE_SIGNAL = 500.0  # scanner units, at the last echo
 
 # a slab from the vertex to below the basal ganglia, as such scans are often taken
-_FIELD_OF_VIEW_MM = (172.0, 212.0, 128.0)
-_MIDDLE_MM = (0.0, -18.0, 22.0)
+_VIEW = FieldOfView(
+    (172.0, 212.0, 128.0),
+    (0.0, -18.0, 22.0),
+    (
+        "cst",
+        "precentral",
+        "postcentral",
+        "superior_frontal",
+        "pallidum",
+        "posterior_bank",
+        "depth",
+        "vein",
+    ),
+)
 _SINUS_MM = np.array([0.0, 70.0, -30.0])
 _SINUS_RADIUS_MM = 15.0
 _PADDING_MM = 40.0
-_REGIONS = (
-    "cst",
-    "precentral",
-    "postcentral",
-    "superior_frontal",
-    "pallidum",
-    "posterior_bank",
-    "depth",
-    "vein",
-)
 _RNG_STREAM = 400
 
 
@@ -145,9 +148,8 @@ def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     """
     settings = complete(simulation)
     own = settings["gre"]
-    centre = scan_centre(person, settings, "gre", _MIDDLE_MM)
-    grid = scan_grid(centre, _FIELD_OF_VIEW_MM, own["voxel_mm"], tilt_deg=own["tilt_deg"])
-    head = lose_grey(sample_head(anatomy, head_map(person, settings, "gre"), grid, (*TISSUES, *_REGIONS)), person)
+    head, centre = place_person(anatomy, person, settings, "gre", _VIEW)
+    grid = head.grid
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
     voxel = voxel_sizes(grid)

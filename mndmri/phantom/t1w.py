@@ -8,26 +8,19 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, world_coordinates
-from mndmri.phantom.damage import lose_grey
-from mndmri.phantom.deformation import (
-    add_rician_noise,
-    head_map,
-    sample_head,
-    scan_centre,
-    scan_grid,
-    store,
-)
-from mndmri.phantom.head import TISSUES, Anatomy
+from mndmri.phantom.deformation import add_rician_noise, store
+from mndmri.phantom.head import Anatomy
 from mndmri.phantom.plan import complete
+from mndmri.phantom.scanning import FieldOfView, place_person
 from mndmri.phantom.truth import true_volumes
 
 # MPRAGE-like, relative to white matter
 INTENSITY = {"grey": 0.70, "white": 1.0, "csf": 0.25, "bone": 0.10, "fat": 1.25, "soft": 0.55}
 WHITE_SIGNAL = 400.0  # scanner units
 
-_FIELD_OF_VIEW_MM = (200.0, 248.0, 240.0)
-_MIDDLE_MM = (0.0, -10.0, -10.0)  # of the field of view, in the shared head
-_REGIONS = ("precentral", "postcentral", "superior_frontal", "depth")
+_VIEW = FieldOfView(
+    (200.0, 248.0, 240.0), (0.0, -10.0, -10.0), ("precentral", "postcentral", "superior_frontal", "depth")
+)
 _RNG_STREAM = 200
 
 
@@ -59,20 +52,17 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     """
     settings = complete(simulation)
     own = settings["t1w"]
-    centre = scan_centre(person, settings, "t1w", _MIDDLE_MM)
-    grid = scan_grid(centre, _FIELD_OF_VIEW_MM, own["voxel_mm"], tilt_deg=own["tilt_deg"])
-    to_shared = head_map(person, settings, "t1w")
-    head = lose_grey(sample_head(anatomy, to_shared, grid, (*TISSUES, *_REGIONS)), person)
+    head, centre = place_person(anatomy, person, settings, "t1w", _VIEW)
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
     signal = sum(intensity * head.maps[tissue] for tissue, intensity in INTENSITY.items())
-    signal = WHITE_SIGNAL * signal * _shading(grid, centre, own["bias"], rng)
+    signal = WHITE_SIGNAL * signal * _shading(head.grid, centre, own["bias"], rng)
     image = add_rician_noise(signal, WHITE_SIGNAL * settings["noise"]["t1w"], rng)
     brain = head.maps["grey"] + head.maps["white"] + head.maps["csf"] > 0.5
     return T1wScan(
-        store(make_image(image, grid), own["storage"]),
+        store(make_image(image, head.grid), own["storage"]),
         {"Modality": "MR", "MagneticFieldStrength": 3.0, "EchoTime": 0.003, "RepetitionTime": 2.3},
-        store(make_image(brain, grid), own["storage"]),
+        store(make_image(brain, head.grid), own["storage"]),
         true_volumes(head),
     )
 
