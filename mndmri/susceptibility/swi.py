@@ -17,6 +17,7 @@ from mndmri.susceptibility.phase import to_radians
 # Haacke et al. 2004 keep the central 64 x 64 points of k-space; over a field of view of 230 mm
 # their outermost frequency has this wavelength.
 HIGH_PASS_MM = 7.2
+BIAS_ITERATIONS = (50, 50, 50)
 PHASE_MASK_POWER = 4  # Haacke et al. 2004: best contrast-to-noise ratio for veins
 
 
@@ -228,7 +229,7 @@ def normalise(
     brain: SpatialImage,
     reference_wm: SpatialImage,
     *,
-    bias_iterations: Sequence[int] = (50, 50, 50),
+    bias_iterations: Sequence[int] = BIAS_ITERATIONS,
     bias_mesh_mm: float = 200.0,
     min_voxels: int = 100,
 ) -> SpatialImage:

@@ -24,9 +24,7 @@ rule preprocess_dwi:
         mem_mb=4000,
     params:
         version=VERSION,
-        denoise=config["dwi"]["denoise"],
-        gibbs=config["dwi"]["gibbs"],
-        motion=config["dwi"]["motion"],
+        steps={step: config["dwi"][step] for step in ("denoise", "gibbs", "motion")},
     script:
         "../../scripts/preprocess_dwi.py"
 
