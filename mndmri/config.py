@@ -4,6 +4,7 @@ import copy
 import difflib
 import math
 from collections.abc import Iterator, Mapping
+from itertools import permutations
 from typing import Any
 
 import jsonschema
@@ -235,6 +236,24 @@ def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> li
     return [f"{place}: found {_show(error.instance)}, expected {_expected(error.schema)}"]
 
 
+def _names_of_two_meanings(groups: list[str]) -> list[str]:
+    """Names of groups that would make two contrasts of one name."""
+    problems = []
+    if "patients" in groups:
+        problems.append(
+            "groups.levels: the name 'patients' stands for all groups but the reference, pooled; give the group another"
+        )
+    contrasts: dict[str, tuple[str, str]] = {}
+    for pair in permutations(groups, 2):
+        other = contrasts.setdefault("-".join(pair), pair)
+        if other != pair:
+            problems.append(
+                f"groups.levels: the contrast '{'-'.join(pair)}' could be of {' and '.join(pair)} or of "
+                f"{' and '.join(other)}; write one of the names without a hyphen"
+            )
+    return problems
+
+
 def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
     """Keys that are each right and do not fit together; blocks already known to be wrong are passed over."""
     problems = []
@@ -246,6 +265,7 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
                 f"groups.reference: found '{groups['reference']}', which is not in groups.levels "
                 f"({', '.join(levels)}); name one of them"
             )
+        problems += _names_of_two_meanings(list(levels))
         owner: dict[str, str] = {}
         for name, labels in [*levels.items(), ("leave_out", groups["leave_out"])]:
             for label in map(str, labels):

@@ -149,6 +149,14 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             {"statistics": {"contrasts": [["ALS", "controls"]]}},
             "statistics.contrasts[0]: 'controls' is not in groups.levels",
         ),
+        (
+            {"groups": {"levels": {"patients": ["a"], "PLS": ["b"], "control": ["c"]}}},
+            "the name 'patients' stands for all groups but the reference",
+        ),
+        (
+            {"groups": {"levels": {"A": ["a"], "B-C": ["b"], "A-B": ["c"], "control": ["d"], "C": ["e"]}}},
+            "the contrast 'A-B-C' could be of A-B and C or of A and B-C",
+        ),
         ({"modalities": ["dwi"]}, "modalities: t1w is missing"),
         ({"covariates": ["age", "group"]}, "the column 'group' is used twice"),
         (
