@@ -31,8 +31,6 @@ class Warp(NamedTuple):
     """Resamples images of the moving space onto the fixed grid (points go fixed to moving)."""
     fixed_to_moving: SpatialImage
     """Resamples images of the fixed space onto the moving grid (points go moving to fixed)."""
-    affine: np.ndarray
-    """Its affine part, (4, 4), from fixed to moving world points."""
 
 
 def _to_ants(image: SpatialImage) -> ants.core.ANTsImage:
@@ -184,7 +182,6 @@ def register_deformable(
     return Warp(
         moving_to_fixed=compose([bend, affine], fixed),
         fixed_to_moving=compose([np.linalg.inv(affine), unbend], moving),
-        affine=affine,
     )
 
 

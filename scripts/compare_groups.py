@@ -25,6 +25,12 @@ comparisons = compare_groups(
 )
 write_table(comparisons, snakemake.output.comparisons)
 write_json(comparisons_dictionary(options.groups), snakemake.output.dictionary)
-means = adjusted_means(measures, participants, groups=options.groups, covariates=options.covariates)
+means = adjusted_means(
+    measures,
+    participants,
+    groups=options.groups,
+    covariates=options.covariates,
+    alpha=statistics["alpha"],
+)
 write_table(means, snakemake.output.means)
 log.info("%d comparisons", len(comparisons))

@@ -2,7 +2,7 @@
 
 from mndmri.cohort.checks import check_scan, check_study, settle
 from mndmri.cohort.records import Problem, Scan, Study
-from mndmri.cohort.scans import find_scans, load_study, missing_modalities
+from mndmri.cohort.scans import find_scans, load_study
 from mndmri.cohort.table import count_left_out, load_participants, participants_path
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "find_scans",
     "load_participants",
     "load_study",
-    "missing_modalities",
     "participants_path",
     "settle",
 ]

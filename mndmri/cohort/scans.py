@@ -334,12 +334,3 @@ def _planned_scans(
             }
         scans[who] = {m: Scan(m, files) for m, files in own.items() if m in config["modalities"]}
     return scans
-
-
-def missing_modalities(study: Study) -> dict[str, list[str]]:
-    """Modality to the participants who are without it, for those modalities that someone is without."""
-    missing: dict[str, list[str]] = {}
-    for participant, reasons in study.left_out.items():
-        for modality in reasons:
-            missing.setdefault(modality, []).append(participant)
-    return missing

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mndmri import bids
-from mndmri.cohort import check_scan, check_study, find_scans, load_study, missing_modalities, settle
+from mndmri.cohort import check_scan, check_study, find_scans, load_study, settle
 from mndmri.config import resolve_config
 from mndmri.io import InputError
 from mndmri.phantom.plan import plan_cohort
@@ -549,7 +549,6 @@ def test_a_study_without_faults_has_its_scans_and_says_what_is_missing(dataset):
         "sub-03": {"t1w"},
     }
     assert study.left_out["sub-03"] == {"dwi": "no file in the dataset", "swi": "no file in the dataset"}
-    assert missing_modalities(study) == {"dwi": ["sub-03"], "swi": ["sub-03"]}
 
 
 def test_all_that_is_wrong_with_a_study_is_told_in_one_list(dataset):
@@ -655,9 +654,8 @@ def test_a_simulated_study_has_the_names_that_the_simulation_will_write(tmp_path
     assert check_study(study, {})[0] == []
     study = settle(study, [], bad_input="stop")
     assert study.simulated
-    assert {modality: len(who) for modality, who in missing_modalities(study).items()} == {"dwi": 1, "swi": 1}
-    without = {who for ids in missing_modalities(study).values() for who in ids}
-    who = min(set(plan["participant_id"]) - without)
+    assert sorted(modality for missing in study.left_out.values() for modality in missing) == ["dwi", "swi"]
+    who = min(set(plan["participant_id"]) - set(study.left_out))
     root = tmp_path / "results/sourcedata" / who
     assert study.scans[who]["t1w"].files == {"image": (str(root / f"anat/{who}_T1w.nii.gz"),)}
     assert study.scans[who]["dwi"].files["bvec"] == (str(root / f"dwi/{who}_dwi.bvec"),)
