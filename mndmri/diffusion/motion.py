@@ -189,7 +189,7 @@ def align_to_t1w(b0: SpatialImage, t1w_brain: SpatialImage, *, start: np.ndarray
             "disagree; convert both again from the scanner's files"
         )
     positive = make_image(np.clip(np.asarray(b0.dataobj, np.float32), 0, None), b0)
-    even = correct_bias(positive, there, iterations=(50, 50))
+    even = correct_bias(positive, there, iterations=(50, 50, 50))
     return np.linalg.inv(
         register_rigid(even, brain, fixed_mask=_with_margin(there), start=np.linalg.inv(start), quick=True)
     )

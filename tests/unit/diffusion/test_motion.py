@@ -164,18 +164,18 @@ def t1w_and_b0(motion):
     brain = np.linalg.norm(points / [55, 68, 52], axis=-1) < 1
     t1w = make_image((brain * np.clip(1600 - s0, 100, None)).astype(np.float32), GRID)
     before = nb.affines.apply_affine(np.linalg.inv(motion), points)
-    shading = np.exp(points[..., 1] / 150)
+    shading = np.exp(points[..., 1] / 90)
     texture = gaussian_filter(np.random.default_rng(1).normal(size=SHAPE), 1) * 20
     return t1w, make_image(np.clip(head(before)[0] * shading + texture, 0, None).astype(np.float32), GRID)
 
 
 def test_shaded_b0_is_brought_to_the_t1w_brain():
-    known = rigid([2, -2, 3], [2, -3, 1.5])
+    known = rigid([4, -3, 3], [2, -3, 1.5])
     t1w, b0 = t1w_and_b0(known)
     found = align_to_t1w(b0, t1w)
     points = world_coordinates(GRID)[core()][::50]
     distance = nb.affines.apply_affine(found, points) - nb.affines.apply_affine(known, points)
-    assert np.linalg.norm(distance, axis=1).mean() < 2.0  # half a voxel
+    assert np.linalg.norm(distance, axis=1).mean() < 1.5
     # in the direction in which diffusion maps are resampled onto the T1w image
     right = world_coordinates(GRID)[..., 0] > 0
     there = resample(make_image((b0.get_fdata() > 400).astype(np.float32), b0), t1w, [found]).get_fdata()[right]
