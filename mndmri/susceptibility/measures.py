@@ -64,7 +64,7 @@ def measure_susceptibility(
 
     References
     ----------
-    Donatelli et al. 2018, Neuroimage Clin 19:611, for hypointensity against a reference.
+    Donatelli et al. 2018, AJNR 39:63, for hypointensity against a reference.
     """
     check_same_grid(normalised, masks, veins)
     data = normalised.get_fdata()

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.measures import DEFINITIONS, GROUP_COLUMNS, data_dictionary, row, split_quality, stack_measures
+from mndmri.measures import (
+    DAMAGE_DIRECTION,
+    DEFINITIONS,
+    GROUP_COLUMNS,
+    data_dictionary,
+    row,
+    split_quality,
+    stack_measures,
+)
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-1", "sub-2", "sub-3"], "group": ["ALS", "ALS", "control"]})
 
@@ -53,3 +61,13 @@ def test_the_dictionary_describes_every_column_and_gives_unit_and_source():
     assert set(GROUP_COLUMNS) <= set(described)
     assert described["measures"]["dwi fa"]["Units"] == "1"
     assert all({"Description", "Units", "Source"} <= set(entry) for entry in DEFINITIONS.values())
+
+
+def test_damage_has_a_declared_direction_in_every_measure_but_axial_diffusivity():
+    assert {kind for kind in DEFINITIONS if kind not in DAMAGE_DIRECTION} == {("dwi", "ad")}
+    assert set(DAMAGE_DIRECTION.values()) == {-1, 0, 1}
+
+
+def test_what_a_region_does_otherwise_is_an_exception_to_a_declared_direction():
+    regional = [kind for kind in DAMAGE_DIRECTION if len(kind) == 3]
+    assert all(DAMAGE_DIRECTION[kind] != DAMAGE_DIRECTION[kind[:2]] for kind in regional)
