@@ -1,0 +1,386 @@
+"""The motor band sign: how often each group has it, and whether people and program agree on it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.stats.contingency import odds_ratio
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from mndmri.io import InputError
+from mndmri.statistics.comparisons import holm
+from mndmri.statistics.contrasts import OMNIBUS, Contrast, list_contrasts
+from mndmri.statistics.demographics import ALL, MAX_TABLES
+from mndmri.statistics.effect_sizes import UNKNOWN, Interval
+from mndmri.statistics.exact import count_tables, fisher_freeman_halton
+from mndmri.statistics.samples import NO_SPREAD, Measured, each_measure, reference_last, select_people
+
+SCORE = {"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both"}
+MAX_SCORE = 12  # none, mild or marked (0 to 2) in face, hand and leg, left and right
+PRESENT_FROM = 3
+AUTOMATED, RATED = "automated", "rated"
+
+_LIMITS = ("limit_low", "limit_high")
+_STATISTICS = ("agreement", "kappa", "weighted_kappa", "bias", *_LIMITS)
+
+_SIGN = {
+    "source": f"Who looked for the sign: {AUTOMATED}, by the motor band score; {RATED}, by the study's own raters.",
+    "group": f"Group that the row counts; {ALL} in the rows of tests.",
+    "n": "Participants of the group, or of the groups compared.",
+    "n_assessable": "Of these, those whose motor band could be judged.",
+    "n_present": "Of the assessable, those with the sign.",
+    "percent": "Of the assessable, those with the sign, percent.",
+    "ci_low": "Lower confidence limit of the percentage (Wilson, with continuity correction).",
+    "ci_high": "Upper confidence limit of the percentage.",
+    "test": "fisher: Fisher's exact test, two-sided. fisher_freeman_halton: its extension to more groups. "
+    "chi2: in its place where there are too many tables to count.",
+    "contrast": f"The groups compared, first against second; {OMNIBUS} is all of them at once.",
+    "difference": "Percentage of the first minus that of the second, percentage points.",
+    "difference_ci_low": "Lower confidence limit of the difference (Newcombe, with continuity correction).",
+    "difference_ci_high": "Upper confidence limit of the difference.",
+    "odds_ratio": "Odds of the sign, first over second: the conditional maximum likelihood estimate.",
+    "odds_ratio_ci_low": "Lower confidence limit of the odds ratio, exact.",
+    "odds_ratio_ci_high": "Upper confidence limit of the odds ratio.",
+    "p": "Two-sided, not corrected.",
+    "p_holm": "p after Holm, over the pairs of groups.",
+    "note": "Who could not be judged and why, and why a number is missing.",
+}
+_AGREEMENT = {
+    "statistic": "agreement: people in whom both say the same of the sign, percent. kappa: Cohen's kappa of the sign. "
+    "weighted_kappa: kappa of the score, disagreements weighted by their square. bias: mean of automated minus rated "
+    "score. limit_low, limit_high: Bland and Altman's limits of agreement, bias -/+ 1.96 SD.",
+    "n": "Participants with both.",
+    "n_missing": "Participants of the study's groups without one or both.",
+    "estimate": "The statistic: percent (agreement), 1 (kappa), points of the score (bias and limits).",
+    "ci_low": "Lower confidence limit: Wilson's, with continuity correction (agreement); by the large-sample error "
+    "(kappa); by t (bias and limits).",
+    "ci_high": "Upper confidence limit.",
+    "note": "Who was left out and why, and why a number is missing.",
+}
+
+
+def prevalence_dictionary() -> dict[str, dict[str, str]]:
+    """BIDS data dictionary of the table of the motor band sign."""
+    return {column: {"Description": text} for column, text in _SIGN.items()}
+
+
+def agreement_dictionary() -> dict[str, dict[str, str]]:
+    """BIDS data dictionary of the table of agreement with human raters."""
+    return {column: {"Description": text} for column, text in _AGREEMENT.items()}
+
+
+class _Judged(NamedTuple):
+    """Scores of everyone by one source, and from which on the sign is present."""
+
+    source: str
+    values: pd.Series  # by participant_id; NaN is not assessable
+    reasons: pd.Series  # why, where it is
+    threshold: int
+    is_score: bool  # 0 to 12; otherwise 0 and 1
+    notes: list[str]
+
+    @property
+    def present(self) -> pd.Series:
+        """1, 0, or NaN."""
+        return (self.values >= self.threshold).astype(float).where(self.values.notna())
+
+    def tally(self, chosen: pd.Series) -> "_Tally":
+        """Counts of the participants ``chosen``."""
+        known = self.present[chosen].dropna()
+        return _Tally(int(chosen.sum()), len(known), int(known.sum()))
+
+
+class _Tally(NamedTuple):
+    """People, those of them who could be judged, and those with the sign."""
+
+    n: int
+    assessable: int
+    present: int
+
+    @property
+    def cells(self) -> list[int]:
+        """With the sign, and without."""
+        return [self.present, self.assessable - self.present]
+
+    def share(self, alpha: float) -> Interval:
+        """Percentage of the assessable with the sign."""
+        if self.assessable == 0:
+            return UNKNOWN
+        result = stats.binomtest(self.present, self.assessable)
+        limits = result.proportion_ci(1 - alpha, method="wilsoncc")
+        return Interval(*(100 * float(v) for v in (result.statistic, limits.low, limits.high)))
+
+
+def sign_prevalence(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    reference: str,
+    contrasts: Sequence[Sequence[str]] | None = None,
+    pooled: bool = True,
+    rated: str | None = None,
+    threshold: int = PRESENT_FROM,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """How many of each group have the motor band sign, and exact tests between the groups.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        Long: participant_id, modality, measure, region, hemi, value, status. The motor band
+        score, 0 to 12, is the row `SCORE`; who has none is not assessable, and ``status`` says why.
+    participants : DataFrame
+        participant_id, group and the column ``rated``.
+    groups, reference, contrasts, pooled
+        As in `compare_groups`.
+    rated : str, optional
+        Column of human ratings, which get rows of their own: a score of 0 to 12, or, where nobody
+        has more than 1, absent (0) and present (1); missing is not assessable.
+    threshold : int
+        Lowest score with which the sign is present.
+    alpha : float
+        One minus the coverage of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        For each source a row for each group, the reference last, then a row for each test: all
+        groups, the pairs, and pooled patients. Columns as in `prevalence_dictionary`.
+
+    Raises
+    ------
+    InputError
+        If a column or a group is missing, a participant is there twice, or a score is none.
+
+    Notes
+    -----
+    Intervals: Newcombe 1998, Stat Med 17:857 (one percentage), and 17:873 (the difference of two,
+    method 11: from the limits of each). Tests: Freeman and Halton 1951, Biometrika 38:141.
+    """
+    order = reference_last(groups, reference)
+    compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
+    people = select_people(participants, groups=groups, covariates=[rated] if rated else [])
+    sources = [_automated(measures, people, threshold=threshold)]
+    if rated:
+        sources.append(_ratings(people[rated], threshold=threshold))
+    rows = []
+    for judged in sources:
+        tallies = {name: judged.tally(people["group"] == name) for name in order}
+        made = [
+            _group_row(name, tally, judged.reasons[(people["group"] == name) & judged.values.isna()], alpha=alpha)
+            for name, tally in tallies.items()
+        ]
+        tests = [_omnibus_row(tallies), *(_contrast_row(contrast, tallies, alpha=alpha) for contrast in compared)]
+        _correct([row for row, contrast in zip(tests[1:], compared, strict=True) if contrast.is_pair])
+        for row in [*made, *tests]:
+            rows.append({"source": judged.source} | row | {"note": "; ".join([*judged.notes, *row["note"]])})
+    return pd.DataFrame(rows, columns=list(_SIGN))
+
+
+def sign_agreement(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    rated: str,
+    threshold: int = PRESENT_FROM,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """How well the automated motor band score agrees with human ratings.
+
+    Parameters
+    ----------
+    measures, participants, groups, rated, threshold, alpha
+        As in `sign_prevalence`. Ratings of 0 and 1 are compared for the sign alone.
+
+    Returns
+    -------
+    DataFrame
+        A row for each statistic, over all groups together. Columns as in `agreement_dictionary`.
+
+    Raises
+    ------
+    InputError
+        As `sign_prevalence`.
+
+    References
+    ----------
+    Cohen 1960, Educ Psychol Meas 20:37, and 1968, Psychol Bull 70:213; their large-sample errors,
+    Fleiss, Cohen and Everitt 1969, Psychol Bull 72:323. Bland and Altman 1999, Stat Methods Med
+    Res 8:135.
+    """
+    people = select_people(participants, groups=groups, covariates=[rated])
+    judged, ratings = _automated(measures, people, threshold=threshold), _ratings(people[rated], threshold=threshold)
+    both = judged.values.notna() & ratings.values.notna()
+    reasons = judged.reasons.where(judged.values.isna(), ratings.reasons)[~both]
+    found = dict.fromkeys(
+        _STATISTICS, _Result(UNKNOWN, "nobody has both" if not both.any() else "the ratings are no scores")
+    )
+    if both.any():
+        signs = [source.present[both].to_numpy(int) for source in (judged, ratings)]
+        found["agreement"] = _Result(_Tally(0, len(signs[0]), int((signs[0] == signs[1]).sum())).share(alpha))
+        found["kappa"] = _kappa(*signs, top=1, alpha=alpha)
+    if both.any() and ratings.is_score:
+        scores = [source.values[both].to_numpy(int) for source in (judged, ratings)]
+        found["weighted_kappa"] = _kappa(*scores, top=MAX_SCORE, alpha=alpha)
+        found |= _bland_altman(scores[0] - scores[1], alpha=alpha)
+    notes = [*ratings.notes, *_listed("left out", reasons)]
+    rows = [
+        {"statistic": name, "n": int(both.sum()), "n_missing": int((~both).sum())}
+        | dict(zip(("estimate", "ci_low", "ci_high"), result.interval, strict=True))
+        | {"note": "; ".join([*notes, result.problem] if result.problem else notes)}
+        for name, result in found.items()
+    ]
+    return pd.DataFrame(rows, columns=list(_AGREEMENT))
+
+
+# -- who has which score ----------------------------------------------------------------------------
+
+
+def _automated(measures: pd.DataFrame, people: pd.DataFrame, *, threshold: int) -> _Judged:
+    """The motor band score as measured; everyone is there, also if nobody was measured."""
+    rows = measures[np.logical_and.reduce([measures[name] == value for name, value in SCORE.items()])]
+    nothing = pd.Series(np.nan, people.index), pd.Series("no motor band score in the measures table", people.index)
+    measured = next(each_measure(rows, people), Measured(SCORE, *nothing))
+    _check_scores(measured.values, "the motor band score of the measures table")
+    return _Judged(AUTOMATED, measured.values, measured.reasons, threshold, True, [])
+
+
+def _ratings(column: pd.Series, *, threshold: int) -> _Judged:
+    """Human ratings: scores, or where none is above 1, absence and presence."""
+    values = pd.to_numeric(column, errors="coerce").astype(float)
+    _check_scores(values.where(values.notna() | column.isna(), column), f"the column {column.name} of ratings")
+    reasons = pd.Series("no rating", column.index)
+    if values.max() <= 1:
+        return _Judged(RATED, values, reasons, 1, False, ["ratings of 0 and 1 read as absent and present"])
+    return _Judged(RATED, values, reasons, threshold, True, [])
+
+
+def _check_scores(values: pd.Series, what: str) -> None:
+    wrong = values[values.notna() & ~values.isin(range(MAX_SCORE + 1))]
+    if len(wrong):
+        found = ", ".join(
+            f"{who} {value:g}" if isinstance(value, float) else f"{who} {value}" for who, value in wrong.items()
+        )
+        raise InputError(
+            f"{what} has {found}; expected whole numbers from 0 to {MAX_SCORE}, or 0 and 1, and n/a where it is missing"
+        )
+
+
+def _listed(beginning: str, reasons: pd.Series) -> list[str]:
+    """Note that counts the reasons, if there are any."""
+    counts = reasons.value_counts(sort=False)
+    return [f"{beginning}: " + ", ".join(f"{why} ({count})" for why, count in counts.items())] if len(counts) else []
+
+
+# -- rows of the table of the sign ------------------------------------------------------------------
+
+
+def _pool(tallies: Iterable[_Tally]) -> _Tally:
+    """Several groups counted as one."""
+    return _Tally(*(sum(part) for part in zip(*tallies, strict=True)))
+
+
+def _counts(group: str, tally: _Tally) -> dict[str, Any]:
+    return {"group": group, **dict(zip(("n", "n_assessable", "n_present"), tally, strict=True))}
+
+
+def _group_row(name: str, tally: _Tally, reasons: pd.Series, *, alpha: float) -> dict[str, Any]:
+    shares = dict(zip(("percent", "ci_low", "ci_high"), tally.share(alpha), strict=True))
+    note = _listed("not assessable", reasons) if tally.n else ["no participants"]
+    return _counts(name, tally) | shares | {"note": note}
+
+
+def _omnibus_row(tallies: Mapping[str, _Tally]) -> dict[str, Any]:
+    """Exact test of all groups that have somebody assessable."""
+    row = _counts(ALL, _pool(tallies.values())) | {"test": "fisher_freeman_halton", "contrast": OMNIBUS}
+    absent = [name for name, tally in tallies.items() if tally.assessable == 0]
+    row["note"] = [f"no data: {', '.join(absent)}"] if absent else []
+    table = np.array([tally.cells for tally in tallies.values() if tally.assessable])
+    if len(table) < 2:
+        row["note"].append("fewer than two groups with data")
+    elif not table.sum(axis=0).all() or count_tables(table) <= MAX_TABLES:
+        row["p"] = fisher_freeman_halton(table)
+    else:
+        row["note"].append("too many tables for the exact test")
+        row |= {"test": "chi2", "p": float(stats.chi2_contingency(table, correction=False).pvalue)}
+    return row
+
+
+def _contrast_row(contrast: Contrast, tallies: Mapping[str, _Tally], *, alpha: float) -> dict[str, Any]:
+    """Fisher's test of two sides, with the difference and the ratio that it is about."""
+    sides = [_pool(tallies[name] for name in names) for names in (contrast.left, contrast.right)]
+    row = _counts(ALL, _pool(sides)) | {"test": "fisher", "contrast": contrast.name, "note": []}
+    if not all(side.assessable for side in sides):
+        row["note"].append("a group of the contrast has no data")
+        return row
+    table = np.array([side.cells for side in sides])
+    first, second = (side.share(alpha) for side in sides)
+    difference = first.estimate - second.estimate
+    below = np.hypot(first.estimate - first.low, second.high - second.estimate)
+    above = np.hypot(first.high - first.estimate, second.estimate - second.low)
+    row |= {"difference": difference, "p": float(stats.fisher_exact(table).pvalue)}
+    row |= {"difference_ci_low": float(difference - below), "difference_ci_high": float(difference + above)}
+    if not table.sum(axis=0).all():
+        row["note"].append("no odds ratio: the same in everyone")
+        return row
+    ratio = odds_ratio(table)
+    limits = ratio.confidence_interval(1 - alpha)
+    odds = {"odds_ratio": ratio.statistic, "odds_ratio_ci_low": limits.low, "odds_ratio_ci_high": limits.high}
+    row |= {name: float(value) if np.isfinite(value) else np.nan for name, value in odds.items()}
+    endless = [name for name, value in odds.items() if np.isinf(value)]
+    if endless:
+        row["note"].append(f"infinite: {', '.join(endless)}")
+    return row
+
+
+def _correct(pairs: list[dict[str, Any]]) -> None:
+    """Fill in the p after Holm of the pairs that have one."""
+    tested = [row for row in pairs if "p" in row]
+    for row, corrected in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
+        row["p_holm"] = float(corrected)
+
+
+# -- agreement --------------------------------------------------------------------------------------
+
+
+class _Result(NamedTuple):
+    """A statistic with its interval, or why it lacks them."""
+
+    interval: Interval
+    problem: str | None = None
+
+
+def _kappa(first: np.ndarray, second: np.ndarray, *, top: int, alpha: float) -> _Result:
+    """Cohen's kappa of whole numbers from 0 to ``top``, weighted by squares (of 0 and 1: not weighted)."""
+    if len(np.union1d(first, second)) < 2:
+        return _Result(UNKNOWN, "both say the same of everybody, so that chance explains it all")
+    table = np.zeros((top + 1, top + 1))
+    np.add.at(table, (first, second), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # in a test of kappa that is not used
+        result = cohens_kappa(table, wt="quadratic")
+    kappa, variance = float(result.kappa), float(result.var_kappa)
+    if variance < NO_SPREAD:
+        return _Result(Interval(kappa, np.nan, np.nan), "no interval: the large-sample error is zero")
+    half = float(stats.norm.isf(alpha / 2)) * np.sqrt(variance)
+    return _Result(Interval(kappa, max(kappa - half, -1.0), min(kappa + half, 1.0)))
+
+
+def _bland_altman(differences: np.ndarray, *, alpha: float) -> dict[str, _Result]:
+    """Bias, and limits within which 95% of the differences are expected, with their intervals."""
+    n, bias = len(differences), float(differences.mean())
+    if n < 2:
+        alone = "one participant only"
+        return dict.fromkeys(_LIMITS, _Result(UNKNOWN, alone)) | {
+            "bias": _Result(Interval(bias, np.nan, np.nan), alone)
+        }
+    sd, z, t = float(differences.std(ddof=1)), float(stats.norm.ppf(0.975)), float(stats.t.isf(alpha / 2, n - 1))
+    error = {"bias": sd / np.sqrt(n)} | dict.fromkeys(_LIMITS, sd * np.sqrt(1 / n + z**2 / (2 * (n - 1))))
+    centre = {"bias": bias, "limit_low": bias - z * sd, "limit_high": bias + z * sd}
+    return {
+        name: _Result(Interval(value, value - t * error[name], value + t * error[name]))
+        for name, value in centre.items()
+    }
