@@ -1,0 +1,207 @@
+"""What was done in a study, as a text to be pasted into a paper."""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from mndmri.words import readable
+
+_TEMPLATE = Path(__file__).parent / "templates" / "methods.md.j2"
+_CITATION = re.compile(r"(?<!\\)\[(@\w+(?:;\s+@\w+)*)\]")
+# What Markdown, or Pandoc's, would read as markup in the middle of a line
+_MARKUP = re.compile(r"([\\`*_\[\]<>~^$|&@])")
+_SIDES = {"L": "left", "R": "right"}
+
+REFERENCES = {
+    "avants2008": "Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with "
+    "cross-correlation: evaluating automated labeling of elderly and neurodegenerative brain. Med Image Anal "
+    "2008;12:26-41.",
+    "avants2011": "Avants BB, Tustison NJ, Wu J, Cook PA, Gee JC. An open source multivariate framework for n-tissue "
+    "segmentation with evaluation on public data. Neuroinformatics 2011;9:381-400.",
+    "basser1996": "Basser PJ, Pierpaoli C. Microstructural and physiological features of tissues elucidated by "
+    "quantitative-diffusion-tensor MRI. J Magn Reson B 1996;111:209-219.",
+    "benjamini1995": "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach "
+    "to multiple testing. J R Stat Soc B 1995;57:289-300.",
+    "bland1999": "Bland JM, Altman DG. Measuring agreement in method comparison studies. Stat Methods Med Res "
+    "1999;8:135-160.",
+    "burgel2006": "Bürgel U, Amunts K, Hoemke L, et al. White matter fiber tracts of the human brain: "
+    "three-dimensional mapping at microscopic resolution, topography and intersubject variability. NeuroImage "
+    "2006;29:1092-1105.",
+    "chakraborty2015": "Chakraborty S, Gupta A, Nguyen T, Bourque P. The “motor band sign”: susceptibility-weighted "
+    "imaging in amyotrophic lateral sclerosis. Can J Neurol Sci 2015;42:260-263.",
+    "chung2006": "Chung S, Lu Y, Henry RG. Comparison of bootstrap approaches for estimation of uncertainties of DTI "
+    "parameters. NeuroImage 2006;33:531-541.",
+    "cieslak2021": "Cieslak M, Cook PA, He X, et al. QSIPrep: an integrative platform for preprocessing and "
+    "reconstructing diffusion MRI data. Nat Methods 2021;18:775-778.",
+    "cohen1960": "Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.",
+    "cohen1968": "Cohen J. Weighted kappa: nominal scale agreement with provision for scaled disagreement or partial "
+    "credit. Psychol Bull 1968;70:213-220.",
+    "delong1988": "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more correlated receiver "
+    "operating characteristic curves: a nonparametric approach. Biometrics 1988;44:837-845.",
+    "desikan2006": "Desikan RS, Ségonne F, Fischl B, et al. An automated labeling system for subdividing the human "
+    "cerebral cortex on MRI scans into gyral based regions of interest. NeuroImage 2006;31:968-980.",
+    "donatelli2018": "Donatelli G, Retico A, Caldarazzo Ienco E, et al. Semiautomated evaluation of the primary motor "
+    "cortex in patients with amyotrophic lateral sclerosis at 3T. AJNR Am J Neuroradiol 2018;39:63-69.",
+    "dunn1964": "Dunn OJ. Multiple comparisons using rank sums. Technometrics 1964;6:241-252.",
+    "eickhoff2005": "Eickhoff SB, Stephan KE, Mohlberg H, et al. A new SPM toolbox for combining probabilistic "
+    "cytoarchitectonic maps and functional imaging data. NeuroImage 2005;25:1325-1335.",
+    "fisch2024": "Fisch L, Zumdick S, Barkhau C, et al. deepbet: fast brain extraction of T1-weighted MRI using "
+    "convolutional neural networks. Comput Biol Med 2024;179:108845.",
+    "fleiss1969": "Fleiss JL, Cohen J, Everitt BS. Large sample standard errors of kappa and weighted kappa. Psychol "
+    "Bull 1969;72:323-327.",
+    "fortin2018": "Fortin J-P, Cullen N, Sheline YI, et al. Harmonization of cortical thickness measurements across "
+    "scanners and sites. NeuroImage 2018;167:104-120.",
+    "frangi1998": "Frangi AF, Niessen WJ, Vincken KL, Viergever MA. Multiscale vessel enhancement filtering. MICCAI "
+    "1998, Lect Notes Comput Sci 1496:130-137.",
+    "freedman1983": "Freedman D, Lane D. A nonstochastic interpretation of reported significance levels. J Bus Econ "
+    "Stat 1983;1:292-298.",
+    "freeman1951": "Freeman GH, Halton JH. Note on an exact treatment of contingency, goodness of fit and other "
+    "problems of significance. Biometrika 1951;38:141-149.",
+    "garyfallidis2014": "Garyfallidis E, Brett M, Amirbekian B, et al. Dipy, a library for the analysis of diffusion "
+    "MRI data. Front Neuroinform 2014;8:8.",
+    "haacke2004": "Haacke EM, Xu Y, Cheng Y-CN, Reichenbach JR. Susceptibility weighted imaging (SWI). Magn Reson Med "
+    "2004;52:612-618.",
+    "hedges1981": "Hedges LV. Distribution theory for Glass's estimator of effect size and related estimators. J Educ "
+    "Stat 1981;6:107-128.",
+    "hodges1963": "Hodges JL, Lehmann EL. Estimates of location based on rank tests. Ann Math Stat 1963;34:598-611.",
+    "hofer2006": "Hofer S, Frahm J. Topography of the human corpus callosum revisited: comprehensive fiber "
+    "tractography using diffusion tensor magnetic resonance imaging. NeuroImage 2006;32:989-994.",
+    "holm1979": "Holm S. A simple sequentially rejective multiple test procedure. Scand J Stat 1979;6:65-70.",
+    "iglewicz1993": "Iglewicz B, Hoaglin DC. How to Detect and Handle Outliers. Milwaukee: ASQC Quality Press; 1993.",
+    "inthout2014": "IntHout J, Ioannidis JPA, Borm GF. The Hartung-Knapp-Sidik-Jonkman method for random effects "
+    "meta-analysis is straightforward and considerably outperforms the standard DerSimonian-Laird method. BMC Med Res "
+    "Methodol 2014;14:25.",
+    "johnson2007": "Johnson WE, Li C, Rabinovic A. Adjusting batch effects in microarray expression data using "
+    "empirical Bayes methods. Biostatistics 2007;8:118-127.",
+    "kellner2016": "Kellner E, Dhital B, Kiselev VG, Reisert M. Gibbs-ringing artifact removal based on local "
+    "subvoxel-shifts. Magn Reson Med 2016;76:1574-1581.",
+    "kruskal1952": "Kruskal WH, Wallis WA. Use of ranks in one-criterion variance analysis. J Am Stat Assoc "
+    "1952;47:583-621.",
+    "leemans2009": "Leemans A, Jones DK. The B-matrix must be rotated when correcting for subject motion in DTI data. "
+    "Magn Reson Med 2009;61:1336-1349.",
+    "mackinnon1985": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix estimators with "
+    "improved finite sample properties. J Econom 1985;29:305-325.",
+    "molder2021": "Mölder F, Jablonski KP, Letcher B, et al. Sustainable data analysis with Snakemake. F1000Research "
+    "2021;10:33.",
+    "mori2008": "Mori S, Oishi K, Jiang H, et al. Stereotaxic white matter atlas based on diffusion tensor imaging in "
+    "an ICBM template. NeuroImage 2008;40:570-582.",
+    "newcombe1998a": "Newcombe RG. Two-sided confidence intervals for the single proportion: comparison of seven "
+    "methods. Stat Med 1998;17:857-872.",
+    "newcombe1998b": "Newcombe RG. Interval estimation for the difference between independent proportions: comparison "
+    "of eleven methods. Stat Med 1998;17:873-890.",
+    "noll1991": "Noll DC, Nishimura DG, Macovski A. Homodyne detection in magnetic resonance imaging. IEEE Trans Med "
+    "Imaging 1991;10:154-163.",
+    "power2012": "Power JD, Barnes KA, Snyder AZ, Schlaggar BL, Petersen SE. Spurious but systematic correlations in "
+    "functional connectivity MRI networks arise from subject motion. NeuroImage 2012;59:2142-2154.",
+    "sato1998": "Sato Y, Nakajima S, Shiraga N, et al. Three-dimensional multi-scale line filter for segmentation and "
+    "visualization of curvilinear structures in medical images. Med Image Anal 1998;2:143-168.",
+    "tustison2010": "Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans Med "
+    "Imaging 2010;29:1310-1320.",
+    "tustison2021": "Tustison NJ, Cook PA, Holbrook AJ, et al. The ANTsX ecosystem for quantitative biological and "
+    "medical imaging. Sci Rep 2021;11:9068.",
+    "veraart2016": "Veraart J, Novikov DS, Christiaens D, et al. Denoising of diffusion MRI using random matrix "
+    "theory. NeuroImage 2016;142:394-406.",
+    "virtanen2020": "Virtanen P, Gommers R, Oliphant TE, et al. SciPy 1.0: fundamental algorithms for scientific "
+    "computing in Python. Nat Methods 2020;17:261-272.",
+    "winkler2014": "Winkler AM, Ridgway GR, Webster MA, Smith SM, Nichols TE. Permutation inference for the general "
+    "linear model. NeuroImage 2014;92:381-397.",
+}
+
+
+def methods_paragraph(
+    config: Mapping[str, Any], versions: Mapping[str, str], *, n_by_group: Mapping[str, int], scored: bool = False
+) -> str:
+    """Methods of a study as Markdown: only what its config had done, then the papers cited, numbered.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved config (`mndmri.config.resolve_config`).
+    versions : mapping
+        Name of a program to its version, as from `mndmri.provenance.versions`; ``mndmri`` is there.
+    n_by_group : mapping
+        Group to the number of its participants.
+    scored : bool
+        Whether anyone has a motor band score.
+
+    Returns
+    -------
+    str
+        Paragraphs, each a line that begins with its heading in bold, and a list of references.
+        Names from the config are escaped.
+    """
+    statistics = config["statistics"]
+    template = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    written = template.render(
+        config=config,
+        versions=versions,
+        n_by_group=n_by_group,
+        scored=scored,
+        images=[] if config["measures"] else config["modalities"],
+        contrasts=_contrasts(config),
+        pooled=statistics["pooled_patients"] and len(config["groups"]["levels"]) > 2,
+        primary=_primary(statistics["primary"]),
+        scores=[*config["clinical_scores"], *(["the rate of progression"] if config["progression"] else [])],
+        software=[f"{name} {version}" for name, version in versions.items()],
+    )
+    paragraphs = (" ".join(part.split()) for part in written.split("***"))
+    return _numbered("\n\n".join(part for part in paragraphs if part))
+
+
+def _environment() -> jinja2.Environment:
+    """Templates in which all that is inserted is text, never markup."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=_plain)
+    environment.filters["listed"] = _listed
+    return environment
+
+
+def _plain(value: Any) -> str:
+    """Value as Markdown that reads as the value."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return _MARKUP.sub(r"\\\1", re.sub(r"\s+", " ", text))
+
+
+def _listed(items: Iterable[Any]) -> str:
+    """Items in a sentence: ``a, b and c``."""
+    *first, last = map(str, items)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _contrasts(config: Mapping[str, Any]) -> list[str]:
+    """Pairs of groups as they are compared, the reference second."""
+    levels, reference = config["groups"]["levels"], config["groups"]["reference"]
+    ordered = [*(name for name in levels if name != reference), reference]
+    pairs = config["statistics"]["contrasts"] or combinations(ordered, 2)
+    return [f"{first} minus {second}" for first, second in pairs]
+
+
+def _primary(primary: Iterable[Mapping[str, str]]) -> list[str]:
+    """Primary measures, the sides of each together: ``FA of CST (DWI; left and right)``."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for entry in primary:
+        sides = places.setdefault(
+            (f"{readable(entry['measure'])} of {readable(entry['region'])}", entry["modality"]), []
+        )
+        sides += [_SIDES[entry["hemi"]]] if entry["hemi"] in _SIDES else []
+    return [
+        f"{name} ({'; '.join([readable(modality), *([_listed(sides)] if sides else [])])})"
+        for (name, modality), sides in places.items()
+    ]
+
+
+def _numbered(text: str) -> str:
+    """Text with its citations as numbers, in order of their first appearance, and the list of them."""
+    numbers: dict[str, int] = {}
+
+    def cite(found: re.Match[str]) -> str:
+        keys = [key.removeprefix("@") for key in re.split(r";\s+", found[1])]
+        return f"[{', '.join(str(numbers.setdefault(key, len(numbers) + 1)) for key in keys)}]"
+
+    body = _CITATION.sub(cite, text)
+    return (
+        "\n".join([body, "", "**References**", "", *(f"{n}. {REFERENCES[key]}" for key, n in numbers.items())]) + "\n"
+    )

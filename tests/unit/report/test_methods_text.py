@@ -1,0 +1,215 @@
+"""The methods of a study: what its config had done is said, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mndmri.config import resolve_config
+from mndmri.provenance import versions
+from mndmri.report.methods_text import REFERENCES, methods_paragraph
+
+SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
+
+
+def methods(n_by_group=GROUPS, scored=False, **keys):
+    config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
+    return methods_paragraph(config, versions(), n_by_group=n_by_group, scored=scored)
+
+
+def body(text):
+    return text.split("**References**")[0]
+
+
+def paragraph(text, heading):
+    found = [part for part in text.split("\n\n") if part.startswith(f"**{heading}")]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_text_says_who_and_with_which_versions():
+    text = methods()
+    assert text.startswith(
+        "Data of 28 participants (ALS, n = 13; PLS, n = 5; control, n = 10) were analysed with mndmri "
+    )
+    for name, version in versions().items():
+        assert f"{name} {version}" in paragraph(text, "Software")
+
+
+def test_modality_that_the_study_lacks_is_not_described():
+    assert "**Diffusion" in methods()
+    text = methods(modalities=["t1w"])
+    for word in ("iffusion", "SWI", "usceptib", "FA ", "DIPY", "corpus callosum", "framewise"):
+        assert word not in body(text).replace("dipy", "")
+    assert "volume of precentral (T1w; left and right)." in text
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "sentence"),
+    [
+        ("dwi", "denoise", "Marchenko-Pastur"),
+        ("dwi", "gibbs", "Gibbs ringing was removed"),
+        ("dwi", "motion", "Head motion was corrected"),
+        ("dwi", "motion", "framewise displacement"),
+        ("swi", "bias_correction", "The shading of the coil was removed"),
+        ("statistics", "pooled_patients", "all patients minus control"),
+    ],
+)
+def test_step_is_described_where_it_was_switched_on_alone(block, key, sentence):
+    assert sentence in methods(**{block: {key: True}})
+    assert sentence not in methods(**{block: {key: False}})
+
+
+def test_series_without_any_step_are_said_to_be_as_they_were():
+    sentence = "neither denoised nor corrected for Gibbs ringing or head motion"
+    assert sentence in methods(dwi={"denoise": False, "gibbs": False, "motion": False})
+    assert sentence not in methods(dwi={"denoise": False, "gibbs": False})
+
+
+def test_own_brain_masks_take_the_place_of_the_network():
+    text = methods(t1w={"mask_pattern": "anat/*_mask.nii.gz"})
+    assert "Brain masks were supplied" in text
+    assert "convolutional" not in text
+
+
+def test_numbers_are_those_of_the_config():
+    text = methods(
+        t1w={"registration_mm": 2.5, "registration_iterations": [40, 20]},
+        dwi={"max_b": 1500, "min_fa": 0.25, "min_coverage": 0.7, "min_voxels": 12},
+        swi={"dark_percentile": 2.5, "max_in_plane_mm": 1.25},
+        qc={"max_mean_fd_mm": 0.8, "min_cst_fa_share": 0.55},
+        statistics={"n_permutations": 9999, "alpha": 0.01, "specificity": 0.95},
+    )
+    for piece in (
+        "2.5 mm voxels, at most 40 and 20 iterations",
+        "b up to 1500 s/mm²",
+        "FA above 0.25",
+        "less than 70% of its extent, or by fewer than 12 voxels",
+        "percentile 2.5 of",
+        "more than 1.25 mm in the plane",
+        "exceeded 0.8 mm",
+        "less than 55% of the corticospinal tract",
+        "9999 permutations",
+        "a specificity of 0.95",
+        "at a level of 0.01; intervals are of 99%",
+    ):
+        assert piece in text
+
+
+def test_covariates_and_contrasts_are_named():
+    text = methods(covariates=["age", "sex", "tiv"], statistics={"contrasts": [["PLS", "ALS"], ["ALS", "control"]]})
+    assert "analysis of covariance (type II) with age, sex and tiv as covariates" in text
+    assert "adjusted differences PLS minus ALS and ALS minus control, and all patients minus control" in text
+    one = methods(covariates=["age"])
+    assert "with age as covariate, and by t tests of the adjusted differences" in one
+    none = methods(covariates=[])
+    assert "by analysis of variance, without covariates, and by t tests of the differences ALS minus PLS" in none
+    assert "covariance" not in body(none)
+
+
+def test_two_groups_have_one_contrast_that_nothing_is_corrected_over():
+    text = methods(groups={"levels": {"ALS": ["ALS"], "control": ["HC"]}}, n_by_group={"ALS": 2, "control": 3})
+    assert "differences ALS minus control; these" in text
+    assert "Holm" not in text
+    assert "all patients" not in text
+
+
+def test_study_without_primary_measures_has_no_false_discovery_rate_and_no_index():
+    text = methods(statistics={"primary": []})
+    for word in ("false discovery", "primary measure", "logistic"):
+        assert word not in text
+
+
+def test_motor_band_sign_is_described_as_it_was_judged():
+    assert "motor band" not in methods().lower()
+    scored, rated = methods(scored=True), methods(statistics={"rated_sign": "mcli"})
+    both = methods(scored=True, statistics={"rated_sign": "mcli"})
+    assert "was taken as present from a score of 3 on; its prevalence" in scored
+    assert "The motor band sign [" in rated
+    assert "was rated by eye; its prevalence" in rated
+    assert "present from a score of 3 on, and was also rated by eye; its prevalence" in both
+    assert "kappa" in both
+    assert "kappa" not in scored + rated
+
+
+def test_sites_are_described_where_there_are_several():
+    assert "site" not in paragraph(methods(), "Statistics")
+    text = methods(site="scanner")
+    assert "with age, sex and scanner as covariates" in text
+    assert "holding out one site at a time" in text
+    assert "ComBat" not in text
+    combat = methods(site="scanner", statistics={"harmonise": "combat_controls"})
+    assert "Effects of scanner were removed from the measures by ComBat" in combat
+    assert "learnt on the reference group (control)" in combat
+    assert "with age and sex as covariates" in combat
+
+
+def test_clinical_scores_and_progression_are_named():
+    text = methods(clinical_scores=["alsfrs"], progression={"score": "alsfrs", "months": "onset"})
+    assert "correlated with alsfrs and the rate of progression" in text
+    assert "(48 - alsfrs) / onset" in text
+    assert "correlated" not in body(methods())
+
+
+def test_measures_that_were_given_are_not_described():
+    text = methods(bids_dir=None, measures="measures.tsv", participants="participants.tsv")
+    assert "had been computed beforehand" in text
+    assert [re.match(r"\*\*[^*]*\*\*", part)[0] for part in text.split("\n\n") if part.startswith("**")] == [
+        "**Statistics.**",
+        "**Software.**",
+        "**References**",
+    ]
+    assert "ANTs" not in text
+
+
+def test_simulated_and_excluded_people_are_said():
+    assert methods(simulation={}).startswith("The participants and their scans were simulated.")
+    assert "2 participants were excluded" in methods(exclude={"sub-1": "moved", "sub-2": "moved"})
+    assert "1 participant was excluded" in methods(exclude={"sub-1": "moved"})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"modalities": ["t1w"]},
+        {"site": "scanner", "statistics": {"harmonise": "combat", "rated_sign": "mcli"}},
+        {"bids_dir": None, "measures": "m.tsv", "participants": "p.tsv", "covariates": []},
+    ],
+)
+def test_references_are_numbered_as_they_appear_and_are_those_cited(keys):
+    text = methods(scored=True, **keys)
+    cited = [int(n) for group in re.findall(r"(?<!\\)\[([\d, ]+)\]", body(text)) for n in group.split(", ")]
+    listed = re.findall(r"^(\d+)\. (.+)$", text, flags=re.MULTILINE)
+    assert list(dict.fromkeys(cited)) == [int(n) for n, _ in listed] == list(range(1, len(listed) + 1))
+    assert {entry for _, entry in listed} <= set(REFERENCES.values())
+    assert "@" not in body(text)
+
+
+def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
+    everything = methods(scored=True, site="s", statistics={"harmonise": "combat", "rated_sign": "mcli"})
+    for reference in REFERENCES.values():
+        assert reference in everything
+        assert re.search(r"(19|20)\d\d[;,. ]", reference)
+        assert reference.endswith(".")
+
+
+def test_names_of_the_user_are_text_and_never_markup():
+    wild = "A*L_S [@fisch2024] <b>***` | 運動ニューロン疾患"
+    text = methods(
+        groups={"levels": {wild: ["1"], "control": ["0"]}},
+        covariates=["age_at_onset", "{{ 1 }}"],
+        n_by_group={wild: 2, "control": 1},
+    )
+    assert r"A\*L\_S \[\@fisch2024\] \<b\>\*\*\*\` \| 運動ニューロン疾患, n = 2" in text
+    assert r"with age\_at\_onset and {{ 1 }} as covariates" in text
+    assert len(text.split("\n\n")) == len(methods().split("\n\n"))
+
+
+def test_paragraphs_are_lines_without_double_or_lacking_spaces():
+    for text in (methods(scored=True, site="s", clinical_scores=["a"]), methods(covariates=[], modalities=["t1w"])):
+        assert "  " not in text
+        assert not re.search(r"[a-z\]][.;,][A-Z]|\w\[\d| [.,;]", body(text))
+        assert all("\n" not in part for part in body(text).strip().split("\n\n"))
