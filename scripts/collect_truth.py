@@ -6,13 +6,13 @@ import pandas as pd
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.phantom.plan import plan_cohort
+from mndmri.phantom.plan import SCORES, plan_cohort
 
 log = start_job(snakemake)
 plan = plan_cohort(snakemake.params.simulation)
 tables = [read_table(path).assign(participant_id=Path(path).name.split("_")[0]) for path in snakemake.input]
 truth = plan[["participant_id", "group"]].merge(pd.concat(tables), on="participant_id")
-write_table(plan[["participant_id", "group", "age", "sex"]], snakemake.output.participants)
+write_table(plan[["participant_id", "group", "age", "sex", *SCORES]], snakemake.output.participants)
 write_json({"Name": "Simulated cohort", "BIDSVersion": "1.9.0", "DatasetType": "raw"}, snakemake.output.description)
 write_table(plan, snakemake.output.planted)
 write_table(truth, snakemake.output.truth)

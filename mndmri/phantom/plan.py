@@ -7,9 +7,15 @@ import numpy as np
 import pandas as pd
 
 HEMIS = ("L", "R")
+SCORES = ("months_since_onset", "alsfrs_r", "umn_left", "umn_right")
 BODY_PARTS = ("leg", "hand", "face")
 EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", "band_ppm", "band_darkening", "band_prevalence")
 BAND_KEYS = [f"{part}_{hemi}" for part in BODY_PARTS for hemi in HEMIS]
+
+# Upper motor neuron signs of one side's limbs, of 8, for a tract of the other side that has lost all its
+# anisotropy, and the spread of their rating; the ALSFRS-R loses up to 1.2 points a month.
+_UMN_PER_LOSS, _UMN_SD, _UMN_MAXIMUM = 30.0, 0.8, 8
+_MONTHS, _POINTS_PER_MONTH, _ALSFRS_MAXIMUM = (6, 48), (0.2, 1.2), 48
 
 # A loss above this leaves no tissue to measure.
 MAX_FRACTION = 0.9
@@ -131,7 +137,10 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
         ``cst_fa_loss_{L,R}`` and ``precentral_volume_loss_{L,R}`` (0 to 1);
         ``band_ppm_{leg,hand,face}_{L,R}`` and ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1);
         ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
-        ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own.
+        ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own. Patients, who are
+        those with any effect, have ``months_since_onset``, ``alsfrs_r`` (0 to 48), and ``umn_left``
+        and ``umn_right`` (0 to 8), the signs in the limbs of a side, which follow the FA loss of
+        the tract of the other; in others these are missing.
 
     Notes
     -----
@@ -151,6 +160,7 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
             | {"seed": settings["seed"] * 10_000 + number}
         )
     table = pd.DataFrame(rows)
+    _add_scores(table, settings)
     _remove_bands(table, settings)
     _remove_scans(table, settings)
     return table
@@ -181,6 +191,23 @@ def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects:
         for axis, value in zip("xyz", rng.uniform(-1, 1, 3), strict=True):
             row[f"{name}_{axis}_{unit}"] = size * value
     return row
+
+
+def _add_scores(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """Clinical scores of the patients; each limb answers to the other side's tract."""
+    scores = []
+    for number, person in table.iterrows():
+        rng = np.random.default_rng([settings["seed"], int(str(number)) + 1, 1])
+        months = int(rng.integers(*_MONTHS, endpoint=True))
+        lost = rng.uniform(*_POINTS_PER_MONTH) * months
+        left, right = (
+            np.clip(round(_UMN_PER_LOSS * person[f"cst_fa_loss_{hemi}"] + noise), 0, _UMN_MAXIMUM)
+            for hemi, noise in zip(("R", "L"), _UMN_SD * rng.standard_normal(2), strict=True)
+        )
+        values = (months, max(round(_ALSFRS_MAXIMUM - lost), 0), left, right)
+        is_patient = bool(settings["effects"].get(person["group"]))
+        scores.append(values if is_patient else [np.nan] * len(SCORES))
+    table[list(SCORES)] = np.array(scores, float)
 
 
 def _remove_bands(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:

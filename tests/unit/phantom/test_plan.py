@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.phantom.plan import BAND_KEYS, HEMIS, plan_cohort
+from mndmri.phantom.plan import BAND_KEYS, HEMIS, SCORES, plan_cohort
 
 PLANTED = [
     *(f"{key}_{hemi}" for key in ("cst_fa_loss", "precentral_volume_loss") for hemi in HEMIS),
@@ -57,7 +57,20 @@ def test_same_seed_gives_the_same_people_and_another_seed_others():
 
 def test_switching_the_effects_off_changes_nothing_else():
     with_effects, without = plan_cohort({}), plan_cohort({"effects": None})
-    pd.testing.assert_frame_equal(with_effects.drop(columns=PLANTED), without.drop(columns=PLANTED))
+    planted = [*PLANTED, *SCORES]
+    pd.testing.assert_frame_equal(with_effects.drop(columns=planted), without.drop(columns=planted))
+
+
+def test_signs_in_the_limbs_of_a_side_follow_the_tract_of_the_other_and_controls_have_none():
+    effects = {"ALS": {"cst_fa_loss": 0.15}}
+    table = plan_cohort({"groups": {"ALS": 300, "control": 5}, "effects": effects, "effect_sd": 0.5})
+    patients = table[table["group"] == "ALS"]
+    for limbs, other, same in (("left", "R", "L"), ("right", "L", "R")):
+        crossed = patients[f"umn_{limbs}"].corr(patients[f"cst_fa_loss_{other}"])
+        assert crossed > 0.85
+        assert crossed > patients[f"umn_{limbs}"].corr(patients[f"cst_fa_loss_{same}"]) + 0.2
+    assert patients["alsfrs_r"].between(0, 48).all()
+    assert table.loc[table["group"] == "control", list(SCORES)].isna().all(axis=None)
 
 
 def test_people_differ():
