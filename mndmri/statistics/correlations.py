@@ -1,0 +1,230 @@
+"""Measures and clinical scores: rank correlations within patients."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+from scipy import stats
+
+from mndmri.io import InputError
+from mndmri.statistics.comparisons import _corrected, _is_primary
+from mndmri.statistics.contrasts import POOLED
+from mndmri.statistics.models import covariate_columns
+from mndmri.statistics.progression import clinical_numbers
+from mndmri.statistics.rank_correlations import ENUMERATED, KENDALL_EXACT, MIN_PEOPLE, has_ties, kendall, spearman
+from mndmri.statistics.samples import NO_SPREAD, Measured, check_columns, each_measure, reference_last, select_people
+
+OPPOSITE = {"L": "R", "R": "L"}
+
+_DESCRIPTIONS = {
+    "modality": "Kind of image measured.",
+    "measure": "What was measured; see measures.json.",
+    "region": "Where it was measured.",
+    "hemi": "Side of the person's body the region is on: L, R, or both.",
+    "group": f"Patients among whom the correlation is; {POOLED} is those of all groups, each held against their own.",
+    "score": "Clinical score that the measure is correlated with.",
+    "laterality": "contralateral: the score rates the limbs of one side and the region is in the other hemisphere "
+    "(of the same hemisphere there is no row). not lateralised: the score or the region is of both sides.",
+    "method": "spearman: rho. kendall: tau-b. partial_spearman: Pearson correlation of what the covariates leave of "
+    "the ranks (ranks of the covariates; categories as they are).",
+    "adjusted_for": f"What the correlation is adjusted for. group, of {POOLED}: spearman and partial_spearman by "
+    "taking the groups' mean ranks away, kendall by taking only pairs of patients of one group.",
+    "n": "Patients that the row rests on.",
+    "n_missing": "Patients of the group left out: no value, no score, or no covariate (partial_spearman).",
+    "estimate": "Correlation, -1 to 1.",
+    "ci_low": "Lower confidence limit, by Fisher's z: rho with the variance (1 + rho^2 / 2) / (n - 3 - k) of Bonett "
+    "and Wright, k terms adjusted for; tau with Fieller's, 0.437 / (n - 4), where n is the number of patients that "
+    "without ties and groups would have tau's null variance.",
+    "ci_high": "Upper confidence limit.",
+    "statistic": "t (spearman, partial_spearman) or z (kendall); missing where p is exact.",
+    "df": "Degrees of freedom of t.",
+    "p": "Two-sided, not corrected.",
+    "p_by": f"What p is from. exact: every order of the patients is equally likely (up to {ENUMERATED} of them; "
+    f"kendall without ties, up to {KENDALL_EXACT - 1}). t, normal: approximations, with the variance of the ties.",
+    "q_fdr": "p after Benjamini-Hochberg, over the primary measures of this group, score and method.",
+    "note": "Who was left out and why, what has ties, and why a number is missing.",
+}
+
+
+def correlations_dictionary() -> dict[str, dict[str, str]]:
+    """BIDS data dictionary of the table of correlations."""
+    return {column: {"Description": text} for column, text in _DESCRIPTIONS.items()}
+
+
+def correlation_table(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    reference: str,
+    scores: Sequence[str],
+    sides: Mapping[str, str] | None = None,
+    adjust: Sequence[str] = ("age",),
+    reasons: Mapping[str, pd.Series] | None = None,
+    primary: Sequence[Mapping[str, str]] | None = None,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Every measure correlated with every clinical score, in each group of patients and in all of them.
+
+    Groups of patients differ in the score and in the measure alike, and a correlation over them mixed
+    would be that difference; ``patients`` is therefore adjusted for group.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        Long: participant_id, modality, measure, region, hemi, value, status. A value that is
+        not finite is missing.
+    participants : DataFrame
+        participant_id, group, the scores and the covariates.
+    groups : sequence of str
+    reference : str
+        One of the groups: those who are not patients, and are left out.
+    scores : sequence of str
+        Columns of numbers.
+    sides : mapping, optional
+        Score to the side, L or R, of the limbs that it rates: it is held against the other hemisphere
+        and against regions of both.
+    adjust : sequence of str
+        Covariates of the partial correlation; numbers by their ranks, text as categories.
+    reasons : mapping, optional
+        Score to a text for each row of ``participants`` (by index) that says why the score is missing,
+        as `progression_reasons` gives it.
+    primary : sequence of mapping, optional
+        The family of the false discovery rate: each names a modality, measure, region and
+        hemi, or some of these. Default every measure.
+    alpha : float
+        One minus the coverage of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        Columns explained in `correlations_dictionary`. What cannot be computed is a row with
+        missing numbers and a note.
+
+    Raises
+    ------
+    InputError
+        If a column or a group is missing, a score is text, a side is neither L nor R, or a
+        participant is there twice.
+    """
+    sides = dict(sides or {})
+    _check_sides(sides, scores)
+    patients = reference_last(groups, reference)[:-1]
+    people = _select_patients(participants, patients, scores=scores, adjust=adjust)
+    lacking = _lacking(participants, people, reasons or {})
+    populations = {name: [name] for name in patients} | ({POOLED: patients} if len(patients) > 1 else {})
+    rows = []
+    for measured in each_measure(measures, people):
+        for score in scores:
+            if sides.get(score) == measured.key["hemi"]:
+                continue
+            lateral = score in sides and measured.key["hemi"] in OPPOSITE
+            pair = {"score": score, "laterality": "contralateral" if lateral else "not lateralised"}
+            for group, members in populations.items():
+                made = _rows(measured, people, lacking, score=score, members=members, adjust=adjust, alpha=alpha)
+                rows += [measured.key | {"group": group} | pair | row for row in made]
+    table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
+    chosen = _is_primary(table, primary)
+    table["q_fdr"] = _corrected(table[chosen], ["group", "score", "method"], stats.false_discovery_control)
+    return table
+
+
+def _check_sides(sides: Mapping[str, str], scores: Sequence[str]) -> None:
+    for score, side in sides.items():
+        if score not in scores:
+            raise InputError(f"a side is given for '{score}', which is not one of the scores {', '.join(scores)}")
+        if side not in OPPOSITE:
+            raise InputError(f"the side of '{score}' is the side of the limbs that it rates, L or R; found {side}")
+
+
+def _select_patients(
+    participants: pd.DataFrame, patients: Sequence[str], *, scores: Sequence[str], adjust: Sequence[str]
+) -> pd.DataFrame:
+    """Patients by id with scores and covariates; what is not finite is missing."""
+    check_columns(participants, scores)
+    numbers = participants.assign(**{score: clinical_numbers(participants, score) for score in scores})
+    return select_people(numbers, groups=patients, covariates=list(dict.fromkeys([*scores, *adjust])))
+
+
+def _lacking(
+    participants: pd.DataFrame, people: pd.DataFrame, reasons: Mapping[str, pd.Series]
+) -> dict[str, np.ndarray]:
+    """Why each patient lacks a score or a covariate; empty text where there is one. By column, shape (n,)."""
+    given = participants.set_index("participant_id").loc[people.index]
+    lacking = {}
+    for name in people.columns.drop("group"):
+        infinite = given[name].notna() & people[name].isna()
+        why = np.where(infinite, f"infinite {name}", np.where(people[name].isna(), f"no {name}", "")).astype(object)
+        if name in reasons:
+            said = reasons[name].set_axis(participants["participant_id"]).loc[people.index]
+            why = np.where((why != "") & (said != ""), said, why)
+        lacking[name] = why
+    return lacking
+
+
+def _rows(
+    measured: Measured,
+    people: pd.DataFrame,
+    lacking: Mapping[str, np.ndarray],
+    *,
+    score: str,
+    members: Sequence[str],
+    adjust: Sequence[str],
+    alpha: float,
+) -> Iterator[dict[str, Any]]:
+    """A row of each method, of the patients of these groups."""
+    strata = ["group"] if len(members) > 1 else []
+    inside = people["group"].isin(members).to_numpy()
+    everyone = people.assign(value=measured.values)[inside]
+    no_value = np.where(measured.values.isna(), measured.reasons, "")
+    for method in ("spearman", "kendall", *(["partial_spearman"] if adjust else [])):
+        adjusted = [*strata, *(adjust if method == "partial_spearman" else [])]
+        why = no_value
+        for name in (score, *(name for name in adjusted if name in lacking)):
+            why = np.where(why == "", lacking[name], why)
+        sample, left_out = everyone[why[inside] == ""], Counter(text for text in why[inside] if text)
+        notes = ["left out: " + ", ".join(f"{text} ({count})" for text, count in left_out.items())] if left_out else []
+        absent = [name for name in members if strata and not (sample["group"] == name).any()]
+        notes += [f"no data: {', '.join(absent)}"] if absent else []
+        row: dict[str, Any] = {"method": method, "adjusted_for": ", ".join(adjusted)}
+        row |= {"n": len(sample), "n_missing": left_out.total()}
+        if problem := _problem(sample, score):
+            yield row | {"note": "; ".join([*notes, problem])}
+            continue
+        x, y = sample["value"].to_numpy(), sample[score].to_numpy()
+        ties = [name for name, values in (("measure", x), (score, y)) if has_ties(values)]
+        notes += [f"ties: {', '.join(ties)}"] if ties else []
+        if method == "kendall":
+            result = kendall(x, y, strata=sample["group"].to_numpy(), alpha=alpha)
+        else:
+            columns, constant = _columns(sample[adjusted])
+            notes += [f"constant, left out of the model: {', '.join(constant)}"] if constant else []
+            result = spearman(x, y, columns=columns, alpha=alpha)
+        row |= dict(zip(("estimate", "ci_low", "ci_high"), result.interval, strict=True))
+        row |= {"statistic": result.statistic, "df": result.df, "p": result.p, "p_by": result.p_by}
+        yield row | {"note": "; ".join([*notes, *([result.note] if result.note else [])])}
+
+
+def _problem(sample: pd.DataFrame, score: str) -> str | None:
+    """Why nothing can be correlated, if it cannot."""
+    if len(sample) < MIN_PEOPLE:
+        return f"fewer than {MIN_PEOPLE} participants"
+    for name in ("value", score):
+        values = sample[name].to_numpy()
+        if np.ptp(values) <= NO_SPREAD * np.abs(values).max():
+            return f"every {name} is the same"
+    return None
+
+
+def _columns(covariates: pd.DataFrame) -> tuple[np.ndarray | None, list[str]]:
+    """Ranks and dummies to adjust for, shape (n, q), of spread 1; and the covariates that are the same in everyone."""
+    constant = [name for name in covariates if covariates[name].nunique() < 2]
+    parts = []
+    for name in covariates.columns.drop(constant):
+        values = covariates[name]
+        columns = covariate_columns(values.rank() if is_numeric_dtype(values) else values).to_numpy()
+        parts.append(columns / columns.std(axis=0))
+    return np.hstack(parts) if parts else None, constant
