@@ -22,6 +22,9 @@ _ACRONYMS = {
     "t2w": "T2w",
     "flair": "FLAIR",
     "chi": "χ",
+    "umn": "UMN",
+    "alsfrs": "ALSFRS",
+    "roc": "ROC",
     "sd": "SD",
     "mni": "MNI",
     "roi": "ROI",
@@ -61,9 +64,9 @@ def readable_place(region: str, hemi: str) -> str:
     return f"{readable(region)}, {side}" if side else readable(region)
 
 
-def readable_unit(unit: str) -> str:
-    """Unit for a reader; the empty string for a ratio or fraction."""
-    return _UNITS.get(str(unit), str(unit))
+def readable_unit(unit: str | float) -> str:
+    """Unit for a reader; the empty string for a ratio, a fraction, or where it is missing (NaN)."""
+    return "" if isinstance(unit, float) else _UNITS.get(str(unit), str(unit))
 
 
 def readable_test(test: str) -> str:

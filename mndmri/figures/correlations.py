@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mndmri.figures.groups import _GREY, _bare
+from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
 from mndmri.words import capitalised, readable, readable_interval, readable_place, readable_unit
 
@@ -85,11 +85,11 @@ def correlation_plot(
         axes.set_ylabel(capitalised(readable(key[1])) + (f" ({unit})" if unit else ""), fontsize=9)
         axes.set_xlabel(capitalised(readable(score)), fontsize=9, parse_math=False)
         axes.set_label(" ".join(key))
-        _bare(axes)
+        bare(axes)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     caption = f"Dots: patients. {_NAMES[method]} rank correlation, 95% CI."
-    figure.supxlabel(fill(caption, _LETTERS * across), fontsize=8, color=_GREY)
+    figure.supxlabel(fill(caption, _LETTERS * across), fontsize=8, color=GREY)
     return figure
 
 

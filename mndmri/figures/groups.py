@@ -13,7 +13,7 @@ from mndmri.words import OMNIBUS, capitalised, readable, readable_place, readabl
 
 # Okabe and Ito (2008), colours that every reader can tell apart, in the order groups are given
 GROUP_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_GREY = "#555555"
+GREY = "#555555"
 _STRIP_WIDTH = 0.44
 _HEMI_TITLES = {"L": "Left", "R": "Right", "both": ""}
 _CONFIDENCE = 0.95
@@ -102,13 +102,13 @@ def measure_plot(
         axes.set_xlim(-0.6, len(groups) - 0.4)
         axes.set_title(_HEMI_TITLES[hemi], fontsize=10)
         axes.set_label(hemi)
-        _bare(axes)
+        bare(axes)
     unit = readable_unit(kind["unit"])
     panels[0].set_ylabel(capitalised(readable(kind["measure"])) + (f" ({unit})" if unit else ""))
     title = f"{readable(kind['modality'])}: {readable(kind['measure'])}, {readable(kind['region'])}"
     figure.suptitle(title, fontsize=11, weight="bold")
     which = "mean" if adjusted_means is None else "adjusted mean"
-    figure.supxlabel(f"Dots: participants. Diamond and bar: {which}, 95% CI.", fontsize=8, color=_GREY)
+    figure.supxlabel(f"Dots: participants. Diamond and bar: {which}, 95% CI.", fontsize=8, color=GREY)
     return figure
 
 
@@ -139,7 +139,8 @@ def _draw_mean(axes: Axes, place: int, interval: tuple[float, float, float]) -> 
     axes.errorbar(place + 0.28, mean, yerr=bars, fmt="D", color="#222222", markersize=5, capsize=3, elinewidth=1.4)
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
+    """Take away what no reader needs of a panel's frame."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
 
@@ -173,7 +174,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(3.0 + 2.4 * len(contrasts), 1.3 + 0.3 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(contrasts), sharey=True, sharex=True, squeeze=False)[0]
     for axes, contrast in zip(panels, contrasts, strict=True):
-        axes.axvline(0, color=_GREY, linewidth=0.8)
+        axes.axvline(0, color=GREY, linewidth=0.8)
         for record in pairs[pairs["contrast"] == contrast].to_dict("records"):
             place = places[tuple(record[name] for name in key)]
             _draw_effect(axes, place, record["hedges_g"], record["g_ci_low"], record["g_ci_high"])
@@ -182,7 +183,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="x", color="#E3E3E3", linewidth=0.6)
         axes.set_axisbelow(True)
-        _bare(axes)
+        bare(axes)
     panels[0].set_yticks([places[row] for row in rows], names)
     figure.supxlabel("Hedges' g (first group minus second), 95% CI", fontsize=9)
     return figure
@@ -190,7 +191,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
 
 def _draw_effect(axes: Axes, place: int, g: float, low: float, high: float) -> None:
     if not np.isfinite(g):
-        axes.text(0, place, " n/a", va="center", fontsize=8, color=_GREY)
+        axes.text(0, place, " n/a", va="center", fontsize=8, color=GREY)
         return
     bars = [[g - low], [high - g]] if np.isfinite([low, high]).all() else None
     axes.errorbar(g, place, xerr=bars, fmt="o", color="#1F3A5F", markersize=5, capsize=2.5, elinewidth=1.3)

@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from mndmri.figures.groups import strip_offsets
+from mndmri.figures.groups import GREY, strip_offsets
 from mndmri.io import InputError
 from mndmri.words import readable_interval
 
-_GREY = "#555555"
 _DARK = "#222222"
 _STRIP_WIDTH = 0.6
 _PER_POINT = 5  # people of each point of the calibration plot, at least: of fewer a share says nothing
@@ -69,7 +68,7 @@ def index_plot(
         "Dashed: the share in the study. Squares: observed share among participants of like probability,\n"
         "95% Wilson interval; on the diagonal where probabilities are right.",
         fontsize=8,
-        color=_GREY,
+        color=GREY,
     )
     return figure
 
@@ -91,7 +90,7 @@ def _draw_calibration(axes: Axes, judged: pd.DataFrame, colours: Mapping[str, st
         own = judged[judged["outcome"] == outcome]
         axes.scatter(own["probability"], np.full(len(own), height), marker="|", s=40, c=own["group"].map(colours))
     if len(judged):
-        axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8)
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
     ordered = judged.sort_values("probability", kind="stable")
     for places in np.array_split(np.arange(len(ordered)), min(_MOST_POINTS, len(ordered) // _PER_POINT) or 1):
         part = ordered.iloc[places]
@@ -108,9 +107,9 @@ def _draw_calibration(axes: Axes, judged: pd.DataFrame, colours: Mapping[str, st
 
 def _finish(axes: Axes, judged: pd.DataFrame, label: str) -> None:
     if judged.empty:
-        axes.text(0.5, 0.5, "n/a", transform=axes.transAxes, ha="center", fontsize=9, color=_GREY)
+        axes.text(0.5, 0.5, "n/a", transform=axes.transAxes, ha="center", fontsize=9, color=GREY)
     else:
-        axes.axhline(judged["outcome"].mean(), color=_GREY, linewidth=0.8, linestyle="--")
+        axes.axhline(judged["outcome"].mean(), color=GREY, linewidth=0.8, linestyle="--")
     axes.set_ylim(-0.1, 1.1)
     axes.set_ylabel(label, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

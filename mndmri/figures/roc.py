@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mndmri.figures.groups import GREY
 from mndmri.io import InputError
 from mndmri.words import capitalised, readable, readable_interval, readable_place
 
@@ -26,7 +27,6 @@ _KEY = ["modality", "measure", "region", "hemi"]
 _LINE_OF_LEGEND = 58
 _LINE_INCHES = 0.15
 _PANEL_INCHES = 4.0
-_GREY = "#555555"
 
 
 def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
@@ -68,7 +68,7 @@ def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(_PANEL_INCHES * len(contrasts), sum(heights) + 0.6), layout="constrained")
     panels, legends = figure.subplots(2, len(contrasts), squeeze=False, height_ratios=heights)
     for axes, below, contrast in zip(panels, legends, contrasts, strict=True):
-        axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8, linestyle=":")
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
         for key, curve in points[points["contrast"] == contrast].groupby(_KEY, sort=False):
             axes.plot(
                 curve["false_positive_rate"],
@@ -83,7 +83,7 @@ def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
     panels[0].set_ylabel("Sensitivity")
     figure.suptitle("ROC curves, unadjusted", fontsize=11, weight="bold")
     said = "Full line: left or both; dashed: right. Dotted: chance. AUC [95% CI], n of the first and the second group."
-    figure.supxlabel(fill(said, _LINE_OF_LEGEND * len(contrasts)), fontsize=8, color=_GREY)
+    figure.supxlabel(fill(said, _LINE_OF_LEGEND * len(contrasts)), fontsize=8, color=GREY)
     return figure
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 
-from mndmri.figures.groups import _GREY, _bare
+from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
 from mndmri.words import MISSING, capitalised, readable, readable_p, readable_place, readable_unit
 
@@ -50,21 +50,21 @@ def site_forest(table: pd.DataFrame) -> Figure:
         panels[0].set_yticks(range(len(sites)), names[::-1], parse_math=False)
         panels[0].set_ylim(-0.6, len(sites) - 0.4)
     caption = "Adjusted difference, first group minus second, 95% CI. On the right, participants of each."
-    figure.supxlabel(caption, fontsize=8, color=_GREY)
+    figure.supxlabel(caption, fontsize=8, color=GREY)
     return figure
 
 
 def _draw_forest(axes: Axes, rows: pd.DataFrame, sites: list[str]) -> None:
     """One measure and contrast: the sites from above, what they find together below."""
     records = {record["site"]: record for record in rows.to_dict("records")}
-    axes.axvline(0, color=_GREY, linewidth=0.8)
+    axes.axvline(0, color=GREY, linewidth=0.8)
     for place, site in enumerate(reversed(sites)):
         record = records[site]
         sizes = f"{record['n_first']:.0f}, {record['n_second']:.0f}"
         axes.text(1.03, place, sizes, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
         estimate, low, high = (record[name] for name in ("estimate", "ci_low", "ci_high"))
         if not np.isfinite(estimate):
-            axes.text(0, place, f" {MISSING}", va="center", fontsize=8, color=_GREY)
+            axes.text(0, place, f" {MISSING}", va="center", fontsize=8, color=GREY)
         elif site == _ALL_SITES:
             corners = [(low, place), (estimate, place + _HALF_HEIGHT), (high, place), (estimate, place - _HALF_HEIGHT)]
             axes.add_patch(Polygon(corners, color=_TOGETHER_COLOUR, linewidth=0))
@@ -76,7 +76,7 @@ def _draw_forest(axes: Axes, rows: pd.DataFrame, sites: list[str]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="x", color="#E3E3E3", linewidth=0.6)
     axes.set_axisbelow(True)
-    _bare(axes)
+    bare(axes)
     first, together = rows.iloc[0], records[_ALL_SITES]
     measure, unit = capitalised(readable(first["measure"])), readable_unit(first["unit"]) if "unit" in rows else ""
     differ = "" if pd.isna(together["q_p"]) else f"I² {together['i2_percent']:.0f}%, p {readable_p(together['q_p'])}"

@@ -1,5 +1,6 @@
 """Analysis of covariance of one measure: rows of the comparisons table, and adjusted means."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.statistics.contrasts import OMNIBUS, Contrast
-from mndmri.statistics.effect_sizes import UNKNOWN, hedges_g
+from mndmri.statistics.effect_sizes import UNKNOWN, Interval, g_of_t, hedges_g
 from mndmri.statistics.models import (
     Design,
     Estimate,
@@ -43,8 +44,11 @@ def ancova_rows(
     for row in rows:
         row["note"] += problems
     for contrast, row in plain.items():
-        sizes = hedges_g(sample.values(contrast.left), sample.values(contrast.right), alpha=alpha)
-        row.update(zip(("hedges_g", "g_ci_low", "g_ci_high"), sizes, strict=True))
+        sides = sample.values(contrast.left), sample.values(contrast.right)
+        size = hedges_g(*sides, alpha=alpha)
+        row.update(zip(("hedges_g", "g_ci_low", "g_ci_high"), size, strict=True))
+        if math.isnan(size.estimate) and fit is not None and min(map(len, sides)) > 1:
+            row["note"].append("no Hedges g: no variation within these groups")
     if fit is None:
         return rows
 
@@ -65,12 +69,17 @@ def ancova_rows(
             for row in both:
                 row["note"].append(reason)
             continue
-        _fill(plain[contrast], t_contrast(fit, vector, alpha=alpha))
+        result = t_contrast(fit, vector, alpha=alpha)
+        _fill(plain[contrast], result)
+        size = _adjusted_g(fit, vector, result, alpha=alpha)
+        plain[contrast].update(zip(("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"), size, strict=True))
+        if math.isnan(size.estimate):
+            plain[contrast]["note"].append("no adjusted g: one residual degree of freedom")
         plain[contrast]["p_permutation"] = permuted(vector)
-        if np.isfinite(fit.hc3).all():
-            _fill(robust[contrast], t_contrast(fit, vector, robust=True, alpha=alpha))
+        if reason := _no_hc3(fit, vector):
+            robust[contrast]["note"].append(reason)
         else:
-            robust[contrast]["note"].append("HC3 not defined: one participant alone decides a term of the model")
+            _fill(robust[contrast], t_contrast(fit, vector, robust=True, alpha=alpha))
     return rows
 
 
@@ -118,12 +127,24 @@ def _fit_sample(sample: Sample, covariates: Sequence[str]) -> tuple[Design, Fit 
     if problem := sample.problem():
         return design, None, [problem]
     notes = [f"constant, left out of the model: {', '.join(design.constant)}"] if design.constant else []
+    notes += _alone(sample.data[[name for name in covariates if name in design.terms]])
     fit = fit_ols(sample.y, design)
     if fit.df < 1:
         problem = f"too few participants ({len(sample.y)}) for the model's {len(design.terms)} terms"
     elif fit.ssr <= NO_SPREAD * np.sum((sample.y - sample.y.mean()) ** 2):
         problem = "the model leaves no variation to judge a difference by"
     return design, None if problem else fit, [*notes, problem] if problem else notes
+
+
+def _alone(covariates: pd.DataFrame) -> list[str]:
+    """Notes on levels with one participant, whom the model fits exactly."""
+    notes = []
+    for name in covariates.select_dtypes(exclude=["number", "bool"]):
+        sizes = covariates[name].astype(str).value_counts()
+        levels = sorted(sizes.index[sizes == 1])
+        if levels:
+            notes.append(f"one participant only, who says nothing about the groups, in {name}: {', '.join(levels)}")
+    return notes
 
 
 def _confounding(design: Design, hypothesis: np.ndarray) -> str | None:
@@ -138,6 +159,20 @@ def _vector(design: Design, sample: Sample, contrast: Contrast) -> tuple[np.ndar
         return np.zeros(len(design.terms)), "a group of the contrast has no data"
     vector = contrast_vector(design, contrast.weights(sample.sizes()))
     return vector, _confounding(design, vector)
+
+
+def _adjusted_g(fit: Fit, vector: np.ndarray, result: Estimate, *, alpha: float) -> Interval:
+    scale = math.sqrt(vector @ fit.covariance @ vector / (fit.ssr / fit.df))
+    return g_of_t(result.statistic, df=fit.df, scale=scale, alpha=alpha)
+
+
+def _no_hc3(fit: Fit, vector: np.ndarray) -> str | None:
+    """Why the contrast has no robust error, if it has none."""
+    if not np.isfinite(fit.hc3).all():
+        return "HC3 not defined: one participant alone decides a term of the model"
+    # groups without any spread leave rounding, which would be taken for an error of zero
+    none = vector @ fit.hc3 @ vector <= NO_SPREAD * (vector @ fit.covariance @ vector)
+    return "HC3 not defined: no variation within these groups" if none else None
 
 
 def _fill(row: dict[str, Any], result: Estimate) -> None:

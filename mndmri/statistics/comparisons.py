@@ -1,13 +1,13 @@
 """Groups compared, measure by measure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
+from mndmri.statistics.families import corrected, holm, is_primary
 from mndmri.statistics.ranks import rank_rows
 from mndmri.statistics.samples import KEY, each_measure, select_people, take_sample
 
@@ -28,6 +28,9 @@ _DESCRIPTIONS = {
     "hedges_g": "Unadjusted standardised difference, corrected for small samples.",
     "g_ci_low": "Lower confidence limit of Hedges g, by the noncentral t distribution.",
     "g_ci_high": "Upper confidence limit of Hedges g.",
+    "adjusted_g": "Adjusted difference over the model's residual SD, corrected for small samples.",
+    "adj_g_ci_low": "Lower confidence limit of the adjusted g, by the noncentral t distribution.",
+    "adj_g_ci_high": "Upper confidence limit of the adjusted g.",
     "partial_eta_sq": "Share of the variance left by the covariates that the groups explain.",
     "statistic": "F (ancova), t (contrasts), H (kruskal), z (dunn).",
     "df": "Degrees of freedom; for F both, numerator first.",
@@ -124,31 +127,7 @@ def compare_groups(
         rows += [measured.key | row | {"note": "; ".join(row["note"])} for row in made]
     table = pd.DataFrame(rows, columns=comparison_columns(groups))
     pairs = table["contrast"].isin([contrast.name for contrast in compared if contrast.is_pair])
-    chosen = _is_primary(table, primary)
-    table["p_holm"] = _corrected(table[pairs], [*KEY, "test"], holm)
-    table["q_fdr"] = _corrected(table[chosen], ["test", "contrast"], stats.false_discovery_control)
+    chosen = is_primary(table, primary)
+    table["p_holm"] = corrected(table[pairs], [*KEY, "test"], holm)
+    table["q_fdr"] = corrected(table[chosen], ["test", "contrast"], stats.false_discovery_control)
     return table
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Step-down corrected p of a family (Holm 1979, Scand J Stat 6:65)."""
-    p = np.asarray(p, float)
-    order = np.argsort(p)
-    corrected = np.empty(len(p))
-    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
-    return corrected
-
-
-def _corrected(table: pd.DataFrame, family: list[str], correct: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
-    """Corrected p within each family, over the tests that have one."""
-    known = table[table["p"].notna()].astype({"p": float})
-    return known.groupby(family)["p"].transform(lambda p: correct(p.to_numpy())).astype(float)
-
-
-def _is_primary(table: pd.DataFrame, primary: Sequence[Mapping[str, str]] | None) -> np.ndarray:
-    if primary is None:
-        return np.ones(len(table), bool)
-    chosen = np.zeros(len(table), bool)
-    for wanted in primary:
-        chosen |= np.logical_and.reduce([table[k] == wanted[k] for k in KEY if k in wanted])
-    return chosen

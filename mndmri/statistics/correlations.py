@@ -10,8 +10,8 @@ from pandas.api.types import is_numeric_dtype
 from scipy import stats
 
 from mndmri.io import InputError
-from mndmri.statistics.comparisons import _corrected, _is_primary
 from mndmri.statistics.contrasts import POOLED
+from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.models import covariate_columns
 from mndmri.statistics.progression import clinical_numbers
 from mndmri.statistics.rank_correlations import ENUMERATED, KENDALL_EXACT, MIN_PEOPLE, has_ties, kendall, spearman
@@ -127,8 +127,8 @@ def correlation_table(
                 made = _rows(measured, people, lacking, score=score, members=members, adjust=adjust, alpha=alpha)
                 rows += [measured.key | {"group": group} | pair | row for row in made]
     table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
-    chosen = _is_primary(table, primary)
-    table["q_fdr"] = _corrected(table[chosen], ["group", "score", "method"], stats.false_discovery_control)
+    chosen = is_primary(table, primary)
+    table["q_fdr"] = corrected(table[chosen], ["group", "score", "method"], stats.false_discovery_control)
     return table
 
 

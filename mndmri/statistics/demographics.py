@@ -9,7 +9,7 @@ from pandas.api.types import is_numeric_dtype
 from scipy import stats
 
 from mndmri.statistics.exact import count_tables, fisher_freeman_halton
-from mndmri.statistics.samples import check_columns, reference_last
+from mndmri.statistics.samples import NO_SPREAD, check_columns, reference_last
 
 COLUMNS = [
     "variable", "level", "group", "n", "n_missing", "mean", "sd", "median", "minimum", "maximum",
@@ -75,7 +75,7 @@ def _number_rows(values: pd.Series, owner: pd.Series, order: Sequence[str]) -> l
     pooled = np.concatenate([*known.values(), np.empty(0)])
     if len(known) < 2:
         problem = "fewer than two groups with data"
-    elif np.ptp(pooled) == 0:
+    elif np.ptp(pooled) <= NO_SPREAD * np.abs(pooled).max():
         problem = "every value is the same"
     else:
         problem = None
@@ -85,7 +85,7 @@ def _number_rows(values: pd.Series, owner: pd.Series, order: Sequence[str]) -> l
         h, p = stats.kruskal(*known.values())
         kruskal |= {"statistic": float(h), "df": len(known) - 1, "p": float(p)}
     spread = sum(float(((group - group.mean()) ** 2).sum()) for group in known.values())
-    if problem is None and (inner_df < 1 or spread == 0):
+    if problem is None and (inner_df < 1 or spread <= NO_SPREAD * ((pooled - pooled.mean()) ** 2).sum()):
         anova["note"] = "; ".join([*notes, "no variation within groups"])
     elif problem is None:
         f, p = stats.f_oneway(*known.values())
@@ -123,11 +123,23 @@ def _category_rows(values: pd.Series, owner: pd.Series, order: Sequence[str]) ->
             rows.append(people | {"count": count, "percent": 100 * count / n if n else np.nan, "note": ""})
     n = int(crossed.to_numpy().sum())
     total = {"group": ALL, "n": n, "n_missing": int(sizes.sum()) - n}
-    return [*rows, total | _category_test(crossed, order)]
+    return [*rows, total | category_test(crossed, order)]
 
 
-def _category_test(crossed: pd.DataFrame, order: Sequence[str]) -> dict[str, Any]:
-    """Exact test where counts are small, chi squared where they are not."""
+def category_test(crossed: pd.DataFrame, order: Sequence[str]) -> dict[str, Any]:
+    """Exact test where counts are small, chi squared where they are not.
+
+    Parameters
+    ----------
+    crossed : DataFrame of int, shape (levels, groups)
+    order : sequence of str
+        Groups; those that nobody is counted in are noted.
+
+    Returns
+    -------
+    dict
+        test, note, and what it gives of statistic, df and p.
+    """
     counts = crossed.loc[:, crossed.sum() > 0].to_numpy()
     notes = _absence(crossed.columns[crossed.sum() > 0], order)
     if min(counts.shape) < 2:

@@ -15,23 +15,25 @@ class Interval(NamedTuple):
     high: float
 
 
+HUGE = 1e6  # t squared over df: beyond it the normal part of the noncentral t moves its quantiles by 1e-5 or less
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 def _noncentrality(t: float, df: int, probability: float) -> float:
     """Noncentrality at which ``t`` is that quantile of the noncentral t distribution."""
+    if t < 0:  # the distribution function is the less exact there, far out NaN
+        return -_noncentrality(-t, df, 1 - probability)
+
+    if t**2 > HUGE * df:  # the distribution function is slow there, or NaN; the normal part no longer counts
+        return t * math.sqrt(stats.chi2.isf(probability, df) / df)
 
     def excess(noncentrality: float) -> float:
         return stats.nct.cdf(t, df, noncentrality) - probability
 
-    # its normal approximation (Johnson and Welch 1940) puts the root within a few of these; farther
-    # out the distribution function may be NaN, so that the bracket is widened from within
+    # the root lies within a few units of t by its normal approximation (Johnson and Welch 1940), and not
+    # below what P(T <= t) >= P(T <= 0) = Phi(-noncentrality) allows; farther out there may be NaN
     unit = math.sqrt(1 + t**2 / (2 * df))
-    for reach in (2.5, 3.5, 5.0, 7.0, 10.0):
-        ends = t - reach * unit, t + reach * unit
-        if excess(ends[0]) > 0 > excess(ends[1]):
-            return optimize.brentq(excess, *ends)
-    return math.nan  # for effects of tens of SD it underflows
+    return optimize.brentq(excess, max(t - 7 * unit, stats.norm.isf(probability) - 1), t + 7 * unit)
 
 
 def hedges_g(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> Interval:
@@ -58,9 +60,35 @@ def hedges_g(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> I
     pooled = math.sqrt(((len(first) - 1) * first.var(ddof=1) + (len(second) - 1) * second.var(ddof=1)) / df)
     if pooled <= 1e-12 * max(np.abs(first).max(), np.abs(second).max()):
         return UNKNOWN
-    correction = math.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) * math.sqrt(2 / df)
     scale = math.sqrt(1 / len(first) + 1 / len(second))
-    t = float((first.mean() - second.mean()) / (pooled * scale))
+    return g_of_t(float((first.mean() - second.mean()) / (pooled * scale)), df=df, scale=scale, alpha=alpha)
+
+
+def g_of_t(t: float, *, df: int, scale: float, alpha: float = 0.05) -> Interval:
+    """Hedges g of a difference that a linear model estimates, with its exact interval.
+
+    The difference over the model's residual SD, times the exact small-sample factor J of
+    its residual degrees of freedom. With covariates in the model it is the *adjusted* g.
+
+    Parameters
+    ----------
+    t : float
+        The difference over its standard error.
+    df : int
+        Residual; below 2 there is no J and no g: NaN.
+    scale : float
+        The standard error over the residual SD: the root of c'(X'X)^-1 c for the contrast c.
+    alpha : float
+        One minus the coverage.
+
+    References
+    ----------
+    Hedges 1981, J Educ Stat 6:107; Lai and Kelley 2012, Br J Math Stat Psychol 65:350 (contrasts
+    of an ANCOVA, standardised by its residual SD).
+    """
+    if df < 2:
+        return UNKNOWN
+    correction = math.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) * math.sqrt(2 / df)
     low, high = (_noncentrality(t, df, p) for p in (1 - alpha / 2, alpha / 2))
     return Interval(*(correction * scale * value for value in (t, low, high)))
 
@@ -69,7 +97,8 @@ def hodges_lehmann(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05
     """Shift of ``first`` against ``second``: the median of all pairwise differences.
 
     The limits are the order statistics of the differences that belong to the rank-sum
-    test, by its normal approximation; NaN where the groups are too small to have any.
+    test, by its normal approximation without correction for continuity; NaN where the
+    groups are too small to have any.
 
     Parameters
     ----------
@@ -80,12 +109,12 @@ def hodges_lehmann(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05
 
     References
     ----------
-    Hodges and Lehmann 1963, Ann Math Stat 34:598.
+    Hodges and Lehmann 1963, Ann Math Stat 34:598; the limits: Campbell and Gardner 1988, BMJ 296:1454.
     """
     differences = np.sort(np.subtract.outer(first, second), axis=None)
     pairs = len(differences)
     spread = math.sqrt(pairs * (len(first) + len(second) + 1) / 12)
-    rank = math.floor(pairs / 2 - stats.norm.isf(alpha / 2) * spread)
+    rank = math.ceil(pairs / 2 - stats.norm.isf(alpha / 2) * spread)
     shift = float(np.median(differences))
     if rank < 1:
         return Interval(shift, math.nan, math.nan)

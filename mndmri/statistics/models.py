@@ -10,6 +10,7 @@ from pandas.api.types import is_numeric_dtype
 from scipy import linalg, stats
 
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
+from mndmri.statistics.samples import NO_SPREAD
 
 COLLINEAR = 1e-8  # singular values below this, relative to the largest, are rounding
 TIE = 1e-9  # relative; the same sum in another order is the same statistic
@@ -71,7 +72,7 @@ def build_design(people: pd.DataFrame, *, groups: Sequence[str], covariates: Seq
     parts = [(people["group"] == name).to_numpy(float)[:, None] for name in present]
     terms, constant = list(present), []
     for name in covariates:
-        if people[name].nunique() < 2:
+        if _is_constant(people[name]):
             constant.append(name)
             continue
         columns = covariate_columns(people[name]).to_numpy()
@@ -81,6 +82,14 @@ def build_design(people: pd.DataFrame, *, groups: Sequence[str], covariates: Seq
         terms += [name] * columns.shape[1]
     matrix = np.hstack(parts) if parts else np.empty((len(people), 0))
     return Design(matrix, present, terms, constant)
+
+
+def _is_constant(values: pd.Series) -> bool:
+    """Whether a covariate is the same in everyone, but for rounding."""
+    if not is_numeric_dtype(values) or values.empty:
+        return values.nunique() < 2
+    numbers = values.to_numpy(float)
+    return bool(np.ptp(numbers) <= NO_SPREAD * np.abs(numbers).max())
 
 
 def contrast_vector(design: Design, weights: Mapping[str, float]) -> np.ndarray:

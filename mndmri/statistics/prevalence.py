@@ -10,11 +10,11 @@ from scipy.stats.contingency import odds_ratio
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from mndmri.io import InputError
-from mndmri.statistics.comparisons import holm
 from mndmri.statistics.contrasts import OMNIBUS, Contrast, list_contrasts
 from mndmri.statistics.demographics import ALL, MAX_TABLES
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.exact import count_tables, fisher_freeman_halton
+from mndmri.statistics.families import holm
 from mndmri.statistics.samples import NO_SPREAD, Measured, each_measure, reference_last, select_people
 
 SCORE = {"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both"}

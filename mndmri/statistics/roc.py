@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from mndmri.io import InputError
-from mndmri.statistics.comparisons import _corrected, _is_primary
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
+from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.samples import Measured, each_measure, select_people, take_sample
 
 # Beyond this many in a group, R's wilcox.test too leaves the exact distribution for the normal one
@@ -251,8 +251,8 @@ def classification_table(
     )
     rows = [_classified(split, specificity=specificity, alpha=alpha) for split in splits]
     table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))
-    chosen = _is_primary(table, primary)
-    table["q_fdr"] = _corrected(table[chosen], ["contrast"], stats.false_discovery_control)
+    chosen = is_primary(table, primary)
+    table["q_fdr"] = corrected(table[chosen], ["contrast"], stats.false_discovery_control)
     return table
 
 
@@ -278,7 +278,7 @@ def roc_points(
         row without numbers, with a note.
     """
     splits = _each_split(
-        measures[_is_primary(measures, primary)],
+        measures[is_primary(measures, primary)],
         participants,
         groups=groups,
         reference=reference,

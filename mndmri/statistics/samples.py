@@ -10,6 +10,7 @@ from pandas.api.types import is_numeric_dtype
 from mndmri.io import InputError
 
 KEY = ["modality", "measure", "region", "hemi"]
+MOTION = "head motion"
 # Spread below this share of a measure's size, or of its variance, is rounding
 NO_SPREAD = 1e-12
 
@@ -110,6 +111,20 @@ def select_people(participants: pd.DataFrame, *, groups: Sequence[str], covariat
     return people
 
 
+def add_motion(people: pd.DataFrame, motion: pd.Series) -> pd.DataFrame:
+    """People, by id, with their motion as the column ``head motion``.
+
+    Raises
+    ------
+    InputError
+        If a participant has it twice.
+    """
+    if motion.index.has_duplicates:
+        twice = motion.index[motion.index.duplicated()][0]
+        raise InputError(f"{twice}: motion is given twice; keep one number for each participant")
+    return people.assign(**{MOTION: motion.reindex(people.index).astype(float).replace([np.inf, -np.inf], np.nan)})
+
+
 def each_measure(measures: pd.DataFrame, people: pd.DataFrame) -> Iterator[Measured]:
     """Every measure, region and side of the table, in its order.
 
@@ -124,9 +139,11 @@ def each_measure(measures: pd.DataFrame, people: pd.DataFrame) -> Iterator[Measu
             twice = own.index[own.index.duplicated()][0]
             what = " ".join(map(str, key))
             raise InputError(f"{twice}: the measures table has {what} twice; keep one row each")
+        has_row = people.index.isin(own.index)
         own = own.reindex(people.index)
         values = own["value"].astype(float)
-        reasons = own["status"].where(own["status"].notna(), "no row in the measures table")
+        reasons = own["status"].where(own["status"].notna() & (own["status"] != "ok"), "no value")
+        reasons = reasons.where(has_row, "no row in the measures table")
         reasons = reasons.where(~np.isinf(values), "infinite value")
         yield Measured(dict(zip(KEY, key, strict=True)), values.where(np.isfinite(values)), reasons)
 

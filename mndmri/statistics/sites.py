@@ -10,9 +10,9 @@ from scipy import optimize, stats
 
 from mndmri.io import InputError
 from mndmri.statistics.ancova import ancova_rows
-from mndmri.statistics.comparisons import _is_primary
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.effect_sizes import Interval
+from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import Measured, Sample, as_categories, each_measure, select_people, take_sample
 
 ALL_SITES = "all"
@@ -28,7 +28,8 @@ _DESCRIPTIONS = {
     "n_second": "Participants of its second side.",
     "n_missing": "Participants of the study's groups left out: no value, no covariate, or (all sites) no site.",
     "estimate": "Difference of means adjusted for the covariates, in the measure's unit.",
-    "ci_low": "Lower confidence limit of the estimate: by t, and over the sites by Hartung, Knapp, Sidik and Jonkman.",
+    "ci_low": "Lower confidence limit of the estimate: by t, and over the sites by Hartung, Knapp, Sidik and Jonkman "
+    "(never narrower than the sites' own errors make it).",
     "ci_high": "Upper confidence limit of the estimate.",
     "se": "Standard error of the estimate.",
     "hedges_g": "Unadjusted standardised difference at the site, corrected for small samples.",
@@ -107,7 +108,7 @@ def site_effects(
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     at_site = {name: people[people[site] == name] for name in names}
     rows = []
-    for measured in each_measure(measures[_is_primary(measures, primary)], people):
+    for measured in each_measure(measures[is_primary(measures, primary)], people):
         found = {}
         for name, own in at_site.items():
             local = Measured(measured.key, measured.values[own.index], measured.reasons[own.index])
@@ -153,8 +154,6 @@ def _together(rows: list[dict[str, Any]], *, alpha: float) -> dict[str, Any]:
     pooled = pool_estimates([row["estimate"] for row in used], [row["se"] for row in used], alpha=alpha)
     for row, weight in zip(used, pooled.weights, strict=True):
         row["weight_percent"] = 100 * weight
-    if pooled.q < len(used) - 1:
-        together["note"].append("sites differ less than by chance: the interval may be too narrow")
     together |= dict(zip(("estimate", "ci_low", "ci_high"), pooled.interval, strict=True))
     together |= {"se": pooled.se, "weight_percent": 100.0, "tau2": pooled.tau2, "i2_percent": 100 * pooled.i2}
     return together | {"q": pooled.q, "q_p": pooled.q_p}
@@ -164,7 +163,8 @@ def pool_estimates(estimates: ArrayLike, errors: ArrayLike, *, alpha: float = 0.
     """Random-effects mean of estimates with known standard errors.
 
     The variance between them is by restricted maximum likelihood, the interval by Hartung,
-    Knapp, Sidik and Jonkman, which holds its level with few estimates too.
+    Knapp, Sidik and Jonkman, which holds its level with few estimates too, and is never narrower
+    than the estimates' own errors make it (as Röver et al. advise).
 
     Parameters
     ----------
@@ -175,14 +175,16 @@ def pool_estimates(estimates: ArrayLike, errors: ArrayLike, *, alpha: float = 0.
 
     References
     ----------
-    Viechtbauer 2005, J Educ Behav Stat 30:261 (REML); IntHout, Ioannidis and Borm 2014,
-    BMC Med Res Methodol 14:25 (the interval); Higgins and Thompson 2002, Stat Med 21:1539 (I2).
+    Viechtbauer 2005, J Educ Behav Stat 30:261 (REML); IntHout, Ioannidis and Borm 2014, BMC Med
+    Res Methodol 14:25, and Röver, Knapp and Friede 2015, 15:99 (the interval); Higgins and
+    Thompson 2002, Stat Med 21:1539 (I2).
     """
     y, variances = np.asarray(estimates, float), np.asarray(errors, float) ** 2
     tau2 = _reml(y, variances)
     weights = 1 / (variances + tau2)
     mean, df = np.average(y, weights=weights), len(y) - 1
-    se = np.sqrt(np.average((y - mean) ** 2, weights=weights) / df)
+    # sites that happen to agree must not make it surer than their own errors allow
+    se = max(np.sqrt(np.average((y - mean) ** 2, weights=weights) / df), np.sqrt(1 / weights.sum()))
     half = stats.t.isf(alpha / 2, df) * se
     fixed = 1 / variances
     q = np.sum(fixed * (y - np.average(y, weights=fixed)) ** 2)

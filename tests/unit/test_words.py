@@ -41,7 +41,7 @@ def test_side_is_written_out():
 
 
 def test_a_ratio_has_no_unit():
-    assert readable_unit("1") == ""
+    assert readable_unit("1") == readable_unit(float("nan")) == ""
     assert readable_unit("1e-3 mm2/s") == "10⁻³ mm²/s"
 
 

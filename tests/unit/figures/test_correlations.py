@@ -56,7 +56,7 @@ def test_only_measures_that_were_held_against_the_score_have_a_panel(measures, p
     assert [axes.get_label() for axes in panels] == ["dwi md cst R", "dwi md cst both"]
     titles = [axes.get_legend().get_title().get_text() for axes in panels]
     assert titles == ["MD, CST, right (contralateral)", "MD, CST"]
-    assert (panels[0].get_ylabel(), panels[0].get_xlabel()) == ("MD (10⁻³ mm²/s)", "Umn left")
+    assert (panels[0].get_ylabel(), panels[0].get_xlabel()) == ("MD (10⁻³ mm²/s)", "UMN left")
 
 
 def test_every_patient_with_both_numbers_is_a_dot_in_the_groups_colour(measures, people, correlations):

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mndmri.io import InputError
 from mndmri.statistics import adjusted_means, compare_groups, comparisons_dictionary
-from mndmri.statistics.comparisons import holm
+from mndmri.statistics.families import holm
 from mndmri.statistics.models import build_design, contrast_vector, fit_ols, permutation_p, t_contrast
 from mndmri.statistics.samples import as_categories
 
@@ -205,7 +205,7 @@ def test_adjusted_means_are_the_predictions_at_the_mean_covariates(participants,
 def test_columns_are_those_of_the_contract_and_all_explained(participants, tidy, values):
     table = compare(tidy(participants, fa=values), participants)
     places, counts = ["modality", "measure", "region", "hemi"], ["n_ALS", "n_PLS", "n_control", "n_missing"]
-    sizes = ["hedges_g", "g_ci_low", "g_ci_high", "partial_eta_sq"]
+    sizes = ["hedges_g", "g_ci_low", "g_ci_high", "adjusted_g", "adj_g_ci_low", "adj_g_ci_high", "partial_eta_sq"]
     tests = ["statistic", "df", "p", "p_permutation", "p_holm", "q_fdr", "note"]
     estimate = ["estimate", "ci_low", "ci_high"]
     assert list(table.columns) == [*places, "test", "contrast", *counts, *estimate, *sizes, *tests]

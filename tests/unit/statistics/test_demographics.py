@@ -95,6 +95,8 @@ def test_a_score_that_controls_do_not_have_is_compared_between_patients(particip
         (np.full(28, "Prisma"), "the same in everyone"),
         (np.repeat(["x", None], [13, 15]), "fewer than two groups with data"),
         (np.repeat([1.0, 2.0, 3.0], [13, 5, 10]), "no variation within groups"),
+        (np.repeat([0.1, 0.2, 0.3], [13, 5, 10]), "no variation within groups"),  # but for rounding
+        (np.where(np.arange(28) % 2, 0.1 + 0.2, 0.3), "every value is the same"),
     ],
 )
 def test_a_variable_that_cannot_be_tested_has_a_note(participants, values, note):

@@ -8,6 +8,7 @@ from scipy import stats
 
 from mndmri.io import InputError
 from mndmri.statistics import fisher_freeman_halton, hedges_g, hodges_lehmann
+from mndmri.statistics.effect_sizes import HUGE, g_of_t
 
 
 def test_hedges_g_by_hand():
@@ -35,11 +36,23 @@ def test_swapped_groups_mirror_the_effect():
         assert [-back.estimate, -back.high, -back.low] == pytest.approx(list(there))
 
 
-@pytest.mark.parametrize("distance", [5, 50])
+@pytest.mark.parametrize("distance", [5, 50, 5e3, 1e7])
 def test_a_large_effect_has_finite_limits_around_it(distance):
     noise = np.random.default_rng(3).normal(size=40)
     g = hedges_g(noise[:20] + distance, noise[20:])
     assert g.low < g.estimate < g.high
+
+
+@pytest.mark.parametrize("t", [-5e4, -1500.0, -50.0, -0.5, 0.0, 50.0])
+def test_an_effect_and_its_mirror_image_have_finite_limits_with_few_degrees_of_freedom(t):
+    one, other = g_of_t(t, df=2, scale=1.0), g_of_t(-t, df=2, scale=1.0)
+    assert one.low < one.estimate < one.high
+    assert [-other.estimate, -other.high, -other.low] == pytest.approx(list(one))
+
+
+def test_limits_of_a_huge_effect_go_on_from_those_of_a_large_one():
+    below, above = (g_of_t(math.sqrt(HUGE * 20) * f, df=20, scale=1.0) for f in (0.999, 1.001))
+    assert np.array(above) / below == pytest.approx(1.001 / 0.999, rel=1e-5)
 
 
 def test_no_spread_or_a_group_of_one_has_no_hedges_g():
