@@ -37,15 +37,23 @@ report: "workflow/report/workflow.rst"
 
 localrules:
     all,
+    statistics,
 
 
 rule all:
     default_target: True
     input:
         "<group>/report.html",
-        "<qc>/index.html",
+        "<qc>/index.html" if STUDY.scans else [],
         "<results>/provenance.json",
         "<results>/simulation/truth.tsv" if config["simulation"] else [],
+
+
+rule statistics:
+    """Make the group's tables and its page, from whatever measures there are."""
+    input:
+        "<group>/report.html",
+        "<results>/provenance.json",
 
 
 if config["simulation"]:
@@ -53,13 +61,22 @@ if config["simulation"]:
     include: "workflow/rules/simulate.smk"
 
 
-include: "workflow/rules/template.smk"
-include: "workflow/rules/anat.smk"
-include: "workflow/rules/dwi.smk"
-include: "workflow/rules/swi.smk"
-include: "workflow/rules/measures.smk"
+if config["measures"]:
+
+    include: "workflow/rules/given.smk"
+
+
+if not config["measures"]:
+
+    include: "workflow/rules/template.smk"
+    include: "workflow/rules/anat.smk"
+    include: "workflow/rules/dwi.smk"
+    include: "workflow/rules/swi.smk"
+    include: "workflow/rules/measures.smk"
+    include: "workflow/rules/qc.smk"
+
+
 include: "workflow/rules/group.smk"
-include: "workflow/rules/qc.smk"
 include: "workflow/rules/report.smk"
 
 

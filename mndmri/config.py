@@ -52,6 +52,7 @@ def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         raise InputError(_as_list(problems))
     config = _fill(copy.deepcopy(dict(raw)), schema, schema)
     _keep_default_primary_measured(config, raw)
+    _adjust_for_site(config)
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: _dotted(e.absolute_path))
     for error in errors:
         problems += _explain(error, schema)
@@ -151,6 +152,17 @@ def _keep_default_primary_measured(config: dict[str, Any], raw: Mapping[str, Any
         statistics["primary"] = [p for p in statistics.get("primary", []) if p["modality"] in modalities]
 
 
+def _adjust_for_site(config: dict[str, Any]) -> None:
+    """Sites are a fixed effect, unless what they do is taken out before."""
+    site, statistics = config.get("site"), config.get("statistics")
+    if not isinstance(site, str) or not isinstance(statistics, dict):
+        return
+    columns = ["categorical", "covariates"] if statistics.get("harmonise") == "none" else ["categorical"]
+    for name in columns:
+        if isinstance(config.get(name), list) and site not in config[name]:
+            config[name].append(site)
+
+
 def known_places(schema: Mapping[str, Any], root: Mapping[str, Any] | None = None, place: str = "") -> Iterator[str]:
     """Dotted name of every key that the schema knows by name; ``root`` is where references point."""
     root = schema if root is None else root
@@ -236,6 +248,22 @@ def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> li
     return [f"{place}: found {_show(error.instance)}, expected {_expected(error.schema)}"]
 
 
+def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
+    """Keys that do nothing without another one."""
+    problems = []
+    if not config["bids_dir"] and not config["measures"]:
+        problems.append("bids_dir: missing; give the path of the BIDS dataset")
+    if config["measures"] and not config["participants"]:
+        problems.append("participants: missing; with measures, give the path of the table of groups and covariates")
+    if config["measures"] and config["simulation"] is not None:
+        problems.append("simulation: nothing is simulated for a table of measures; take one of the two out")
+    if config["quality"] and not config["measures"]:
+        problems.append("quality: only for a table of measures; a study with scans makes its own, so take it out")
+    if config["statistics"]["harmonise"] != "none" and not config["site"]:
+        problems.append("site: missing; statistics.harmonise needs the column that says where a person was scanned")
+    return problems
+
+
 def _names_of_two_meanings(groups: list[str]) -> list[str]:
     """Names of groups that would make two contrasts of one name."""
     problems = []
@@ -297,6 +325,14 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             for name in dict.fromkeys(used)
             if used.count(name) > 1
         ]
+        problems += [
+            f"clinical_sides: '{name}' is not in clinical_scores ({', '.join(config['clinical_scores']) or 'none'}); "
+            "add it there or correct the name"
+            for name in config["clinical_sides"]
+            if name not in config["clinical_scores"]
+        ]
+    if not faulty & {"bids_dir", "measures", "participants", "quality", "statistics", "site", "simulation"}:
+        problems += _incomplete_choices(config)
     if not faulty & {"simulation", "groups"} and config["simulation"] is not None:
         labels = {str(label) for given in groups["levels"].values() for label in given}
         problems += [

@@ -25,6 +25,7 @@ QC_COLUMNS = [
 ]
 FLAGGED = "yes"
 NOT_FLAGGED = "no"
+ROBUST_Z = "robust_z_"
 
 # (measure, region): lowest and highest value that passes without a look; None is no limit on that side
 Limits = Mapping[tuple[str, str], tuple[float | None, float | None]]
@@ -139,7 +140,29 @@ def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, 
                     reason = f"{value:.4g} is far from the median of group {record['group']}, {median:.4g}"
             rows.append(
                 record
-                | {"measure": f"robust_z_{record['measure']}", "value": z, "unit": "1", "flag": flag}
+                | {"measure": f"{ROBUST_Z}{record['measure']}", "value": z, "unit": "1", "flag": flag}
                 | {"lower": -limit, "upper": limit, "reason": reason}
             )
     return pd.DataFrame(rows, columns=QC_COLUMNS)
+
+
+def flagged_scans(qc: pd.DataFrame) -> dict[str, set[str]]:
+    """Participants with a flag, by the modality that it makes doubtful.
+
+    The T1w image places every measure, so that what is wrong with it is wrong with all.
+
+    Parameters
+    ----------
+    qc : DataFrame
+        The study's quality-control table (`QC_COLUMNS`). Unlikely values of the measures themselves
+        (``robust_z``) are no fault of a scan and do not count.
+    """
+    of_scan = qc[(qc["flag"] == FLAGGED) & ~qc["measure"].str.startswith(ROBUST_Z)]
+    flagged = of_scan.groupby("modality")["participant_id"].agg(set).to_dict()
+    return {modality: flagged.get(modality, set()) | flagged.get("t1w", set()) for modality in set(qc["modality"])}
+
+
+def head_motion(qc: pd.DataFrame) -> pd.Series:
+    """Mean framewise displacement of the diffusion series, mm, by participant_id."""
+    rows = qc[(qc["modality"] == "dwi") & (qc["measure"] == "mean_fd")]
+    return rows.set_index("participant_id")["value"]

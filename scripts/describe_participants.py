@@ -1,18 +1,37 @@
-"""Table 1: who was studied, group by group."""
+"""Table 1, who was studied, and how the groups differ besides their disease."""
 
-from mndmri.io import read_table, write_table
+from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
+from mndmri.qc import head_motion
+from mndmri.statistics.balance import balance_dictionary, balance_table
 from mndmri.statistics.demographics import demographics
 from mndmri.statistics.samples import as_categories
 
 log = start_job(snakemake)
-options = snakemake.params
+options, statistics = snakemake.params, snakemake.params.statistics
+participants = as_categories(read_table(snakemake.input.participants), options.categorical)
+quality = snakemake.input.quality
 table = demographics(
-    as_categories(read_table(snakemake.input.participants), options.categorical),
+    participants,
+    groups=options.groups,
+    reference=options.reference,
+    covariates=list(dict.fromkeys([*options.covariates, *([options.site] if options.site else [])])),
+    scores=options.scores,
+)
+balance = balance_table(
+    participants,
     groups=options.groups,
     reference=options.reference,
     covariates=options.covariates,
-    scores=options.scores,
+    contrasts=statistics["contrasts"],
+    pooled=statistics["pooled_patients"],
+    motion=head_motion(read_table(quality)) if quality else None,
+    site=options.site,
+    age="age" if "age" in participants else None,
+    sex="sex" if "sex" in participants else None,
+    alpha=statistics["alpha"],
 )
 write_table(table, snakemake.output.demographics)
-log.info("%d rows", len(table))
+write_table(balance, snakemake.output.balance)
+write_json(balance_dictionary(), snakemake.output.dictionary)
+log.info("%d rows of Table 1", len(table))

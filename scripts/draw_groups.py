@@ -1,24 +1,48 @@
-"""A figure for every primary measure, and one of the effect sizes."""
+"""A figure for every primary measure, and one for each kind of result."""
 
 import pandas as pd
 
 from mndmri.figures import to_png
+from mndmri.figures.correlations import correlation_plot
 from mndmri.figures.groups import forest_plot, group_colours, measure_plot
+from mndmri.figures.multimodal import index_plot
+from mndmri.figures.roc import roc_plot
+from mndmri.figures.sites import site_forest
 from mndmri.io import read_table, write_bytes
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
-groups, folder = snakemake.params.groups, snakemake.output.figures
-measures, means = read_table(snakemake.input.measures), read_table(snakemake.input.means)
-primary = pd.DataFrame(snakemake.params.primary)
-kinds = primary[["modality", "measure", "region"]].drop_duplicates()
-for kind in kinds.itertuples(index=False):
+given, groups, folder = snakemake.input, snakemake.params.groups, snakemake.output.figures
+colours = group_colours(groups)
+measures, means, participants = (read_table(given[name]) for name in ("measures", "means", "participants"))
+primary = pd.DataFrame(snakemake.params.statistics["primary"])
+
+
+def draw(figure, name: str) -> None:
+    """Save a figure of the group."""
+    write_bytes(to_png(figure), f"{folder}/{name}.png")
+
+
+for kind in primary[["modality", "measure", "region"]].drop_duplicates().itertuples(index=False):
     rows = measures.merge(pd.DataFrame([kind]))
     if rows.empty:
         log.warning("no %s %s of %s in the study", *kind)
         continue
-    figure = measure_plot(rows, means, groups=groups, colours=group_colours(groups))
-    write_bytes(to_png(figure), f"{folder}/{'_'.join(kind)}.png")
-comparisons = read_table(snakemake.input.comparisons).query("test == 'ancova_contrast'").merge(primary)
+    draw(measure_plot(rows, means, groups=groups, colours=colours), "_".join(kind))
+comparisons = read_table(given.comparisons).query("test == 'ancova_contrast'").merge(primary)
 if not comparisons.empty:
-    write_bytes(to_png(forest_plot(comparisons)), f"{folder}/effect_sizes.png")
+    draw(forest_plot(comparisons), "effect_sizes")
+points = read_table(given.points)
+if points["true_positive_rate"].notna().any():
+    draw(roc_plot(points, read_table(given.classification)), "roc")
+correlations = read_table(given.correlations).merge(primary)
+for score in correlations["score"].unique():
+    figure = correlation_plot(measures.merge(primary), participants, correlations, score=score, colours=colours)
+    draw(figure, f"correlation_{score}")
+performance, predictions = read_table(given.performance), read_table(given.predictions)
+for scheme in performance.loc[performance["auc"].notna(), "scheme"].unique():
+    figure = index_plot(performance, predictions, scheme=scheme, groups=groups, colours=colours)
+    draw(figure, f"multimodal_index_{scheme.replace(' ', '_')}")
+if given.sites:
+    units = measures[["modality", "measure", "unit"]].drop_duplicates(["modality", "measure"])
+    draw(site_forest(read_table(given.sites).merge(units)), "sites")

@@ -1,18 +1,20 @@
-"""The study's page: who, Table 1, comparisons and figures."""
+"""The study's page: who, Table 1, comparisons, figures, and everything that follows from them."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from mndmri.io import read_bytes, read_table, write_text
+from mndmri.io import read_bytes, read_table, read_text, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.pages import Picture, group_page
+from mndmri.report.sections import group_sections
 from mndmri.words import capitalised, readable
 
 log = start_job(snakemake)
-given = snakemake.input
-files = sorted(Path(given.figures).glob("*.png"))
+given, primary = snakemake.input, snakemake.params.primary
+files = {path.stem: read_bytes(path) for path in sorted(Path(given.figures).glob("*.png"))}
+kinds = {"_".join((p["modality"], p["measure"], p["region"])) for p in primary} | {"effect_sizes"}
 page = group_page(
     title=snakemake.params.title,
     participants=read_table(given.participants),
@@ -20,8 +22,18 @@ page = group_page(
     failed=snakemake.params.failed,
     measures=read_table(given.measures),
     demographics=read_table(given.demographics),
-    comparisons=read_table(given.comparisons).merge(pd.DataFrame(snakemake.params.primary)),
-    pictures=[Picture(capitalised(readable(f.stem)), "", read_bytes(f), wide=f.stem == "effect_sizes") for f in files],
+    comparisons=read_table(given.comparisons).merge(pd.DataFrame(primary)),
+    pictures=[
+        Picture(capitalised(readable(name)), "", png, wide=name == "effect_sizes")
+        for name, png in files.items()
+        if name in kinds
+    ],
+    sections=group_sections(
+        {Path(path).stem: read_table(path) for path in given.tables},
+        files,
+        primary=primary,
+        methods=read_text(given.methods),
+    ),
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

@@ -130,7 +130,7 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
                 left_out[who][other] = f"the T1w image cannot be used: {left_out[who]['t1w']}"
             scans[who] = {}
     notes = [f"left out: {line}" for line in dict.fromkeys(p.message for p in found)]
-    if not any("t1w" in own for own in scans.values()):
+    if scans and not any("t1w" in own for own in scans.values()):
         raise InputError("no participant has a T1w image that can be used:\n  - " + "\n  - ".join(notes))
     return dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
 

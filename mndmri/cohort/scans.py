@@ -252,7 +252,8 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     Parameters
     ----------
     config : mapping
-        Resolved config. With ``simulation``, the files are named as the simulation will write them.
+        Resolved config. With ``simulation``, the files are named as the simulation will write them; with
+        ``measures`` nobody has any.
     participants_table : DataFrame
         The dataset's table; for a simulation the planned one, with columns has_dwi and has_swi.
 
@@ -266,6 +267,8 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         f"{count} with the label '{label}' left out: in no group of groups.levels" for label, count in labels.items()
     ]
     notes += [f"{who} excluded: {why}" for who, why in excluded.items()]
+    if config["measures"]:
+        return Study(participants, {}, {}, "", tuple(problems), tuple(notes))
     root = Path(config["bids_dir"])
     simulated = config["simulation"] is not None
     scans: dict[str, dict[str, Scan]] = {}

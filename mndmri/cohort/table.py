@@ -43,15 +43,15 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     Returns
     -------
     participants : DataFrame
-        participant_id (with ``sub-``), group (the name in the config), covariates and
+        participant_id (with ``sub-``), group (the name in the config), covariates, site and
         clinical scores: numbers as float, categories as text, missing as NaN. Rows with
         a label that is not mapped and those of ``exclude`` are left out (see `count_left_out`).
     problems : list of Problem
         Empty if the table can be used.
     """
     groups = config["groups"]
-    wanted = ["participant_id", groups["column"], *config["covariates"], *config["clinical_scores"]]
-    problems = _missing_columns(table, wanted)
+    numbers, columns_used = _columns_used(config)
+    problems = _missing_columns(table, ["participant_id", groups["column"], *columns_used])
     if problems:
         return pd.DataFrame(columns=["participant_id", "group"]), problems
 
@@ -64,15 +64,24 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     ]
 
     columns: dict[str, Any] = {"participant_id": ids, "group": names}
-    for column in [*config["covariates"], *config["clinical_scores"]]:
-        category = column in config["categorical"] and column not in config["clinical_scores"]
-        number = column in config["clinical_scores"] or column.lower() == "age"
+    for column in columns_used:
+        number = column in numbers or column.lower() == "age"
+        category = column in config["categorical"] and not number
         values, found = _read_column(table[column], ids, studied, category=category, number=number)
         columns[column] = values
         problems += found
     participants = pd.DataFrame(columns)[np.array(studied, dtype=bool)].reset_index(drop=True)
     problems += _empty_groups(participants, groups)
     return participants, problems
+
+
+def _columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
+    """Columns that must hold numbers, and all that the study uses besides id and group, each once."""
+    progression = config["progression"] or {}
+    numbers = [*config["clinical_scores"], *(progression[k] for k in ("score", "months") if k in progression)]
+    numbers += [name for name in [config["statistics"]["rated_sign"]] if name]
+    site = [config["site"]] if config["site"] else []
+    return set(numbers), list(dict.fromkeys([*config["covariates"], *site, *numbers]))
 
 
 def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, str]]:
@@ -135,7 +144,7 @@ def _missing_columns(table: pd.DataFrame, wanted: list[str]) -> list[Problem]:
             problems.append(
                 Problem(
                     f"participants table: no column '{column}'; {hint} Correct the table, or the name in the config "
-                    "(groups.column, covariates, clinical_scores)"
+                    "(groups.column, covariates, site, clinical_scores, progression, statistics.rated_sign)"
                 )
             )
     return problems

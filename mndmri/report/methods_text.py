@@ -72,6 +72,8 @@ REFERENCES = {
     "tractography using diffusion tensor magnetic resonance imaging. NeuroImage 2006;32:989-994.",
     "holm1979": "Holm S. A simple sequentially rejective multiple test procedure. Scand J Stat 1979;6:65-70.",
     "iglewicz1993": "Iglewicz B, Hoaglin DC. How to Detect and Handle Outliers. Milwaukee: ASQC Quality Press; 1993.",
+    "rover2015": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its modification for "
+    "random-effects meta-analysis with few studies. BMC Med Res Methodol. 2015;15:99.",
     "inthout2014": "IntHout J, Ioannidis JPA, Borm GF. The Hartung-Knapp-Sidik-Jonkman method for random effects "
     "meta-analysis is straightforward and considerably outperforms the standard DerSimonian-Laird method. BMC Med Res "
     "Methodol 2014;14:25.",

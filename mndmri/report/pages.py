@@ -45,6 +45,17 @@ class Picture(NamedTuple):
     wide: bool = False
 
 
+class Section(NamedTuple):
+    """A part of the group's page after the comparisons: a heading, and what there is of the rest."""
+
+    heading: str
+    note: str = ""
+    table: pd.DataFrame | None = None
+    pictures: Sequence[Picture] = ()
+    text: str = ""
+    """To be copied, shown as it stands."""
+
+
 def _png_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
@@ -197,7 +208,7 @@ def group_page(
     comparisons: pd.DataFrame,
     pictures: Sequence[Picture],
     versions: Mapping[str, str],
-    other_tables: Mapping[str, pd.DataFrame] | None = None,
+    sections: Sequence[Section] = (),
 ) -> str:
     """Report of the study as HTML.
 
@@ -223,8 +234,8 @@ def group_page(
         One for each primary measure.
     versions : mapping
         Name of a program to its version.
-    other_tables : mapping, optional
-        Heading to a table, shown as it is after the comparisons (motor band sign, classification).
+    sections : sequence of Section
+        What follows the comparisons: motor band sign, classification, correlations and so on.
     """
     return _render(
         "group.html.j2",
@@ -237,7 +248,10 @@ def group_page(
         table_one=_table_one(demographics),
         comparisons=_comparison_tables(comparisons, measures),
         pictures=list(pictures),
-        other_tables={heading: _shown(table) for heading, table in (other_tables or {}).items()},
+        sections=[
+            section._asdict() | {"table": None if section.table is None else _shown(section.table)}
+            for section in sections
+        ],
         versions=dict(versions),
     )
 

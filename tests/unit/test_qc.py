@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from mndmri.io import InputError
-from mndmri.qc import FLAGGED, NOT_FLAGGED, QC_COLUMNS, limits_from_config, qc_table, robust_outliers
+from mndmri.qc import (
+    FLAGGED,
+    NOT_FLAGGED,
+    QC_COLUMNS,
+    flagged_scans,
+    head_motion,
+    limits_from_config,
+    qc_table,
+    robust_outliers,
+)
 
 LIMITS = limits_from_config(
     {
@@ -142,3 +151,20 @@ def test_a_missing_primary_value_keeps_its_reason():
 
 def test_only_primary_measures_are_looked_at():
     assert robust_outliers(_measures({"ALS": [1.0] * 6}, region="cst_plic"), PRIMARY, limit=3.5).empty
+
+
+def test_a_flag_of_the_t1w_makes_every_modality_doubtful_and_an_unlikely_value_none():
+    rows = [
+        ("sub-01", "t1w", "dice_gm", "yes"),
+        ("sub-02", "dwi", "mean_fd", "yes"),
+        ("sub-03", "dwi", "mean_fd", "no"),
+        ("sub-04", "swi", "robust_z_dark_fraction", "yes"),
+    ]
+    table = pd.DataFrame(rows, columns=["participant_id", "modality", "measure", "flag"])
+    assert flagged_scans(table) == {"t1w": {"sub-01"}, "dwi": {"sub-01", "sub-02"}, "swi": {"sub-01"}}
+
+
+def test_head_motion_is_that_of_the_diffusion_series():
+    rows = [("sub-01", "dwi", "mean_fd", 0.4), ("sub-01", "t1w", "dice_gm", 0.8), ("sub-02", "dwi", "mean_fd", np.nan)]
+    found = head_motion(pd.DataFrame(rows, columns=["participant_id", "modality", "measure", "value"]))
+    pd.testing.assert_series_equal(found, pd.Series({"sub-01": 0.4, "sub-02": np.nan}), check_names=False)

@@ -17,6 +17,8 @@ from mndmri.jobs import read_unfinished
 from mndmri.phantom.plan import plan_cohort
 
 SPACE = "MNI152NLin6Asym"
+# Column that the study's own participants table is given where the config says how.
+PROGRESSION_RATE = "progression_rate"
 # Set for the second pass after a run in which jobs failed, see measure_the_others.
 WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
 FAILED = "failed:"
@@ -160,6 +162,9 @@ try:
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
     STUDY = read_study()
+    SCORES = config["clinical_scores"] + (
+        [PROGRESSION_RATE] if config["progression"] else []
+    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 if WITHOUT_FAILED in os.environ:

@@ -1,32 +1,56 @@
-rule gather_measures:
-    """Put everybody's measures into one table, long and wide, and describe its columns."""
-    input:
-        collect(rules.collect_measures.output.measures, subject=people()),
-    output:
-        measures="<group>/measures.tsv",
-        dictionary="<group>/measures.json",
-        wide="<group>/measures_wide.tsv",
-        participants="<group>/participants.tsv",
-    log:
-        "<logs>/gather_measures/study.log",
-    benchmark:
-        "<benchmarks>/gather_measures/study.tsv"
-    conda:
-        "../../envs/mndmri.yaml"
-    params:
-        version=VERSION,
-        participants=STUDY.participants.to_dict("list"),
-        left_out=STUDY.left_out,
-    script:
-        "../../scripts/gather_measures.py"
+TABLES = (rules.take_measures if config["measures"] else rules.gather_measures).output
+QUALITY = config["quality"] or (
+    [] if config["measures"] else rules.judge_quality.output.qc
+)
+# What is compared: the measures as they are, unless the sites are harmonised.
+MEASURES = TABLES.measures
+# How groups are compared, for every rule that does so.
+COMPARISON = dict(
+    groups=list(config["groups"]["levels"]),
+    reference=config["groups"]["reference"],
+    covariates=config["covariates"],
+    categorical=config["categorical"],
+    site=config["site"],
+    scores=SCORES,
+    statistics=config["statistics"],
+)
+
+
+if config["statistics"]["harmonise"] != "none":
+
+    rule harmonise_sites:
+        """Take out of the measures what the scanners of the sites do to them."""
+        input:
+            measures=TABLES.measures,
+            participants=TABLES.participants,
+        output:
+            measures="<group>/measures_harmonised.tsv",
+            shifts="<group>/site_shifts.tsv",
+            dictionary="<group>/site_shifts.json",
+        log:
+            "<logs>/harmonise_sites/study.log",
+        benchmark:
+            "<benchmarks>/harmonise_sites/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            **COMPARISON,
+            version=VERSION,
+        script:
+            "../../scripts/harmonise_sites.py"
+
+    MEASURES = rules.harmonise_sites.output.measures
 
 
 rule describe_participants:
-    """Make Table 1: who was studied, group by group."""
+    """Make Table 1, who was studied, and say how the groups differ besides their disease."""
     input:
-        participants=rules.gather_measures.output.participants,
+        participants=TABLES.participants,
+        quality=QUALITY,
     output:
         demographics="<group>/demographics.tsv",
+        balance="<group>/balance.tsv",
+        dictionary="<group>/balance.json",
     log:
         "<logs>/describe_participants/study.log",
     benchmark:
@@ -34,11 +58,8 @@ rule describe_participants:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        groups=list(config["groups"]["levels"]),
-        reference=config["groups"]["reference"],
-        covariates=config["covariates"],
-        scores=config["clinical_scores"],
-        categorical=config["categorical"],
+        **COMPARISON,
+        version=VERSION,
     script:
         "../../scripts/describe_participants.py"
 
@@ -46,8 +67,8 @@ rule describe_participants:
 rule compare_groups:
     """Compare every measure between the groups."""
     input:
-        measures=rules.gather_measures.output.measures,
-        participants=rules.gather_measures.output.participants,
+        measures=MEASURES,
+        participants=TABLES.participants,
     output:
         comparisons="<group>/comparisons.tsv",
         dictionary="<group>/comparisons.json",
@@ -59,21 +80,163 @@ rule compare_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        groups=list(config["groups"]["levels"]),
-        reference=config["groups"]["reference"],
-        covariates=config["covariates"],
-        categorical=config["categorical"],
-        statistics=config["statistics"],
+        **COMPARISON,
+        version=VERSION,
     script:
         "../../scripts/compare_groups.py"
 
 
-rule draw_groups:
-    """Draw every primary measure with every participant in it, and the effect sizes."""
+rule classify_groups:
+    """Tell how well each measure separates the groups."""
     input:
-        measures=rules.gather_measures.output.measures,
+        measures=MEASURES,
+        participants=TABLES.participants,
+    output:
+        classification="<group>/classification.tsv",
+        dictionary="<group>/classification.json",
+        points="<group>/roc_points.tsv",
+    log:
+        "<logs>/classify_groups/study.log",
+    benchmark:
+        "<benchmarks>/classify_groups/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        **COMPARISON,
+        version=VERSION,
+    script:
+        "../../scripts/classify_groups.py"
+
+
+rule correlate_scores:
+    """Correlate every measure with the clinical scores, within patients."""
+    input:
+        measures=MEASURES,
+        participants=TABLES.participants,
+    output:
+        correlations="<group>/correlations.tsv",
+        dictionary="<group>/correlations.json",
+    log:
+        "<logs>/correlate_scores/study.log",
+    benchmark:
+        "<benchmarks>/correlate_scores/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        **COMPARISON,
+        version=VERSION,
+        sides=config["clinical_sides"],
+        progression=config["progression"],
+    script:
+        "../../scripts/correlate_scores.py"
+
+
+rule combine_measures:
+    """Combine the primary measures into one index, judged on people it was not made from."""
+    input:
+        measures=MEASURES,
+        participants=TABLES.participants,
+    output:
+        performance="<group>/multimodal_index.tsv",
+        predictions="<group>/multimodal_predictions.tsv",
+        features="<group>/multimodal_features.tsv",
+        performance_dictionary="<group>/multimodal_index.json",
+        predictions_dictionary="<group>/multimodal_predictions.json",
+        features_dictionary="<group>/multimodal_features.json",
+    log:
+        "<logs>/combine_measures/study.log",
+    benchmark:
+        "<benchmarks>/combine_measures/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        **COMPARISON,
+        version=VERSION,
+    script:
+        "../../scripts/combine_measures.py"
+
+
+if config["site"]:
+
+    rule compare_sites:
+        """Compare the groups within each site, and pool the sites."""
+        input:
+            measures=TABLES.measures,
+            participants=TABLES.participants,
+        output:
+            effects="<group>/site_effects.tsv",
+            dictionary="<group>/site_effects.json",
+        log:
+            "<logs>/compare_sites/study.log",
+        benchmark:
+            "<benchmarks>/compare_sites/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            **COMPARISON,
+            version=VERSION,
+        script:
+            "../../scripts/compare_sites.py"
+
+
+rule check_sensitivity:
+    """Repeat the primary comparisons on other people and with other covariates."""
+    input:
+        measures=MEASURES,
+        participants=TABLES.participants,
+        quality=QUALITY,
+    output:
+        sensitivity="<group>/sensitivity.tsv",
+        dictionary="<group>/sensitivity.json",
+    log:
+        "<logs>/check_sensitivity/study.log",
+    benchmark:
+        "<benchmarks>/check_sensitivity/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        **COMPARISON,
+        version=VERSION,
+    script:
+        "../../scripts/check_sensitivity.py"
+
+
+rule count_signs:
+    """Count in how many of each group the motor band sign is present."""
+    input:
+        measures=TABLES.measures,
+        participants=TABLES.participants,
+    output:
+        signs="<group>/motor_band_sign.tsv",
+        agreement="<group>/motor_band_agreement.tsv",
+        agreement_dictionary="<group>/motor_band_agreement.json",
+        dictionary="<group>/motor_band_sign.json",
+    log:
+        "<logs>/count_signs/study.log",
+    benchmark:
+        "<benchmarks>/count_signs/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        **COMPARISON,
+        version=VERSION,
+    script:
+        "../../scripts/count_signs.py"
+
+
+rule draw_groups:
+    """Draw every primary measure with every participant in it, and the results of the tables."""
+    input:
+        measures=MEASURES,
+        participants=TABLES.participants,
         comparisons=rules.compare_groups.output.comparisons,
         means=rules.compare_groups.output.means,
+        classification=rules.classify_groups.output.classification,
+        points=rules.classify_groups.output.points,
+        correlations=rules.correlate_scores.output.correlations,
+        performance=rules.combine_measures.output.performance,
+        predictions=rules.combine_measures.output.predictions,
+        sites=rules.compare_sites.output.effects if config["site"] else [],
     output:
         figures=directory("<group>/figures"),
     log:
@@ -83,7 +246,75 @@ rule draw_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        groups=list(config["groups"]["levels"]),
-        primary=config["statistics"]["primary"],
+        **COMPARISON,
+        version=VERSION,
     script:
         "../../scripts/draw_groups.py"
+
+
+rule write_methods:
+    """Write the paragraph on methods that a paper on this study needs."""
+    input:
+        measures=TABLES.measures,
+        participants=TABLES.participants,
+    output:
+        methods="<group>/methods.md",
+    log:
+        "<logs>/write_methods/study.log",
+    benchmark:
+        "<benchmarks>/write_methods/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        version=VERSION,
+        config=config,
+    script:
+        "../../scripts/write_methods.py"
+
+
+rule write_workbook:
+    """Put the group's tables into one spreadsheet."""
+    input:
+        tables=[
+            TABLES.wide,
+            rules.describe_participants.output.demographics,
+            rules.describe_participants.output.balance,
+            rules.compare_groups.output.comparisons,
+            rules.compare_groups.output.means,
+            rules.classify_groups.output.classification,
+            rules.correlate_scores.output.correlations,
+            rules.combine_measures.output.performance,
+            rules.combine_measures.output.predictions,
+            rules.combine_measures.output.features,
+            rules.compare_sites.output.effects if config["site"] else [],
+            rules.check_sensitivity.output.sensitivity,
+            rules.count_signs.output.signs,
+            rules.count_signs.output.agreement,
+            TABLES.measures,
+        ],
+        dictionaries=[
+            rules.describe_participants.output.dictionary,
+            rules.compare_groups.output.dictionary,
+            rules.classify_groups.output.dictionary,
+            rules.correlate_scores.output.dictionary,
+            rules.combine_measures.output.performance_dictionary,
+            rules.combine_measures.output.predictions_dictionary,
+            rules.combine_measures.output.features_dictionary,
+            rules.compare_sites.output.dictionary if config["site"] else [],
+            rules.check_sensitivity.output.dictionary,
+            rules.count_signs.output.dictionary,
+            rules.count_signs.output.agreement_dictionary,
+            TABLES.dictionary,
+        ],
+    output:
+        workbook="<group>/tables.xlsx",
+    log:
+        "<logs>/write_workbook/study.log",
+    benchmark:
+        "<benchmarks>/write_workbook/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        version=VERSION,
+    script:
+        "../../scripts/write_workbook.py"

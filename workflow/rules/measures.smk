@@ -24,3 +24,27 @@ rule collect_measures:
         version=VERSION,
     script:
         "../../scripts/collect_measures.py"
+
+
+rule gather_measures:
+    """Put everybody's measures into one table, long and wide, and describe its columns."""
+    input:
+        collect(rules.collect_measures.output.measures, subject=people()),
+    output:
+        measures="<group>/measures.tsv",
+        dictionary="<group>/measures.json",
+        wide="<group>/measures_wide.tsv",
+        participants="<group>/participants.tsv",
+    log:
+        "<logs>/gather_measures/study.log",
+    benchmark:
+        "<benchmarks>/gather_measures/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        version=VERSION,
+        participants=STUDY.participants.to_dict("list"),
+        left_out=STUDY.left_out,
+        progression=config["progression"],
+    script:
+        "../../scripts/gather_measures.py"

@@ -1,10 +1,20 @@
 rule write_report:
     """Write the study's page: who, Table 1, comparisons and figures."""
     input:
-        participants=rules.gather_measures.output.participants,
-        measures=rules.gather_measures.output.measures,
+        participants=TABLES.participants,
+        measures=MEASURES,
         demographics=rules.describe_participants.output.demographics,
         comparisons=rules.compare_groups.output.comparisons,
+        tables=[
+            rules.describe_participants.output.balance,
+            rules.count_signs.output.signs,
+            rules.classify_groups.output.classification,
+            rules.combine_measures.output.performance,
+            rules.correlate_scores.output.correlations,
+            rules.check_sensitivity.output.sensitivity,
+        ],
+        methods=rules.write_methods.output.methods,
+        workbook=rules.write_workbook.output.workbook,
         figures=rules.draw_groups.output.figures,
     output:
         page=report(
@@ -25,7 +35,7 @@ rule write_report:
         title=(
             "Simulated cohort"
             if config["simulation"]
-            else Path(config["bids_dir"]).name
+            else Path(config["bids_dir"] or config["measures"]).stem
         ),
     script:
         "../../scripts/write_report.py"

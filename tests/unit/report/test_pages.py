@@ -11,7 +11,7 @@ import pytest
 from mndmri.figures import to_png
 from mndmri.figures.groups import group_colours, measure_plot
 from mndmri.qc import qc_table, robust_outliers
-from mndmri.report.pages import Picture, group_page, participant_page, qc_index
+from mndmri.report.pages import Picture, Section, group_page, participant_page, qc_index
 
 ATTACK = "<script>alert('x')</script>"
 PNG = b"\x89PNG\r\n\x1a\nnot a real one"
@@ -233,7 +233,7 @@ def _attacked_pages():
         "group": _group(
             title=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
             demographics=demographics, comparisons=comparisons, pictures=[picture], versions=reasons,
-            other_tables={ATTACK: pd.DataFrame({ATTACK: [ATTACK]})},
+            sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK)],
         ),
         "qc": _index(
             participants=people, qc=qc, failed=reasons, versions=reasons, thumbnails={ATTACK: PNG}, pages=[ATTACK]
@@ -350,9 +350,9 @@ def test_levels_that_are_numbers_stay_apart_from_a_variable_without_levels():
     assert [row[0] for row in table] == ["", "age, mean (SD)", "site: 0"]
 
 
-def test_other_tables_are_shown_with_p_values_as_p_values():
+def test_tables_of_other_sections_are_shown_with_p_values_as_p_values():
     table = pd.DataFrame({"group": ["ALS"], "n_present": [9], "percent": [69.23], "p": [0.0005], "assessable": [True]})
-    page = _Page(_group(other_tables={"Motor band sign": table}))
+    page = _Page(_group(sections=[Section("Motor band sign", table=table)]))
     assert page.rows_with("ALS", "9", "69.2", "<0.001", "yes")
     assert "Motor band sign" in page.text
 

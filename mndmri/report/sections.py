@@ -1,0 +1,152 @@
+"""What follows the comparisons on the group's page: one section for each kind of result."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from mndmri.report.pages import Picture, Section
+from mndmri.words import capitalised, readable, readable_interval, readable_number, readable_place
+
+KEY = ["modality", "measure", "region", "hemi"]
+_Column = Callable[[pd.Series], object]
+
+
+def group_sections(
+    tables: Mapping[str, pd.DataFrame],
+    pictures: Mapping[str, bytes],
+    *,
+    primary: Sequence[Mapping[str, str]],
+    methods: str,
+) -> list[Section]:
+    """Sections of the group's page, those that have something to show.
+
+    Parameters
+    ----------
+    tables : mapping
+        The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
+        ``classification``, ``multimodal_index``, ``correlations``, ``site_effects``, ``sensitivity``;
+        a study may lack some.
+    pictures : mapping
+        Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``,
+        ``correlation_<score>``, ``multimodal_index_<scheme>``. Others are passed over.
+    primary : sequence of mapping
+        Measures whose rows are shown, as in the config; the tables have all.
+    methods : str
+        Text for a paper.
+    """
+    chosen = pd.DataFrame(primary, columns=KEY)
+
+    def drawn(start: str, caption: str) -> list[Picture]:
+        found = {name: png for name, png in pictures.items() if name == start or name.startswith(f"{start}_")}
+        return [Picture(capitalised(readable(name)), caption, png, wide=True) for name, png in found.items()]
+
+    def shown(name: str, columns: Mapping[str, _Column], *, query: str = "") -> pd.DataFrame | None:
+        table = tables.get(name)
+        if table is None:
+            return None
+        rows = table.merge(chosen, on=KEY) if set(KEY) <= set(table.columns) else table
+        rows = rows.query(query) if query else rows
+        if rows.empty:
+            return None
+        return pd.DataFrame({title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()})
+
+    sections = [
+        Section(
+            "Are the groups alike besides their disease?",
+            "SMD: standardised mean difference; 0.1 is small. balance.tsv has all of it.",
+            shown("balance", {"variable": _of("variable"), "contrast": _of("contrast"), "in words": _of("sentence")}),
+        ),
+        Section(
+            "Motor band sign",
+            "95% interval by Wilson’s method with continuity correction; exact tests are in motor_band_sign.tsv.",
+            shown("motor_band_sign", _SIGN, query="test.isna()"),
+        ),
+        Section(
+            "How well each primary measure tells the groups apart",
+            "Area under the ROC curve in the direction in which damage changes the measure, without covariates.",
+            shown("classification", _CLASSIFICATION),
+            drawn("roc", "The first group of the contrast against the second."),
+        ),
+        Section(
+            "Multimodal index",
+            "All primary measures in one model, judged on people whom it was not made from.",
+            shown("multimodal_index", _INDEX),
+            drawn("multimodal_index", "Probability of each participant, from models made without them; calibration."),
+        ),
+        Section(
+            "Clinical scores",
+            "Spearman’s correlation within patients; Kendall’s and partial ones, and all other measures, are in "
+            "correlations.tsv.",
+            shown("correlations", _CORRELATIONS, query="method == 'spearman'"),
+            drawn("correlation", "Patients only."),
+        ),
+        Section("Sites", "", None, drawn("sites", "The groups compared within each site, and pooled.")),
+        Section(
+            "Do the primary comparisons hold?",
+            "The adjusted difference with other people and other covariates.",
+            shown("sensitivity", _SENSITIVITY),
+        ),
+        Section("Methods, to paste into a paper", text=methods),
+    ]
+    return [s for s in sections if s.table is not None or s.pictures or s.text]
+
+
+def _of(name: str) -> _Column:
+    return lambda row: row[name] if pd.notna(row[name]) else ""
+
+
+def _interval(name: str, low: str = "ci_low", high: str = "ci_high") -> _Column:
+    return lambda row: readable_interval(row[name], row[low], row[high])
+
+
+def _measure(row: pd.Series) -> str:
+    return f"{readable(row['measure'])}, {readable_place(row['region'], row['hemi'])}"
+
+
+_SIGN: dict[str, _Column] = {
+    "source": _of("source"),
+    "group": _of("group"),
+    "n": _of("n"),
+    "assessable": _of("n_assessable"),
+    "present": _of("n_present"),
+    "percent [95% CI]": _interval("percent"),
+    "note": _of("note"),
+}
+_CLASSIFICATION: dict[str, _Column] = {
+    "measure": _measure,
+    "contrast": _of("contrast"),
+    "n": lambda row: f"{row['n_positive']} / {row['n_negative']}",
+    "AUC [95% CI]": _interval("auc"),
+    "p": _of("p"),
+    "sensitivity [95% CI]": _interval("sensitivity", "sens_ci_low", "sens_ci_high"),
+    "specificity": _of("specificity"),
+    "note": _of("note"),
+}
+_INDEX: dict[str, _Column] = {
+    "contrast": _of("contrast"),
+    "scheme": _of("scheme"),
+    "n": lambda row: f"{row['n_positive']} / {row['n_negative']}",
+    "AUC [95% CI]": _interval("auc", "auc_ci_low", "auc_ci_high"),
+    "AUC of covariates alone": lambda row: readable_number(row["auc_covariates"]),
+    "Brier": lambda row: readable_number(row["brier"]),
+    "calibration slope": lambda row: readable_number(row["calibration_slope"]),
+    "note": _of("note"),
+}
+_CORRELATIONS: dict[str, _Column] = {
+    "measure": _measure,
+    "score": _of("score"),
+    "group": _of("group"),
+    "n": _of("n"),
+    "rho [95% CI]": _interval("estimate"),
+    "p": _of("p"),
+    "note": _of("note"),
+}
+_SENSITIVITY: dict[str, _Column] = {
+    "measure": _measure,
+    "variant": lambda row: readable(row["variant"]),
+    "contrast": _of("contrast"),
+    "difference [95% CI]": _interval("estimate"),
+    "p": _of("p"),
+    "same sign": _of("same_sign"),
+    "note": _of("note"),
+}

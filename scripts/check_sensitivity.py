@@ -1,0 +1,31 @@
+"""The primary comparisons on other people and with other covariates."""
+
+from mndmri.io import read_table, write_json, write_table
+from mndmri.jobs import start_job
+from mndmri.qc import flagged_scans, head_motion
+from mndmri.statistics.samples import as_categories
+from mndmri.statistics.sensitivity import sensitivity_dictionary, sensitivity_table
+
+log = start_job(snakemake)
+options, statistics = snakemake.params, snakemake.params.statistics
+quality = read_table(snakemake.input.quality) if snakemake.input.quality else None
+participants = as_categories(read_table(snakemake.input.participants), options.categorical)
+table = sensitivity_table(
+    read_table(snakemake.input.measures),
+    participants,
+    groups=options.groups,
+    reference=options.reference,
+    covariates=options.covariates,
+    primary=statistics["primary"],
+    contrasts=statistics["contrasts"],
+    pooled=statistics["pooled_patients"],
+    flagged=None if quality is None else flagged_scans(quality),
+    motion=None if quality is None else head_motion(quality),
+    site=options.site,
+    age="age" if "age" in participants else None,
+    sex="sex" if "sex" in participants else None,
+    alpha=statistics["alpha"],
+)
+write_table(table, snakemake.output.sensitivity)
+write_json(sensitivity_dictionary(options.groups), snakemake.output.dictionary)
+log.info("%d rows", len(table))

@@ -1,0 +1,26 @@
+"""The multimodal index: how well the primary measures together tell the groups apart, in people held out."""
+
+from mndmri.io import read_table, write_json, write_table
+from mndmri.jobs import start_job
+from mndmri.statistics.multimodal import multimodal_index, multimodal_index_dictionaries
+from mndmri.statistics.samples import as_categories
+
+log = start_job(snakemake)
+options, statistics = snakemake.params, snakemake.params.statistics
+index = multimodal_index(
+    read_table(snakemake.input.measures),
+    as_categories(read_table(snakemake.input.participants), options.categorical),
+    groups=options.groups,
+    reference=options.reference,
+    primary=statistics["primary"],
+    covariates=[name for name in options.covariates if name != options.site],
+    site=options.site,
+    contrasts=statistics["contrasts"],
+    pooled=statistics["pooled_patients"],
+    seed=statistics["seed"],
+    alpha=statistics["alpha"],
+)
+for name, meanings in multimodal_index_dictionaries().items():
+    write_table(getattr(index, name), snakemake.output[name])
+    write_json(meanings, snakemake.output[f"{name}_dictionary"])
+log.info("%d people judged", index.predictions["participant_id"].nunique())

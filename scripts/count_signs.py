@@ -1,0 +1,30 @@
+"""In how many of each group the motor band sign is present, and how a human rating agrees with it."""
+
+import pandas as pd
+
+from mndmri.io import read_table, write_json, write_table
+from mndmri.jobs import start_job
+from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary, sign_agreement, sign_prevalence
+
+log = start_job(snakemake)
+options, statistics = snakemake.params, snakemake.params.statistics
+measures, participants = read_table(snakemake.input.measures), read_table(snakemake.input.participants)
+rated, alpha = statistics["rated_sign"], statistics["alpha"]
+signs = sign_prevalence(
+    measures,
+    participants,
+    groups=options.groups,
+    reference=options.reference,
+    contrasts=statistics["contrasts"],
+    pooled=statistics["pooled_patients"],
+    rated=rated,
+    alpha=alpha,
+)
+agreement = pd.DataFrame(columns=list(agreement_dictionary()))
+if rated:
+    agreement = sign_agreement(measures, participants, groups=options.groups, rated=rated, alpha=alpha)
+write_table(signs, snakemake.output.signs)
+write_table(agreement, snakemake.output.agreement)
+write_json(prevalence_dictionary(), snakemake.output.dictionary)
+write_json(agreement_dictionary(), snakemake.output.agreement_dictionary)
+log.info("%d rows", len(signs))

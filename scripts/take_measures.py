@@ -1,0 +1,21 @@
+"""A table of measures that somebody brings, checked and completed."""
+
+import pandas as pd
+
+from mndmri.given import complete_measures
+from mndmri.io import read_table, write_json, write_table
+from mndmri.jobs import start_job
+from mndmri.measures import data_dictionary
+from mndmri.statistics.progression import progression_rate
+from mndmri.statistics.wide import wide_table
+
+log = start_job(snakemake)
+participants = pd.DataFrame(snakemake.params.participants)
+if snakemake.params.progression:
+    participants["progression_rate"] = progression_rate(participants, **snakemake.params.progression)
+measures = complete_measures(read_table(snakemake.input.measures), participants)
+write_table(measures, snakemake.output.measures)
+write_json(data_dictionary(measures[["modality", "measure"]].itertuples(index=False)), snakemake.output.dictionary)
+write_table(wide_table(measures, participants), snakemake.output.wide)
+write_table(participants, snakemake.output.participants)
+log.info("%d values of %d participants", measures["value"].notna().sum(), len(participants))

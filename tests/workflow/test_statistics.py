@@ -1,0 +1,173 @@
+"""The statistics alone, on a table of measures that somebody brings."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri.io import read_json, read_table
+from tests.running import finish, run
+
+SIZES = {"ALS": 24, "PLS": 14, "control": 22}
+LOSS = {"ALS": -1.2, "PLS": -2.0, "control": 0.0}  # standard deviations, of FA on both sides
+SITES = {"Aarhus": 0.0, "Łódź": 0.8}  # what the scanner adds, standard deviations
+FA = {"modality": "dwi", "measure": "fa", "region": "cst"}
+
+
+def cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Participants and measures: FA is lost, the left limbs suffer with the right tract, a volume knows nothing."""
+    rng = np.random.default_rng(7)
+    group = np.repeat(list(SIZES), list(SIZES.values()))
+    n = len(group)
+    people = pd.DataFrame({"participant_id": [f"sub-{i:02d}" for i in range(n)], "group": group})
+    people["age"] = rng.normal(60, 8, n).round()
+    people["sex"] = rng.choice(["F", "M"], n)
+    people["site"] = np.resize(list(SITES), n)
+    sick = people["group"] != "control"
+    damage = {hemi: rng.standard_normal(n) for hemi in "LR"}
+    for limbs, other in (("left", "R"), ("right", "L")):
+        people[f"umn_{limbs}"] = np.where(sick, (4 + 2 * damage[other] + 0.3 * rng.standard_normal(n)).round(1), np.nan)
+    people["alsfrs_r"], people["months"] = np.where(sick, 36.0, np.nan), np.where(sick, 24.0, np.nan)
+    score = np.where(sick, 6.0, 0.0)
+    people["rated"] = score
+    rows = [{"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both", "value": score}]
+    base = people["group"].map(LOSS).to_numpy() + people["site"].map(SITES).to_numpy()
+    for hemi in "LR":
+        rows.append({**FA, "hemi": hemi, "value": 0.55 + 0.03 * (base - damage[hemi])})
+        volume = 12 + rng.standard_normal(n)
+        rows.append({"modality": "t1w", "measure": "volume", "region": "precentral", "hemi": hemi, "value": volume})
+        md = 0.75 - 0.03 * base + 0.03 * rng.standard_normal(n)
+        rows.append({**FA, "measure": "md", "hemi": hemi, "value": md})
+    measures = pd.concat([people[["participant_id"]].assign(**row) for row in rows])
+    return people, measures
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A study of two sites with everything switched on that statistics can do."""
+    folder = tmp_path_factory.mktemp("brought")
+    people, measures = cohort()
+    people.to_csv(folder / "people.tsv", sep="\t", index=False, na_rep="n/a")
+    measures.to_csv(folder / "brought.tsv", sep="\t", index=False)
+    quality = {"participant_id": "sub-03", "modality": "dwi", "measure": "mean_fd", "region": "brain", "hemi": "both"}
+    quality |= {"value": 2.5, "unit": "mm", "lower": "n/a", "upper": 1.0, "flag": "yes", "reason": "2.5 is above 1"}
+    still = [quality | {"participant_id": who, "value": 0.4, "flag": "no"} for who in people["participant_id"]]
+    pd.DataFrame([row if row["participant_id"] != "sub-03" else quality for row in still]).to_csv(
+        folder / "qc.tsv", sep="\t", index=False
+    )
+    config = {
+        "output_dir": str(folder / "results"),
+        "participants": str(folder / "people.tsv"),
+        "measures": str(folder / "brought.tsv"),
+        "quality": str(folder / "qc.tsv"),
+        "site": "site",
+        "clinical_scores": ["alsfrs_r", "umn_left", "umn_right"],
+        "clinical_sides": {"umn_left": "L", "umn_right": "R"},
+        "progression": {"score": "alsfrs_r", "months": "months"},
+        "statistics": {
+            "harmonise": "combat",
+            "rated_sign": "rated",
+            "n_permutations": 100,
+            "primary": [{**FA, "hemi": hemi} for hemi in "LR"],
+        },
+    }
+    finish(folder, config, "--cores", "2", "statistics")
+    return folder, config
+
+
+@pytest.fixture(scope="module")
+def group(study) -> Path:
+    return study[0] / "results/group"
+
+
+def of_tract(table: pd.DataFrame, hemi: str = "L") -> pd.DataFrame:
+    return table.merge(pd.DataFrame([{**FA, "hemi": hemi}]))
+
+
+def test_a_planted_difference_is_found_and_nothing_else(group):
+    rows = read_table(group / "comparisons.tsv").query("test == 'ancova_contrast'")
+    for hemi in "LR":
+        found = of_tract(rows, hemi).set_index("contrast")
+        assert (found.loc[["ALS-control", "PLS-control"], "p_holm"] < 0.05).all()
+        assert found.loc["PLS-control", "ci_low"] <= -0.06 <= found.loc["PLS-control", "ci_high"]
+    assert (rows.query("measure == 'volume'")["p_holm"].dropna() > 0.05).all()
+
+
+def test_the_sites_are_harmonised_and_each_is_compared(group):
+    harmonised, raw = (read_table(group / name) for name in ("measures_harmonised.tsv", "measures.tsv"))
+    site = read_table(group / "participants.tsv").set_index("participant_id")["site"]
+
+    def gap(table: pd.DataFrame) -> float:
+        controls = of_tract(table).query("group == 'control'")
+        means = controls.groupby(controls["participant_id"].map(site))["value"].mean()
+        return abs(means["Łódź"] - means["Aarhus"])
+
+    assert gap(harmonised) < gap(raw)
+    effects = of_tract(read_table(group / "site_effects.tsv")).query("contrast == 'PLS-control'").set_index("site")
+    assert set(effects.index) == {*SITES, "all"}
+    assert (effects["estimate"] < 0).all()
+    assert effects.loc["all", "ci_low"] < -0.06 < effects.loc["all", "ci_high"]  # two sites: a wide interval
+
+
+def test_limbs_answer_to_the_tract_of_the_other_side(group):
+    table = read_table(group / "correlations.tsv").query("method == 'spearman' and group == 'ALS'")
+    crossed = of_tract(table, "R").set_index("score")
+    assert crossed.loc["umn_left", "ci_high"] < 0
+    assert "umn_right" not in crossed.index
+    assert "progression_rate" in crossed.index
+
+
+def test_the_area_the_index_and_the_sign_are_those_of_the_cohort(group):
+    areas = of_tract(read_table(group / "classification.tsv")).set_index("contrast")
+    assert areas.loc["PLS-control", "auc"] > 0.8
+    assert areas.loc["PLS-control", "direction"] == "lower"
+    index = read_table(group / "multimodal_index.tsv").set_index(["contrast", "scheme"])
+    assert index.loc[("PLS-control", "site held out"), "auc"] > 0.8
+    sign = read_table(group / "motor_band_sign.tsv").query("source == 'automated' and test.isna()").set_index("group")
+    assert sign["n_present"].loc[["ALS", "PLS", "control"]].tolist() == [24, 14, 0]
+    agreement = read_table(group / "motor_band_agreement.tsv").set_index("statistic")
+    assert agreement.loc["kappa", "estimate"] == 1
+
+
+def test_the_flagged_person_is_missing_from_one_variant_of_the_comparison(group):
+    rows = of_tract(read_table(group / "sensitivity.tsv")).query("contrast == 'ALS-control'").set_index("variant")
+    assert rows.loc["without_flagged", "n_ALS"] == rows.loc["main", "n_ALS"] - 1
+    assert {"motion_covariate", "age_matched", "without_covariates", "without_site_Łódź"} <= set(rows.index)
+
+
+def test_every_table_has_a_dictionary_that_names_its_columns(group):
+    for table in group.glob("*.tsv"):
+        if table.stem in ("measures_wide", "participants", "demographics", "adjusted_means", "roc_points"):
+            continue
+        meanings = read_json(group / f"{table.stem.replace('_harmonised', '')}.json")
+        assert set(read_table(table).columns) <= set(meanings), table.name
+
+
+def test_page_spreadsheet_and_methods_are_there(group):
+    page = (group / "report.html").read_text()
+    for heading in ("Motor band sign", "Multimodal index", "Clinical scores", "Sites", "Methods, to paste"):
+        assert heading in page
+    assert "ComBat" in (group / "methods.md").read_text()
+    assert pd.read_excel(group / "tables.xlsx", sheet_name="comparisons").shape[0] == len(
+        read_table(group / "comparisons.tsv")
+    )
+
+
+def test_a_second_run_has_nothing_to_do(study):
+    folder, config = study
+    assert "Nothing to be done" in finish(folder, config, "--cores", "2", "statistics")
+
+
+def test_no_scan_is_asked_for_and_nothing_is_measured(study):
+    folder, config = study
+    plan = run(folder, config, "-n", "--forceall")
+    assert plan.returncode == 0, plan.stderr
+    assert "preprocess_t1w" not in plan.stdout + plan.stderr
+
+
+def test_measures_without_participants_are_refused(study, tmp_path):
+    config = {key: value for key, value in study[1].items() if key != "participants"}
+    said = run(tmp_path, config, "-n")
+    assert said.returncode != 0
+    assert "participants: missing; with measures" in said.stderr + said.stdout
