@@ -29,9 +29,11 @@ for kind in primary[["modality", "measure", "region"]].drop_duplicates().itertup
         log.warning("no %s %s of %s in the study", *kind)
         continue
     draw(measure_plot(rows, means, groups=groups, colours=colours), "_".join(kind))
-comparisons = read_table(given.comparisons).query("test == 'ancova_contrast'").merge(primary)
-if not comparisons.empty:
-    draw(forest_plot(comparisons), "effect_sizes")
+comparisons = read_table(given.comparisons).query("test == 'ancova_contrast'")
+if not comparisons.merge(primary).empty:
+    draw(forest_plot(comparisons.merge(primary)), "effect_sizes")
+for modality, rows in comparisons.groupby("modality", sort=False):
+    draw(forest_plot(rows), f"effect_sizes_all_{modality}")
 points = read_table(given.points)
 if points["true_positive_rate"].notna().any():
     draw(roc_plot(points, read_table(given.classification)), "roc")

@@ -1,9 +1,11 @@
-"""FA, MD, AD and RD of a person's corticospinal tract, level by level, and what speaks for them."""
+"""FA, MD, AD and RD of a person's corticospinal tract, by level and along its length, and what speaks for them."""
 
 import numpy as np
 
 from mndmri.atlases import restrict
+from mndmri.diffusion.profile import measure_profile
 from mndmri.diffusion.tract import ATLAS_REGIONS, measure_coverage, measure_quality, measure_tract
+from mndmri.grids import make_image, world_coordinates
 from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
 from mndmri.transforms import resample
@@ -14,22 +16,18 @@ to_dwi = load_matrix(snakemake.input.xfm)
 from_template, to_template = load_field(snakemake.input.from_template), load_field(snakemake.input.to_template)
 atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), ATLAS_REGIONS)
 
-weights = resample(atlas, maps["fa"], [np.linalg.inv(to_dwi), from_template])
+to_native = [np.linalg.inv(to_dwi), from_template]
+weights = resample(atlas, maps["fa"], to_native)
+place = resample(make_image(world_coordinates(atlas).astype(np.float32), atlas), maps["fa"], to_native)
 white_matter = resample(load_image(snakemake.input.wm), maps["fa"], [np.linalg.inv(to_dwi)])
 fov = resample(load_image(snakemake.input.fov), atlas, [to_template, to_dwi])
 tract = restrict(weights, table, ["cst"])[0]
 save_image(tract, snakemake.output.tract)
-measures = measure_tract(
-    maps,
-    weights,
-    table,
-    white_matter,
-    measure_coverage(atlas, table, fov),
-    min_fa=snakemake.params.min_fa,
-    min_coverage=snakemake.params.min_coverage,
-    min_voxels=snakemake.params.min_voxels,
-)
+limits = {name: snakemake.params[name] for name in ("min_fa", "min_coverage", "min_voxels")}
+measures = measure_tract(maps, weights, table, white_matter, measure_coverage(atlas, table, fov), **limits)
 write_table(measures, snakemake.output.measures)
+profile = measure_profile(maps, weights, table, white_matter, place, atlas, fov, **limits)
+write_table(profile, snakemake.output.profile)
 quality = measure_quality(
     maps,
     weights,

@@ -72,6 +72,10 @@ REFERENCES = {
     "tractography using diffusion tensor magnetic resonance imaging. NeuroImage 2006;32:989-994.",
     "holm1979": "Holm S. A simple sequentially rejective multiple test procedure. Scand J Stat 1979;6:65-70.",
     "iglewicz1993": "Iglewicz B, Hoaglin DC. How to Detect and Handle Outliers. Milwaukee: ASQC Quality Press; 1993.",
+    "yeatman2012": "Yeatman JD, Dougherty RF, Myall NJ, Wandell BA, Feldman HM. Tract profiles of white matter "
+    "properties: automating fiber-tract quantification. PLoS One 2012;7:e49790.",
+    "westfall1993": "Westfall PH, Young SS. Resampling-based multiple testing: examples and methods for p-value "
+    "adjustment. New York: Wiley; 1993.",
     "rover2015": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its modification for "
     "random-effects meta-analysis with few studies. BMC Med Res Methodol. 2015;15:99.",
     "inthout2014": "IntHout J, Ioannidis JPA, Borm GF. The Hartung-Knapp-Sidik-Jonkman method for random effects "

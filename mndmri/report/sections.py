@@ -68,6 +68,16 @@ def group_sections(
             drawn("roc", "The first group of the contrast against the second."),
         ),
         Section(
+            "Effect sizes of all measures",
+            "Not adjusted, and not corrected for their number: to see where, not whether.",
+            pictures=drawn("effect_sizes_all", "Hedges’ g, first group of the contrast minus the second."),
+        ),
+        Section(
+            "Along the corticospinal tract",
+            "The differences at every node, corrected over those of both sides, are in profile_comparisons.tsv.",
+            pictures=drawn("profile", "Means of the groups with 95% interval, from the pons up to the cortex."),
+        ),
+        Section(
             "Multimodal index",
             "All primary measures in one model, judged on people whom it was not made from.",
             shown("multimodal_index", _INDEX),

@@ -73,6 +73,14 @@ def test_a_cohort_without_effects_shows_none(null):
     assert (rows["p_holm"] > 0.05).all(), rows[["modality", "region", "hemi", "contrast", "estimate", "p_holm"]]
 
 
+def test_fa_is_lost_most_where_the_loss_was_planted(demo):
+    """The bell of the config's cst_profile is at 0.7 of the way up; the ends of a tract are measured worst."""
+    rows = read_table(demo / "group/profile_comparisons.tsv").query("measure == 'fa' and contrast == 'PLS-control'")
+    for _, side in rows.groupby("hemi"):
+        assert side.loc[side["estimate"].idxmin(), "node"] in range(50, 91)
+        assert side.loc[side["node"].between(55, 85), "estimate"].max() < 0
+
+
 def test_what_was_not_planted_does_not_appear(demo):
     rows = read_table(demo / "group/comparisons.tsv").query("test == 'ancova_contrast' and contrast in @CONTRASTS")
     untouched = rows.query("measure == 'volume' and region in ['postcentral', 'superior_frontal']")
@@ -100,6 +108,17 @@ def test_the_output_is_what_the_contract_says(demo):
         "group/measures_wide.tsv",
         "group/demographics.tsv",
         "group/comparisons.tsv",
+        "group/motor_band_sign.tsv",
+        "group/classification.tsv",
+        "group/correlations.tsv",
+        "group/multimodal_index.tsv",
+        "group/sensitivity.tsv",
+        "group/balance.tsv",
+        "group/profiles.tsv",
+        "group/profile_comparisons.tsv",
+        "group/tables.xlsx",
+        "group/methods.md",
+        "group/figures/roc.png",
         "group/report.html",
         "qc/qc.tsv",
         "qc/index.html",

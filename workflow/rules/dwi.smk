@@ -82,6 +82,7 @@ rule extract_cst:
     output:
         tract="<dwi>_space-dwi_label-CST_probseg.nii.gz",
         measures="<dwi>_desc-cst_measures.tsv",
+        profile="<dwi>_desc-cst_profile.tsv",
         qc="<dwi>_desc-dwi_qc.tsv",
     log:
         "<logs>/extract_cst/sub-{subject}.log",

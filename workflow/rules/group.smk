@@ -179,6 +179,49 @@ if config["site"]:
             "../../scripts/compare_sites.py"
 
 
+if people("dwi"):
+
+    rule gather_profiles:
+        """Put everybody's profiles along the corticospinal tract into one table."""
+        input:
+            collect(rules.extract_cst.output.profile, subject=people("dwi")),
+        output:
+            profiles="<group>/profiles.tsv",
+            dictionary="<group>/profiles.json",
+        log:
+            "<logs>/gather_profiles/study.log",
+        benchmark:
+            "<benchmarks>/gather_profiles/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            version=VERSION,
+            participants=STUDY.participants.to_dict("list"),
+        script:
+            "../../scripts/gather_profiles.py"
+
+    rule compare_profiles:
+        """Compare the groups at every node of the tract, corrected over all of them."""
+        input:
+            profiles=rules.gather_profiles.output.profiles,
+            participants=TABLES.participants,
+        output:
+            comparisons="<group>/profile_comparisons.tsv",
+            dictionary="<group>/profile_comparisons.json",
+            means="<group>/profile_means.tsv",
+        log:
+            "<logs>/compare_profiles/study.log",
+        benchmark:
+            "<benchmarks>/compare_profiles/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            **COMPARISON,
+            version=VERSION,
+        script:
+            "../../scripts/compare_profiles.py"
+
+
 rule check_sensitivity:
     """Repeat the primary comparisons on other people and with other covariates."""
     input:
@@ -237,6 +280,8 @@ rule draw_groups:
         performance=rules.combine_measures.output.performance,
         predictions=rules.combine_measures.output.predictions,
         sites=rules.compare_sites.output.effects if config["site"] else [],
+        profiles=rules.compare_profiles.output.comparisons if people("dwi") else [],
+        profile_means=rules.compare_profiles.output.means if people("dwi") else [],
     output:
         figures=directory("<group>/figures"),
     log:
