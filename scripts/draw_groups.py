@@ -6,6 +6,7 @@ from mndmri.figures import to_png
 from mndmri.figures.correlations import correlation_plot
 from mndmri.figures.groups import forest_plot, group_colours, measure_plot
 from mndmri.figures.multimodal import index_plot
+from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
 from mndmri.io import read_table, write_bytes
@@ -45,6 +46,12 @@ performance, predictions = read_table(given.performance), read_table(given.predi
 for scheme in performance.loc[performance["auc"].notna(), "scheme"].unique():
     figure = index_plot(performance, predictions, scheme=scheme, groups=groups, colours=colours)
     draw(figure, f"multimodal_index_{scheme.replace(' ', '_')}")
+if given.profiles:
+    profiles, along = read_table(given.profiles), read_table(given.profile_means)
+    reference = snakemake.params.reference
+    for measure in along["measure"].unique():
+        figure = profile_plot(along, profiles, measure=measure, groups=groups, colours=colours, reference=reference)
+        draw(figure, f"profile_{measure}")
 if given.sites:
     units = measures[["modality", "measure", "unit"]].drop_duplicates(["modality", "measure"])
     draw(site_forest(read_table(given.sites).merge(units)), "sites")

@@ -36,7 +36,7 @@ def ancova_rows(
     alpha: float,
 ) -> list[dict[str, Any]]:
     """Omnibus test, then every contrast by the model's errors, then by robust ones."""
-    design, fit, problems = _fit_sample(sample, covariates)
+    design, fit, problems = fit_sample(sample, covariates)
     omnibus = sample.row("ancova", OMNIBUS)
     plain = {contrast: sample.row("ancova_contrast", contrast.name) for contrast in contrasts}
     robust = {contrast: sample.row("ancova_hc3", contrast.name) for contrast in contrasts}
@@ -64,7 +64,7 @@ def ancova_rows(
         omnibus.update(partial_eta_sq=eta, p_permutation=permuted(hypothesis))
     for contrast in contrasts:
         both = plain[contrast], robust[contrast]
-        vector, reason = _vector(design, sample, contrast)
+        vector, reason = contrast_of(design, sample, contrast)
         if reason:
             for row in both:
                 row["note"].append(reason)
@@ -108,7 +108,7 @@ def adjusted_means(
     rows = []
     for measured in each_measure(measures, people):
         sample = take_sample(measured, people, groups=groups, covariates=covariates)
-        design, fit, problems = _fit_sample(sample, covariates)
+        design, fit, problems = fit_sample(sample, covariates)
         for group, n in sample.sizes().items():
             notes, interval = [*sample.notes, *problems], UNKNOWN
             vector = contrast_vector(design, {group: 1.0})
@@ -121,7 +121,7 @@ def adjusted_means(
     return pd.DataFrame(rows, columns=[*KEY, "group", "n", "estimate", "ci_low", "ci_high", "note"])
 
 
-def _fit_sample(sample: Sample, covariates: Sequence[str]) -> tuple[Design, Fit | None, list[str]]:
+def fit_sample(sample: Sample, covariates: Sequence[str]) -> tuple[Design, Fit | None, list[str]]:
     """Model of a sample, its fit unless the data forbid one, and notes."""
     design = build_design(sample.data, groups=sample.groups, covariates=covariates)
     if problem := sample.problem():
@@ -153,7 +153,7 @@ def _confounding(design: Design, hypothesis: np.ndarray) -> str | None:
     return f"not estimable: groups confounded with {', '.join(confounders(design, hypothesis))}"
 
 
-def _vector(design: Design, sample: Sample, contrast: Contrast) -> tuple[np.ndarray, str | None]:
+def contrast_of(design: Design, sample: Sample, contrast: Contrast) -> tuple[np.ndarray, str | None]:
     """Weights of the model's columns, or why the contrast has no estimate."""
     if not all(len(sample.values(side)) for side in (contrast.left, contrast.right)):
         return np.zeros(len(design.terms)), "a group of the contrast has no data"

@@ -143,7 +143,7 @@ def each_measure(measures: pd.DataFrame, people: pd.DataFrame) -> Iterator[Measu
         own = own.reindex(people.index)
         values = own["value"].astype(float)
         reasons = own["status"].where(own["status"].notna() & (own["status"] != "ok"), "no value")
-        reasons = reasons.where(has_row, "no row in the measures table")
+        reasons = reasons.where(has_row, "no row in the table")
         reasons = reasons.where(~np.isinf(values), "infinite value")
         yield Measured(dict(zip(KEY, key, strict=True)), values.where(np.isfinite(values)), reasons)
 

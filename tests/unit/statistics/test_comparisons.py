@@ -227,7 +227,7 @@ def test_who_is_left_out_is_counted_with_the_reason(participants, tidy, values):
 def test_a_participant_without_a_row_is_missing(participants, tidy, values):
     row = pick(compare(tidy(participants, fa=values).iloc[1:], participants), "ancova", "group")
     assert row["n_ALS"] == 12
-    assert row["note"] == "left out: no row in the measures table (1)"
+    assert row["note"] == "left out: no row in the table (1)"
 
 
 def test_a_group_of_one_is_held_against_the_others_spread_and_said(participants, tidy, values):

@@ -232,7 +232,7 @@ def test_who_is_left_out_is_counted_with_the_reason(cohort):
         "no alsfrs_r (1)",
         "infinite alsfrs_r (1)",
         "infinite value (1)",
-        "no row in the measures table (1)",
+        "no row in the table (1)",
     ):
         assert reason in row["note"]
     row = pick(table, "ALS", "partial_spearman")

@@ -151,7 +151,7 @@ def test_who_cannot_be_judged_is_counted_with_the_reason_and_no_denominator(part
     assert row[["n", "n_assessable", "n_present", "percent"]].tolist() == [13, 9, 1, pytest.approx(100 / 9)]
     assert row["note"] == (
         "not assessable: no swi image (1), in-plane voxels of 2 mm do not resolve the band (1), infinite value (1), "
-        "no row in the measures table (1)"
+        "no row in the table (1)"
     )
 
 

@@ -1,0 +1,347 @@
+"""Profiles along the tract: each node as compare_groups has it, and a correction that holds over all of them."""
+
+from itertools import permutations as every_order
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.ndimage import gaussian_filter1d
+
+from mndmri.io import InputError
+from mndmri.statistics import compare_groups, profiles
+from mndmri.statistics.models import build_design, contrast_vector, permutations
+from mndmri.statistics.profiles import compare_profiles, compare_profiles_dictionary, induced, profile_means
+
+GROUPS = ["ALS", "PLS", "control"]
+STUDY = {"groups": GROUPS, "reference": "control", "covariates": ["age", "sex"]}
+NUMBERS = ["estimate", "ci_low", "ci_high", "statistic", "df", "p", "p_fwe"]
+
+
+def long(participants, values, *, measure="fa"):
+    """Table of profiles of an array, shape (2 sides, participants, nodes)."""
+    ids = participants["participant_id"]
+    axes = [["L", "R"], ids, range(1, values.shape[2] + 1)]
+    index = pd.MultiIndex.from_product(axes, names=["hemi", "participant_id", "node"])
+    table = pd.DataFrame({"value": values.ravel()}, index).reset_index()
+    status = np.where(np.isnan(table["value"]), "outside the slab", "ok")
+    return table.assign(measure=measure, position_mm=1.5 * table["node"], unit="1", n_voxels=9, status=status)
+
+
+def smooth(participants, nodes, *, seed):
+    noise = np.random.default_rng(seed).normal(size=(2, len(participants), nodes))
+    return gaussian_filter1d(noise, nodes / 15, axis=-1)
+
+
+@pytest.fixture
+def values(participants):
+    """Ten nodes a side that depend on age; four people lack one or more of the first three."""
+    values = smooth(participants, 10, seed=5) + 0.05 * participants["age"].to_numpy()[:, None]
+    for person, first in ((1, 3), (8, 1), (15, 2), (27, 3)):
+        values[:, person, :first] = np.nan
+    return values
+
+
+def at(table, hemi, node, contrast="ALS-control"):
+    chosen = (table["hemi"] == hemi) & (table["node"] == node) & (table["contrast"] == contrast)
+    (row,) = table[chosen].to_dict("records")
+    return row
+
+
+def test_every_node_is_the_ancova_of_compare_groups(participants, values):
+    table = long(participants, values)
+    found = compare_profiles(table, participants, **STUDY, n_permutations=9)
+    expected = compare_groups(
+        table.rename(columns={"node": "region"}).assign(modality="dwi"), participants, **STUDY, n_permutations=0
+    )
+    expected = expected[expected["test"] == "ancova_contrast"].rename(columns={"region": "node"})
+    both = found.merge(expected, on=["measure", "hemi", "node", "contrast"], suffixes=("", "_expected"))
+    assert len(both) == len(found) == 2 * 10 * 4
+    for column in [*NUMBERS[:-1], "n_ALS", "n_PLS", "n_control", "n_missing"]:
+        np.testing.assert_allclose(both[column], both[f"{column}_expected"].astype(float), rtol=1e-9)
+    assert (both["note"] == both["note_expected"]).all()
+
+
+def test_a_node_is_the_linear_model_of_r():
+    """One of eleven lacks the node.
+
+    d <- data.frame(group = factor(rep(c("ALS", "PLS", "control"), c(4, 3, 4)), levels = c("control", "ALS", "PLS")),
+        age = c(61.2, 55.4, 67.8, 70.1, 49.9, 63.3, 58.7, 66.0, 72.4, 60.5, 57.1),
+        sex = c("M", "F", "M", "M", "F", "M", "F", "M", "F", "F", "M"),
+        y = c(.612, .655, .598, .567, .671, NA, .585, .652, .633, .702, .689))
+    f <- lm(y ~ group + age + sex, d); summary(f)$coefficients[2:3, ]; confint(f)[2:3, ]
+    """
+    people = pd.DataFrame(
+        {
+            "participant_id": [f"sub-{i:02d}" for i in range(11)],
+            "group": np.repeat(GROUPS, [4, 3, 4]),
+            "age": [61.2, 55.4, 67.8, 70.1, 49.9, 63.3, 58.7, 66.0, 72.4, 60.5, 57.1],
+            "sex": list("MFMMFMFMFFM"),
+        }
+    )
+    y = np.array([0.612, 0.655, 0.598, 0.567, 0.671, np.nan, 0.585, 0.652, 0.633, 0.702, 0.689])
+    table = compare_profiles(long(people, np.tile(y[:, None], (2, 1, 1))), people, **STUDY, n_permutations=0)
+    expected = {
+        "ALS-control": [-0.05921853982659, -0.08910138488385, -0.02933569476934, -5.094096714001, 5, 0.003789001096825],
+        "PLS-control": [-0.09993875031578, -0.14359137981675, -0.05628612081482, -5.885114806939, 5, 0.002012626764366],
+    }
+    for contrast, numbers in expected.items():
+        row = at(table, "R", 1, contrast)
+        np.testing.assert_allclose([row[name] for name in NUMBERS[:-1]], numbers, rtol=1e-9)
+        assert np.isnan(row["p_fwe"])
+
+
+def test_corrected_p_is_that_of_enumerating_every_split_in_r(monkeypatch):
+    """Three nodes, three people against three; all orders in the place of random ones.
+
+    y <- rbind(c(1.3, 2.6, .9, 3.9, 2.2, 4.1), c(2.1, 2.4, 1.7, 3.6, 3.1, 4.4), c(.4, .9, .2, .1, .8, .5))
+    t1 <- function(v, g) t.test(v[g], v[-g], var.equal = TRUE)$statistic
+    obs <- abs(apply(y, 1, t1, g = 1:3)); big <- apply(combn(6, 3), 2, function(g) max(abs(apply(y, 1, t1, g = g))))
+    sapply(obs, function(o) mean(big >= o * (1 - 1e-9)))
+    """
+    y = np.array([[1.3, 2.6, 0.9, 3.9, 2.2, 4.1], [2.1, 2.4, 1.7, 3.6, 3.1, 4.4], [0.4, 0.9, 0.2, 0.1, 0.8, 0.5]])
+    people = pd.DataFrame({"participant_id": [f"sub-{i}" for i in range(6)], "group": list("AAABBB")})
+    others = np.array(list(every_order(range(6))))[1:]  # the data's own order is counted without being drawn
+    monkeypatch.setattr(profiles, "permutations", lambda n, *, number, seed: others)
+    table = compare_profiles(
+        long(people, np.stack([y.T, y.T])), people, groups=["A", "B"], reference="B", n_permutations=len(others)
+    )
+    for hemi in "LR":
+        np.testing.assert_allclose(table.loc[table["hemi"] == hemi, "p_fwe"], [0.3, 0.1, 1.0], rtol=1e-9)
+
+
+def test_corrected_p_is_that_of_refitting_every_permuted_node(participants, values):
+    """Residuals of the model without the contrast permuted, node by node, with numpy's least squares."""
+    number = 60
+    table = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=number, seed=4)
+    orders = np.argsort(permutations(28, number=number, seed=4), axis=1)
+    drawn = np.ones(number)
+    for y in (*values[0].T, *values[1].T):
+        here = np.isfinite(y)
+        people = participants[here]
+        design = build_design(people, groups=GROUPS, covariates=["age", "sex"])
+        contrast = contrast_vector(design, {"ALS": 1, "control": -1})
+        nuisance = design.matrix @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        fitted = nuisance @ np.linalg.lstsq(nuisance, y[here], rcond=None)[0]
+        df = here.sum() - 5
+        error = np.sqrt(contrast @ np.linalg.inv(design.matrix.T @ design.matrix) @ contrast)
+        for i, order in enumerate(induced(orders, here)):
+            again = fitted + (y[here] - fitted)[order]
+            beta, (ssr,), *_ = np.linalg.lstsq(design.matrix, again, rcond=None)
+            t = contrast @ beta / (error * np.sqrt(ssr / df))
+            drawn[i] = min(drawn[i], 2 * stats.t.sf(abs(t), df))
+    pairs = table[table["contrast"] == "ALS-control"]
+    expected = [(np.sum(drawn <= p * (1 + 1e-9)) + 1) / (number + 1) for p in pairs["p"]]
+    assert len(set(expected)) > 5
+    np.testing.assert_allclose(pairs["p_fwe"], expected, rtol=1e-12)
+
+
+def test_induced_permutations_keep_who_stays_and_are_each_as_likely():
+    everyone = np.array(list(every_order(range(5))))
+    chosen = np.array([True, False, True, True, False])
+    found = induced(everyone, chosen)
+    orders, counts = np.unique(found, axis=0, return_counts=True)
+    assert len(orders) == 6
+    assert set(counts) == {20}
+    place = np.array([0, -1, 1, 2, -1])
+    stays = chosen[everyone[:, chosen]]
+    assert (found[stays] == place[everyone[:, chosen]][stays]).all()
+    assert induced(everyone, np.ones(5, bool)) is everyone
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_corrected_p_finds_something_in_one_null_study_of_twenty(participants, missing):
+    found = []
+    for cohort in range(60):
+        values = smooth(participants, 6, seed=cohort) + 0.02 * participants["age"].to_numpy()[:, None]
+        if missing:
+            rng = np.random.default_rng(cohort)
+            for person in rng.choice(28, 8, replace=False):
+                values[:, person, : rng.integers(1, 4)] = np.nan
+        table = compare_profiles(
+            long(participants, values),
+            participants,
+            **STUDY,
+            contrasts=[("ALS", "control")],
+            pooled=False,
+            n_permutations=99,
+            seed=cohort,
+        )
+        found.append(table["p_fwe"].min() <= 0.05)
+    low, high = stats.binom.ppf([0.001, 0.999], 60, 0.05)
+    assert low <= sum(found) <= high
+
+
+def test_a_local_loss_is_found_in_its_place_and_nowhere_else(participants):
+    values = 0.03 * smooth(participants, 40, seed=7) + 0.5
+    patients = (participants["group"] == "ALS").to_numpy()
+    values[0, patients, 24:30] -= 0.08
+    table = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=999)
+    found = table[table["p_fwe"] < 0.05]
+    assert set(found["hemi"]) == {"L"}
+    assert set(found["contrast"]) == {"ALS-PLS", "ALS-control", "patients-control"}
+    assert set(found.loc[found["contrast"] == "ALS-control", "node"]) == set(range(25, 31))
+    assert (found["estimate"] < 0).all()
+    assert at(table, "L", 27)["position_mm"] == 40.5
+
+
+def test_a_node_that_few_people_have_does_not_drown_the_others(participants):
+    """With one degree of freedom, one |t| in twenty is above 12.7."""
+    values = smooth(participants, 6, seed=8)
+    values[:, (participants["group"] == "ALS").to_numpy()] -= 1.5
+    few = values.copy()
+    few[:, 2:-2, 0] = np.nan
+    study = {**STUDY, "covariates": ["age"], "n_permutations": 499}
+    all_have, few_have = (
+        compare_profiles(long(participants, v), participants, **study).set_index(["hemi", "node", "contrast"])
+        for v in (values, few)
+    )
+    assert few_have.loc[("L", 1, "ALS-control"), "df"] == 1
+    strong = all_have["p_fwe"] <= 0.01
+    assert strong.any()
+    others = strong & (all_have.index.get_level_values("node") > 1)
+    assert (few_have.loc[others, "p_fwe"] < 0.05).all()
+
+
+def test_order_of_rows_and_other_measures_decide_nothing(participants, values):
+    table = long(participants, values)
+    expected = compare_profiles(table, participants, **STUDY, n_permutations=99)
+    shuffled = pd.concat([table, long(participants, values**2, measure="md")]).sample(frac=1, random_state=1)
+    people = participants.sample(frac=1, random_state=2)
+    found = compare_profiles(shuffled, people, **STUDY, n_permutations=99)
+    pd.testing.assert_frame_equal(found[found["measure"] == "fa"].reset_index(drop=True), expected)
+    means = profile_means(shuffled, people, groups=GROUPS)
+    pd.testing.assert_frame_equal(
+        means[means["measure"] == "fa"].reset_index(drop=True), profile_means(table, participants, groups=GROUPS)
+    )
+
+
+def test_means_are_those_of_each_group_with_students_interval(participants, values):
+    means = profile_means(long(participants, values), participants, groups=GROUPS, alpha=0.1)
+    assert len(means) == 2 * 10 * 3
+    for row in means.to_dict("records"):
+        y = values["LR".index(row["hemi"]), :, row["node"] - 1]
+        y = y[(participants["group"] == row["group"]).to_numpy() & np.isfinite(y)]
+        interval = stats.ttest_1samp(y, 0).confidence_interval(0.9)
+        np.testing.assert_allclose([row["mean"], row["ci_low"], row["ci_high"]], [y.mean(), *interval], rtol=1e-12)
+        assert (row["n"], row["unit"], row["position_mm"]) == (len(y), "1", 1.5 * row["node"])
+
+
+def test_a_mean_of_one_has_no_interval_and_a_mean_of_nobody_no_value(participants, values):
+    pls = (participants["group"] == "PLS").to_numpy()
+    values[0, pls, 0] = np.nan
+    values[0, pls, 1] = [np.nan, 0.5, np.inf, np.nan, np.nan]
+    means = profile_means(long(participants, values), participants, groups=GROUPS)
+    means = means[(means["group"] == "PLS") & (means["hemi"] == "L")].set_index("node")
+    assert list(means.loc[[1, 2, 3], "n"]) == [0, 1, 5]
+    assert list(means.loc[[1, 2], "mean"].fillna(-1)) == [-1, 0.5]
+    assert means.loc[[1, 2], ["ci_low", "ci_high"]].isna().all(axis=None)
+    assert means.loc[3, ["mean", "ci_low", "ci_high"]].notna().all()
+
+
+def test_dictionary_describes_every_column(participants, values):
+    table = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=0)
+    assert list(compare_profiles_dictionary(GROUPS)) == list(table)
+
+
+def no_pls(people, values):
+    values[:, (people["group"] == "PLS").to_numpy(), 0] = np.nan
+
+
+def one_pls(people, values):
+    values[:, np.flatnonzero(people["group"] == "PLS")[1:], 0] = np.nan
+
+
+def nobody(people, values):
+    values[:, :, 0] = np.nan
+
+
+def nothing_at_all(people, values):
+    values[:] = np.nan
+
+
+def infinite(people, values):
+    values[:, 3, 0] = np.inf
+
+
+def all_the_same(people, values):
+    values[:, :, 0] = 0.5
+
+
+def the_model_explains_all(people, values):
+    values[:, :, 0] = 0.01 * people["age"]
+
+
+def too_few(people, values):
+    values[:, 2:-1, 0] = np.nan
+
+
+def collinear(people, values):
+    people["age"] = people["group"].map({"ALS": 60.0, "PLS": 70.0, "control": 60.0})
+
+
+def constant_and_absent(people, values):
+    people["age"] = 60.0
+    people["sex"] = None
+
+
+def one_at_a_site(people, values):
+    people["sex"] = ["Ł" * 300] + ["中"] * 27
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("spoil", "note"),
+    [
+        (no_pls, "a group of the contrast has no data"),
+        (one_pls, "one participant only: PLS"),
+        (nobody, "fewer than two groups with data"),
+        (nothing_at_all, "left out: outside the slab (28)"),
+        (infinite, "infinite value (1)"),
+        (all_the_same, "every value is the same"),
+        (the_model_explains_all, "the model leaves no variation"),
+        (too_few, "too few participants (3)"),
+        (collinear, "not estimable: groups confounded with age"),
+        (constant_and_absent, "no sex (28)"),
+        (one_at_a_site, f"one participant only, who says nothing about the groups, in sex: {'Ł' * 300}"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_row_that_says_why(participants, spoil, note):
+    values = smooth(participants, 3, seed=9)
+    spoil(participants, values)
+    table = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=19)
+    assert len(table) == 2 * 3 * 4
+    assert table["note"].str.contains(note, regex=False).any()
+    known = table[NUMBERS].notna()
+    assert (known.all(axis=1) | ~known.any(axis=1)).all()
+    assert (table.loc[~known.all(axis=1), "note"] != "").all()
+    assert np.isfinite(table[NUMBERS].to_numpy(float)[known]).all()
+    assert table["position_mm"].notna().all()
+
+
+def test_a_node_without_a_result_stays_out_of_the_correction(participants):
+    values = smooth(participants, 4, seed=10)
+    expected = compare_profiles(long(participants, values[:, :, 1:]), participants, **STUDY, n_permutations=99)
+    all_the_same(participants, values)
+    found = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=99)
+    assert found.loc[found["node"] == 1, NUMBERS].isna().all(axis=None)
+    np.testing.assert_array_equal(found.loc[found["node"] > 1, "p_fwe"], expected["p_fwe"])
+
+
+def test_an_empty_table_gives_empty_tables(participants, values):
+    table = long(participants, values).iloc[:0]
+    assert list(compare_profiles(table, participants, **STUDY)) == list(compare_profiles_dictionary(GROUPS))
+    assert profile_means(table, participants, groups=GROUPS).empty
+
+
+@pytest.mark.parametrize("function", [compare_profiles, profile_means])
+def test_unusable_tables_are_refused(participants, values, function):
+    study = STUDY if function is compare_profiles else {"groups": GROUPS}
+    table = long(participants, values)
+    with pytest.raises(InputError, match="no column position_mm; it has hemi"):
+        function(table.drop(columns="position_mm"), participants, **study)
+    with pytest.raises(InputError, match="sub-00: the table of profiles has fa L 1 twice"):
+        function(pd.concat([table, table.head(1)]), participants, **study)
+    table.loc[len(table) - 1, "position_mm"] = 0.0
+    with pytest.raises(InputError, match="fa R 10: the node has more than one position_mm"):
+        function(table, participants, **study)
