@@ -61,7 +61,7 @@ def _png_uri(png: bytes) -> str:
 
 
 def _cell(value: object) -> str:
-    """Any value of a table for a reader."""
+    """Any value of a table for a reader; empty text stays empty."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):
@@ -69,7 +69,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float | np.floating):
         number = float(value)
         return str(int(number)) if number.is_integer() and abs(number) < 1e6 else readable_number(number)
-    return MISSING if value is None or value is pd.NA or str(value).strip() == "" else str(value)
+    return MISSING if value is None or value is pd.NA else str(value)
 
 
 def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
