@@ -11,6 +11,7 @@ from scipy import stats
 
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.demographics import category_test
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.samples import MOTION, NO_SPREAD, add_motion, as_categories, select_people
 
 ALIKE = 0.1  # Austin 2009, Stat Med 28:3083: a smaller standardised difference is negligible
@@ -46,7 +47,7 @@ class _Difference(NamedTuple):
 
 def balance_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the balance table."""
-    return {column: {"Description": text} for column, text in _DESCRIPTIONS.items()}
+    return dictionary(_DESCRIPTIONS)
 
 
 def balance_table(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.models import Design, between_groups, confounders, covariate_columns, fit_ols, is_estimable
 from mndmri.statistics.samples import KEY, NO_SPREAD, as_categories, each_measure, reference_last, select_people
 
@@ -57,7 +58,7 @@ class _Fit(NamedTuple):
 
 def combat_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the report of `combat`."""
-    return {name: {"Description": text} for name, text in _DESCRIPTIONS.items()}
+    return dictionary(_DESCRIPTIONS)
 
 
 def combat(

@@ -7,6 +7,7 @@ from scipy import stats
 
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.families import corrected, holm, is_primary
 from mndmri.statistics.ranks import rank_rows
 from mndmri.statistics.samples import KEY, each_measure, select_people, take_sample
@@ -42,17 +43,9 @@ _DESCRIPTIONS = {
 }
 
 
-def comparison_columns(groups: Sequence[str]) -> list[str]:
-    """Columns of the comparisons table of these groups."""
-    names = list(_DESCRIPTIONS)
-    after = names.index("contrast") + 1
-    return [*names[:after], *(f"n_{name}" for name in groups), *names[after:]]
-
-
 def comparisons_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the comparisons table."""
-    counts = {f"n_{name}": f"Participants of the group {name} that the row rests on." for name in groups}
-    return {c: {"Description": (_DESCRIPTIONS | counts)[c]} for c in comparison_columns(groups)}
+    return dictionary(_DESCRIPTIONS, groups)
 
 
 def compare_groups(
@@ -102,7 +95,7 @@ def compare_groups(
     Returns
     -------
     DataFrame
-        Columns `comparison_columns`, explained in `comparisons_dictionary`. A test that cannot
+        Columns as in `comparisons_dictionary`. A test that cannot
         be done is a row with missing numbers and a note.
 
     Raises
@@ -125,7 +118,7 @@ def compare_groups(
         )
         made += rank_rows(take_sample(measured, people, groups=groups), contrasts=compared, alpha=alpha)
         rows += [measured.key | row | {"note": "; ".join(row["note"])} for row in made]
-    table = pd.DataFrame(rows, columns=comparison_columns(groups))
+    table = pd.DataFrame(rows, columns=list(comparisons_dictionary(groups)))
     pairs = table["contrast"].isin([contrast.name for contrast in compared if contrast.is_pair])
     chosen = is_primary(table, primary)
     table["p_holm"] = corrected(table[pairs], [*KEY, "test"], holm)

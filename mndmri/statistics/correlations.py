@@ -11,6 +11,7 @@ from scipy import stats
 
 from mndmri.io import InputError
 from mndmri.statistics.contrasts import POOLED
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.models import covariate_columns
 from mndmri.statistics.progression import clinical_numbers
@@ -51,7 +52,7 @@ _DESCRIPTIONS = {
 
 def correlations_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the table of correlations."""
-    return {column: {"Description": text} for column, text in _DESCRIPTIONS.items()}
+    return dictionary(_DESCRIPTIONS)
 
 
 def correlation_table(

@@ -12,6 +12,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from mndmri.io import InputError
 from mndmri.statistics.contrasts import OMNIBUS, Contrast, list_contrasts
 from mndmri.statistics.demographics import ALL, MAX_TABLES
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.exact import count_tables, fisher_freeman_halton
 from mndmri.statistics.families import holm
@@ -63,12 +64,12 @@ _AGREEMENT = {
 
 def prevalence_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the table of the motor band sign."""
-    return {column: {"Description": text} for column, text in _SIGN.items()}
+    return dictionary(_SIGN)
 
 
 def agreement_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the table of agreement with human raters."""
-    return {column: {"Description": text} for column, text in _AGREEMENT.items()}
+    return dictionary(_AGREEMENT)
 
 
 class _Judged(NamedTuple):

@@ -12,6 +12,7 @@ from scipy import linalg, stats
 from mndmri.io import InputError
 from mndmri.statistics.ancova import contrast_of, fit_sample
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.models import COLLINEAR, TIE, Design, permutations, t_contrast
 from mndmri.statistics.samples import Measured, Sample, each_measure, select_people, take_sample
 
@@ -37,17 +38,9 @@ _DESCRIPTIONS = {
 }
 
 
-def compare_profiles_columns(groups: Sequence[str]) -> list[str]:
-    """Columns of the table of compared profiles of these groups."""
-    names = list(_DESCRIPTIONS)
-    after = names.index("contrast") + 1
-    return [*names[:after], *(f"n_{name}" for name in groups), *names[after:]]
-
-
 def compare_profiles_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the table of compared profiles."""
-    counts = {f"n_{name}": f"Participants of the group {name} that the row rests on." for name in groups}
-    return {c: {"Description": (_DESCRIPTIONS | counts)[c]} for c in compare_profiles_columns(groups)}
+    return dictionary(_DESCRIPTIONS, groups)
 
 
 class _Node(NamedTuple):
@@ -94,7 +87,7 @@ def compare_profiles(
     Returns
     -------
     DataFrame
-        Columns `compare_profiles_columns`, explained in `compare_profiles_dictionary`; by measure,
+        Columns as in `compare_profiles_dictionary`; by measure,
         side, node and contrast. A difference that cannot be had is a row with missing numbers and
         a note, and stays out of the correction.
 
@@ -127,7 +120,7 @@ def compare_profiles(
                 row["p_fwe"] = (extreme + 1) / (n_permutations + 1)
             position = places[row["measure"], row["hemi"], row["node"]]
             rows.append(row | {"position_mm": position, "note": "; ".join(row["note"])})
-    return pd.DataFrame(rows, columns=compare_profiles_columns(groups))
+    return pd.DataFrame(rows, columns=list(compare_profiles_dictionary(groups)))
 
 
 def profile_means(

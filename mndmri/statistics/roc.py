@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 
 from mndmri.io import InputError
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.samples import Measured, each_measure, select_people, take_sample
@@ -78,12 +79,12 @@ class _Split(NamedTuple):
 
 def classification_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the classification table."""
-    return {column: {"Description": text} for column, text in _TABLE_DESCRIPTIONS.items()}
+    return dictionary(_TABLE_DESCRIPTIONS)
 
 
 def roc_points_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the table of ROC curves."""
-    return {column: {"Description": text} for column, text in _POINTS_DESCRIPTIONS.items()}
+    return dictionary(_POINTS_DESCRIPTIONS)
 
 
 def auc_delong(positive: np.ndarray, negative: np.ndarray, *, alpha: float = 0.05, logit: bool = True) -> Interval:

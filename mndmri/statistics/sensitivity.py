@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from mndmri.io import InputError
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import (
     MOTION,
@@ -50,17 +51,9 @@ _DESCRIPTIONS = {
 }
 
 
-def sensitivity_columns(groups: Sequence[str]) -> list[str]:
-    """Columns of the sensitivity table of these groups."""
-    names = list(_DESCRIPTIONS)
-    after = names.index("contrast") + 1
-    return [*names[:after], *(f"n_{name}" for name in groups), *names[after:]]
-
-
 def sensitivity_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the sensitivity table."""
-    counts = {f"n_{name}": f"Participants of the group {name} that the row rests on." for name in groups}
-    return {c: {"Description": (_DESCRIPTIONS | counts)[c]} for c in sensitivity_columns(groups)}
+    return dictionary(_DESCRIPTIONS, groups)
 
 
 class _Study(NamedTuple):
@@ -120,7 +113,7 @@ def sensitivity_table(
     Returns
     -------
     DataFrame
-        Columns `sensitivity_columns`, explained in `sensitivity_dictionary`: for each primary
+        Columns as in `sensitivity_dictionary`: for each primary
         measure and contrast a row of each variant that was given what it needs, ``main`` first.
 
     Raises
@@ -153,7 +146,7 @@ def sensitivity_table(
     rows: list[dict[str, Any]] = []
     for measured in each_measure(measures[is_primary(measures, primary)], people):
         rows += [measured.key | row for row in _measure_rows(measured, study, alpha=alpha)]
-    return pd.DataFrame(rows, columns=sensitivity_columns(groups))
+    return pd.DataFrame(rows, columns=list(sensitivity_dictionary(groups)))
 
 
 def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from scipy import optimize, stats
 from mndmri.io import InputError
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import Measured, Sample, as_categories, each_measure, select_people, take_sample
@@ -59,7 +60,7 @@ class Pooled(NamedTuple):
 
 def site_effects_dictionary() -> dict[str, dict[str, str]]:
     """BIDS data dictionary of the table of `site_effects`."""
-    return {name: {"Description": text} for name, text in _DESCRIPTIONS.items()}
+    return dictionary(_DESCRIPTIONS)
 
 
 def site_effects(
