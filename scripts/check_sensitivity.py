@@ -7,25 +7,21 @@ from mndmri.statistics.samples import as_categories
 from mndmri.statistics.sensitivity import sensitivity_dictionary, sensitivity_table
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
 quality = read_table(snakemake.input.quality) if snakemake.input.quality else None
 participants = as_categories(read_table(snakemake.input.participants), options.categorical)
 table = sensitivity_table(
     read_table(snakemake.input.measures),
     participants,
-    groups=options.groups,
-    reference=options.reference,
     covariates=options.covariates,
     primary=statistics["primary"],
-    contrasts=statistics["contrasts"],
-    pooled=statistics["pooled_patients"],
     flagged=None if quality is None else flagged_scans(quality),
     motion=None if quality is None else head_motion(quality),
     site=options.site,
     age="age" if "age" in participants else None,
     sex="sex" if "sex" in participants else None,
-    alpha=statistics["alpha"],
+    **study,
 )
 write_table(table, snakemake.output.sensitivity)
-write_json(sensitivity_dictionary(options.groups), snakemake.output.dictionary)
+write_json(sensitivity_dictionary(study["groups"]), snakemake.output.dictionary)
 log.info("%d rows", len(table))

@@ -6,19 +6,11 @@ from mndmri.measures import DAMAGE_DIRECTION
 from mndmri.statistics.roc import classification_dictionary, classification_table, roc_points
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+statistics = snakemake.params.statistics
+study = {**snakemake.params.study, "directions": DAMAGE_DIRECTION, "primary": statistics["primary"]}
+alpha = study.pop("alpha")
 measures, participants = read_table(snakemake.input.measures), read_table(snakemake.input.participants)
-study = {
-    "groups": options.groups,
-    "reference": options.reference,
-    "directions": DAMAGE_DIRECTION,
-    "contrasts": statistics["contrasts"],
-    "pooled": statistics["pooled_patients"],
-    "primary": statistics["primary"],
-}
-table = classification_table(
-    measures, participants, specificity=statistics["specificity"], alpha=statistics["alpha"], **study
-)
+table = classification_table(measures, participants, specificity=statistics["specificity"], alpha=alpha, **study)
 write_table(table, snakemake.output.classification)
 write_json(classification_dictionary(), snakemake.output.dictionary)
 write_table(roc_points(measures, participants, **study), snakemake.output.points)

@@ -6,19 +6,15 @@ from mndmri.statistics.multimodal import multimodal_index, multimodal_index_dict
 from mndmri.statistics.samples import as_categories
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
 index = multimodal_index(
     read_table(snakemake.input.measures),
     as_categories(read_table(snakemake.input.participants), options.categorical),
-    groups=options.groups,
-    reference=options.reference,
     primary=statistics["primary"],
     covariates=[name for name in options.covariates if name != options.site],
     site=options.site,
-    contrasts=statistics["contrasts"],
-    pooled=statistics["pooled_patients"],
     seed=statistics["seed"],
-    alpha=statistics["alpha"],
+    **study,
 )
 for name, meanings in multimodal_index_dictionaries().items():
     write_table(getattr(index, name), snakemake.output[name])

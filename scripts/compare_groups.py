@@ -7,30 +7,26 @@ from mndmri.statistics.comparisons import compare_groups, comparisons_dictionary
 from mndmri.statistics.samples import as_categories
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
 measures = read_table(snakemake.input.measures)
 participants = as_categories(read_table(snakemake.input.participants), options.categorical)
 comparisons = compare_groups(
     measures,
     participants,
-    groups=options.groups,
-    reference=options.reference,
     covariates=options.covariates,
-    contrasts=statistics["contrasts"],
-    pooled=statistics["pooled_patients"],
     primary=statistics["primary"],
     n_permutations=statistics["n_permutations"],
     seed=statistics["seed"],
-    alpha=statistics["alpha"],
+    **study,
 )
 write_table(comparisons, snakemake.output.comparisons)
-write_json(comparisons_dictionary(options.groups), snakemake.output.dictionary)
+write_json(comparisons_dictionary(study["groups"]), snakemake.output.dictionary)
 means = adjusted_means(
     measures,
     participants,
-    groups=options.groups,
+    groups=study["groups"],
     covariates=options.covariates,
-    alpha=statistics["alpha"],
+    alpha=study["alpha"],
 )
 write_table(means, snakemake.output.means)
 log.info("%d comparisons", len(comparisons))

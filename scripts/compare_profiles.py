@@ -6,23 +6,19 @@ from mndmri.statistics.profiles import compare_profiles, compare_profiles_dictio
 from mndmri.statistics.samples import as_categories
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
 profiles = read_table(snakemake.input.profiles)
 participants = as_categories(read_table(snakemake.input.participants), options.categorical)
 comparisons = compare_profiles(
     profiles,
     participants,
-    groups=options.groups,
-    reference=options.reference,
     covariates=options.covariates,
-    contrasts=statistics["contrasts"],
-    pooled=statistics["pooled_patients"],
     n_permutations=statistics["n_permutations"],
     seed=statistics["seed"],
-    alpha=statistics["alpha"],
+    **study,
 )
 write_table(comparisons, snakemake.output.comparisons)
-write_json(compare_profiles_dictionary(options.groups), snakemake.output.dictionary)
-means = profile_means(profiles, participants, groups=options.groups, alpha=statistics["alpha"])
+write_json(compare_profiles_dictionary(study["groups"]), snakemake.output.dictionary)
+means = profile_means(profiles, participants, groups=study["groups"], alpha=study["alpha"])
 write_table(means, snakemake.output.means)
-log.info("%d nodes differ", (comparisons["p_fwe"] < statistics["alpha"]).sum())
+log.info("%d nodes differ", (comparisons["p_fwe"] < study["alpha"]).sum())

@@ -6,18 +6,14 @@ from mndmri.statistics.samples import as_categories
 from mndmri.statistics.sites import site_effects, site_effects_dictionary
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
 effects = site_effects(
     read_table(snakemake.input.measures),
     as_categories(read_table(snakemake.input.participants), options.categorical),
-    groups=options.groups,
-    reference=options.reference,
     site=options.site,
     covariates=[name for name in options.covariates if name != options.site],
-    contrasts=statistics["contrasts"],
-    pooled=statistics["pooled_patients"],
     primary=statistics["primary"],
-    alpha=statistics["alpha"],
+    **study,
 )
 write_table(effects, snakemake.output.effects)
 write_json(site_effects_dictionary(), snakemake.output.dictionary)

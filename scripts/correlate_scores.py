@@ -15,14 +15,14 @@ if options.progression:
 table = correlation_table(
     read_table(snakemake.input.measures),
     participants,
-    groups=options.groups,
-    reference=options.reference,
+    groups=options.study["groups"],
+    reference=options.study["reference"],
     scores=options.scores,
     sides=options.sides,
     adjust=options.covariates,
     reasons=reasons,
     primary=statistics["primary"],
-    alpha=statistics["alpha"],
+    alpha=options.study["alpha"],
 )
 write_table(table, snakemake.output.correlations)
 write_json(correlations_dictionary(), snakemake.output.dictionary)

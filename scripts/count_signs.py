@@ -7,22 +7,12 @@ from mndmri.jobs import start_job
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary, sign_agreement, sign_prevalence
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+study, rated = snakemake.params.study, snakemake.params.statistics["rated_sign"]
 measures, participants = read_table(snakemake.input.measures), read_table(snakemake.input.participants)
-rated, alpha = statistics["rated_sign"], statistics["alpha"]
-signs = sign_prevalence(
-    measures,
-    participants,
-    groups=options.groups,
-    reference=options.reference,
-    contrasts=statistics["contrasts"],
-    pooled=statistics["pooled_patients"],
-    rated=rated,
-    alpha=alpha,
-)
+signs = sign_prevalence(measures, participants, rated=rated, **study)
 agreement = pd.DataFrame(columns=list(agreement_dictionary()))
 if rated:
-    agreement = sign_agreement(measures, participants, groups=options.groups, rated=rated, alpha=alpha)
+    agreement = sign_agreement(measures, participants, groups=study["groups"], rated=rated, alpha=study["alpha"])
 write_table(signs, snakemake.output.signs)
 write_table(agreement, snakemake.output.agreement)
 write_json(prevalence_dictionary(), snakemake.output.dictionary)

@@ -8,28 +8,24 @@ from mndmri.statistics.demographics import demographics
 from mndmri.statistics.samples import as_categories
 
 log = start_job(snakemake)
-options, statistics = snakemake.params, snakemake.params.statistics
+options, study = snakemake.params, snakemake.params.study
 participants = as_categories(read_table(snakemake.input.participants), options.categorical)
 quality = snakemake.input.quality
 table = demographics(
     participants,
-    groups=options.groups,
-    reference=options.reference,
+    groups=study["groups"],
+    reference=study["reference"],
     covariates=list(dict.fromkeys([*options.covariates, *([options.site] if options.site else [])])),
     scores=options.scores,
 )
 balance = balance_table(
     participants,
-    groups=options.groups,
-    reference=options.reference,
     covariates=options.covariates,
-    contrasts=statistics["contrasts"],
-    pooled=statistics["pooled_patients"],
     motion=head_motion(read_table(quality)) if quality else None,
     site=options.site,
     age="age" if "age" in participants else None,
     sex="sex" if "sex" in participants else None,
-    alpha=statistics["alpha"],
+    **study,
 )
 write_table(table, snakemake.output.demographics)
 write_table(balance, snakemake.output.balance)

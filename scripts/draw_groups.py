@@ -13,7 +13,7 @@ from mndmri.io import read_table, write_bytes
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
-given, groups, folder = snakemake.input, snakemake.params.groups, snakemake.output.figures
+given, groups, folder = snakemake.input, snakemake.params.study["groups"], snakemake.output.figures
 colours = group_colours(groups)
 measures, means, participants = (read_table(given[name]) for name in ("measures", "means", "participants"))
 primary = pd.DataFrame(snakemake.params.statistics["primary"])
@@ -48,7 +48,7 @@ for scheme in performance.loc[performance["auc"].notna(), "scheme"].unique():
     draw(figure, f"multimodal_index_{scheme.replace(' ', '_')}")
 if given.profiles:
     profiles, along = read_table(given.profiles), read_table(given.profile_means)
-    reference = snakemake.params.reference
+    reference = snakemake.params.study["reference"]
     for measure in along["measure"].unique():
         figure = profile_plot(along, profiles, measure=measure, groups=groups, colours=colours, reference=reference)
         draw(figure, f"profile_{measure}")

@@ -12,7 +12,7 @@ measures, shifts = combat(
     as_categories(read_table(snakemake.input.participants), options.categorical),
     site=options.site,
     preserve=["group", *options.covariates],
-    reference_group=options.reference,
+    reference_group=options.study["reference"],
     learn_on={"combat": "all", "combat_controls": "controls"}[options.statistics["harmonise"]],
 )
 write_table(measures, snakemake.output.measures)

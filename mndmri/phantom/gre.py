@@ -11,7 +11,7 @@ from scipy import fft
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.phantom.damage import motor_band
 from mndmri.phantom.deformation import Head, store
-from mndmri.phantom.head import TISSUES, Anatomy
+from mndmri.phantom.head import REGIONS, TISSUES, Anatomy
 from mndmri.phantom.plan import complete
 from mndmri.phantom.scanning import FieldOfView, place_person
 from mndmri.phantom.truth import true_hypointensity
@@ -30,16 +30,7 @@ WHITE_SIGNAL = 500.0  # scanner units, at the last echo
 _VIEW = FieldOfView(
     (172.0, 212.0, 128.0),
     (0.0, -18.0, 22.0),
-    (
-        "cst",
-        "precentral",
-        "postcentral",
-        "superior_frontal",
-        "pallidum",
-        "posterior_bank",
-        "depth",
-        "vein",
-    ),
+    tuple(region for region in REGIONS if region != "callosum"),
 )
 _SINUS_MM = np.array([0.0, 70.0, -30.0])
 _SINUS_RADIUS_MM = 15.0

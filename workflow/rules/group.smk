@@ -4,10 +4,16 @@ QUALITY = config["quality"] or (
 )
 # What is compared: the measures as they are, unless the sites are harmonised.
 MEASURES = TABLES.measures
-# How groups are compared, for every rule that does so.
-COMPARISON = dict(
+# Which groups are compared, as the functions that compare them take it.
+STUDY_GROUPS = dict(
     groups=list(config["groups"]["levels"]),
     reference=config["groups"]["reference"],
+    contrasts=config["statistics"]["contrasts"],
+    pooled=config["statistics"]["pooled_patients"],
+    alpha=config["statistics"]["alpha"],
+)
+COMPARISON = dict(
+    study=STUDY_GROUPS,
     covariates=config["covariates"],
     categorical=config["categorical"],
     site=config["site"],
