@@ -138,7 +138,7 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
         ``band_ppm_{leg,hand,face}_{L,R}`` and ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1);
         ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
         ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own. Patients, who are
-        those with any effect, have ``months_since_onset``, ``alsfrs_r`` (0 to 48), and ``umn_left``
+        those with any effect (everyone where nobody has any), have ``months_since_onset``, ``alsfrs_r`` (0 to 48), and ``umn_left``
         and ``umn_right`` (0 to 8), the signs in the limbs of a side, which follow the FA loss of
         the tract of the other; in others these are missing.
 
@@ -206,7 +206,7 @@ def _add_scores(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
         )
         values = (months, max(round(_ALSFRS_MAXIMUM - lost), 0), left, right)
         is_patient = bool(settings["effects"].get(person["group"]))
-        scores.append(values if is_patient else [np.nan] * len(SCORES))
+        scores.append(values if is_patient or not any(settings["effects"].values()) else [np.nan] * len(SCORES))
     table[list(SCORES)] = np.array(scores, float)
 
 

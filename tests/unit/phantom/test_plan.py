@@ -73,6 +73,12 @@ def test_signs_in_the_limbs_of_a_side_follow_the_tract_of_the_other_and_controls
     assert table.loc[table["group"] == "control", list(SCORES)].isna().all(axis=None)
 
 
+def test_a_cohort_without_effects_has_scores_that_know_nothing():
+    table = plan_cohort({"effects": {}, "groups": {"ALS": 20, "control": 20}})
+    assert table[list(SCORES)].notna().all(axis=None)
+    assert table["umn_left"].max() <= 3
+
+
 def test_people_differ():
     table = plan_cohort({})
     assert table["rotation_x_deg"].is_unique
