@@ -12,8 +12,8 @@ BODY_PARTS = ("leg", "hand", "face")
 EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", "band_ppm", "band_darkening", "band_prevalence")
 BAND_KEYS = [f"{part}_{hemi}" for part in BODY_PARTS for hemi in HEMIS]
 
-# Upper motor neuron signs of one side's limbs, of 8, for a tract of the other side that has lost all its
-# anisotropy, and the spread of their rating; the ALSFRS-R loses up to 1.2 points a month.
+# Upper motor neuron signs of one side's limbs, for each share of anisotropy that the other side's tract has lost, the
+# spread of their rating, and the most there can be; the ALSFRS-R loses up to 1.2 points a month.
 _UMN_PER_LOSS, _UMN_SD, _UMN_MAXIMUM = 30.0, 0.8, 8
 _MONTHS, _POINTS_PER_MONTH, _ALSFRS_MAXIMUM = (6, 48), (0.2, 1.2), 48
 
@@ -138,9 +138,9 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
         ``band_ppm_{leg,hand,face}_{L,R}`` and ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1);
         ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
         ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own. Patients, who are
-        those with any effect (everyone where nobody has any), have ``months_since_onset``, ``alsfrs_r`` (0 to 48), and ``umn_left``
-        and ``umn_right`` (0 to 8), the signs in the limbs of a side, which follow the FA loss of
-        the tract of the other; in others these are missing.
+        those with any effect (everyone where nobody has any), have ``months_since_onset``,
+        ``alsfrs_r`` (0 to 48), and ``umn_left`` and ``umn_right`` (0 to 8), the signs in the limbs of
+        a side, which follow the FA loss of the tract of the other; in others these are missing.
 
     Notes
     -----
