@@ -171,3 +171,50 @@ def test_measures_without_participants_are_refused(study, tmp_path):
     said = run(tmp_path, config, "-n")
     assert said.returncode != 0
     assert "participants: missing; with measures" in said.stderr + said.stdout
+
+
+def test_a_study_too_small_for_statistics_has_all_its_tables_and_says_why(tmp_path):
+    """A group of one, a site of one, values missing, infinite or all the same, and markup in the names."""
+    rng = np.random.default_rng(0)
+    people = pd.DataFrame(
+        {"participant_id": [f"{n:03d}" for n in range(8)], "group": [*["Ł-ALS"] * 3, "PLS", *["HC"] * 4]}
+    )
+    people = people.assign(age=rng.normal(60, 8, 8), sex=list("FMFMFMFM"), site=[*"AAAAAAA", "B"])
+    people["umn"] = [1.0, 2.0, *[np.nan] * 6]
+    people.to_csv(tmp_path / "people.tsv", sep="\t", index=False, na_rep="n/a")
+    noise = rng.normal(size=8)
+    values = {
+        "cst": noise,
+        "<script>": noise + 1,
+        "all_missing": np.nan,
+        "all_same": 1.0,
+        "infinite": [np.inf, *noise[1:]],
+    }
+    tables = [
+        people[["participant_id"]].assign(modality="dwi", measure="fa", region=region, hemi="L", value=value)
+        for region, value in values.items()
+    ]
+    pd.concat(tables).to_csv(tmp_path / "brought.tsv", sep="\t", index=False, na_rep="n/a")
+    config = {
+        "output_dir": str(tmp_path / "results"),
+        "participants": str(tmp_path / "people.tsv"),
+        "measures": str(tmp_path / "brought.tsv"),
+        "groups": {"reference": "control", "levels": {"Ł-ALS": ["Ł-ALS"], "PLS": ["PLS"], "control": ["HC"]}},
+        "site": "site",
+        "clinical_scores": ["umn"],
+        "statistics": {
+            "n_permutations": 100,
+            "primary": [{"modality": "dwi", "measure": "fa", "region": region, "hemi": "L"} for region in values],
+        },
+    }
+    finish(tmp_path, config, "--cores", "2", "statistics")
+    group = tmp_path / "results/group"
+    assert "<script>" not in (group / "report.html").read_text()
+    rows = read_table(group / "comparisons.tsv")
+    without = rows[rows["region"].isin(["all_missing", "all_same"])]
+    assert without["p"].isna().all()
+    assert without["note"].notna().all()
+    for name in ("classification", "correlations", "multimodal_index", "site_effects", "sensitivity"):
+        table = read_table(group / f"{name}.tsv")
+        estimate = table.columns.intersection(["auc", "estimate"])[0]
+        assert table.loc[table[estimate].isna(), "note"].notna().all(), name
