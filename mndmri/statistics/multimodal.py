@@ -14,6 +14,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from mndmri.statistics.contrasts import Contrast, list_contrasts
+from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.models import COLLINEAR, covariate_columns
 from mndmri.statistics.samples import KEY, NO_SPREAD, each_measure, select_people
@@ -120,7 +121,7 @@ class _Judged(NamedTuple):
 def multimodal_index_dictionaries() -> dict[str, dict[str, dict[str, str]]]:
     """BIDS data dictionaries of the tables of a `MultimodalIndex`, by its fields."""
     tables = dict(zip(MultimodalIndex._fields, (_PERFORMANCE, _PREDICTIONS, _FEATURES), strict=True))
-    return {name: {c: {"Description": text} for c, text in table.items()} for name, table in tables.items()}
+    return {name: dictionary(table) for name, table in tables.items()}
 
 
 def multimodal_index(
