@@ -18,6 +18,7 @@ TITLES = {
     "multimodal_predictions": "The index of every participant, from a model made without them",
     "multimodal_features": "What each measure adds to the index",
     "site_effects": "The groups compared within each site, and pooled",
+    "profile_comparisons": "The groups compared at every node of the corticospinal tract",
     "sensitivity": "The primary comparisons on other people and with other covariates",
     "motor_band_sign": "In how many the motor band sign is present",
     "motor_band_agreement": "The automated score against the human rating",
