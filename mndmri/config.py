@@ -11,6 +11,8 @@ import jsonschema
 
 from mndmri.io import InputError
 
+# One more clinical score, where the config says how it is had.
+PROGRESSION_RATE = "progression_rate"
 # A name less alike than this is not offered as what was meant; difflib's own default.
 LIKENESS = 0.6
 # Of two names equally alike, the one in the same block is more probably meant.
@@ -150,6 +152,11 @@ def _keep_default_primary_measured(config: dict[str, Any], raw: Mapping[str, Any
         return
     if not (isinstance(chosen, Mapping) and "primary" in chosen):
         statistics["primary"] = [p for p in statistics.get("primary", []) if p["modality"] in modalities]
+
+
+def score_columns(config: Mapping[str, Any]) -> list[str]:
+    """Columns of the clinical scores in the study's own participants table."""
+    return [*config["clinical_scores"], *([PROGRESSION_RATE] if config["progression"] else [])]
 
 
 def _adjust_for_site(config: dict[str, Any]) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
-from mndmri.measures import GROUP_COLUMNS, MEASURE_COLUMNS, OK, stack_measures
+from mndmri.measures import GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
 
-NEEDED = ["participant_id", "modality", "measure", "region", "hemi", "value"]
+NEEDED = ["participant_id", *KEY, "value"]
 HEMIS = ("L", "R", "both")
 # What a table may lack: rows with a value are as good as ours, and have no unit that we know of.
 _UNKNOWN = {"unit": "", "n_voxels": 0}
@@ -53,7 +53,11 @@ def complete_measures(table: pd.DataFrame, participants: pd.DataFrame) -> pd.Dat
         f"{row.participant_id}: {row.measure} {row.region} has hemi '{row.hemi}', expected L, R or both"
         for row in own[~own["hemi"].isin(HEMIS)].itertuples()
     ]
-    repeated = own.duplicated(["participant_id", "modality", "measure", "region", "hemi"])
+    for name in KEY[:3]:
+        problems += [
+            f"{row.participant_id}: a row has no {name}; name it" for row in own[own[name].isna()].itertuples()
+        ]
+    repeated = own.duplicated(["participant_id", *KEY])
     problems += [
         f"{row.participant_id}: {row.measure} {row.region} {row.hemi} stands there twice; keep one row"
         for row in own[repeated].itertuples()

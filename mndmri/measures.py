@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-MEASURE_COLUMNS = ["modality", "measure", "region", "hemi", "value", "unit", "n_voxels", "status"]
+KEY = ["modality", "measure", "region", "hemi"]
+MEASURE_COLUMNS = [*KEY, "value", "unit", "n_voxels", "status"]
 GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
 OK = "ok"
 NOT_MEASURED = "not measured in this participant"
@@ -157,13 +158,12 @@ def stack_measures(
         Columns `GROUP_COLUMNS`. A row that a participant lacks is there with a missing
         value, 0 voxels and the reason.
     """
-    key = ["modality", "measure", "region", "hemi"]
     known = [t for t in tables.values() if len(t)]
-    template = pd.concat(known)[[*key, "unit"]].drop_duplicates(key) if known else pd.DataFrame(columns=[*key, "unit"])
+    template = pd.concat(known)[[*KEY, "unit"]].drop_duplicates(KEY) if known else pd.DataFrame(columns=[*KEY, "unit"])
     stacked = []
     for person in participants[["participant_id", "group"]].itertuples(index=False):
         own = tables.get(person.participant_id, pd.DataFrame(columns=MEASURE_COLUMNS))
-        full = template.merge(own.drop(columns="unit"), on=key, how="left")
+        full = template.merge(own.drop(columns="unit"), on=KEY, how="left")
         lacking = full["status"].isna()
         reasons = full["modality"].map(left_out.get(person.participant_id, {}))
         full["status"] = full["status"].astype(object).where(~lacking, reasons.fillna(NOT_MEASURED))

@@ -17,9 +17,7 @@ table = sensitivity_table(
     primary=statistics["primary"],
     flagged=None if quality is None else flagged_scans(quality),
     motion=None if quality is None else head_motion(quality),
-    site=options.site,
-    age="age" if "age" in participants else None,
-    sex="sex" if "sex" in participants else None,
+    **options.alike,
     **study,
 )
 write_table(table, snakemake.output.sensitivity)

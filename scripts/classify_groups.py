@@ -3,15 +3,20 @@
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.measures import DAMAGE_DIRECTION
-from mndmri.statistics.roc import classification_dictionary, classification_table, roc_points
+from mndmri.statistics.roc import classification_dictionary, classify, roc_points_dictionary
 
 log = start_job(snakemake)
-statistics = snakemake.params.statistics
-study = {**snakemake.params.study, "directions": DAMAGE_DIRECTION, "primary": statistics["primary"]}
-alpha = study.pop("alpha")
-measures, participants = read_table(snakemake.input.measures), read_table(snakemake.input.participants)
-table = classification_table(measures, participants, specificity=statistics["specificity"], alpha=alpha, **study)
-write_table(table, snakemake.output.classification)
+statistics, study = snakemake.params.statistics, snakemake.params.study
+found = classify(
+    read_table(snakemake.input.measures),
+    read_table(snakemake.input.participants),
+    directions=DAMAGE_DIRECTION,
+    primary=statistics["primary"],
+    specificity=statistics["specificity"],
+    **study,
+)
+write_table(found.table, snakemake.output.classification)
 write_json(classification_dictionary(), snakemake.output.dictionary)
-write_table(roc_points(measures, participants, **study), snakemake.output.points)
-log.info("%d of %d areas could be had", table["auc"].notna().sum(), len(table))
+write_table(found.points, snakemake.output.points)
+write_json(roc_points_dictionary(), snakemake.output.points_dictionary)
+log.info("%d of %d areas could be had", found.table["auc"].notna().sum(), len(found.table))

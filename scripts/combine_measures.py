@@ -11,7 +11,7 @@ index = multimodal_index(
     read_table(snakemake.input.measures),
     as_categories(read_table(snakemake.input.participants), options.categorical),
     primary=statistics["primary"],
-    covariates=[name for name in options.covariates if name != options.site],
+    covariates=options.covariates,
     site=options.site,
     seed=statistics["seed"],
     **study,

@@ -11,7 +11,7 @@ effects = site_effects(
     read_table(snakemake.input.measures),
     as_categories(read_table(snakemake.input.participants), options.categorical),
     site=options.site,
-    covariates=[name for name in options.covariates if name != options.site],
+    covariates=options.covariates,
     primary=statistics["primary"],
     **study,
 )

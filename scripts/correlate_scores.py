@@ -1,5 +1,6 @@
 """Every measure correlated with the clinical scores, within patients."""
 
+from mndmri.config import PROGRESSION_RATE
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.correlations import correlation_table, correlations_dictionary
@@ -11,7 +12,7 @@ options, statistics = snakemake.params, snakemake.params.statistics
 participants = as_categories(read_table(snakemake.input.participants), options.categorical)
 reasons = {}
 if options.progression:
-    reasons["progression_rate"] = progression_reasons(participants, **options.progression)
+    reasons[PROGRESSION_RATE] = progression_reasons(participants, **options.progression)
 table = correlation_table(
     read_table(snakemake.input.measures),
     participants,

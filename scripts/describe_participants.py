@@ -22,9 +22,7 @@ balance = balance_table(
     participants,
     covariates=options.covariates,
     motion=head_motion(read_table(quality)) if quality else None,
-    site=options.site,
-    age="age" if "age" in participants else None,
-    sex="sex" if "sex" in participants else None,
+    **options.alike,
     **study,
 )
 write_table(table, snakemake.output.demographics)

@@ -7,13 +7,11 @@ import pandas as pd
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.measures import data_dictionary, stack_measures
-from mndmri.statistics.progression import progression_rate
+from mndmri.statistics.progression import add_progression
 from mndmri.statistics.wide import wide_table
 
 log = start_job(snakemake)
-participants = pd.DataFrame(snakemake.params.participants)
-if snakemake.params.progression:
-    participants["progression_rate"] = progression_rate(participants, **snakemake.params.progression)
+participants = add_progression(pd.DataFrame(snakemake.params.participants), snakemake.params.progression)
 tables = {Path(path).parent.name: read_table(path) for path in snakemake.input}
 measures = stack_measures(tables, participants, snakemake.params.left_out)
 write_table(measures, snakemake.output.measures)

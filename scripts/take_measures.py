@@ -6,13 +6,11 @@ from mndmri.given import complete_measures
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.measures import data_dictionary
-from mndmri.statistics.progression import progression_rate
+from mndmri.statistics.progression import add_progression
 from mndmri.statistics.wide import wide_table
 
 log = start_job(snakemake)
-participants = pd.DataFrame(snakemake.params.participants)
-if snakemake.params.progression:
-    participants["progression_rate"] = progression_rate(participants, **snakemake.params.progression)
+participants = add_progression(pd.DataFrame(snakemake.params.participants), snakemake.params.progression)
 measures = complete_measures(read_table(snakemake.input.measures), participants)
 write_table(measures, snakemake.output.measures)
 write_json(data_dictionary(measures[["modality", "measure"]].itertuples(index=False)), snakemake.output.dictionary)

@@ -33,6 +33,7 @@ _DESCRIPTIONS = {
 KERNEL_SD_MM = 3.0
 # What an atlas gives less is the tract of few people, and pulls the centre of its fanning upper end aside.
 CORE_PROBABILITY = 0.25
+# SD of the smoothing of the line: the slices' centres jump by a millimetre or two where the map is ragged.
 _SMOOTH_MM = 4.0
 
 

@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
+from mndmri.measures import KEY
 from mndmri.words import capitalised, readable, readable_interval, readable_place, readable_unit
 
-_KEY = ["modality", "measure", "region", "hemi"]
 _COEFFICIENTS = {"spearman": "ρ", "kendall": "τ", "partial_spearman": "partial ρ"}
 _NAMES = {"spearman": "Spearman's", "kendall": "Kendall's tau-b", "partial_spearman": "Spearman's partial"}
 _ACROSS = 3  # panels in a line
@@ -58,8 +58,8 @@ def correlation_plot(
         If none of the measures has a correlation with the score.
     """
     wanted = correlations[(correlations["score"] == score) & (correlations["method"] == method)]
-    found = dict(iter(wanted.groupby(_KEY, sort=False)))
-    shown = [(key, rows) for key, rows in measures.groupby(_KEY, sort=False) if key in found]
+    found = dict(iter(wanted.groupby(KEY, sort=False)))
+    shown = [(key, rows) for key, rows in measures.groupby(KEY, sort=False) if key in found]
     if not shown:
         raise InputError(f"no correlation of these measures with {score} ({method}) to plot; the table has none")
     headings = {key: _heading(key, found[key], method) for key, _ in shown}

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mndmri.figures.groups import GREY
 from mndmri.io import InputError
+from mndmri.measures import KEY
 from mndmri.words import capitalised, readable, readable_interval, readable_place
 
 # Tol (2021), the scheme "muted": told apart by every reader, and none of them the colour of a group
@@ -23,7 +24,6 @@ _CURVE_COLOURS = (
     "#DDCC77",
 )
 _DASHES = {"L": "-", "R": (0, (4, 1.5)), "both": "-"}
-_KEY = ["modality", "measure", "region", "hemi"]
 _LINE_OF_LEGEND = 58
 _LINE_INCHES = 0.15
 _PANEL_INCHES = 4.0
@@ -50,15 +50,15 @@ def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """
     if points.empty:
         raise InputError("no ROC curve to plot; the table of points is empty")
-    kinds = list(dict.fromkeys(points[_KEY[:3]].itertuples(index=False, name=None)))
+    kinds = list(dict.fromkeys(points[KEY[:3]].itertuples(index=False, name=None)))
     if len(kinds) > len(_CURVE_COLOURS):
         raise InputError(
             f"{len(kinds)} measures to plot; {len(_CURVE_COLOURS)} curves can be told apart. "
             "Name fewer in the config's statistics.primary"
         )
     colours = dict(zip(kinds, _CURVE_COLOURS, strict=False))
-    known = table.set_index([*_KEY, "contrast"])
-    entries = points[[*_KEY, "contrast"]].drop_duplicates().itertuples(index=False, name=None)
+    known = table.set_index([*KEY, "contrast"])
+    entries = points[[*KEY, "contrast"]].drop_duplicates().itertuples(index=False, name=None)
     labels = {entry: _label(entry, known.loc[entry]) for entry in entries}
     contrasts = list(dict.fromkeys(points["contrast"]))
     lines = max(sum(text.count("\n") + 1 for entry, text in labels.items() if entry[-1] == c) for c in contrasts)
@@ -69,7 +69,7 @@ def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
     panels, legends = figure.subplots(2, len(contrasts), squeeze=False, height_ratios=heights)
     for axes, below, contrast in zip(panels, legends, contrasts, strict=True):
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-        for key, curve in points[points["contrast"] == contrast].groupby(_KEY, sort=False):
+        for key, curve in points[points["contrast"] == contrast].groupby(KEY, sort=False):
             axes.plot(
                 curve["false_positive_rate"],
                 curve["true_positive_rate"],

@@ -9,10 +9,10 @@ from matplotlib.ticker import MaxNLocator
 
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
+from mndmri.measures import KEY
 from mndmri.words import MISSING, capitalised, readable, readable_p, readable_place, readable_unit
 
 _ALL_SITES = "all"  # in the table, the row of the sites together
-_KEY = ["modality", "measure", "region", "hemi"]
 _SITE_COLOUR, _TOGETHER_COLOUR = "#1F3A5F", "#D55E00"
 _HALF_HEIGHT = 0.3
 _LONGEST = 30  # characters of a site's name
@@ -35,7 +35,7 @@ def site_forest(table: pd.DataFrame) -> Figure:
     """
     if table.empty:
         raise InputError("no difference at any site to plot; the table of the sites has no rows")
-    measures = list(dict.fromkeys(table[_KEY].itertuples(index=False, name=None)))
+    measures = list(dict.fromkeys(table[KEY].itertuples(index=False, name=None)))
     contrasts = list(dict.fromkeys(table["contrast"]))
     sites = [*(site for site in dict.fromkeys(table["site"]) if site != _ALL_SITES), _ALL_SITES]
     names = [_site_name(site) for site in sites]
@@ -43,7 +43,7 @@ def site_forest(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(width, 0.3 + len(measures) * (1.3 + 0.26 * len(sites))), layout="constrained")
     lines = figure.subplots(len(measures), len(contrasts), sharex="row", sharey=True, squeeze=False)
     for panels, measure in zip(lines, measures, strict=True):
-        own = table[(table[_KEY] == list(measure)).all(axis=1)]
+        own = table[(table[KEY] == list(measure)).all(axis=1)]
         for axes, contrast in zip(panels, contrasts, strict=True):
             _draw_forest(axes, own[own["contrast"] == contrast], sites)
             axes.set_label(str(contrast))

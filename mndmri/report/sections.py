@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
+from mndmri.measures import KEY
 from mndmri.report.pages import Picture, Section
 from mndmri.words import capitalised, readable, readable_interval, readable_number, readable_place
 
-KEY = ["modality", "measure", "region", "hemi"]
 _Column = Callable[[pd.Series], object]
 
 
@@ -24,7 +24,7 @@ def group_sections(
     ----------
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
-        ``classification``, ``multimodal_index``, ``correlations``, ``site_effects``, ``sensitivity``;
+        ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``;
         a study may lack some.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``,

@@ -70,7 +70,7 @@ def ancova_rows(
                 row["note"].append(reason)
             continue
         result = t_contrast(fit, vector, alpha=alpha)
-        _fill(plain[contrast], result)
+        fill(plain[contrast], result)
         size = _adjusted_g(fit, vector, result, alpha=alpha)
         plain[contrast].update(zip(("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"), size, strict=True))
         if math.isnan(size.estimate):
@@ -79,7 +79,7 @@ def ancova_rows(
         if reason := _no_hc3(fit, vector):
             robust[contrast]["note"].append(reason)
         else:
-            _fill(robust[contrast], t_contrast(fit, vector, robust=True, alpha=alpha))
+            fill(robust[contrast], t_contrast(fit, vector, robust=True, alpha=alpha))
     return rows
 
 
@@ -175,6 +175,7 @@ def _no_hc3(fit: Fit, vector: np.ndarray) -> str | None:
     return "HC3 not defined: no variation within these groups" if none else None
 
 
-def _fill(row: dict[str, Any], result: Estimate) -> None:
+def fill(row: dict[str, Any], result: Estimate) -> None:
+    """Put an estimate, its interval and its test into a row of a table."""
     row.update(zip(("estimate", "ci_low", "ci_high"), result.interval, strict=True))
     row.update(statistic=result.statistic, df=result.df, p=result.p)

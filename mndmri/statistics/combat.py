@@ -13,7 +13,15 @@ import pandas as pd
 from mndmri.io import InputError
 from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.models import Design, between_groups, confounders, covariate_columns, fit_ols, is_estimable
-from mndmri.statistics.samples import KEY, NO_SPREAD, as_categories, each_measure, reference_last, select_people
+from mndmri.statistics.samples import (
+    KEY,
+    NO_SPREAD,
+    as_categories,
+    count_reasons,
+    each_measure,
+    reference_last,
+    select_people,
+)
 
 # Whole numbers with a meaning of their own, which half a point of a site's shift would take away.
 RATINGS = ("motor_band_score",)
@@ -291,9 +299,7 @@ def _report(
     rows = []
     for name, site in sites.iterrows():
         reasons = missing[owners[missing.index] == name]
-        counts = reasons[reasons != site["note"]].value_counts(sort=False)
-        left_out = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
-        notes = [site["note"], f"left out: {left_out}" if left_out else ""]
+        notes = [site["note"], *count_reasons("left out", reasons[reasons != site["note"]])]
         rows.append(
             key
             | {"site": name, "n_learnt": site["n"], "n_harmonised": int((owners == name).sum()) - len(reasons)}

@@ -1,6 +1,5 @@
 """Measures and clinical scores: rank correlations within patients."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,15 @@ from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.models import covariate_columns
 from mndmri.statistics.progression import clinical_numbers
 from mndmri.statistics.rank_correlations import ENUMERATED, KENDALL_EXACT, MIN_PEOPLE, has_ties, kendall, spearman
-from mndmri.statistics.samples import NO_SPREAD, Measured, check_columns, each_measure, reference_last, select_people
+from mndmri.statistics.samples import (
+    NO_SPREAD,
+    Measured,
+    check_columns,
+    count_reasons,
+    each_measure,
+    reference_last,
+    select_people,
+)
 
 OPPOSITE = {"L": "R", "R": "L"}
 
@@ -186,12 +193,12 @@ def _rows(
         why = no_value
         for name in (score, *(name for name in adjusted if name in lacking)):
             why = np.where(why == "", lacking[name], why)
-        sample, left_out = everyone[why[inside] == ""], Counter(text for text in why[inside] if text)
-        notes = ["left out: " + ", ".join(f"{text} ({count})" for text, count in left_out.items())] if left_out else []
+        sample, left_out = everyone[why[inside] == ""], [text for text in why[inside] if text]
+        notes = count_reasons("left out", left_out)
         absent = [name for name in members if strata and not (sample["group"] == name).any()]
         notes += [f"no data: {', '.join(absent)}"] if absent else []
         row: dict[str, Any] = {"method": method, "adjusted_for": ", ".join(adjusted)}
-        row |= {"n": len(sample), "n_missing": left_out.total()}
+        row |= {"n": len(sample), "n_missing": len(left_out)}
         if problem := _problem(sample, score):
             yield row | {"note": "; ".join([*notes, problem])}
             continue

@@ -17,7 +17,7 @@ from mndmri.statistics.contrasts import Contrast, list_contrasts
 from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.models import COLLINEAR, covariate_columns
-from mndmri.statistics.samples import KEY, NO_SPREAD, each_measure, select_people
+from mndmri.statistics.samples import KEY, NO_SPREAD, count_reasons, each_measure, select_people
 
 FOLDS = 5
 FEWEST = FOLDS  # people of each class: with fewer, some fold has none of them to judge
@@ -154,7 +154,7 @@ def multimodal_index(
     primary : sequence of mapping
         The features: each names a modality, measure, region and hemi, or some of these.
     covariates : sequence of str
-        Columns of ``participants``. Who lacks one is left out.
+        Columns of ``participants``; the site is passed over. Who lacks one is left out.
     site : str, optional
         Column of ``participants``. Each site is also judged by the others.
     n_repeats : int
@@ -185,8 +185,8 @@ def multimodal_index(
     Pooled scores: Airola et al. 2010, JMLR W&CP 8:3. Interval: Newcombe 2006, Stat Med 25:559.
     Calibration: Van Calster et al. 2019, BMC Med 17:230.
     """
-    wanted = list(dict.fromkeys([*covariates, *([site] if site else [])]))
-    people = select_people(participants, groups=groups, covariates=wanted)
+    covariates = [name for name in covariates if name != site]  # one that is held out has no effect to be learnt
+    people = select_people(participants, groups=groups, covariates=[*covariates, *([site] if site else [])])
     known = {tuple(m.key.values()): m.values for m in each_measure(measures, people)}
     parts = {key: set(zip(KEY, key, strict=True)) for key in known}
     chosen = {tuple(w.values()): [key for key in known if parts[key] >= set(w.items())] for w in primary}
@@ -378,9 +378,7 @@ def _adjust(values: np.ndarray, covariates: np.ndarray, normal: np.ndarray) -> n
 def _performance(
     task: _Task, folds: Sequence[tuple[int, np.ndarray]], judged: _Judged | None, scheme: str, alpha: float
 ) -> dict[str, Any]:
-    counts = task.left_out["note"].value_counts()
-    left_out = ", ".join(f"{reason} ({n})" for reason, n in counts.sort_index().items())
-    notes = [f"left out: {left_out}"] if left_out else []
+    notes = count_reasons("left out", sorted(task.left_out["note"]))
     notes += [f"not in the model: {' '.join(key)} ({reason})" for key, reason in task.dropped.items()]
     row: dict[str, Any] = {"n_missing": len(task.left_out), "n_features": task.values.shape[1], "note": notes}
     if judged is None:

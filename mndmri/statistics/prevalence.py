@@ -16,7 +16,7 @@ from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.exact import count_tables, fisher_freeman_halton
 from mndmri.statistics.families import holm
-from mndmri.statistics.samples import NO_SPREAD, Measured, each_measure, reference_last, select_people
+from mndmri.statistics.samples import NO_SPREAD, Measured, count_reasons, each_measure, reference_last, select_people
 
 SCORE = {"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both"}
 MAX_SCORE = 12  # none, mild or marked (0 to 2) in face, hand and leg, left and right
@@ -228,7 +228,7 @@ def sign_agreement(
         scores = [source.values[both].to_numpy(int) for source in (judged, ratings)]
         found["weighted_kappa"] = _kappa(*scores, top=MAX_SCORE, alpha=alpha)
         found |= _bland_altman(scores[0] - scores[1], alpha=alpha)
-    notes = [*ratings.notes, *_listed("left out", reasons)]
+    notes = [*ratings.notes, *count_reasons("left out", reasons)]
     rows = [
         {"statistic": name, "n": int(both.sum()), "n_missing": int((~both).sum())}
         | dict(zip(("estimate", "ci_low", "ci_high"), result.interval, strict=True))
@@ -271,12 +271,6 @@ def _check_scores(values: pd.Series, what: str) -> None:
         )
 
 
-def _listed(beginning: str, reasons: pd.Series) -> list[str]:
-    """Note that counts the reasons, if there are any."""
-    counts = reasons.value_counts(sort=False)
-    return [f"{beginning}: " + ", ".join(f"{why} ({count})" for why, count in counts.items())] if len(counts) else []
-
-
 # -- rows of the table of the sign ------------------------------------------------------------------
 
 
@@ -291,7 +285,7 @@ def _counts(group: str, tally: _Tally) -> dict[str, Any]:
 
 def _group_row(name: str, tally: _Tally, reasons: pd.Series, *, alpha: float) -> dict[str, Any]:
     shares = dict(zip(("percent", "ci_low", "ci_high"), tally.share(alpha), strict=True))
-    note = _listed("not assessable", reasons) if tally.n else ["no participants"]
+    note = count_reasons("not assessable", reasons) if tally.n else ["no participants"]
     return _counts(name, tally) | shares | {"note": note}
 
 

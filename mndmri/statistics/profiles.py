@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import linalg, stats
 
 from mndmri.io import InputError
-from mndmri.statistics.ancova import contrast_of, fit_sample
+from mndmri.statistics.ancova import contrast_of, fill, fit_sample
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.models import COLLINEAR, TIE, Design, permutations, t_contrast
@@ -87,9 +87,8 @@ def compare_profiles(
     Returns
     -------
     DataFrame
-        Columns as in `compare_profiles_dictionary`; by measure,
-        side, node and contrast. A difference that cannot be had is a row with missing numbers and
-        a note, and stays out of the correction.
+        Columns as in `compare_profiles_dictionary`; by measure, side, node and contrast. A difference
+        that cannot be had is a row with missing numbers and a note, and stays out of the correction.
 
     Raises
     ------
@@ -173,7 +172,9 @@ def _places(profiles: pd.DataFrame) -> pd.Series:
     lacking = [c for c in ("participant_id", *_NODE, "position_mm", "value", "status") if c not in profiles]
     if lacking:
         has = ", ".join(map(str, profiles.columns))
-        raise InputError(f"the table of profiles has no column {', '.join(lacking)}; it has {has}")
+        raise InputError(
+            f"the table of profiles has no column {', '.join(lacking)}; it has {has}; lay it out as group/profiles.tsv"
+        )
     twice = profiles[profiles.duplicated(["participant_id", *_NODE])]
     if len(twice):
         who, *where = twice.iloc[0][["participant_id", *_NODE]]
@@ -209,9 +210,7 @@ def _fit_node(
             row["note"].append(reason)
             continue
         vectors[contrast] = vector
-        result = t_contrast(fit, vector, alpha=alpha)
-        row.update(zip(("estimate", "ci_low", "ci_high"), result.interval, strict=True))
-        row.update(statistic=result.statistic, df=result.df, p=result.p)
+        fill(row, t_contrast(fit, vector, alpha=alpha))
     return _Node(measured.key["measure"], sample, design, rows, vectors)
 
 

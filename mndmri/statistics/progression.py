@@ -1,11 +1,22 @@
 """How fast the disease goes on: points of a functional score lost in a month."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from mndmri.config import PROGRESSION_RATE
 from mndmri.io import InputError
 from mndmri.statistics.samples import check_columns
+
+
+def add_progression(participants: pd.DataFrame, progression: Mapping[str, Any] | None) -> pd.DataFrame:
+    """Participants with the column `PROGRESSION_RATE`, if the config's ``progression`` says how it is had."""
+    if progression is None:
+        return participants
+    return participants.assign(**{PROGRESSION_RATE: progression_rate(participants, **progression)})
 
 
 def progression_rate(participants: pd.DataFrame, *, score: str, months: str, maximum: float = 48.0) -> pd.Series:
@@ -39,7 +50,7 @@ def progression_rate(participants: pd.DataFrame, *, score: str, months: str, max
     reasons = progression_reasons(participants, score=score, months=months, maximum=maximum)
     usable = participants[reasons == ""]
     rate = (maximum - usable[score].astype(float)) / usable[months].astype(float)
-    return rate.reindex(participants.index).rename("progression_rate")
+    return rate.reindex(participants.index).rename(PROGRESSION_RATE)
 
 
 def progression_reasons(participants: pd.DataFrame, *, score: str, months: str, maximum: float = 48.0) -> pd.Series:

@@ -1,7 +1,7 @@
 """How well one measure tells two groups apart: area under the ROC curve, and sensitivity at a fixed specificity."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +62,13 @@ class Cutoff(NamedTuple):
     threshold: float  # values above it are positive
     sensitivity: Interval
     specificity: float
+
+
+class Classification(NamedTuple):
+    """The table of areas, and the curves of the primary measures."""
+
+    table: pd.DataFrame
+    points: pd.DataFrame
 
 
 class _Split(NamedTuple):
@@ -189,7 +196,7 @@ def sensitivity_at(
     return Cutoff(float(threshold), sensitivity, float((negative <= threshold).mean()))
 
 
-def classification_table(
+def classify(
     measures: pd.DataFrame,
     participants: pd.DataFrame,
     *,
@@ -201,7 +208,7 @@ def classification_table(
     primary: Sequence[Mapping[str, str]] | None = None,
     specificity: float = 0.9,
     alpha: float = 0.05,
-) -> pd.DataFrame:
+) -> Classification:
     """How well each measure alone tells the groups of each contrast apart.
 
     Parameters
@@ -231,9 +238,11 @@ def classification_table(
 
     Returns
     -------
-    DataFrame
-        A row per measure, region, side and contrast, explained in `classification_dictionary`.
-        What cannot be computed is missing, with a note.
+    Classification
+        ``table`` has a row per measure, region, side and contrast, explained in
+        `classification_dictionary`; what cannot be computed is missing, with a note. ``points``
+        has a row per point of each primary measure's ROC curve, from (0, 0) to (1, 1), explained in
+        `roc_points_dictionary`; a curve that cannot be had is one row without numbers, with a note.
 
     Raises
     ------
@@ -241,87 +250,37 @@ def classification_table(
         If a column or a group is missing, a participant is there twice, or the specificity is
         out of its range.
     """
-    splits = _each_split(
-        measures,
-        participants,
-        groups=groups,
-        reference=reference,
-        directions=directions,
-        contrasts=contrasts,
-        pooled=pooled,
-    )
-    rows = [_classified(split, specificity=specificity, alpha=alpha) for split in splits]
-    table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))
-    chosen = is_primary(table, primary)
-    table["q_fdr"] = corrected(table[chosen], ["contrast"], stats.false_discovery_control)
-    return table
-
-
-def roc_points(
-    measures: pd.DataFrame,
-    participants: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    reference: str,
-    directions: Mapping[tuple[str, ...], int],
-    contrasts: Sequence[Sequence[str]] | None = None,
-    pooled: bool = True,
-    primary: Sequence[Mapping[str, str]] | None = None,
-) -> pd.DataFrame:
-    """ROC curve of each primary measure at each contrast, from (0, 0) to (1, 1).
-
-    Parameters are those of `classification_table`.
-
-    Returns
-    -------
-    DataFrame
-        A row per point, explained in `roc_points_dictionary`. A curve that cannot be had is one
-        row without numbers, with a note.
-    """
-    splits = _each_split(
-        measures[is_primary(measures, primary)],
-        participants,
-        groups=groups,
-        reference=reference,
-        directions=directions,
-        contrasts=contrasts,
-        pooled=pooled,
-    )
-    rows = []
-    for split in splits:
-        row = split.key | {"contrast": split.contrast, "note": "; ".join(split.notes)}
-        if split.problem:
-            rows.append(row)
-            continue
-        positive, negative = np.sort(split.sign * split.positive), np.sort(split.sign * split.negative)
-        cuts = np.unique(np.concatenate([positive, negative, [np.inf]]))[::-1]
-        shares = [1 - np.searchsorted(values, cuts) / len(values) for values in (negative, positive)]
-        names = ("false_positive_rate", "true_positive_rate")
-        rows += [row | dict(zip(names, point, strict=True)) for point in zip(*shares, strict=True)]
-    return pd.DataFrame(rows, columns=list(_POINTS_DESCRIPTIONS))
-
-
-def _each_split(
-    measures: pd.DataFrame,
-    participants: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    reference: str,
-    directions: Mapping[tuple[str, ...], int],
-    contrasts: Sequence[Sequence[str]] | None,
-    pooled: bool,
-) -> Iterator[_Split]:
-    """Every measure at every contrast, in their order."""
     everyone = select_people(participants, groups=groups, covariates=[])
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     people = {contrast: everyone[everyone["group"].isin([*contrast.left, *contrast.right])] for contrast in compared}
+    rows: list[dict[str, Any]] = []
+    points: list[dict[str, Any]] = []
     for measured in each_measure(measures, everyone):
         kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
         declared = directions.get(kind, directions.get(kind[:2], 0))
+        drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
         for contrast in compared:
             # damage is in the patients, also where they are named second
             sign = -declared if contrast.left == (reference,) else declared
-            yield _split(measured, people[contrast], contrast, sign)
+            split = _split(measured, people[contrast], contrast, sign)
+            rows.append(_classified(split, specificity=specificity, alpha=alpha))
+            points += _curve(split) if drawn else []
+    table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))
+    chosen = is_primary(table, primary)
+    table["q_fdr"] = corrected(table[chosen], ["contrast"], stats.false_discovery_control)
+    return Classification(table, pd.DataFrame(points, columns=list(_POINTS_DESCRIPTIONS)))
+
+
+def _curve(split: _Split) -> list[dict[str, Any]]:
+    """Points of a ROC curve, or one row that says why there is none."""
+    row = split.key | {"contrast": split.contrast, "note": "; ".join(split.notes)}
+    if split.problem:
+        return [row]
+    positive, negative = np.sort(split.sign * split.positive), np.sort(split.sign * split.negative)
+    cuts = np.unique(np.concatenate([positive, negative, [np.inf]]))[::-1]
+    shares = [1 - np.searchsorted(values, cuts) / len(values) for values in (negative, positive)]
+    names = ("false_positive_rate", "true_positive_rate")
+    return [row | dict(zip(names, point, strict=True)) for point in zip(*shares, strict=True)]
 
 
 def _split(measured: Measured, people: pd.DataFrame, contrast: Contrast, sign: int) -> _Split:

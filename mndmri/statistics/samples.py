@@ -1,5 +1,6 @@
 """Who a number rests on: participants of the groups, and who of them has a value."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,8 +9,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from mndmri.io import InputError
+from mndmri.measures import KEY
 
-KEY = ["modality", "measure", "region", "hemi"]
 MOTION = "head motion"
 # Spread below this share of a measure's size, or of its variance, is rounding
 NO_SPREAD = 1e-12
@@ -148,6 +149,12 @@ def each_measure(measures: pd.DataFrame, people: pd.DataFrame) -> Iterator[Measu
         yield Measured(dict(zip(KEY, key, strict=True)), values.where(np.isfinite(values)), reasons)
 
 
+def count_reasons(beginning: str, reasons: Iterable[str]) -> list[str]:
+    """Note that says how often there is each reason, in the order they come; none if there are none."""
+    counts = Counter(reasons)
+    return [f"{beginning}: " + ", ".join(f"{why} ({n})" for why, n in counts.items())] if counts else []
+
+
 def take_sample(
     measured: Measured, people: pd.DataFrame, *, groups: Sequence[str], covariates: Sequence[str] = ()
 ) -> Sample:
@@ -156,13 +163,11 @@ def take_sample(
     lacking = everyone.isna()
     reasons = [measured.reasons[lacking["value"]]]
     reasons += [pd.Series(f"no {c}", everyone.index)[lacking[c] & ~lacking["value"]] for c in covariates]
-    counts = pd.concat(reasons).value_counts(sort=False)
     data = everyone[~lacking.any(axis=1)]
-    left_out = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
-    sample = Sample(data, list(groups), len(everyone) - len(data), [])
+    notes = count_reasons("left out", pd.concat(reasons))
+    sample = Sample(data, list(groups), len(everyone) - len(data), notes)
     sizes = sample.sizes()
     for text, names in (
-        ("left out: ", left_out),
         ("no data: ", ", ".join(name for name in groups if sizes[name] == 0)),
         ("one participant only: ", ", ".join(name for name in groups if sizes[name] == 1)),
     ):

@@ -7,7 +7,7 @@ from scipy import stats
 
 from mndmri.statistics.comparisons import compare_groups
 from mndmri.statistics.prevalence import sign_prevalence
-from mndmri.statistics.roc import classification_table
+from mndmri.statistics.roc import classify
 
 pytestmark = pytest.mark.benchmark
 
@@ -93,7 +93,7 @@ def test_intervals_of_effect_sizes_and_areas_hold_the_truth():
     true = rows["contrast"].map(lambda name: SHIFT[name.split("-")[0]] - SHIFT[name.split("-")[1]])
     of_g = ((rows["g_ci_low"] <= true) & (true <= rows["g_ci_high"])).groupby(rows["contrast"]).mean()
     directions = {("dwi", f"cohort{n}"): 1 for n in range(COHORTS)}
-    areas = classification_table(cohorts(values), people(), directions=directions, **STUDY)
+    areas = classify(cohorts(values), people(), directions=directions, **STUDY).table
     areas = areas[areas["contrast"] != "patients-control"]
     true = stats.norm.cdf(areas["contrast"].map(lambda n: SHIFT[n.split("-")[0]] - SHIFT[n.split("-")[1]]) / np.sqrt(2))
     of_auc = ((areas["ci_low"] <= true) & (true <= areas["ci_high"])).groupby(areas["contrast"]).mean()

@@ -54,6 +54,7 @@ def test_all_that_is_wrong_with_a_table_is_told_in_one_list():
         ("02", "dwi", "fa", "cst", "L", "0,5"),
         ("03", "dwi", "fa", "cst", "L", 0.5),
         ("sub-03", "dwi", "fa", "cst", "L", 0.6),
+        ("sub-02", "dwi", "fa", np.nan, "L", 0.6),
     )
     with pytest.raises(InputError) as refused:
         complete_measures(brought, PEOPLE)
@@ -61,6 +62,7 @@ def test_all_that_is_wrong_with_a_table_is_told_in_one_list():
         "hemi 'left', expected L, R or both",
         "is '0,5', expected a number",
         "sub-03: fa cst L stands there twice",
+        "sub-02: a row has no region; name it",
     ):
         assert words in str(refused.value)
 

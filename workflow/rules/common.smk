@@ -11,14 +11,12 @@ from snakemake.exceptions import WorkflowError
 
 from mndmri import __version__ as VERSION
 from mndmri.cohort import check_study, load_study, participants_path, settle
-from mndmri.config import resolve_config
+from mndmri.config import resolve_config, score_columns
 from mndmri.io import InputError, read_json, read_table, write_json
 from mndmri.jobs import read_unfinished
 from mndmri.phantom.plan import plan_cohort
 
 SPACE = "MNI152NLin6Asym"
-# Column that the study's own participants table is given where the config says how.
-PROGRESSION_RATE = "progression_rate"
 # Set for the second pass after a run in which jobs failed, see measure_the_others.
 WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
 FAILED = "failed:"
@@ -162,9 +160,6 @@ try:
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
     STUDY = read_study()
-    SCORES = config["clinical_scores"] + (
-        [PROGRESSION_RATE] if config["progression"] else []
-    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 if WITHOUT_FAILED in os.environ:

@@ -16,8 +16,16 @@ COMPARISON = dict(
     study=STUDY_GROUPS,
     covariates=config["covariates"],
     categorical=config["categorical"],
+    # what the groups should be alike in, where the study knows it
+    alike=dict(
+        site=config["site"],
+        **{
+            name: name if name in STUDY.participants else None
+            for name in ("age", "sex")
+        },
+    ),
     site=config["site"],
-    scores=SCORES,
+    scores=score_columns(config),
     statistics=config["statistics"],
 )
 
@@ -41,7 +49,6 @@ if config["statistics"]["harmonise"] != "none":
             "../../envs/mndmri.yaml"
         params:
             **COMPARISON,
-            version=VERSION,
         script:
             "../../scripts/harmonise_sites.py"
 
@@ -65,7 +72,6 @@ rule describe_participants:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
     script:
         "../../scripts/describe_participants.py"
 
@@ -87,7 +93,6 @@ rule compare_groups:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
     script:
         "../../scripts/compare_groups.py"
 
@@ -101,6 +106,7 @@ rule classify_groups:
         classification="<group>/classification.tsv",
         dictionary="<group>/classification.json",
         points="<group>/roc_points.tsv",
+        points_dictionary="<group>/roc_points.json",
     log:
         "<logs>/classify_groups/study.log",
     benchmark:
@@ -109,7 +115,6 @@ rule classify_groups:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
     script:
         "../../scripts/classify_groups.py"
 
@@ -130,7 +135,6 @@ rule correlate_scores:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
         sides=config["clinical_sides"],
         progression=config["progression"],
     script:
@@ -157,7 +161,6 @@ rule combine_measures:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
     script:
         "../../scripts/combine_measures.py"
 
@@ -180,7 +183,6 @@ if config["site"]:
             "../../envs/mndmri.yaml"
         params:
             **COMPARISON,
-            version=VERSION,
         script:
             "../../scripts/compare_sites.py"
 
@@ -201,7 +203,6 @@ if people("dwi"):
         conda:
             "../../envs/mndmri.yaml"
         params:
-            version=VERSION,
             participants=STUDY.participants.to_dict("list"),
         script:
             "../../scripts/gather_profiles.py"
@@ -223,7 +224,6 @@ if people("dwi"):
             "../../envs/mndmri.yaml"
         params:
             **COMPARISON,
-            version=VERSION,
         script:
             "../../scripts/compare_profiles.py"
 
@@ -245,7 +245,6 @@ rule check_sensitivity:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
     script:
         "../../scripts/check_sensitivity.py"
 
@@ -268,7 +267,6 @@ rule count_signs:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
     script:
         "../../scripts/count_signs.py"
 
@@ -298,7 +296,6 @@ rule draw_groups:
         "../../envs/mndmri.yaml"
     params:
         **COMPARISON,
-        version=VERSION,
     script:
         "../../scripts/draw_groups.py"
 
@@ -317,7 +314,6 @@ rule write_methods:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        version=VERSION,
         config=config,
     script:
         "../../scripts/write_methods.py"
@@ -367,7 +363,5 @@ rule write_workbook:
         "<benchmarks>/write_workbook/study.tsv"
     conda:
         "../../envs/mndmri.yaml"
-    params:
-        version=VERSION,
     script:
         "../../scripts/write_workbook.py"

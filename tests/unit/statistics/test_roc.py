@@ -11,8 +11,7 @@ from mndmri.measures import DAMAGE_DIRECTION
 from mndmri.statistics.roc import (
     auc_delong,
     classification_dictionary,
-    classification_table,
-    roc_points,
+    classify,
     roc_points_dictionary,
     sensitivity_at,
 )
@@ -38,14 +37,14 @@ CONTROLS = np.array([0.50, 0.52, 0.475, 0.55, 0.53, 0.445, 0.56, 0.54, 0.515, 0.
 SCORES, CONTROL_SCORES = np.array([3, 2, 5, 4, 4, 6, 1]), np.array([0, 2, 1, 3, 0, 1, 2, 4])
 
 
-def classify(measures, participants, **options):
+def table_of(measures, participants, **options):
     settings = {"groups": GROUPS, "reference": "control", "directions": DAMAGE_DIRECTION}
-    return classification_table(measures, participants, **(settings | options))
+    return classify(measures, participants, **(settings | options)).table
 
 
 def points_of(measures, participants, **options):
     settings = {"groups": GROUPS, "reference": "control", "directions": DAMAGE_DIRECTION}
-    return roc_points(measures, participants, **(settings | options))
+    return classify(measures, participants, **(settings | options)).points
 
 
 def pick(table, contrast, measure="fa"):
@@ -184,7 +183,7 @@ def test_the_interval_has_the_sensitivity_of_its_threshold_in_95_percent_of_smal
 def test_a_row_holds_the_numbers_of_its_measure_and_contrast(two_groups, tidy):
     """R 4.2: wilcox.test(PATIENTS, CONTROLS)$p.value, exact; for the scores with continuity correction."""
     fa = tidy(two_groups, fa=np.concatenate([PATIENTS, CONTROLS]))
-    row = pick(classify(fa, two_groups, groups=["ALS", "control"]), "ALS-control")
+    row = pick(table_of(fa, two_groups, groups=["ALS", "control"]), "ALS-control")
     assert row["p"] == pytest.approx(0.00024299297418156, rel=1e-9)
     assert row[["n_positive", "n_negative", "n_missing"]].tolist() == [13, 10, 0]
     assert row["direction"] == "lower"
@@ -198,13 +197,13 @@ def test_tied_values_have_wilcox_tests_approximate_p_and_it_is_said(participants
     """R 4.2: wilcox.test(SCORES, CONTROL_SCORES)$p.value."""
     people = participants.iloc[[*range(7), *range(18, 26)]]
     measures = tidy(people, motor_band_score=np.concatenate([SCORES, CONTROL_SCORES])).assign(modality="swi")
-    row = pick(classify(measures, people, groups=["ALS", "control"]), "ALS-control", "motor_band_score")
+    row = pick(table_of(measures, people, groups=["ALS", "control"]), "ALS-control", "motor_band_score")
     assert row["p"] == pytest.approx(0.04632381828369, rel=1e-9)
     assert row["note"] == "tied values: p by the normal approximation"
 
 
 def test_each_contrast_has_a_row_and_its_first_group_is_the_positive_class(participants, tidy, values):
-    table = classify(tidy(participants, fa=values), participants)
+    table = table_of(tidy(participants, fa=values), participants)
     assert table["contrast"].tolist() == CONTRASTS
     assert table["n_positive"].tolist() == [13, 13, 5, 18]
     assert table["n_negative"].tolist() == [5, 10, 10, 10]
@@ -216,7 +215,7 @@ def test_each_contrast_has_a_row_and_its_first_group_is_the_positive_class(parti
 
 
 def test_a_measure_against_expectation_has_an_area_below_one_half(participants, tidy, values):
-    table = classify(tidy(participants, fa=-values, md=values), participants)
+    table = table_of(tidy(participants, fa=-values, md=values), participants)
     assert (table.loc[table["contrast"] != "ALS-PLS", "auc"] < 0.5).all()
     assert pick(table, "ALS-control", "fa")["direction"] == "lower"
     assert pick(table, "ALS-control", "md")["direction"] == "higher"
@@ -224,7 +223,7 @@ def test_a_measure_against_expectation_has_an_area_below_one_half(participants, 
 
 
 def test_a_direction_that_nobody_declared_is_the_datas_and_said(participants, tidy, values):
-    table = classify(tidy(participants, ad=values, new=-values), participants)
+    table = table_of(tidy(participants, ad=values, new=-values), participants)
     assert (table["auc"] >= 0.5).all()
     assert table["note"].eq("direction from the data").all()
     assert pick(table, "PLS-control", "ad")["direction"] == "lower"
@@ -235,23 +234,23 @@ def test_a_region_may_have_a_direction_of_its_own_or_none(participants, tidy, va
     measures = tidy(participants, volume=values).assign(modality="t1w")
     found = {}
     for region in ("gm", "csf", "tiv"):
-        row = pick(classify(measures.assign(region=region), participants), "ALS-control", "volume")
+        row = pick(table_of(measures.assign(region=region), participants), "ALS-control", "volume")
         found[region] = (row["direction"], row["note"])
     assert found == {"gm": ("lower", ""), "csf": ("higher", ""), "tiv": ("lower", "direction from the data")}
 
 
 def test_damage_is_expected_in_the_patients_also_where_they_are_named_second(participants, tidy, values):
     measures = tidy(participants, fa=values)
-    row = pick(classify(measures, participants, contrasts=[("control", "ALS")]), "control-ALS")
+    row = pick(table_of(measures, participants, contrasts=[("control", "ALS")]), "control-ALS")
     assert row["direction"] == "higher"
-    assert row["auc"] == pytest.approx(pick(classify(measures, participants), "ALS-control")["auc"])
+    assert row["auc"] == pytest.approx(pick(table_of(measures, participants), "ALS-control")["auc"])
 
 
 def test_fdr_spans_the_primary_measures_of_one_contrast(participants, tidy):
     rng = np.random.default_rng(8)
     measures = tidy(participants, **{f"m{i}": rng.normal(size=28) for i in range(5)})
     chosen = [{"modality": "dwi", "measure": f"m{i}"} for i in range(4)]
-    table = classify(measures, participants, primary=chosen)
+    table = table_of(measures, participants, primary=chosen)
     for contrast in CONTRASTS:
         family = table[table["contrast"] == contrast]
         expected = multipletests(family["p"][:4], method="fdr_bh")[1]
@@ -261,7 +260,7 @@ def test_fdr_spans_the_primary_measures_of_one_contrast(participants, tidy):
 def test_who_is_left_out_is_counted_among_the_groups_of_the_contrast(participants, tidy, values):
     values[[0, 1]] = np.nan
     values[14] = np.inf
-    table = classify(tidy(participants, fa=values), participants)
+    table = table_of(tidy(participants, fa=values), participants)
     assert table["n_positive"].tolist() == [11, 11, 4, 15]
     assert table["n_missing"].tolist() == [3, 2, 1, 3]
     assert pick(table, "ALS-control")["note"] == "left out: no dwi image (2)"
@@ -270,7 +269,7 @@ def test_who_is_left_out_is_counted_among_the_groups_of_the_contrast(participant
 
 def test_a_group_of_one_has_an_area_and_a_sensitivity_but_no_interval_of_the_area(participants, tidy, values):
     values[14:18] = np.nan
-    row = pick(classify(tidy(participants, fa=values), participants), "PLS-control")
+    row = pick(table_of(tidy(participants, fa=values), participants), "PLS-control")
     assert row["n_positive"] == 1
     assert row[["ci_low", "ci_high"]].isna().all()
     assert np.isfinite(row[["auc", "p", "sens_ci_low", "sens_ci_high"]].astype(float)).all()
@@ -279,7 +278,7 @@ def test_a_group_of_one_has_an_area_and_a_sensitivity_but_no_interval_of_the_are
 
 def test_an_area_of_one_says_whose_interval_it_has(participants, tidy):
     values = np.where(participants["group"] == "control", 10.0, 0.0) + np.arange(28) / 100
-    row = pick(classify(tidy(participants, fa=values), participants), "PLS-control")
+    row = pick(table_of(tidy(participants, fa=values), participants), "PLS-control")
     assert row[["auc", "ci_high", "sensitivity", "specificity"]].tolist() == [1, 1, 1, 0.9]
     assert row["ci_low"] == pytest.approx(0.716546324706)
     assert row["p"] == pytest.approx(2 / 3003)
@@ -288,7 +287,7 @@ def test_an_area_of_one_says_whose_interval_it_has(participants, tidy):
 
 def test_a_group_without_data_leaves_the_other_contrasts(participants, tidy, values):
     values[13:18] = np.nan
-    table = classify(tidy(participants, fa=values), participants)
+    table = table_of(tidy(participants, fa=values), participants)
     for contrast in ("ALS-PLS", "PLS-control"):
         row = pick(table, contrast)
         assert row[NUMBERS].isna().all()
@@ -307,7 +306,7 @@ def test_a_group_without_data_leaves_the_other_contrasts(participants, tidy, val
 )
 def test_values_without_a_curve_are_rows_with_a_note(participants, tidy, made, note):
     measures = tidy(participants, fa=made)
-    table, points = classify(measures, participants), points_of(measures, participants)
+    table, points = table_of(measures, participants), points_of(measures, participants)
     assert table["contrast"].tolist() == points["contrast"].tolist() == CONTRASTS
     assert table[NUMBERS].isna().all(axis=None)
     assert points[["false_positive_rate", "true_positive_rate"]].isna().all(axis=None)
@@ -317,10 +316,10 @@ def test_values_without_a_curve_are_rows_with_a_note(participants, tidy, made, n
 
 def test_a_measure_has_the_same_result_alone_as_among_others_and_in_any_order(participants, tidy, values):
     others = np.random.default_rng(0).normal(size=28)
-    alone = classify(tidy(participants, fa=values), participants, primary=[{"measure": "fa"}])
+    alone = table_of(tidy(participants, fa=values), participants, primary=[{"measure": "fa"}])
     shuffled = participants.sample(frac=1, random_state=1)
     measures = tidy(participants, md=others, fa=values).sample(frac=1, random_state=2)
-    among = classify(measures, shuffled, primary=[{"measure": "fa"}])
+    among = table_of(measures, shuffled, primary=[{"measure": "fa"}])
     among = among[among["measure"] == "fa"].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, among)
 
@@ -328,21 +327,21 @@ def test_a_measure_has_the_same_result_alone_as_among_others_and_in_any_order(pa
 def test_labels_of_any_script_and_length_are_told_apart(participants, tidy, values):
     names = {"ALS": "БАС" * 100, "PLS": "PLS – früh", "control": "健康"}
     people = participants.replace({"group": names})
-    table = classify(tidy(people, fa=values), people, groups=list(names.values()), reference="健康")
-    plain = classify(tidy(participants, fa=values), participants)
+    table = table_of(tidy(people, fa=values), people, groups=list(names.values()), reference="健康")
+    plain = table_of(tidy(participants, fa=values), participants)
     np.testing.assert_array_equal(table[NUMBERS].astype(float), plain[NUMBERS].astype(float))
     assert table["contrast"].iloc[2] == "PLS – früh-健康"
 
 
 def test_an_empty_table_classifies_to_an_empty_table(participants, tidy):
     empty = tidy(participants, fa=np.zeros(28)).iloc[:0]
-    assert classify(empty, participants).empty
+    assert table_of(empty, participants).empty
     assert points_of(empty, participants).empty
 
 
 def test_every_column_is_explained(participants, tidy, values):
     measures = tidy(participants, fa=values)
-    assert list(classify(measures, participants).columns) == list(classification_dictionary())
+    assert list(table_of(measures, participants).columns) == list(classification_dictionary())
     assert list(points_of(measures, participants).columns) == list(roc_points_dictionary())
     assert "not adjusted for covariates" in classification_dictionary()["auc"]["Description"]
 
@@ -350,7 +349,7 @@ def test_every_column_is_explained(participants, tidy, values):
 @pytest.mark.parametrize("digits", [8, 0])
 def test_area_under_the_points_is_the_area_of_the_table(participants, tidy, values, digits):
     measures = tidy(participants, fa=np.round(values, digits))
-    table, points = classify(measures, participants), points_of(measures, participants)
+    table, points = table_of(measures, participants), points_of(measures, participants)
     for contrast in CONTRASTS:
         curve = points.loc[points["contrast"] == contrast, ["false_positive_rate", "true_positive_rate"]].to_numpy()
         assert (curve[0].tolist(), curve[-1].tolist()) == ([0, 0], [1, 1])
