@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
-from scipy import fft
 
+from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.phantom.damage import motor_band
 from mndmri.phantom.deformation import Head, store
@@ -15,8 +15,6 @@ from mndmri.phantom.head import REGIONS, TISSUES, Anatomy
 from mndmri.phantom.plan import complete
 from mndmri.phantom.scanning import FieldOfView, place_person
 from mndmri.phantom.truth import true_hypointensity
-
-GYROMAGNETIC_RATIO_HZ = 42.577e6  # protons, Hz/T
 
 # Susceptibility relative to fluid (ppm); vein and pallidum after Liu et al. 2015, NMR Biomed 28:1255.
 SUSCEPTIBILITY_PPM = {"grey": 0.02, "white": -0.03, "pallidum": 0.12, "vein": 0.30}
@@ -34,7 +32,6 @@ _VIEW = FieldOfView(
 )
 _SINUS_MM = np.array([0.0, 70.0, -30.0])
 _SINUS_RADIUS_MM = 15.0
-_PADDING_MM = 40.0
 _RNG_STREAM = 400
 
 
@@ -49,38 +46,6 @@ class GreScan(NamedTuple):
     susceptibility: SpatialImage
     """True map, ppm."""
     truth: pd.DataFrame
-
-
-def dipole_field(susceptibility: np.ndarray, voxel_mm: np.ndarray, b0_axis: np.ndarray) -> np.ndarray:
-    """Field offset that a susceptibility distribution makes.
-
-    Parameters
-    ----------
-    susceptibility : ndarray, shape (X, Y, Z)
-        ppm, 0 outside the array.
-    voxel_mm : three floats
-    b0_axis : ndarray, shape (3,)
-        Direction of the main field along the array's axes, unit length.
-
-    Returns
-    -------
-    ndarray, shape (X, Y, Z)
-        Along the main field, ppm of it, with the sphere of Lorentz (Marques and Bowtell
-        2005, Concepts Magn Reson B 25:65): ``(1/3 - (k.b)^2 / k^2) chi`` in k-space.
-    """
-    padded = np.array(susceptibility.shape) + _PADDING_MM / voxel_mm
-    shape = [fft.next_fast_len(int(n), real=True) for n in padded]
-    frequencies = [fft.fftfreq(n, v).astype(np.float32) for n, v in zip(shape[:2], voxel_mm[:2], strict=True)]
-    frequencies.append(fft.rfftfreq(shape[2], voxel_mm[2]).astype(np.float32))
-    kx, ky, kz = np.meshgrid(*frequencies, indexing="ij", sparse=True)
-    squared = kx**2 + ky**2 + kz**2
-    squared[0, 0, 0] = 1.0
-    kernel = 1 / 3 - (kx * b0_axis[0] + ky * b0_axis[1] + kz * b0_axis[2]) ** 2 / squared
-    kernel[0, 0, 0] = 0.0
-    spectrum = fft.rfftn(susceptibility.astype(np.float32), shape)
-    spectrum *= kernel.astype(np.float32)
-    x, y, z = susceptibility.shape
-    return fft.irfftn(spectrum, shape)[:x, :y, :z]
 
 
 def _background_field(head: Head, centre: np.ndarray, scale_ppm: float, rng: np.random.Generator) -> np.ndarray:

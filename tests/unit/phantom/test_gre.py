@@ -2,7 +2,8 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.phantom.gre import GYROMAGNETIC_RATIO_HZ, dipole_field, simulate_gre
+from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
+from mndmri.phantom.gre import simulate_gre
 
 
 def _true(scan, region, hemi):
