@@ -23,6 +23,7 @@ from mndmri.atlases import build_atlas, load_template, restrict, select
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_sizes, world_coordinates
 from mndmri.io import InputError, load_image
 from mndmri.phantom.head import MAP_NAMES, TISSUES, Anatomy
+from mndmri.phantom.veins import grow_veins
 from mndmri.registration import Warp, register_deformable
 from mndmri.transforms import resample
 
@@ -33,7 +34,6 @@ _BOX_MM = np.array([[-90, 90], [-128, 112], [-125, 100]])
 _FLUID_MM, _BONE_MM, _SCALP_MM = 2.5, 8.0, 14.0
 _SKIN_MM = 4.0  # fat under the skin of face and neck
 
-_VEIN_RADIUS_MM = 1.2
 _FRONTAL = ("superior_frontal", "middle_frontal", "supplementary_motor")
 _SEED = 2009
 
@@ -71,7 +71,7 @@ def build_anatomy(*, voxel_mm: float = 1.0) -> Anatomy:
     tissues = build_tissues(grey, white, xyz)
     regions, cst = _carry_regions(grid)
     regions |= _divide_precentral(regions, tissues, voxel_mm)
-    regions["vein"] = _grow_veins(tissues, voxel_mm)
+    regions["vein"] = grow_veins(tissues, np.full(3, voxel_mm), np.random.default_rng(_SEED))
     maps = {**tissues, **regions}
     stack = np.stack([np.rint(255 * np.clip(maps[name], 0, 1)).astype(np.uint8) for name in MAP_NAMES], axis=-1)
     return Anatomy(make_image(stack, grid), trace_centreline(cst, xyz))
@@ -175,19 +175,6 @@ def _divide_precentral(
     from_white, from_fluid = away(tissues["white"] < 0.5), away(tissues["csf"] < 0.4)
     depth = from_white / np.maximum(from_white + from_fluid, 1e-3)
     return {"posterior_bank": posterior.astype(np.float32), "depth": depth.astype(np.float32)}
-
-
-def _grow_veins(tissues: dict[str, np.ndarray], voxel_mm: float) -> np.ndarray:
-    """Tubes in the fluid of the sulci: where two smooth random fields are both zero."""
-    rng = np.random.default_rng(_SEED)
-    squared = np.zeros(tissues["csf"].shape, np.float32)
-    for _ in range(2):
-        field = ndimage.gaussian_filter(rng.standard_normal(squared.shape, dtype=np.float32), 6.0 / voxel_mm)
-        slope = np.sqrt(sum(g**2 for g in np.gradient(field, voxel_mm)))
-        squared += (field / np.maximum(slope, 1e-9)) ** 2  # distance to the zero surface, to first order
-    tube = np.clip(_VEIN_RADIUS_MM + 0.5 - np.sqrt(squared), 0, 1)
-    near_cortex = ndimage.gaussian_filter(tissues["grey"], 2.0 / voxel_mm) > 0.15
-    return tube * near_cortex * np.clip(1 - tissues["white"] / 0.2, 0, 1) * (tissues["csf"] > 0.15)
 
 
 def trace_centreline(cst: dict[str, np.ndarray], xyz: np.ndarray) -> pd.DataFrame:

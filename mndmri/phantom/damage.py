@@ -1,4 +1,4 @@
-"""What is planted in a person's head: lost grey matter, lost anisotropy, the motor band."""
+"""What is planted in a person's head: lost grey matter, lost anisotropy, the motor band and what resembles it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -80,23 +80,28 @@ def body_part(head: Head, part: str, hemi: str) -> np.ndarray:
     return head.side(hemi) & (across >= low) & (across < high)
 
 
-def motor_band(head: Head, person: Mapping[str, Any], effect: str) -> np.ndarray:
-    """An effect of the motor band in each voxel's grey matter.
+def deep_effect(head: Head, person: Mapping[str, Any], effect: str) -> np.ndarray:
+    """An effect on the deep layers of a bank or gyrus, in each voxel's grey matter.
 
     Parameters
     ----------
     head : Head
-        With the maps ``precentral``, ``posterior_bank`` and ``depth``.
+        With the maps ``precentral``, ``postcentral``, ``posterior_bank`` and ``depth``.
     person : mapping
-    effect : {'band_ppm', 'band_darkening'}
+    effect : {'band_ppm', 'band_darkening', 'anterior_darkening', 'postcentral_darkening'}
+        The first two are the motor band's and lie on the precentral gyrus's posterior bank.
 
     Returns
     -------
     ndarray, shape (X, Y, Z)
         In the unit of the effect, to be weighted by the fraction of grey matter.
     """
-    band = head.maps["precentral"] * head.maps["posterior_bank"] * (head.maps["depth"] < DEEP)
+    if effect == "postcentral_darkening":
+        place = head.maps["postcentral"]
+    else:
+        posterior = head.maps["posterior_bank"]
+        place = head.maps["precentral"] * (1 - posterior if effect == "anterior_darkening" else posterior)
     amount = sum(
         person[f"{effect}_{part}_{hemi}"] * body_part(head, part, hemi) for part in BODY_PART_X_MM for hemi in "LR"
     )
-    return band * amount
+    return place * (head.maps["depth"] < DEEP) * amount

@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
-from mndmri.phantom.damage import motor_band
-from mndmri.phantom.deformation import Head, store
+from mndmri.phantom.damage import deep_effect
+from mndmri.phantom.deformation import Head, head_map, store
 from mndmri.phantom.head import REGIONS, TISSUES, Anatomy
-from mndmri.phantom.plan import complete
+from mndmri.phantom.plan import DECOY_EFFECTS, complete
 from mndmri.phantom.scanning import FieldOfView, place_person
 from mndmri.phantom.truth import true_hypointensity
+from mndmri.phantom.veins import own_veins
 
 # Susceptibility relative to fluid (ppm); vein and pallidum after Liu et al. 2015, NMR Biomed 28:1255.
 SUSCEPTIBILITY_PPM = {"grey": 0.02, "white": -0.03, "pallidum": 0.12, "vein": 0.30}
@@ -25,12 +27,12 @@ T2_STAR_VEIN_MS, T2_STAR_PALLIDUM_MS = 8.0, 25.0
 WHITE_SIGNAL = 500.0  # scanner units, at the last echo
 
 # a slab from the vertex to below the basal ganglia, as such scans are often taken
-_VIEW = FieldOfView(
+VIEW = FieldOfView(
     (172.0, 212.0, 128.0),
     (0.0, -18.0, 22.0),
     tuple(region for region in REGIONS if region != "callosum"),
 )
-_SINUS_MM = np.array([0.0, 70.0, -30.0])
+SINUS_MM = np.array([0.0, 70.0, -30.0])
 _SINUS_RADIUS_MM = 15.0
 _RNG_STREAM = 400
 
@@ -48,16 +50,31 @@ class GreScan(NamedTuple):
     truth: pd.DataFrame
 
 
-def _background_field(head: Head, centre: np.ndarray, scale_ppm: float, rng: np.random.Generator) -> np.ndarray:
-    """Harmonic field of sources outside the brain, ppm: what the shim left, and air in the sinuses."""
-    x, y, z = np.moveaxis((world_coordinates(head.grid) - centre) / 100.0, -1, 0)
+def background_field(grid: SpatialImage, centre: np.ndarray, sinus: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Harmonic field of sources outside the brain: what the shim left, and air in the sinuses.
+
+    Parameters
+    ----------
+    grid : SpatialImage
+    centre, sinus : ndarray, shape (3,)
+        Middle of the field of view, and of the sinus, in world coordinates, mm.
+    rng : Generator
+        Of the shim.
+
+    Returns
+    -------
+    ndarray, shape (X, Y, Z)
+        For a scale of 1 ppm; not harmonic within the sinus.
+    """
+    points = world_coordinates(grid)
+    x, y, z = np.moveaxis((points - centre) / 100.0, -1, 0)
     solid = (x, y, z, z**2 - (x**2 + y**2) / 2, x * z, y * z, x**2 - y**2)
     shim = sum(w * s for w, s in zip(rng.uniform(-1, 1, len(solid)), solid, strict=True))
-    away = head.place - _SINUS_MM
+    away = points - sinus
     distance = np.maximum(np.linalg.norm(away, axis=-1), _SINUS_RADIUS_MM)
     # outside a sphere the field is a dipole's
-    sinus = -10.0 * (_SINUS_RADIUS_MM / distance) ** 3 * (3 * (away[..., 2] / distance) ** 2 - 1)
-    return scale_ppm * (shim + sinus)
+    air = -10.0 * (_SINUS_RADIUS_MM / distance) ** 3 * (3 * (away[..., 2] / distance) ** 2 - 1)
+    return shim + air
 
 
 def _susceptibility(head: Head, person: Mapping[str, Any]) -> np.ndarray:
@@ -67,7 +84,7 @@ def _susceptibility(head: Head, person: Mapping[str, Any]) -> np.ndarray:
     tissue = sum(SUSCEPTIBILITY_PPM[t] * maps[t] for t in ("grey", "white"))
     chi = tissue * (1 - maps["pallidum"]) + SUSCEPTIBILITY_PPM["pallidum"] * maps["pallidum"] * brain
     chi = chi * (1 - maps["vein"]) + SUSCEPTIBILITY_PPM["vein"] * maps["vein"]
-    return chi + maps["grey"] * motor_band(head, person, "band_ppm")
+    return chi + maps["grey"] * deep_effect(head, person, "band_ppm")
 
 
 def _magnitude(head: Head, person: Mapping[str, Any], echo_ms: float) -> np.ndarray:
@@ -77,7 +94,8 @@ def _magnitude(head: Head, person: Mapping[str, Any], echo_ms: float) -> np.ndar
     for tissue in TISSUES:
         part = DENSITY[tissue] * np.exp(-echo_ms / T2_STAR_MS[tissue]) * maps[tissue]
         if tissue == "grey":
-            part = part * (1 - motor_band(head, person, "band_darkening"))
+            for effect in ("band_darkening", *DECOY_EFFECTS):
+                part = part * (1 - deep_effect(head, person, effect))
         if tissue in ("grey", "white"):
             iron = np.exp(-echo_ms * (1 / T2_STAR_PALLIDUM_MS - 1 / T2_STAR_MS[tissue]))
             part = part * (1 - maps["pallidum"] * (1 - iron))
@@ -85,7 +103,9 @@ def _magnitude(head: Head, person: Mapping[str, Any], echo_ms: float) -> np.ndar
     return signal * (1 - maps["vein"]) + maps["vein"] * DENSITY["csf"] * np.exp(-echo_ms / T2_STAR_VEIN_MS)
 
 
-def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mapping[str, Any]) -> GreScan:
+def simulate_gre(
+    anatomy: Anatomy, person: Mapping[str, Any], simulation: Mapping[str, Any], *, view: FieldOfView = VIEW
+) -> GreScan:
     """Gradient-echo scan of one person.
 
     Parameters
@@ -95,6 +115,8 @@ def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
         A row of the cohort's plan.
     simulation : mapping
         The config's block ``simulation``.
+    view : FieldOfView
+        What the scan covers.
 
     Returns
     -------
@@ -104,14 +126,18 @@ def simulate_gre(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     """
     settings = complete(simulation)
     own = settings["gre"]
-    head, centre = place_person(anatomy, person, settings, "gre", _VIEW)
+    head, centre = place_person(anatomy, person, settings, "gre", view)
+    if own["own_veins"]:
+        head = own_veins(head, person)
     grid = head.grid
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
     voxel = voxel_sizes(grid)
     b0_axis = (grid.affine[:3, :3] / voxel).T @ np.array([0.0, 0.0, 1.0])  # the scanner's field is world z
     chi = _susceptibility(head, person)
-    field = dipole_field(chi, voxel, b0_axis) + _background_field(head, centre, own["background_ppm"], rng)
+    to_world = np.linalg.inv(head_map(person, settings, "gre").world_to_head)
+    background = background_field(grid, centre, nb.affines.apply_affine(to_world, SINUS_MM), rng)
+    field = dipole_field(chi, voxel, b0_axis) + own["background_ppm"] * background
 
     echoes = own["echo_times_ms"]
     last = _magnitude(head, person, echoes[-1])

@@ -9,7 +9,10 @@ import pandas as pd
 HEMIS = ("L", "R")
 SCORES = ("months_since_onset", "alsfrs_r", "umn_left", "umn_right")
 BODY_PARTS = ("leg", "hand", "face")
-EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", "band_ppm", "band_darkening", "band_prevalence")
+BAND_EFFECTS = ("band_ppm", "band_darkening")
+# The same darkening where it is no motor band: in front of the posterior bank, and behind it
+DECOY_EFFECTS = ("anterior_darkening", "postcentral_darkening")
+EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", *BAND_EFFECTS, "band_prevalence", *DECOY_EFFECTS)
 BAND_KEYS = [f"{part}_{hemi}" for part in BODY_PARTS for hemi in HEMIS]
 
 # Upper motor neuron signs of one side's limbs, for each share of anisotropy that the other side's tract has lost, the
@@ -30,6 +33,8 @@ DEFAULTS: dict[str, Any] = {
     #   band_ppm                susceptibility added in the motor band, ppm
     #   band_darkening          relative loss of gradient-echo magnitude in the motor band, 0 to 1
     #   band_prevalence         share of the group's people with a motor band, 0 to 1
+    #   anterior_darkening      as band_darkening, in the deep cortex of the precentral gyrus's anterior bank; everyone
+    #   postcentral_darkening   as band_darkening, in the deep cortex of the postcentral gyrus; everyone
     "effects": {
         "ALS": {
             "cst_fa_loss": 0.15,
@@ -82,6 +87,7 @@ DEFAULTS: dict[str, Any] = {
         "echo_times_ms": [20.0],
         "field_strength_T": 3.0,
         "background_ppm": 0.3,  # scale of the field whose sources lie outside the brain; 0: none
+        "own_veins": False,  # veins in other places in every person; otherwise those of the shared head
     },
 }
 
@@ -135,7 +141,8 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
     DataFrame
         One row a person: ``participant_id``, ``group``, ``age`` (years), ``sex`` (F, M), ``seed``;
         ``cst_fa_loss_{L,R}`` and ``precentral_volume_loss_{L,R}`` (0 to 1);
-        ``band_ppm_{leg,hand,face}_{L,R}`` and ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1);
+        ``band_ppm_{leg,hand,face}_{L,R}``, ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1), and so for
+        ``anterior_darkening`` and ``postcentral_darkening``;
         ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
         ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own. Patients, who are
         those with any effect (everyone where nobody has any), have ``months_since_onset``,
@@ -180,7 +187,8 @@ def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects:
     for part, factor in zip(BAND_KEYS, factors, strict=True):
         # the same iron shifts the field and darkens the magnitude: one factor for both
         row[f"band_ppm_{part}"] = effects.get("band_ppm", 0.0) * factor
-        row[f"band_darkening_{part}"] = min(effects.get("band_darkening", 0.0) * factor, MAX_FRACTION)
+        for effect in ("band_darkening", *DECOY_EFFECTS):
+            row[f"{effect}_{part}"] = min(effects.get(effect, 0.0) * factor, MAX_FRACTION)
     row["grey_loss"] = settings["grey_loss_per_decade"] * max(age - 20, 0) / 10
     size = settings["head_size_sd"] * float(np.clip(rng.standard_normal(), -2.5, 2.5))
     row["head_scale"] = settings["head_size"] + size
@@ -216,7 +224,7 @@ def _remove_bands(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
         prevalence = (settings["effects"].get(group) or {}).get("band_prevalence", 0.0)
         rng = np.random.default_rng([settings["seed"], 0, number])
         without = rng.permutation(np.flatnonzero(table["group"] == group))[round(prevalence * size) :]
-        columns = [f"{kind}_{part}" for kind in ("band_ppm", "band_darkening") for part in BAND_KEYS]
+        columns = [f"{kind}_{part}" for kind in BAND_EFFECTS for part in BAND_KEYS]
         table.loc[without, columns] = 0.0
 
 

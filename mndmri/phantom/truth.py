@@ -69,26 +69,41 @@ def true_tract(head: Head, fa: np.ndarray, md: np.ndarray) -> pd.DataFrame:
 
 
 def true_hypointensity(head: Head, magnitude: np.ndarray) -> pd.DataFrame:
-    """1 - median(region's grey matter) / median(white matter outside the tract), veins left out."""
+    """Medians of the grey matter of regions against white matter's, and of the motor band against its neighbours'.
+
+    ``normalised_hypointensity`` is 1 - median(region) / median(white matter outside the tract). ``band_contrast``
+    is 1 - median(deep posterior bank) / the lesser median of the deep anterior bank and the deep postcentral
+    gyrus, in each body part. Veins are left out.
+    """
     maps = head.maps
     reference = _median(magnitude[(maps["white"] > _PURE) & (maps["cst"] < 0.05) & (maps["pallidum"] < 0.05)])
     grey = (maps["grey"] > _HALF) & (maps["vein"] < _VEIN)
     precentral = grey & (maps["precentral"] > _HALF)
     posterior = precentral & (maps["posterior_bank"] > _HALF)
-    rows = []
+    postcentral = grey & (maps["postcentral"] > _HALF)
+    deep = maps["depth"] < DEEP
+    rows: list[tuple] = []
     for hemi in "LR":
         side = head.side(hemi)
         regions = {
             "precentral": precentral & side,
             "precentral_posterior": posterior & side,
             "precentral_anterior": precentral & ~posterior & side,
-            "precentral_posterior_deep": posterior & (maps["depth"] < DEEP) & side,
+            "precentral_posterior_deep": posterior & deep & side,
             **{f"precentral_{part}": precentral & body_part(head, part, hemi) for part in BODY_PART_X_MM},
-            "postcentral": grey & (maps["postcentral"] > _HALF) & side,
+            **{f"precentral_posterior_deep_{p}": posterior & deep & body_part(head, p, hemi) for p in BODY_PART_X_MM},
+            "postcentral": postcentral & side,
             "superior_frontal": grey & (maps["superior_frontal"] > _HALF) & side,
         }
         rows += [
             ("swi", "normalised_hypointensity", name, hemi, 1 - _median(magnitude[inside]) / reference)
             for name, inside in regions.items()
         ]
+        for part in BODY_PART_X_MM:
+            here = deep & body_part(head, part, hemi)
+            band, *neighbours = (
+                _median(magnitude[gyrus & here]) for gyrus in (posterior, precentral & ~posterior, postcentral)
+            )
+            # not the built-in min: it would pass over a neighbour that is not there
+            rows.append(("swi", "band_contrast", f"precentral_{part}", hemi, 1 - band / float(np.min(neighbours))))
     return _table(rows)

@@ -3,9 +3,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.phantom.damage import body_part, lose_grey, loss_profile, motor_band, tract_loss
+from mndmri.phantom.damage import body_part, deep_effect, lose_grey, loss_profile, tract_loss
 from mndmri.phantom.deformation import Head
-from mndmri.phantom.plan import plan_cohort
+from mndmri.phantom.plan import BODY_PARTS, HEMIS, plan_cohort
 
 SHAPE = (13, 8, 9)
 PROFILE = {"centre": 0.7, "width": 0.25, "floor": 0.3}
@@ -15,7 +15,7 @@ PROFILE = {"centre": 0.7, "width": 0.25, "floor": 0.3}
 def head():
     rng = np.random.default_rng(5)
     place = np.stack(np.meshgrid(*(np.linspace(-60, 60, n) for n in SHAPE), indexing="ij"), axis=-1) + 0.5
-    maps = {name: rng.uniform(0, 1, SHAPE).astype(np.float32) for name in ("precentral", "depth")}
+    maps = {name: rng.uniform(0, 1, SHAPE).astype(np.float32) for name in ("precentral", "postcentral", "depth")}
     grey = rng.uniform(0, 1, SHAPE).astype(np.float32)
     maps |= {"grey": grey, "white": (1 - grey) * 0.5, "csf": (1 - grey) * 0.5, "posterior_bank": np.ones(SHAPE)}
     return Head(nb.Nifti1Image(np.zeros(SHAPE, np.uint8), np.eye(4)), maps, place)
@@ -79,10 +79,20 @@ def test_tract_loss_is_planted_on_its_own_side(head, person):
 
 
 def test_band_is_deep_and_in_its_part_and_side(head, person):
-    band = motor_band(head, person | {"band_darkening_hand_L": 0.3}, "band_darkening")
+    band = deep_effect(head, person | {"band_darkening_hand_L": 0.3}, "band_darkening")
     there = band > 0
     assert there.any()
     assert (head.place[there][:, 0] < -15).all()
     assert (head.maps["depth"][there] < 0.5).all()
     assert body_part(head, "hand", "L")[there].all()
     np.testing.assert_allclose(band[there], 0.3 * head.maps["precentral"][there], rtol=1e-6)
+
+
+@pytest.mark.parametrize("effect", ["band_darkening", "anterior_darkening", "postcentral_darkening"])
+def test_each_darkening_has_its_own_bank(head, person, effect):
+    head.maps["posterior_bank"] = (head.place[..., 1] < 0).astype(np.float32)
+    planted = deep_effect(head, person | {f"{effect}_{p}_{h}": 0.2 for p in BODY_PARTS for h in HEMIS}, effect)
+    gyrus = "postcentral" if effect == "postcentral_darkening" else "precentral"
+    bank = {"band_darkening": head.place[..., 1] < 0, "anterior_darkening": head.place[..., 1] > 0}
+    expected = 0.2 * head.maps[gyrus] * (head.maps["depth"] < 0.5) * bank.get(effect, True)
+    np.testing.assert_allclose(planted, expected, rtol=1e-6)

@@ -1,9 +1,10 @@
 import nibabel as nb
 import numpy as np
+import pandas as pd
 import pytest
 
 from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
-from mndmri.phantom.gre import simulate_gre
+from mndmri.phantom.gre import VIEW, background_field, simulate_gre
 
 
 def _true(scan, region, hemi):
@@ -114,6 +115,42 @@ def test_pallidum_and_veins_are_dark_and_strongly_susceptible(anatomy, still, he
     assert np.median(magnitude[iron]) < np.median(magnitude[grey])
 
 
+def test_band_contrast_is_raised_by_the_band_and_by_nothing_beside_it(anatomy, still, healthy):
+    contrast = {}
+    for effect in (None, "band_darkening", "anterior_darkening", "postcentral_darkening"):
+        truth = simulate_gre(anatomy, healthy | ({f"{effect}_hand_L": 0.3} if effect else {}), still).truth
+        rows = truth[truth["measure"] == "band_contrast"].set_index(["region", "hemi"])["value"]
+        assert rows.notna().all()
+        contrast[effect] = rows
+    rise = pd.DataFrame(contrast).sub(contrast[None], axis=0)
+    assert rise.loc[("precentral_hand", "L"), "band_darkening"] > 0.1
+    assert rise.drop(("precentral_hand", "L"))["band_darkening"].abs().max() == 0
+    assert rise[["anterior_darkening", "postcentral_darkening"]].max(axis=None) < 0.01
+
+
+def test_people_have_veins_of_their_own_only_where_that_is_asked_for(anatomy, still, healthy):
+    view = VIEW._replace(size_mm=(140.0, 100.0, 60.0), middle_mm=(0.0, -17.0, 48.0))
+
+    def veins(person, own):
+        still["gre"] |= {"voxel_mm": [2.0, 2.0, 3.0], "own_veins": own}
+        return simulate_gre(anatomy, person, still, view=view).susceptibility.get_fdata() > 0.15
+
+    other = healthy | {"seed": healthy["seed"] + 1}
+    np.testing.assert_array_equal(veins(healthy, False), veins(other, False))
+    first, second = veins(healthy, True), veins(other, True)
+    np.testing.assert_array_equal(first, veins(healthy, True))
+    assert min(first.sum(), second.sum()) > 50
+    assert (first & second).sum() < 0.3 * min(first.sum(), second.sum())
+
+
+def test_shorter_field_of_view_sees_the_same_head(anatomy, still, healthy):
+    still["gre"] |= {"voxel_mm": [4.0, 4.0, 4.0], "storage": "RAS"}
+    whole = simulate_gre(anatomy, healthy, still).magnitude[0]
+    view = VIEW._replace(size_mm=(172.0, 212.0, 64.0))
+    slab = simulate_gre(anatomy, healthy, still, view=view).magnitude[0]
+    np.testing.assert_allclose(slab.get_fdata(), whole.get_fdata()[:, :, 8:24], atol=1e-3)
+
+
 def test_storage_changes_no_value_in_the_world(anatomy, still, healthy):
     still["noise"]["gre"] = 0.02
     scans = []
@@ -123,3 +160,13 @@ def test_storage_changes_no_value_in_the_world(anatomy, still, healthy):
     for kind in ("magnitude", "phase"):
         first, second = (nb.as_closest_canonical(getattr(s, kind)[0]).get_fdata() for s in scans)
         np.testing.assert_array_equal(first, second)
+
+
+def test_the_background_has_no_source_in_the_brain():
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = -40
+    grid = nb.Nifti1Image(np.zeros((41, 41, 41), np.uint8), affine)
+    field = background_field(grid, np.zeros(3), np.array([0.0, 70.0, -30.0]), np.random.default_rng(2))
+    curvature = [np.diff(field, 2, axis=axis) for axis in range(3)]
+    inner = [c[tuple(slice(None) if a == axis else slice(1, -1) for a in range(3))] for axis, c in enumerate(curvature)]
+    assert np.abs(sum(inner)).max() < 0.02 * max(np.abs(part).max() for part in inner)

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.phantom.plan import BAND_KEYS, HEMIS, SCORES, plan_cohort
+from mndmri.phantom.plan import BAND_EFFECTS, BAND_KEYS, DECOY_EFFECTS, HEMIS, SCORES, plan_cohort
 
 PLANTED = [
     *(f"{key}_{hemi}" for key in ("cst_fa_loss", "precentral_volume_loss") for hemi in HEMIS),
-    *(f"{key}_{part}" for key in ("band_ppm", "band_darkening") for part in BAND_KEYS),
+    *(f"{key}_{part}" for key in (*BAND_EFFECTS, *DECOY_EFFECTS) for part in BAND_KEYS),
 ]
 
 
@@ -48,6 +48,16 @@ def test_share_of_people_with_a_band_is_the_prevalence():
     table = plan_cohort({"groups": {"ALS": 10}, "effects": effects})
     assert (table["band_darkening_hand_L"] > 0).sum() == 7
     assert ((table["band_ppm_hand_L"] > 0) == (table["band_darkening_face_R"] > 0)).all()
+
+
+def test_darkening_elsewhere_is_no_motor_band_and_everyone_of_the_group_has_it():
+    effects = {"mimic": {"anterior_darkening": 0.15, "postcentral_darkening": 0.1}}
+    table = plan_cohort({"groups": {"mimic": 10, "control": 3}, "effects": effects, "effect_sd": 0.0})
+    group = table.set_index("group").filter(regex="ppm|darkening")
+    assert (group.loc["mimic"].filter(like="anterior_") == 0.15).all(axis=None)
+    assert (group.loc["mimic"].filter(like="postcentral_") == 0.1).all(axis=None)
+    assert (group.loc["mimic"].filter(like="band_") == 0).all(axis=None)
+    assert (group.loc["control"] == 0).all(axis=None)
 
 
 def test_same_seed_gives_the_same_people_and_another_seed_others():
