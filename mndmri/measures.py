@@ -62,7 +62,7 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     },
     ("swi", "dark_fraction"): {
         "Description": "Fraction of the region's voxels darker than the control gyri's low percentile "
-        "(config swi.dark_percentile; postcentral and superior frontal grey matter).",
+        "(config swi.dark_percentile; postcentral, superior and middle frontal grey matter).",
         "Units": "1",
         "Source": "this project",
     },
@@ -76,6 +76,40 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "below 1 is a darker posterior bank.",
         "Units": "1",
         "Source": "this project",
+    },
+    ("swi", "band_contrast"): {
+        "Description": "1 - median(deep layers of the precentral gyrus's posterior bank) / the lower of the medians of "
+        "the deep layers of its anterior bank and of the postcentral gyrus's anterior bank, in a part of the body; "
+        "above 0 where the posterior bank is darker than both neighbours.",
+        "Units": "1",
+        "Source": "this project",
+    },
+    ("swi", "hypointensity_to_thickness"): {
+        "Description": "normalised_hypointensity over the thickness of the precentral cortex on the T1w.",
+        "Units": "1/mm",
+        "Source": "after Donatelli et al. 2018, AJNR 39:63",
+    },
+    ("swi", "plate_response"): {
+        "Description": "Mean likeness to a dark plate: the first curvature of the smoothed image less the second, "
+        "times the squared width of the smoothing, and no less than 0; a tube does not answer.",
+        "Units": "1",
+        "Source": "after Sato et al. 2000, IEEE Trans Vis Comput Graph 6:160",
+    },
+    **{
+        ("qsm", f"chi_{name}"): {
+            "Description": f"{text} of magnetic susceptibility over the region's voxels, veins removed.",
+            "Units": unit,
+            "Source": "Liu et al. 2015, NMR Biomed 28:1255",
+        }
+        for name, text, unit in (
+            ("mean", "Mean", "ppm"),
+            ("median", "Median", "ppm"),
+            ("sd", "Standard deviation", "ppm"),
+            ("skewness", "Skewness", "1"),
+            ("p95", "95th percentile", "ppm"),
+            ("positive_mean", "Mean of the positive values", "ppm"),
+            ("negative_mean", "Mean of the negative values", "ppm"),
+        )
     },
 }
 
@@ -96,9 +130,14 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("swi", "dark_fraction"): 1,
     ("swi", "postcentral_contrast"): 1,
     ("swi", "bank_ratio"): -1,
+    ("swi", "band_contrast"): 1,
+    ("swi", "hypointensity_to_thickness"): 1,
+    ("swi", "plate_response"): 1,
     ("swi", "motor_band_score"): 1,
     # Schweitzer et al. 2015: motor cortex 46 ppb above its surroundings, 35 in controls
     ("qsm", "chi_mean"): 1,
+    ("qsm", "chi_median"): 1,
+    ("qsm", "chi_positive_mean"): 1,
     ("qsm", "chi_p95"): 1,
     ("qsm", "chi_sd"): 1,
     ("qsm", "chi_skewness"): 1,

@@ -4,16 +4,39 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.grids import check_same_grid
-from mndmri.io import InputError
+from mndmri.grids import check_same_grid, make_image
 from mndmri.measures import MEASURE_COLUMNS, OK, row
-from mndmri.susceptibility.regions import REFERENCE, REGIONS, in_plane_mm
+from mndmri.susceptibility.curvature import plate_response
+from mndmri.susceptibility.geometry import in_plane_mm
+from mndmri.susceptibility.regions import (
+    BANKS,
+    BODY_PARTS,
+    MEASURED_REGIONS,
+    REFERENCE,
+    THICKNESS_REGIONS,
+    region_values,
+)
 
 QUALITY = ("removed_vein_fraction", "in_plane_voxel_size", "phase_weighted")
-CONTROL_GYRI = [(region, hemi) for region in ("postcentral", "superior_frontal") for hemi in "LR"]
+CONTROL_GYRI = [(region, hemi) for region in ("postcentral", "superior_frontal", "middle_frontal") for hemi in "LR"]
 
-# Regions that exist only where several voxels fit across the cortex, 2.5 mm thick.
-_ACROSS_CORTEX = ("precentral_posterior", "precentral_anterior", "precentral_posterior_deep")
+# A region of which the image shows less is not measured (methods: a level covered < 80 %).
+_MIN_COVERAGE = 0.8
+
+Key = tuple[str, str]
+
+
+def across_cortex(region: str) -> bool:
+    """Whether a region exists only where several voxels fit across the cortex, 2.5 mm thick: banks and depths."""
+    return "anterior" in region or "posterior" in region
+
+
+def too_few(key: Key, values: np.ndarray, *, min_voxels: int) -> str:
+    """Why a region's values do not suffice for a statistic, or ok."""
+    name = f"{key[0]} ({key[1]})"
+    if len(values) == 0:
+        return f"no voxel of {name} with signal"
+    return OK if len(values) >= min_voxels else f"{len(values)} voxels of {name}, fewer than {min_voxels}"
 
 
 def measure_susceptibility(
@@ -34,9 +57,10 @@ def measure_susceptibility(
     normalised : SpatialImage
         SWI with white matter at 1 (`swi.normalise`); 0 where there is no signal.
     masks, table
-        From `regions.precentral_regions`.
+        From `regions.precentral_regions`; the table with the columns of `regions.with_thickness`
+        and `regions.with_coverage`, where they are known.
     veins : SpatialImage
-        From `regions.find_veins`; these voxels are left out everywhere.
+        From `veins.find_veins`; these voxels are left out everywhere.
     dark_percentile : float
         Percentile of the control gyri's intensities below which a voxel is dark.
     min_voxels : int
@@ -49,13 +73,17 @@ def measure_susceptibility(
     Returns
     -------
     DataFrame
-        Columns `mndmri.measures.MEASURE_COLUMNS`; all unitless but ``in_plane_voxel_size`` (mm).
+        Columns `mndmri.measures.MEASURE_COLUMNS`; without unit but for two.
 
         - ``normalised_hypointensity``: 1 - median(region) / median(reference white matter).
         - ``dark_fraction``: fraction of voxels below the control gyri's low percentile.
+        - ``hypointensity_to_thickness`` (1/mm): normalised hypointensity over the thickness of the cortex.
+        - ``plate_response``: mean over the deep layers of a bank of `curvature.plate_response`.
         - ``postcentral_contrast``: 1 - median(precentral) / median(postcentral).
         - ``bank_ratio``: median(posterior bank) / median(anterior bank).
-        - ``removed_vein_fraction``, ``in_plane_voxel_size`` and ``phase_weighted`` (1 or 0): quality control.
+        - ``band_contrast``: 1 - median(deep posterior bank) / the lower of the medians of the deep anterior bank and
+          of the deep layers opposite, on the postcentral gyrus; above 0 where it is darker than both.
+        - ``removed_vein_fraction``, ``in_plane_voxel_size`` (mm) and ``phase_weighted`` (1 or 0): quality control.
 
     Raises
     ------
@@ -64,67 +92,101 @@ def measure_susceptibility(
 
     References
     ----------
-    Donatelli et al. 2018, AJNR 39:63, for hypointensity against a reference.
+    Donatelli et al. 2018, AJNR 39:63, for hypointensity against a reference and over thickness.
     """
     check_same_grid(normalised, masks, veins)
     data = normalised.get_fdata()
     signal = np.isfinite(data) & (data > 0)
     vein = np.asarray(veins.dataobj) > 0.5
+    values = region_values(normalised, masks, table, signal & ~vein)
+    in_vein = region_values(make_image(vein, normalised), masks, table, signal)
+    seen = region_values(make_image(signal, normalised), masks, table, np.ones(data.shape, bool))
+    regions = [(region, hemi) for region in MEASURED_REGIONS for hemi in "LR"]
+    in_view = dict(
+        zip(
+            zip(table["region"], table["hemi"], strict=True),
+            table.get("coverage", pd.Series(1.0, table.index)),
+            strict=True,
+        )
+    )
     resolution = in_plane_mm(normalised)
     coarse = f"in-plane voxels of {resolution:.3g} mm do not resolve the band; at most {max_in_plane_mm:g} mm needed"
 
-    stored = np.asarray(masks.dataobj) > 0.5
-    index = {(r, h): int(n) for n, r, h in table[["index", "region", "hemi"]].itertuples(index=False)}
-    wanted = [(region, hemi) for region in REGIONS for hemi in "LR"]
-    lacking = [key for key in [*wanted, REFERENCE] if key not in index]
-    if lacking:
-        raise InputError(
-            "no mask for " + ", ".join(f"{r} ({h})" for r, h in lacking) + "; make them with precentral_regions"
-        )
-    inside = {key: stored[..., index[key]] & signal for key in [*wanted, REFERENCE]}
-    values = {key: data[mask & ~vein] for key, mask in inside.items()}
-
-    def reason(*keys: tuple[str, str]) -> str:
+    def reason(*keys: Key) -> str:
         """Why the medians of these regions cannot be had, or ok."""
-        if resolution > max_in_plane_mm and any(region in _ACROSS_CORTEX for region, _ in keys):
+        if resolution > max_in_plane_mm and any(across_cortex(region) for region, _ in keys):
             return coarse
         for key in keys:
-            if len(values[key]) == 0:
-                return f"no voxel of {key[0]} ({key[1]}) with signal"
-            if len(values[key]) < min_voxels:
-                return f"{len(values[key])} voxels of {key[0]} ({key[1]}), fewer than {min_voxels}"
+            lacking = too_few(key, values[key], min_voxels=min_voxels)
+            if lacking != OK:
+                return lacking
+            covered = seen[key].mean() * in_view[key]
+            if key != REFERENCE and covered < _MIN_COVERAGE:
+                return f"the scan covers {covered:.0%} of {key[0]} ({key[1]}), less than {_MIN_COVERAGE:.0%}"
         return OK
 
-    def median_ratio(measure: str, region: str, above: tuple[str, str], below: tuple[str, str], *, lost: bool) -> dict:
-        """Row of a ratio of medians, or of what it falls short of 1."""
-        status, value = reason(above, below), np.nan
-        if status == OK:
-            ratio = float(np.median(values[above]) / np.median(values[below]))
-            value = 1 - ratio if lost else ratio
-        n = len(values[region, above[1]])
-        return row("swi", measure, region, above[1], value, unit="1", n_voxels=n, status=status)
+    def median(key: Key) -> float:
+        return float(np.median(values[key]))
 
-    rows = [median_ratio("normalised_hypointensity", key[0], key, REFERENCE, lost=True) for key in wanted]
+    def result(measure: str, region: str, hemi: str, value: float, status: str, *, of: Key, unit: str = "1") -> dict:
+        """Row whose value is missing unless the status is ok."""
+        shown = value if status == OK else np.nan
+        return row("swi", measure, region, hemi, shown, unit=unit, n_voxels=len(values[of]), status=status)
+
+    def lost(above: Key, *below: Key) -> tuple[float, str]:
+        """How far a region's median falls short of the lowest of others', and why not."""
+        status = reason(above, *below)
+        return (1 - median(above) / min(map(median, below)) if status == OK else np.nan), status
+
+    rows = [result("normalised_hypointensity", *key, *lost(key, REFERENCE), of=key) for key in regions]
 
     control = np.concatenate([values[key] for key in CONTROL_GYRI])
-    enough = len(control) >= min_voxels
-    threshold = np.percentile(control, dark_percentile) if enough else np.nan
-    for key in wanted:
-        status = reason(key) if enough else f"{len(control)} voxels of the control gyri, fewer than {min_voxels}"
-        value = float(np.mean(values[key] < threshold)) if status == OK else np.nan
-        rows.append(row("swi", "dark_fraction", *key, value, unit="1", n_voxels=len(values[key]), status=status))
+    enough = too_few(("control gyri", "both"), control, min_voxels=min_voxels)
+    threshold = np.percentile(control, dark_percentile) if enough == OK else np.nan
+    for key in regions:
+        status = reason(key) if enough == OK else enough
+        fraction = float(np.mean(values[key] < threshold)) if status == OK else np.nan
+        rows.append(result("dark_fraction", *key, fraction, status, of=key))
+
+    thickness = table.get("thickness_mm", pd.Series(np.nan, table.index))
+    thickness = dict(zip(zip(table["region"], table["hemi"], strict=True), thickness, strict=True))
+    for key in [(region, hemi) for region in THICKNESS_REGIONS for hemi in "LR"]:
+        value, status = lost(key, REFERENCE)
+        if status == OK and not np.isfinite(thickness[key]):
+            status = f"the thickness of {key[0]} ({key[1]}) is not known"
+        rows.append(result("hypointensity_to_thickness", *key, value / thickness[key], status, of=key, unit="1/mm"))
+
+    deep = [key for key in regions if "_deep" in key[0]]
+    anywhere = np.any([np.asarray(masks.dataobj[..., n]) > 0 for n in _volumes(table, deep)], axis=0)
+    plates = plate_response(normalised, make_image(anywhere & signal, normalised))
+    responses = region_values(plates, masks, table, signal & ~vein)
+    for key in deep:
+        status = reason(key)
+        value = float(np.mean(responses[key])) if status == OK else np.nan
+        rows.append(result("plate_response", *key, value, status, of=key))
 
     for hemi in "LR":
-        own, posterior = ("precentral", hemi), ("precentral_posterior", hemi)
-        rows.append(median_ratio("postcentral_contrast", "precentral", own, ("postcentral", hemi), lost=True))
-        rows.append(median_ratio("bank_ratio", "precentral", posterior, ("precentral_anterior", hemi), lost=False))
+        own, posterior, anterior = (("precentral" + bank, hemi) for bank in ("", "_posterior", "_anterior"))
+        contrast = lost(own, ("postcentral", hemi))
+        rows.append(result("postcentral_contrast", "precentral", hemi, *contrast, of=own))
+        short, status = lost(posterior, anterior)
+        rows.append(result("bank_ratio", "precentral", hemi, 1 - short, status, of=posterior))
+        for part in BODY_PARTS:
+            inner, before, behind = ((f"{bank}_{part}", hemi) for bank in BANKS)
+            rows.append(result("band_contrast", f"precentral_{part}", hemi, *lost(inner, before, behind), of=inner))
 
-    for key in wanted:
-        n = int(inside[key].sum())
+    for key in regions:
+        n = len(in_vein[key])
         status = coarse if resolution > max_in_plane_mm else OK if n else f"no voxel of {key[0]} ({key[1]}) with signal"
-        value = float(np.mean(vein[inside[key]])) if status == OK else np.nan
-        rows.append(row("swi", "removed_vein_fraction", *key, value, unit="1", n_voxels=n, status=status))
+        fraction = float(np.mean(in_vein[key])) if status == OK else np.nan
+        rows.append(row("swi", "removed_vein_fraction", *key, fraction, unit="1", n_voxels=n, status=status))
     n = int(signal.sum())
     rows.append(row("swi", "in_plane_voxel_size", "brain", "both", resolution, unit="mm", n_voxels=n))
     rows.append(row("swi", "phase_weighted", "brain", "both", float(by_phase), unit="1", n_voxels=n))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+def _volumes(table: pd.DataFrame, keys: list[Key]) -> list[int]:
+    """Which volumes these masks are."""
+    wanted = [key in set(keys) for key in zip(table["region"], table["hemi"], strict=True)]
+    return table.loc[wanted, "index"].astype(int).tolist()

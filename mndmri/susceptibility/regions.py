@@ -1,33 +1,49 @@
-"""The precentral gyrus's banks, depths and body parts on the SWI's own grid, and the veins in it."""
+"""The banks of the central sulcus, their depths and body parts, on the SWI's own grid."""
 
 from collections.abc import Sequence
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from mndmri.atlases import ATLAS_COLUMNS, select
-from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.grids import check_same_grid, make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
+from mndmri.susceptibility.geometry import box_around, distance_mm
+from mndmri.susceptibility.sulcus import label_gyri
+from mndmri.transforms import Transform, map_points
 
+BODY_PARTS = ("leg", "hand", "face")
+BANKS = ("precentral_posterior_deep", "precentral_anterior_deep", "postcentral_anterior_deep")
+# Masks of each side
 REGIONS = (
     "precentral",
     "precentral_posterior",
     "precentral_anterior",
     "precentral_posterior_deep",
-    "precentral_leg",
-    "precentral_hand",
-    "precentral_face",
+    "precentral_anterior_deep",
+    *(f"precentral_{part}" for part in BODY_PARTS),
     "postcentral",
+    "postcentral_anterior",
+    "postcentral_anterior_deep",
+    *(f"{bank}_{part}" for bank in BANKS for part in BODY_PARTS),
     "superior_frontal",
+    "middle_frontal",
+)
+# Those that are measured for themselves; the others are what these are held against
+MEASURED_REGIONS = tuple(
+    region
+    for region in REGIONS
+    if region != "postcentral_anterior"
+    and not region.startswith(("precentral_anterior_deep_", "postcentral_anterior_deep_"))
 )
 REFERENCE = ("reference_wm", "both")
 
-# The precentral gyrus's neighbours in front, beside the superior frontal. An atlas or parcellation need not have
-# them all; without the inferior frontal gyrus the face area's anterior bank is judged by the middle frontal.
-_OTHER_FRONTAL = ("middle_frontal", "inferior_frontal", "supplementary_motor")
+# The precentral gyrus's neighbours in front. An atlas or parcellation need not have the last two; without the
+# inferior frontal gyrus the face area's anterior bank is judged by the middle frontal.
+_FRONTAL = ("superior_frontal", "middle_frontal", "inferior_frontal", "supplementary_motor")
 
 # What the functions here and in `swi` ask of the project's own atlas
 ATLAS_REGIONS = (
@@ -59,41 +75,11 @@ _REFERENCE_DEPTH_MM = 2.0  # from anything that is not white matter
 
 # Where the gyri's probabilities sum to less, another gyrus, which the table lacks, is likelier.
 _MIN_GYRAL = 0.25
-# A core voxel's distance from the tube's axis in units of the smoothing, judged as slope over curvature; at the
-# rim of a sheet the two are alike.
-_MAX_OFF_AXIS = 0.7
+THICKNESS_REGIONS = ("precentral", *(f"precentral_{part}" for part in BODY_PARTS))
+_FINE_MM = 0.5
+_HALF = 0.5
+
 _BOX_MARGIN_MM = 10.0  # farther than cortex is from what its depth is judged by
-_MARKER_LEAD = 0.25  # by which one gyrus must lead the next to seed the watershed
-
-
-def _distance_mm(target: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Distance in mm from every voxel to the nearest of ``target``; infinite if there is none."""
-    if not target.any():
-        return np.full(target.shape, np.inf)
-    return ndimage.distance_transform_edt(~target, sampling=sizes)
-
-
-def _bounding_box(wanted: np.ndarray, reach: np.ndarray) -> tuple[slice, ...]:
-    """Slices around the true voxels with ``reach`` voxels to spare; the whole array if there are none."""
-    if not wanted.any():
-        return (slice(None),) * wanted.ndim
-    return tuple(
-        slice(max(int(i.min()) - r, 0), int(i.max()) + r + 1) for i, r in zip(np.nonzero(wanted), reach, strict=True)
-    )
-
-
-def _parcellate(probability: np.ndarray, gm: np.ndarray, csf: np.ndarray) -> np.ndarray:
-    """Gyrus of each voxel, 1 to n in the order of the last axis of ``probability``; 0 for none.
-
-    The atlas says where a gyrus is, the person's sulci where it ends: a watershed rises from white matter
-    through grey matter to cerebrospinal fluid, out of the voxels of which the atlas is sure.
-    """
-    total = probability.sum(axis=-1)
-    ranked = np.sort(probability, axis=-1)
-    lead = ranked[..., -1] - ranked[..., -2]
-    markers = np.where((lead >= _MARKER_LEAD) & (csf < 0.5), probability.argmax(axis=-1) + 1, 0)
-    height = gm + 2.0 * csf
-    return watershed(height, markers, mask=total >= _MIN_GYRAL)
 
 
 def precentral_regions(
@@ -118,7 +104,8 @@ def precentral_regions(
         Probabilities of the atlas's regions, shape (X, Y, Z, n), 0 to 1.
     table : DataFrame
         ``index``, ``region``, ``hemi`` of the atlas's volumes. Needed: precentral, postcentral,
-        superior_frontal and cst, L and R. Other frontal neighbours are used where the table has them.
+        superior_frontal, middle_frontal and cst, L and R. Other frontal neighbours are used where the table
+        has them.
     mni_mm : SpatialImage
         MNI coordinates x, y, z of every voxel, shape (X, Y, Z, 3), mm.
     deep_margin_mm : float
@@ -140,19 +127,21 @@ def precentral_regions(
 
     Notes
     -----
-    Bank: posterior where the postcentral grey matter of the same side is nearer than the frontal, in mm.
-    Depth: deep where white matter is nearer than the outside, which is cerebrospinal fluid or, in a tight
-    sulcus, the grey matter of the next gyrus.
+    Gyri: `sulcus.label_gyri`. Bank of the precentral gyrus: posterior where the postcentral grey matter of the
+    same side is nearer than the frontal, in mm. Of the postcentral gyrus: anterior where the precentral grey matter
+    is nearer than that of other gyri. Depth: deep where white matter is nearer than the outside, which is
+    cerebrospinal fluid or, in a tight sulcus, the grey matter of the next gyrus.
     """
     check_same_grid(gm, wm, csf, atlas, mni_mm)
     if mni_mm.shape[3:] != (3,):
         raise InputError(f"MNI coordinates have shape {mni_mm.shape}; expected x, y and z in a last axis of 3")
     sizes = voxel_sizes(gm)
-    frontal = ["superior_frontal", *(r for r in _OTHER_FRONTAL if r in set(table["region"]))]
+    known = set(table["region"])
+    frontal = [region for region in _FRONTAL if region in known or region in REGIONS]
     gyri = [(region, hemi) for region in ("precentral", "postcentral", *frontal) for hemi in "LR"]
     total = np.sum([np.asarray(select(atlas, table, *gyrus).dataobj) for gyrus in gyri], axis=0)
     # most of a head is far from the gyri, and distance maps cost time
-    box = _bounding_box(total >= _MIN_GYRAL, np.ceil(_BOX_MARGIN_MM / sizes).astype(int))
+    box = box_around(total >= _MIN_GYRAL, _BOX_MARGIN_MM, sizes)
 
     def cut(image: SpatialImage) -> np.ndarray:
         return np.nan_to_num(np.asarray(image.dataobj, np.float32)[box])
@@ -163,130 +152,187 @@ def precentral_regions(
     is_wm = in_brain & (p_wm > p_gm) & (p_wm >= p_csf)
     outside = ~(is_gm | is_wm)
 
-    parcels = _parcellate(np.stack([cut(select(atlas, table, *g)) for g in gyri], axis=-1), p_gm, p_csf)
-    label = {gyrus: parcels == n + 1 for n, gyrus in enumerate(gyri)}
+    gyrus_of = label_gyri(np.stack([cut(select(atlas, table, *g)) for g in gyri], axis=-1), is_gm, is_wm, p_csf, sizes)
+    label = {gyrus: gyrus_of == n for n, gyrus in enumerate(gyri, start=1)}
     grey = {gyrus: inside & is_gm for gyrus, inside in label.items()}
+    other = (gyrus_of > len(gyri)) & is_gm
     margin = max(deep_margin_mm, float(sizes.min())) * 1.01  # a voxel's own rounding
-    under_grey = is_wm & (_distance_mm((parcels > 0) & is_gm, sizes) <= margin)
+    under_grey = is_wm & (distance_mm((gyrus_of > 0) & is_gm, sizes) <= margin)
     ribbon = {gyrus: inside & (is_gm | under_grey) for gyrus, inside in label.items()}
 
     xyz = cut(mni_mm)
-    x, z = np.abs(xyz[..., 0]), xyz[..., 2]
-    medial = x < LEG_MAX_X_MM
-    leg = medial & (z >= LEG_MIN_Z_MM)
-    hand = (x >= HAND_X_MM[0]) & (x < HAND_X_MM[1]) & (z >= HAND_Z_MM[0]) & (z < HAND_Z_MM[1])
-    face = ~medial & (z < FACE_MAX_Z_MM)
+    part = body_parts(xyz)
 
-    masks: dict[tuple[str, str], np.ndarray] = {}
-    to_wm = _distance_mm(is_wm, sizes)
+    found: dict[tuple[str, str], np.ndarray] = {}
+    to_wm = distance_mm(is_wm, sizes)
     for hemi in "LR":
-        own = ribbon["precentral", hemi]
-        before = np.logical_or.reduce([grey[r, hemi] for r in frontal])
-        to_front, to_back = _distance_mm(before, sizes), _distance_mm(grey["postcentral", hemi], sizes)
-        neighbours = before | grey["postcentral", hemi]
-        deep = to_wm < _distance_mm(outside | neighbours, sizes)
-        masks |= {
-            ("precentral", hemi): own,
-            ("precentral_posterior", hemi): own & (to_back < to_front),
-            ("precentral_anterior", hemi): own & (to_front < to_back),
-            ("precentral_posterior_deep", hemi): own & (to_back < to_front) & deep,
-            ("precentral_leg", hemi): own & leg,
-            ("precentral_hand", hemi): own & hand,
-            ("precentral_face", hemi): own & face,
-            ("postcentral", hemi): ribbon["postcentral", hemi],
-            ("superior_frontal", hemi): ribbon["superior_frontal", hemi],
+        pre, post = (ribbon[region, hemi] for region in ("precentral", "postcentral"))
+        grey_pre, grey_post = (grey[region, hemi] for region in ("precentral", "postcentral"))
+        grey_front = np.logical_or.reduce([grey[region, hemi] for region in frontal])
+        to_front, to_post = distance_mm(grey_front, sizes), distance_mm(grey_post, sizes)
+        deep_pre = to_wm < distance_mm(outside | grey_front | grey_post, sizes)
+        deep_post = to_wm < distance_mm(outside | grey_pre, sizes)
+        own = {
+            "precentral": pre,
+            "precentral_posterior": pre & (to_post < to_front),
+            "precentral_anterior": pre & (to_front < to_post),
+            "postcentral": post,
+            "postcentral_anterior": post & (distance_mm(grey_pre, sizes) < distance_mm(other, sizes)),
+            "superior_frontal": ribbon["superior_frontal", hemi],
+            "middle_frontal": ribbon["middle_frontal", hemi],
         }
+        for bank, deep in zip(BANKS, (deep_pre, deep_pre, deep_post), strict=True):
+            own[bank] = own[bank.removesuffix("_deep")] & deep
+        for whole in ("precentral", *BANKS):
+            own |= {f"{whole}_{name}": own[whole] & where for name, where in part.items()}
+        found |= {(region, hemi): own[region] for region in REGIONS}
 
     cst = np.maximum(*(cut(select(atlas, table, "cst", hemi)) for hemi in "LR"))
-    masks[REFERENCE] = (
+    found[REFERENCE] = (
         (p_wm >= _REFERENCE_MIN_WM)
-        & (_distance_mm(~is_wm, sizes) > _REFERENCE_DEPTH_MM)
+        & (distance_mm(~is_wm, sizes) > _REFERENCE_DEPTH_MM)
         & (cst <= _REFERENCE_MAX_CST)
-        & (z >= REFERENCE_MIN_Z_MM)
+        & (xyz[..., 2] >= REFERENCE_MIN_Z_MM)
     )
-    listing = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(masks)], columns=ATLAS_COLUMNS)
-    stored = np.zeros((*gm.shape, len(masks)), np.uint8)
-    stored[box] = np.stack(list(masks.values()), axis=-1)
+    listing = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(found)], columns=ATLAS_COLUMNS)
+    stored = np.zeros((*gm.shape, len(found)), np.uint8)
+    stored[box] = np.stack(list(found.values()), axis=-1)
     return make_image(stored, gm), listing
 
 
-def find_veins(
-    image: SpatialImage,
-    mask: SpatialImage,
-    *,
-    scales_mm: Sequence[float] = (0.5, 0.75, 1.0),
-    min_contrast: float = 0.06,
-    min_roundness: float = 0.5,
-    flank_mm: float = 1.0,
-) -> SpatialImage:
-    """Mask of dark tubes, from the curvatures of the image.
+def body_parts(mni_mm: np.ndarray) -> dict[str, np.ndarray]:
+    """Which MNI coordinates, shape (..., 3), lie where the precentral gyrus moves `BODY_PARTS`."""
+    x, z = np.abs(mni_mm[..., 0]), mni_mm[..., 2]
+    medial = x < LEG_MAX_X_MM
+    return {
+        "leg": medial & (z >= LEG_MIN_Z_MM),
+        "hand": (x >= HAND_X_MM[0]) & (x < HAND_X_MM[1]) & (z >= HAND_Z_MM[0]) & (z < HAND_Z_MM[1]),
+        "face": ~medial & (z < FACE_MAX_Z_MM),
+    }
 
-    Across a dark tube the image curves upwards in two directions, across a dark sheet, such as the
-    motor band, in one: a tube's axis is where the second of the curvatures is nearly the first and the
-    slope nearly none. The rim of a sheet is curved in two directions too, but steep.
+
+def with_coverage(
+    names: pd.DataFrame, scan: SpatialImage, atlas: SpatialImage, table: pd.DataFrame, to_scan: Sequence[Transform]
+) -> pd.DataFrame:
+    """Table of the masks with the share of each gyrus, or part of it, that the scan's field of view covers.
+
+    Parameters
+    ----------
+    names : DataFrame
+        From `precentral_regions`.
+    scan : SpatialImage
+        The grid of the masks.
+    atlas, table
+        Atlas in template space.
+    to_scan : sequence of transforms
+        From points of the template to those of the scan.
+
+    Returns
+    -------
+    DataFrame
+        ``coverage``, 0 to 1: of the atlas's gyrus, in the body part where the mask is one; banks and depths have
+        that of the gyrus. 1 for masks that are no gyrus.
+    """
+    covered: dict[tuple[str, str], float] = {}
+    everywhere = world_coordinates(atlas)
+    for gyrus in ("precentral", "postcentral", "superior_frontal", "middle_frontal"):
+        for hemi in "LR":
+            points = everywhere[np.asarray(select(atlas, table, gyrus, hemi).dataobj) >= _MIN_GYRAL]
+            ijk = nb.affines.apply_affine(np.linalg.inv(scan.affine), map_points(points, to_scan))
+            seen = ((ijk > -0.5) & (ijk < np.array(scan.shape[:3]) - 0.5)).all(axis=-1)
+            for part, there in {"": np.ones(len(points), bool), **body_parts(points)}.items():
+                covered[f"{gyrus}_{part}" if part else gyrus, hemi] = float(seen[there].mean()) if there.any() else 1.0
+
+    def of(region: str, hemi: str) -> float:
+        gyrus = next((g for g, side in covered if region.startswith(g) and side == hemi), None)
+        part = region.rpartition("_")[2]
+        return 1.0 if gyrus is None else covered[f"{gyrus}_{part}" if part in BODY_PARTS else gyrus, hemi]
+
+    return names.assign(coverage=[of(r, h) for r, h in zip(names["region"], names["hemi"], strict=True)])
+
+
+def with_thickness(table: pd.DataFrame, masks: SpatialImage, gm: SpatialImage, wm: SpatialImage) -> pd.DataFrame:
+    """Table of the masks with the thickness of the precentral cortex, ``thickness_mm``, median over a region.
+
+    Measured on a grid refined to half a millimetre, from the tissue and not from the mask alone: at each grey voxel
+    the way to white matter and the way out of the gyrus, together.
+
+    Parameters
+    ----------
+    table, masks
+        From `precentral_regions`.
+    gm, wm : SpatialImage
+        The person's tissue probabilities, as given to it.
+
+    Returns
+    -------
+    DataFrame
+        ``thickness_mm`` is missing for other regions and for empty ones.
+    """
+    check_same_grid(masks, gm, wm)
+    thickness = {}
+    sizes = voxel_sizes(gm)
+    for hemi in "LR":
+        own = np.asarray(select(masks, table, "precentral", hemi).dataobj) > 0
+        if not own.any():
+            continue
+        box = box_around(own, _BOX_MARGIN_MM, sizes)
+        zoom = np.ceil(sizes / _FINE_MM)
+        grey, white, inside = (
+            ndimage.zoom(np.asarray(part[box], np.float32), zoom, order=1, grid_mode=True, mode="nearest")
+            for part in (gm.dataobj, wm.dataobj, own)
+        )
+        fine = sizes / zoom
+        is_wm = white > np.maximum(grey, _HALF)
+        is_gm = (grey >= white) & (grey >= _HALF) & (inside >= _HALF)
+        # from centre to centre of voxels the two ways are half a voxel too long each
+        through = distance_mm(is_wm, fine) + distance_mm(~(is_gm | is_wm), fine) - np.cbrt(fine.prod())
+        for region in THICKNESS_REGIONS:
+            part = np.asarray(select(masks, table, region, hemi).dataobj)[box] > 0
+            there = is_gm & np.kron(part, np.ones(zoom.astype(int), bool))
+            if there.any():
+                thickness[region, hemi] = float(np.median(through[there]))
+    keys = zip(table["region"], table["hemi"], strict=True)
+    return table.assign(thickness_mm=[thickness.get(key, np.nan) for key in keys])
+
+
+def region_values(
+    image: SpatialImage, masks: SpatialImage, table: pd.DataFrame, where: np.ndarray
+) -> dict[tuple[str, str], np.ndarray]:
+    """Values of an image in each region, as far as ``where`` is true.
 
     Parameters
     ----------
     image : SpatialImage
-        3D; white matter about 1 (`swi.normalise`).
-    mask : SpatialImage
-        Where veins are looked for, same grid.
-    scales_mm : sequence of float
-        Widths (SD) of Gaussian smoothing; a tube answers best at about 0.7 of its radius. Scales below half
-        the in-plane voxel size cannot be seen and are left out.
-    min_contrast : float
-        Smallest second curvature times squared scale, in units of the image: about a third of the darkness of
-        a tube that fits the scale.
-    min_roundness : float
-        Smallest ratio of the second curvature to the first: 1 for a round tube, 0 for a flat sheet.
-    flank_mm : float
-        Distance from the tube's core within which voxels belong to the vein.
+        3D.
+    masks, table
+        From `precentral_regions`, same grid.
+    where : ndarray of bool, shape (X, Y, Z)
 
     Returns
     -------
-    SpatialImage
-        uint8; empty if the voxels are too coarse for every scale.
+    dict
+        By region and hemi, a 1D array; empty where nothing is left.
 
-    References
-    ----------
-    Sato et al. 1998, Med Image Anal 2:143. Frangi et al. 1998, MICCAI, LNCS 1496:130.
+    Raises
+    ------
+    InputError
+        If grids differ or a mask of `REGIONS` or the reference is missing.
     """
-    check_same_grid(image, mask)
-    wanted = np.asarray(mask.dataobj) > 0.5
-    found = np.zeros(wanted.shape, bool)
-    sizes = voxel_sizes(image)
-    scales = [s for s in scales_mm if s >= 0.5 * in_plane_mm(image)]
-    if not wanted.any() or not scales:
-        return make_image(found, image)
-    reach = np.ceil(4 * max(scales) / sizes).astype(int) + 2
-    box = _bounding_box(wanted, reach)
-    data, inside = np.nan_to_num(image.get_fdata()[box]), wanted[box]
-
-    core = np.zeros(data.shape, bool)
-    for scale in scales:
-        smooth = ndimage.gaussian_filter(data, scale / sizes, mode="nearest")
-        curvature = np.linalg.eigvalsh(_hessian(smooth, sizes, inside)) * scale**2
-        second, first = curvature[:, 1], curvature[:, 2]
-        slope = scale * np.linalg.norm([g[inside] for g in np.gradient(smooth, *sizes)], axis=0)
-        core[inside] |= (second >= min_contrast) & (second >= min_roundness * first) & (slope <= _MAX_OFF_AXIS * second)
-    found[box] = (_distance_mm(core, sizes) <= flank_mm) & inside
-    return make_image(found, image)
+    check_same_grid(image, masks)
+    index = {(r, h): int(n) for n, r, h in table[ATLAS_COLUMNS].itertuples(index=False)}
+    lacking = [key for key in [*((r, h) for r in REGIONS for h in "LR"), REFERENCE] if key not in index]
+    if lacking:
+        raise InputError(
+            "no mask for " + ", ".join(f"{r} ({h})" for r, h in lacking) + "; make them with precentral_regions"
+        )
+    data = np.asarray(image.dataobj)
+    return {key: data[(np.asarray(masks.dataobj[..., n]) > 0) & where] for key, n in index.items()}
 
 
-def _hessian(smooth: np.ndarray, sizes: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Second derivatives per mm2 of a smoothed image at the voxels ``inside``, shape (n, 3, 3)."""
-    hessian = np.empty((int(inside.sum()), 3, 3))
-    for a in range(3):
-        # differences of neighbours: derivatives of a sampled Gaussian fail on slices thicker than the scale
-        second = ndimage.correlate1d(smooth, [1.0, -2.0, 1.0], axis=a, mode="nearest") / sizes[a] ** 2
-        hessian[:, a, a] = second[inside]
-        slope = ndimage.correlate1d(smooth, [-0.5, 0.0, 0.5], axis=a, mode="nearest") / sizes[a]
-        for b in range(a + 1, 3):
-            mixed = ndimage.correlate1d(slope, [-0.5, 0.0, 0.5], axis=b, mode="nearest") / sizes[b]
-            hessian[:, a, b] = hessian[:, b, a] = mixed[inside]
-    return hessian
-
-
-def in_plane_mm(image: SpatialImage) -> float:
-    """Larger voxel size within the plane of the slices, mm; the slices run across the thickest side."""
-    return float(np.sort(voxel_sizes(image))[1])
+def measured_values(
+    image: SpatialImage, masks: SpatialImage, table: pd.DataFrame, where: np.ndarray
+) -> dict[tuple[str, str], np.ndarray]:
+    """As `region_values`, without the masks that only others are held against."""
+    auxiliary = set(REGIONS) - set(MEASURED_REGIONS)
+    return {key: v for key, v in region_values(image, masks, table, where).items() if key[0] not in auxiliary}

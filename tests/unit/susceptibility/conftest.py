@@ -1,4 +1,4 @@
-"""A slab of two hemispheres, each with three straight gyri, whose banks and depths are known by construction."""
+"""A slab of two hemispheres, each with four straight gyri, whose banks and depths are known by construction."""
 
 from types import SimpleNamespace
 
@@ -9,9 +9,11 @@ import pytest
 
 from mndmri.grids import make_image, world_coordinates
 
-# Along y (mm, forwards): each gyrus a plate of white matter 4 mm thick in 2.5 mm of grey, sulci 2 mm wide.
+# Along y (mm, forwards): each gyrus a plate of white matter 4 mm thick in 2.5 mm of grey, sulci 2 mm wide. The plate
+# in front is the superior frontal gyrus, and laterally the middle frontal; the one behind is not in the atlas.
 PITCH = 11.0
-GYRI = {"postcentral": -PITCH, "precentral": 0.0, "superior_frontal": PITCH}
+GYRI = {"parietal": -2 * PITCH, "postcentral": -PITCH, "precentral": 0.0, "frontal": PITCH}
+MIDDLE_FRONTAL_X = 14.0
 TOP, BASE = 66.0, 52.0  # crown of the white matter, and where it joins the common white matter below
 
 
@@ -19,18 +21,21 @@ def _tissue(xyz):
     """Grey, white and CSF (True/False) by position."""
     x, y, z = np.moveaxis(xyz, -1, 0)
     across = np.min([np.abs(y - centre) for centre in GYRI.values()], axis=0)
-    brain = (np.abs(x) > 1.5) & (np.abs(y) < 1.5 * PITCH - 1.0)
+    brain = (np.abs(x) > 1.5) & (y > -2.5 * PITCH + 1.0) & (y < 1.5 * PITCH - 1.0)
     stalk = ((across < 2.0) & (z < TOP)) | (z < BASE)
     depth = np.maximum(across - 2.0, z - TOP)  # into grey, from the stalk's flank or its top
     grey = ~stalk & ((depth < 2.5) | (z < BASE + 2.5))
     return brain & grey, brain & stalk, ~(brain & (grey | stalk))
 
 
-def build_slab(zooms=(1.0, 0.75, 1.2), *, atlas_shift=0.0, oblique=False):
-    """Slab on a grid of these voxel sizes; ``atlas_shift`` mm moves the atlas forwards against the tissue."""
-    size = np.array([56.0, 36.0, 32.0])
+def build_slab(zooms=(1.0, 0.75, 1.2), *, atlas_shift=0.0, oblique=False, partial_volume=False):
+    """Slab on a grid of these voxel sizes; ``atlas_shift`` mm moves the atlas forwards against the tissue.
+
+    With ``partial_volume`` a voxel's tissues are the shares of it that they fill.
+    """
+    size = np.array([56.0, 47.0, 32.0])
     affine = np.diag([*zooms, 1.0])
-    affine[:3, 3] = [-28.0 + zooms[0] / 2, -18.0 + zooms[1] / 2, 40.0]
+    affine[:3, 3] = [-28.0 + zooms[0] / 2, -29.0 + zooms[1] / 2, 40.0]
     # a rotation of the whole head in the scanner; MNI coordinates turn back with the transform
     rotation = nb.affines.from_matvec(nb.eulerangles.euler2mat(z=0.2, x=0.15), [3.0, -5.0, 8.0])
     turn = rotation if oblique else np.eye(4)
@@ -39,14 +44,23 @@ def build_slab(zooms=(1.0, 0.75, 1.2), *, atlas_shift=0.0, oblique=False):
     mni = world_coordinates(straight)
     grid = nb.Nifti1Image(np.zeros(shape, np.uint8), turn @ affine)
 
-    grey, white, csf = _tissue(mni)
+    grey, white, csf = tissues = _tissue(mni)
+    if partial_volume:
+        steps = np.stack(np.meshgrid(*[np.linspace(-0.4, 0.4, 5)] * 3), axis=-1).reshape(-1, 3) * zooms
+        tissues = np.mean([_tissue(mni + step) for step in steps], axis=0)
     x, y, z = (c.copy() for c in np.moveaxis(mni, -1, 0))
     # MNI coordinates are stretched, so that the short gyri run from the leg to the face
     mni[..., 0] *= 2.2
     mni[..., 2] -= np.where(np.abs(mni[..., 0]) > 46, 14.0, 0.0)
     maps, rows = [], []
-    for region, centre in GYRI.items():
-        belongs = np.exp(-0.5 * ((y - centre - atlas_shift) / 4.0) ** 2) * (z > BASE - 1)
+    lateral = np.abs(x) > MIDDLE_FRONTAL_X
+    for region, centre, where in (
+        ("postcentral", -PITCH, True),
+        ("precentral", 0.0, True),
+        ("superior_frontal", PITCH, ~lateral),
+        ("middle_frontal", PITCH, lateral),
+    ):
+        belongs = np.exp(-0.5 * ((y - centre - atlas_shift) / 4.0) ** 2) * (z > BASE - 1) * where
         for hemi, side in (("L", x < 0), ("R", x > 0)):
             maps.append(belongs * side)
             rows.append((len(rows), region, hemi))
@@ -63,7 +77,7 @@ def build_slab(zooms=(1.0, 0.75, 1.2), *, atlas_shift=0.0, oblique=False):
         x=x,
         y=y,
         z=z,
-        tissues=[make_image(t.astype(np.float32), grid) for t in (grey, white, csf)],
+        tissues=[make_image(t.astype(np.float32), grid) for t in tissues],
         atlas=make_image(np.stack(maps, axis=-1).astype(np.float32), grid),
         table=pd.DataFrame(rows, columns=["index", "region", "hemi"]),
         posterior_bank=posterior & grey & (z > BASE + 2.5) & (z < TOP),

@@ -1,13 +1,12 @@
 import nibabel as nb
 import numpy as np
-import pandas as pd
 import pytest
 
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
 from mndmri.susceptibility.phase import to_radians
 from mndmri.susceptibility.regions import precentral_regions
-from mndmri.susceptibility.swi import high_pass, make_swi, normalise, polarity, weigh_susceptibility
+from mndmri.susceptibility.swi import high_pass, make_swi, normalise, weigh_susceptibility
 
 ZOOMS = (0.8, 0.8, 2.0)
 SHAPE = (61, 54, 7)
@@ -65,13 +64,10 @@ def test_high_pass_removes_the_background_and_keeps_the_vein(scene):
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_polarity_finds_the_sign_of_paramagnetic_tissue_and_makes_it_dark(scene, sign):
+def test_paramagnetic_tissue_is_dark_by_the_right_sign_only(scene, sign):
     phase = scene["phase_of"](sign)
-    found = polarity(high_pass(scene["magnitude"], phase), scene["pallidum"], scene["white"])
-    assert found == sign
-    assert polarity(high_pass(scene["magnitude"], phase), scene["vein"], scene["white"]) == sign
-    right = make_swi([scene["magnitude"]], [phase], paramagnetic_sign=found)
-    wrong = make_swi([scene["magnitude"]], [phase], paramagnetic_sign=-found)
+    right = make_swi([scene["magnitude"]], [phase], paramagnetic_sign=sign)
+    wrong = make_swi([scene["magnitude"]], [phase], paramagnetic_sign=-sign)
     white = median(right, scene["white"])
     assert median(right, scene["vein"]) < 0.6 * white
     assert median(right, scene["pallidum"]) < 0.95 * white
@@ -84,15 +80,6 @@ def test_phase_mask_is_haackes_fourth_power(scene):
     swi = make_swi([scene["magnitude"]], [phase], paramagnetic_sign=1).get_fdata()
     weight = np.where(filtered > 0, (1 - filtered / np.pi) ** 4, 1.0)
     np.testing.assert_allclose(swi, scene["magnitude"].get_fdata() * weight, rtol=1e-5)
-
-
-def test_polarity_that_cannot_be_told_is_refused(scene):
-    filtered = high_pass(scene["magnitude"], scene["phase_of"]())
-    with pytest.raises(InputError, match=r"cannot be told: paramagnetic tissue differs .* name the sign"):
-        polarity(filtered, scene["white"], scene["white"])
-    nothing = make_image(np.zeros(SHAPE, bool), filtered)
-    with pytest.raises(InputError, match="cannot be told from 0 voxels"):
-        polarity(filtered, nothing, scene["white"])
 
 
 @pytest.mark.parametrize("codes", ["LAS", "PSR", "IPL"])
@@ -168,32 +155,21 @@ def test_canonical_storage_is_what_comes_back(scene):
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_scan_is_weighted_with_the_polarity_of_its_own_pallidum(scene, sign):
-    pallidum = np.asarray(scene["pallidum"].dataobj, np.float32)
-    atlas = make_image(np.stack([0 * pallidum, pallidum], axis=-1), scene["pallidum"])
-    table = pd.DataFrame([(0, "pallidum", "L"), (1, "pallidum", "R")], columns=["index", "region", "hemi"])
+def test_a_scan_is_weighted_by_its_phase_where_the_sign_is_known(scene, sign):
     magnitude, phase = [scene["magnitude"]], [scene["phase_of"](sign)]
-    found = weigh_susceptibility(magnitude, phase, atlas, table, white_matter=scene["white"])
+    found = weigh_susceptibility(magnitude, phase, paramagnetic_sign=sign)
     expected = make_swi(magnitude, [to_radians(phase[0])], paramagnetic_sign=sign)
     np.testing.assert_array_equal(found.image.get_fdata(), expected.get_fdata())
     assert found.by_phase
-    alone = weigh_susceptibility(magnitude, [], atlas, table, white_matter=scene["white"])
-    np.testing.assert_allclose(alone.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
-    assert not alone.by_phase
 
 
-def test_a_phase_that_shows_no_iron_is_left_out_and_it_is_said(scene):
-    nowhere = np.asarray(scene["white"].dataobj) > 0.9
-    nowhere[:, ::2] = False  # white matter taken for the pallidum: no difference to be found
-    atlas = make_image(np.stack([0.0 * nowhere, nowhere], axis=-1), scene["white"])
-    table = pd.DataFrame([(0, "pallidum", "L"), (1, "pallidum", "R")], columns=["index", "region", "hemi"])
-    magnitude, phase = [scene["magnitude"]], [scene["phase_of"](1)]
-    found = weigh_susceptibility(magnitude, phase, atlas, table, white_matter=scene["white"])
-    assert not found.by_phase
-    assert "magnitude alone" in found.note
-    np.testing.assert_allclose(found.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
-    told = weigh_susceptibility(magnitude, phase, atlas, table, white_matter=scene["white"], paramagnetic_sign=1)
-    assert told.by_phase
+def test_without_phase_or_its_sign_the_magnitude_is_the_image_and_it_is_said(scene):
+    magnitude = [scene["magnitude"]]
+    for phase, why in (([], "no phase"), ([scene["phase_of"](1)], "sign of the phase is not known")):
+        found = weigh_susceptibility(magnitude, phase, paramagnetic_sign=None)
+        np.testing.assert_allclose(found.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
+        assert not found.by_phase
+        assert found.note.startswith("magnitude alone") and why in found.note
 
 
 def test_normalisation_without_bias_correction_only_divides(slab, paint):

@@ -5,13 +5,15 @@ from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.measures import MEASURE_COLUMNS
 from mndmri.susceptibility.measures import measure_susceptibility
-from mndmri.susceptibility.regions import REGIONS, find_veins, precentral_regions
+from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions, with_thickness
+from mndmri.susceptibility.veins import find_veins
 
 BAND = 0.8  # intensity of the planted band relative to the tissue it lies in
 
 
 def measured(slab, data, *, veins=None, **options):
     masks, table = precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.mni)
+    table = with_thickness(table, masks, *slab.tissues[:2])
     image = make_image(np.asarray(data, np.float32), slab.grid)
     if veins is None:
         veins = np.zeros(slab.grid.shape, bool)
@@ -38,10 +40,10 @@ def test_every_row_of_the_contract_is_there(slab, paint):
     assert len(keys) == len(table)
     for hemi in "LR":
         for measure in ("normalised_hypointensity", "dark_fraction", "removed_vein_fraction"):
-            assert {(measure, region, hemi) for region in REGIONS} <= keys
+            assert {(measure, region, hemi) for region in MEASURED_REGIONS} <= keys
         assert {(m, "precentral", hemi) for m in ("postcentral_contrast", "bank_ratio")} <= keys
     assert value(table, "in_plane_voxel_size", "brain", "both") == pytest.approx(1.0)
-    assert set(table.unit) == {"1", "mm"}
+    assert set(table.unit) == {"1", "mm", "1/mm"}
 
 
 def test_healthy_slab_shows_grey_matter_and_no_band(slab, paint):
@@ -66,7 +68,7 @@ def test_band_planted_on_the_left_is_measured_there_and_nowhere_else(build_slab,
     assert value(table, "normalised_hypointensity", "precentral_anterior", "L") == pytest.approx(0.1, abs=0.01)
     assert value(table, "normalised_hypointensity", "postcentral", "L") == pytest.approx(0.1, abs=0.01)
     assert value(table, "bank_ratio", "precentral", "R") == pytest.approx(1, abs=0.01)
-    for region in REGIONS:
+    for region in MEASURED_REGIONS:
         assert value(table, "dark_fraction", region, "R") < 0.09
     assert value(table, "postcentral_contrast", "precentral", "L") > value(
         table, "postcentral_contrast", "precentral", "R"
@@ -176,3 +178,65 @@ def test_missing_mask_is_refused_by_name(slab, paint):
     image = make_image(paint(slab), slab.grid)
     with pytest.raises(InputError, match=r"no mask for reference_wm \(both\); make them with precentral_regions"):
         measure_susceptibility(image, masks, table.iloc[:-1], make_image(slab.grey, slab.grid))
+
+
+def deep(slab, name):
+    """Where the deep layers of a bank are planted: 2.25 mm about the border of white matter."""
+    centre = {"posterior": -2.1, "anterior": 2.1, "postcentral": -11.0 + 2.1}[name]
+    return (np.abs(slab.y - centre) < 1.2) & (slab.z > 54.5) & (slab.z < 66)
+
+
+@pytest.mark.parametrize("zooms", [(0.8, 0.8, 1.5), (0.6, 0.6, 2.0)])
+@pytest.mark.parametrize("shift", [-2.0, 2.0])
+def test_only_a_darker_posterior_bank_raises_the_band_contrast(build_slab, paint, zooms, shift):
+    slab = build_slab(zooms, atlas_shift=shift)
+    left = slab.x < 0
+
+    def contrasts(*dark):
+        data = paint(slab)
+        for name in dark:
+            data[deep(slab, name) & left] *= 0.85
+        table = measured(slab, data)
+        return {
+            (p, h): value(table, "band_contrast", f"precentral_{p}", h) for p in ("leg", "hand", "face") for h in "LR"
+        }
+
+    band, none = contrasts("posterior"), contrasts()
+    for part in ("leg", "hand", "face"):
+        assert 0.05 < band[part, "L"] < 0.16  # the deep layers reach a little beyond the band
+        assert band[part, "R"] == pytest.approx(0, abs=0.02)
+    for other in (("anterior",), ("postcentral",), ("anterior", "postcentral")):
+        for key, found in contrasts(*other).items():
+            assert found <= none[key] + 0.01
+
+
+def test_hypointensity_to_thickness_is_their_ratio_and_says_when_it_has_none(slab, paint):
+    table = measured(slab, with_band(slab, paint, slab.x < 0))
+    masks, names = precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.mni)
+    known = with_thickness(names, masks, *slab.tissues[:2]).set_index(["region", "hemi"])["thickness_mm"]
+    for key in (("precentral_hand", "L"), ("precentral", "R")):
+        ratio = value(table, "normalised_hypointensity", *key) / value(table, "hypointensity_to_thickness", *key)
+        assert ratio == pytest.approx(known[key])
+    nothing = make_image(np.zeros(slab.grid.shape), slab.grid)
+    bare = measure_susceptibility(make_image(paint(slab), slab.grid), masks, names, nothing)
+    ratio = bare[(bare.measure == "hypointensity_to_thickness") & (bare.region == "precentral") & (bare.hemi == "L")]
+    assert ratio["value"].isna().all()
+    assert ratio.status.iloc[0] == "the thickness of precentral (L) is not known"
+
+
+def test_a_band_answers_as_a_plate_in_the_deep_posterior_bank(build_slab, paint):
+    slab = build_slab((0.8, 0.8, 1.5))
+    none, band = (measured(slab, with_band(slab, paint, side)) for side in (slab.x > 100, slab.x < 0))
+    region = "precentral_posterior_deep"
+    assert value(band, "plate_response", region, "L") > value(none, "plate_response", region, "L") + 0.01
+    assert value(band, "plate_response", region, "R") == pytest.approx(
+        value(none, "plate_response", region, "R"), abs=1e-3
+    )
+
+
+def test_a_region_partly_without_signal_says_how_much_of_it_is_seen(slab, paint):
+    data = np.where((slab.x < -15) | (slab.x > 0), paint(slab), 0.0)
+    table = measured(slab, data)
+    found = table[(table.measure == "dark_fraction") & (table.region == "precentral") & (table.hemi == "L")].iloc[0]
+    assert np.isnan(found["value"])
+    assert "% of precentral (L), less than 80%" in found.status

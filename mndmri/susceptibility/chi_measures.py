@@ -1,0 +1,88 @@
+"""Statistics of magnetic susceptibility by region, as rows of the measures table."""
+
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+from scipy import stats
+
+from mndmri.grids import check_same_grid
+from mndmri.measures import MEASURE_COLUMNS, OK, row
+from mndmri.susceptibility.geometry import in_plane_mm
+from mndmri.susceptibility.measures import across_cortex, too_few
+from mndmri.susceptibility.regions import measured_values
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean; missing where there is nothing to average."""
+    return float(values.mean()) if values.size else np.nan
+
+
+# What is measured in each region: unit, and how
+STATISTICS = {
+    "chi_mean": ("ppm", np.mean),
+    "chi_median": ("ppm", np.median),
+    "chi_sd": ("ppm", lambda chi: np.std(chi, ddof=1)),
+    "chi_skewness": ("1", stats.skew),
+    "chi_p95": ("ppm", lambda chi: np.percentile(chi, 95)),
+    "chi_positive_mean": ("ppm", lambda chi: _mean(chi[chi > 0])),
+    "chi_negative_mean": ("ppm", lambda chi: _mean(chi[chi < 0])),
+}
+
+
+def measure_chi(
+    chi: SpatialImage,
+    masks: SpatialImage,
+    table: pd.DataFrame,
+    veins: SpatialImage,
+    mask: SpatialImage,
+    *,
+    min_voxels: int = 10,
+    max_in_plane_mm: float = 1.5,
+    unknown: str = "",
+) -> pd.DataFrame:
+    """Mean, median, SD, skewness, 95th percentile, and means of one sign, modality ``qsm``.
+
+    Parameters
+    ----------
+    chi : SpatialImage
+        Susceptibility, ppm.
+    masks, table
+        From `regions.precentral_regions`, same grid.
+    veins : SpatialImage
+        From `veins.find_veins`; these voxels are left out everywhere.
+    mask : SpatialImage
+        Where the susceptibility is known.
+    min_voxels : int
+        A region with fewer voxels has missing values.
+    max_in_plane_mm : float
+        On coarser voxels banks and depths are missing values.
+    unknown : str
+        Why the susceptibility is not known (`mapping.Mapped`), if so: the reason of every row.
+
+    Returns
+    -------
+    DataFrame
+        Columns `mndmri.measures.MEASURE_COLUMNS`: a row for each of `STATISTICS` and each mask of the table.
+
+    Raises
+    ------
+    InputError
+        If grids differ or a mask is missing.
+    """
+    check_same_grid(chi, masks, veins, mask)
+    known = (np.asarray(mask.dataobj) > 0.5) & (np.asarray(veins.dataobj) <= 0.5) & np.isfinite(chi.get_fdata())
+    resolution = in_plane_mm(chi)
+    coarse = f"in-plane voxels of {resolution:.3g} mm do not resolve the cortex; at most {max_in_plane_mm:g} mm needed"
+    rows = []
+    for key, values in measured_values(chi, masks, table, known).items():
+        lacking = too_few(key, values, min_voxels=min_voxels)
+        if across_cortex(key[0]) and resolution > max_in_plane_mm:
+            lacking = coarse
+        lacking = unknown or lacking
+        for measure, (unit, statistic) in STATISTICS.items():
+            value, status = np.nan, lacking
+            if status == OK:
+                value = float(statistic(values.astype(float)))
+                status = OK if np.isfinite(value) else f"not defined for the values in {key[0]} ({key[1]})"
+            rows.append(row("qsm", measure, *key, value, unit=unit, n_voxels=len(values), status=status))
+    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
