@@ -21,6 +21,7 @@ from mndmri.statistics.samples import NO_SPREAD, Measured, count_reasons, each_m
 SCORE = {"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both"}
 MAX_SCORE = 12  # none, mild or marked (0 to 2) in face, hand and leg, left and right
 PRESENT_FROM = 3
+NOT_ASSESSABLE = "not assessable"
 AUTOMATED, RATED = "automated", "rated"
 
 _LIMITS = ("limit_low", "limit_high")
@@ -247,7 +248,8 @@ def _automated(measures: pd.DataFrame, people: pd.DataFrame, *, threshold: int) 
     nothing = pd.Series(np.nan, people.index), pd.Series("no motor band score in the measures table", people.index)
     measured = next(each_measure(rows, people), Measured(SCORE, *nothing))
     _check_scores(measured.values, "the motor band score of the measures table")
-    return _Judged(AUTOMATED, measured.values, measured.reasons, threshold, True, [])
+    reasons = measured.reasons.str.removeprefix(f"{NOT_ASSESSABLE}: ")  # the count of them says so
+    return _Judged(AUTOMATED, measured.values, reasons, threshold, True, [])
 
 
 def _ratings(column: pd.Series, *, threshold: int) -> _Judged:
@@ -285,7 +287,7 @@ def _counts(group: str, tally: _Tally) -> dict[str, Any]:
 
 def _group_row(name: str, tally: _Tally, reasons: pd.Series, *, alpha: float) -> dict[str, Any]:
     shares = dict(zip(("percent", "ci_low", "ci_high"), tally.share(alpha), strict=True))
-    note = count_reasons("not assessable", reasons) if tally.n else ["no participants"]
+    note = count_reasons(NOT_ASSESSABLE, reasons) if tally.n else ["no participants"]
     return _counts(name, tally) | shares | {"note": note}
 
 
