@@ -36,7 +36,6 @@ _PICTURE_INCHES = 1.9
 _HEADER_INCHES = 0.45
 _FOOTER_INCHES = 0.4
 _MARGIN_MM = 10.0
-_SWI_MARGIN_MM = 20.0
 
 
 def contour_sheet(
@@ -66,18 +65,18 @@ def contour_sheet(
     InputError
         If the background is not 3D or holds no finite value.
     """
-    background = _prepared(background)
+    background = prepare(background)
     contours = {name: to_canonical(mask) for name, mask in contours.items()}
-    window = _window(_data(background))
+    window = _window(data_of(background))
     masks = list(contours.values())
     return _sheet(
         background,
-        _data(background),
+        data_of(background),
         contours,
-        _spread(background, masks, n_slices),
+        spread_slices(background, masks, n_slices),
         title=title,
         window=window,
-        crop=_extent(background, masks, _MARGIN_MM),
+        crop=extent_of(background, masks, _MARGIN_MM),
     )
 
 
@@ -97,8 +96,8 @@ def template_sheet(t1w: SpatialImage, template: SpatialImage, *, title: str, n_s
     InputError
         If the template is not a brain on a background of zeros.
     """
-    template = _prepared(template)
-    values = _data(template)
+    template = prepare(template)
+    values = data_of(template)
     inside = values > 0
     if not inside.any() or inside.all():
         raise InputError(
@@ -147,8 +146,8 @@ def colour_fa_sheet(
     check_same_grid(fa, directions)
     if len(directions.shape) != 4 or directions.shape[3] != 3:
         raise InputError(f"directions have shape {directions.shape}; (X, Y, Z, 3) is expected")
-    fa, directions = _prepared(fa), to_canonical(directions)
-    colour = np.abs(np.nan_to_num(_data(directions))) * np.clip(np.nan_to_num(_data(fa)), 0, 1)[..., None]
+    fa, directions = prepare(fa), to_canonical(directions)
+    colour = np.abs(np.nan_to_num(data_of(directions))) * np.clip(np.nan_to_num(data_of(fa)), 0, 1)[..., None]
     # FA of 0.8 and more is full brightness: whole brains are too dark otherwise
     colour = np.clip(colour / 0.8, 0, 1)
     contours = {name: to_canonical(mask) for name, mask in contours.items()}
@@ -156,65 +155,17 @@ def colour_fa_sheet(
         fa,
         colour,
         contours,
-        _spread(fa, list(contours.values()), n_slices),
+        spread_slices(fa, list(contours.values()), n_slices),
         title=title,
         colours=_OUTLINES_ON_COLOUR,
         note="Red left-right, green anterior-posterior, blue inferior-superior. ",
     )
 
 
-def swi_sheet(
-    swi: SpatialImage,
-    outlines: Mapping[str, SpatialImage],
-    *,
-    title: str,
-    around: SpatialImage | None = None,
-    window: tuple[float, float] = (0.4, 1.5),
-    n_slices: int = 6,
-) -> Figure:
-    """Axial slices of a normalised SWI at the hand knob: plain above, outlined below.
-
-    The plain row is what a reader judges the motor band on; the outlines show what was measured.
-
-    Parameters
-    ----------
-    swi : SpatialImage
-        3D; 1 is the reference white matter.
-    outlines : mapping
-        Name to mask: the precentral gyrus and its posterior bank.
-    around : SpatialImage, optional
-        Mask whose height the slices are spread over (the hand region); all outlines by default.
-    window : two floats
-        Values shown black and white; the same for everyone, so that sheets can be compared.
-    n_slices : int
-
-    Raises
-    ------
-    InputError
-        If the image is not 3D or holds no finite value.
-    """
-    swi = _prepared(swi)
-    outlines = {name: to_canonical(mask) for name, mask in outlines.items()}
-    height = [to_canonical(around)] if around is not None else list(outlines.values())
-    axial = {2: _spread(swi, height, n_slices)[2]}
-    return _sheet(
-        swi,
-        _data(swi),
-        outlines,
-        axial,
-        title=title,
-        window=window,
-        plain_first=True,
-        crop=_extent(swi, list(outlines.values()), _SWI_MARGIN_MM),
-        inches=2.0,
-        note=f"Grey scale from {window[0]:g} to {window[1]:g} x reference white matter. ",
-    )
-
-
 # -- reading images -------------------------------------------------------------------------------
 
 
-def _prepared(image: SpatialImage) -> SpatialImage:
+def prepare(image: SpatialImage) -> SpatialImage:
     """Image in RAS order, after a check that there is something to show."""
     if len(image.shape) != 3:
         raise InputError(f"an image of shape {image.shape} cannot be shown as slices; a 3D image is expected")
@@ -223,7 +174,8 @@ def _prepared(image: SpatialImage) -> SpatialImage:
     return to_canonical(image)
 
 
-def _data(image: SpatialImage) -> np.ndarray:
+def data_of(image: SpatialImage) -> np.ndarray:
+    """Values of an image, float32."""
     return np.asarray(image.dataobj, dtype=np.float32)
 
 
@@ -237,7 +189,7 @@ def _window(values: np.ndarray) -> tuple[float, float]:
     return (float(low), float(high)) if high > low else (float(low) - 1, float(high) + 1)
 
 
-def _extent(background: SpatialImage, masks: Sequence[SpatialImage], margin_mm: float) -> np.ndarray:
+def extent_of(background: SpatialImage, masks: Sequence[SpatialImage], margin_mm: float) -> np.ndarray:
     """First and last voxel of ``background`` that holds the masks, shape (3, 2); of the head without them."""
     corners = []
     for mask in masks:
@@ -246,7 +198,7 @@ def _extent(background: SpatialImage, masks: Sequence[SpatialImage], margin_mm: 
             to_background = np.linalg.inv(background.affine) @ mask.affine
             corners.append(nb.affines.apply_affine(to_background, _box_corners(inside)))
     if not corners:
-        values = np.nan_to_num(_data(background))
+        values = np.nan_to_num(data_of(background))
         inside = values > 0.1 * np.percentile(values[::2, ::2, ::2], 99)
         corners.append(_box_corners(inside if inside.any() else np.ones(background.shape, bool)))
     points = np.concatenate(corners)
@@ -264,9 +216,9 @@ def _box_corners(inside: np.ndarray) -> np.ndarray:
     return np.array(list(product(*ends)))
 
 
-def _spread(background: SpatialImage, masks: Sequence[SpatialImage], n_slices: int) -> dict[int, list[int]]:
+def spread_slices(background: SpatialImage, masks: Sequence[SpatialImage], n_slices: int) -> dict[int, list[int]]:
     """Slice numbers for each array axis, evenly over the extent of the masks, its ends left out."""
-    extent = _extent(background, masks, 0.0)
+    extent = extent_of(background, masks, 0.0)
     positions = {}
     for axis in (2, 1, 0):
         first, last = extent[axis]
@@ -300,35 +252,30 @@ def _sheet(
     window: tuple[float, float] | None = None,
     colours: Sequence[str] = OUTLINE_COLOURS,
     crop: np.ndarray | None = None,
-    plain_first: bool = False,
-    inches: float = _PICTURE_INCHES,
     note: str = "",
 ) -> Figure:
-    """Rows of pictures: a row a view, or a view twice, without outlines and with them."""
+    """Rows of pictures, a row a view."""
     if len(contours) > len(colours):
         raise InputError(f"{len(contours)} outlines on one sheet; {len(colours)} can be told apart")
-    crop = _extent(background, [], _MARGIN_MM) if crop is None else crop
+    crop = extent_of(background, [], _MARGIN_MM) if crop is None else crop
     size_mm = (np.diff(crop, axis=1)[:, 0] + 1) * voxel_sizes(background)
-    passes = (False, True) if plain_first else (True,)
-    rows = [(axis, outlined) for axis in positions for outlined in passes]
     columns = max(len(where) for where in positions.values())
-    widest = max(size_mm[_IN_PLANE[axis][0]] for axis, _ in rows)
-    heights = [inches * size_mm[_IN_PLANE[axis][1]] / widest for axis, _ in rows]
-    width, height = columns * inches, sum(heights) + _HEADER_INCHES + _FOOTER_INCHES
+    widest = max(size_mm[_IN_PLANE[axis][0]] for axis in positions)
+    heights = [_PICTURE_INCHES * size_mm[_IN_PLANE[axis][1]] / widest for axis in positions]
+    width, height = columns * _PICTURE_INCHES, sum(heights) + _HEADER_INCHES + _FOOTER_INCHES
 
     figure = Figure(figsize=(width, height), facecolor="black")
     grid = figure.add_gridspec(
-        len(rows), columns, height_ratios=heights, wspace=0.01, hspace=0.01,
+        len(positions), columns, height_ratios=heights, wspace=0.01, hspace=0.01,
         left=0.002, right=0.998, bottom=_FOOTER_INCHES / height, top=1 - _HEADER_INCHES / height,
     )  # fmt: skip
-    masks = {name: (image, _data(image)) for name, image in contours.items()}
-    for row, (axis, outlined) in enumerate(rows):
-        for column, index in enumerate(positions[axis]):
+    masks = {name: (image, data_of(image)) for name, image in contours.items()}
+    for row, (axis, indices) in enumerate(positions.items()):
+        for column, index in enumerate(indices):
             axes = figure.add_subplot(grid[row, column])
-            _draw_slice(axes, background, shown, axis, index, crop, window)
-            if outlined:
-                for (image, values), colour in zip(masks.values(), colours, strict=False):
-                    _draw_outline(axes, background, image, values, axis, index, colour)
+            draw_slice(axes, background, shown, axis, index, crop, window)
+            for (image, values), colour in zip(masks.values(), colours, strict=False):
+                draw_outline(axes, background, image, values, axis, index, colour)
 
     inch = 1 / height
     figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center")
@@ -345,7 +292,7 @@ def _sheet(
     return figure
 
 
-def _draw_slice(
+def draw_slice(
     axes: Axes,
     background: SpatialImage,
     shown: np.ndarray,
@@ -378,7 +325,7 @@ def _draw_slice(
     axes.text(0.02, 0.02, f"{'xyz'[axis]} = {place:.0f} mm", ha="left", va="bottom", **style)
 
 
-def _draw_outline(
+def draw_outline(
     axes: Axes,
     background: SpatialImage,
     image: SpatialImage,
@@ -387,6 +334,7 @@ def _draw_outline(
     index: int,
     colour: str,
 ) -> None:
+    """Draw the outline of a mask, of ``values`` on the grid of ``image``, on one slice of ``background``."""
     inside = _mask_on_slice(image, values, background, axis, index)
     if not inside.min() < 0.5 <= inside.max():
         return

@@ -12,7 +12,6 @@ from mndmri.figures.slices import (
     OUTLINE_COLOURS,
     colour_fa_sheet,
     contour_sheet,
-    swi_sheet,
     template_sheet,
 )
 from mndmri.io import InputError
@@ -161,25 +160,6 @@ def test_directions_without_three_components_are_refused():
     wrong = nb.Nifti1Image(np.zeros((*SHAPE, 2), np.float32), fa.affine)
     with pytest.raises(InputError, match="is expected"):
         colour_fa_sheet(fa, wrong, {}, title="sub-01", n_slices=2)
-
-
-def test_swi_sheet_shows_every_slice_plain_and_outlined():
-    swi = _stored(lambda xyz: _head(xyz) / 100, "LAS", 0)
-    bank = _stored(_left_marker, "LAS", 0)
-    sheet = swi_sheet(swi, {"posterior bank": bank}, title="sub-01", n_slices=3)
-    labels = [axes.get_label() for axes in sheet.axes]
-    assert labels[:3] == labels[3:]
-    assert all(label.startswith("axial") for label in labels)
-    assert [len(axes.collections) for axes in sheet.axes] == [0, 0, 0, 1, 1, 1]
-
-
-def test_swi_sheet_slices_are_spread_over_the_height_asked_for():
-    swi = _stored(lambda xyz: _head(xyz) / 100, "RAS", 0)
-    hand = _stored(lambda xyz: (np.abs(xyz[..., 2] - 12) < 7) & (_head(xyz) > 0), "RAS", 0)
-    gyrus = _stored(lambda xyz: _head(xyz) > 0, "RAS", 0)
-    sheet = swi_sheet(swi, {"precentral": gyrus}, title="sub-01", around=hand, n_slices=3)
-    places = [float(t.get_text()[4:-3]) for axes in sheet.axes for t in axes.texts if "z =" in t.get_text()]
-    assert all(5 <= place <= 19 for place in places)
 
 
 def test_template_sheet_outlines_the_brain_and_the_white_matter_of_the_template():
