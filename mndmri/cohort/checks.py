@@ -21,7 +21,8 @@ from mndmri.io import InputError, load_image
 SHEAR_TOLERANCE = 0.01  # cosine between two voxel axes; a rounded quaternion is off by 1e-6, a tilted gantry by 0.1
 VOXEL_RANGE_MM = (0.1, 15.0)  # outside it the unit is not mm
 MAX_ECHO_TIME_S = 0.5  # a longer one is in ms
-CHECKS_VERSION = 1  # of the rules below: a cache made by other rules is not used
+MIN_ECHOES_R2STAR = 3  # two tell a decay, but not whether it is one
+CHECKS_VERSION = 2  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -132,7 +133,36 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
     notes = [f"left out: {line}" for line in dict.fromkeys(p.message for p in found)]
     if scans and not any("t1w" in own for own in scans.values()):
         raise InputError("no participant has a T1w image that can be used:\n  - " + "\n  - ".join(notes))
-    return dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
+    study = dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
+    return _divide_susceptibility(study)
+
+
+def _divide_susceptibility(study: Study) -> Study:
+    """The study with what can be mapped (``qsm``, ``r2star``) beside what is weighted only (``swi``)."""
+    scans = {who: dict(own) for who, own in study.scans.items()}
+    left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
+    for who, reasons in left_out.items():
+        own = scans.get(who, {})
+        if "swi" not in own:
+            if "swi" in reasons:
+                reasons |= dict.fromkeys(("qsm", "r2star"), reasons["swi"])
+            continue
+        files = own["swi"].files
+        if "phase" in files or "chimap" in files:
+            own["qsm"] = Scan("qsm", files)
+        else:
+            reasons["qsm"] = "neither a phase image nor a susceptibility map"
+        echoes = files.get("magnitude", ())
+        if len(echoes) < MIN_ECHOES_R2STAR:
+            reasons["r2star"] = f"R2* needs {MIN_ECHOES_R2STAR} echoes, found {len(echoes)}"
+        elif not study.simulated and any("EchoTime" not in bids.sidecar(echo, study.bids_dir) for echo in echoes):
+            reasons["r2star"] = "no EchoTime in the sidecars of the magnitude images"
+        else:
+            own["r2star"] = Scan("r2star", files)
+        if "swi" not in files and "magnitude" not in files:
+            own.pop("swi")
+            reasons["swi"] = "a susceptibility map alone, no magnitude and no SWI"
+    return dataclasses.replace(study, scans=scans, left_out=left_out)
 
 
 def _stamp(path: str) -> list[Any]:
@@ -146,9 +176,9 @@ def _stamp(path: str) -> list[Any]:
 
 def _check_t1w(scan: Scan, bids_dir: str | Path) -> list[str]:
     problems = []
-    for role in ("image", "mask"):
+    for role, what in (("image", "T1w image"), ("mask", "brain mask"), ("parcellation", "parcellation")):
         for path in scan.files.get(role, ()):
-            problems += _check_image(path, "T1w image" if role == "image" else "brain mask", n_dimensions=3)
+            problems += _check_image(path, what, n_dimensions=3)
     return problems
 
 
@@ -263,21 +293,23 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
         "swi": "SWI",
         "magnitude": "magnitude image",
         "phase": "phase image",
+        "chimap": "susceptibility map",
     }
     for role, name in what.items():
         for path in scan.files.get(role, ()):
             problems += _check_image(path, name, n_dimensions=3)
-    if problems or "phase" not in scan.files:
+    if problems:
         return problems
-    parts = [*scan.files["magnitude"], *scan.files["phase"]]
+    parts = [path for role in what for path in scan.files.get(role, ())]
     first = load_image(parts[0])
     for path in parts[1:]:
         if not same_grid(first, load_image(path)):
             problems.append(
                 f"{Path(path).name} (shape {load_image(path).shape}) is not on the grid of {Path(parts[0]).name} "
-                f"(shape {first.shape}); magnitude and phase of all echoes must be of one series, convert them again"
+                f"(shape {first.shape}); all that is made of one gradient-echo series lies on one grid: convert it "
+                "again, or set swi.patterns so that the other does not match"
             )
-    return problems + _check_phase_sidecars(scan, bids_dir)
+    return problems + (_check_phase_sidecars(scan, bids_dir) if "phase" in scan.files else [])
 
 
 def _check_phase_sidecars(scan: Scan, bids_dir: str | Path) -> list[str]:

@@ -28,10 +28,13 @@ class Scan:
     ==========  =========================================================================
     modality    roles
     ==========  =========================================================================
-    t1w         image; mask (the user's own); json
+    t1w         image; mask, parcellation (the user's own); json
     dwi         image, bval, bvec, json; reverse, reverse_bval, reverse_bvec, reverse_json
                 (the series, or b=0 image, of opposite phase encoding)
-    swi         swi (as the scanner made it); magnitude, phase (by echo); json
+    swi         swi (as the scanner made it); magnitude, phase (by echo); chimap (the user's
+                own, ppm); json
+    qsm         the files of swi, where they hold phase or a chimap; and
+    r2star      where they hold three echoes: both made by `mndmri.cohort.settle`
     ==========  =========================================================================
 
     ``json`` lists every sidecar that applies, the most general first.

@@ -13,7 +13,7 @@ from mndmri.io import InputError, load_image
 
 # Susceptibility-weighted images under the names that BIDS and its proposals give them.
 SWI_PATTERNS = tuple(
-    f"{folder}/*_{suffix}.nii*" for folder in ("swi", "anat") for suffix in ("swi", "GRE", "MEGRE", "T2starw")
+    f"{folder}/*_{suffix}.nii*" for folder in ("swi", "anat") for suffix in ("swi", "GRE", "MEGRE", "T2starw", "Chimap")
 )
 # The other end of an axis, in a ``dir-`` label
 _OPPOSITE_LABELS = {
@@ -111,17 +111,16 @@ def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
         ]
     if len(images) > 1:
         return {}, [_too_many(images, folder, "t1w", "one T1w image is used")]
-    files = {"image": images, "json": _json(images, root)}
-    if wanted["mask_pattern"] is None:
-        return files, []
-    masks = _matches(folder, [wanted["mask_pattern"]])
-    if len(masks) != 1:
-        listed = f": {_names(masks, folder)}" if masks else ""
-        return {}, [
-            f"{len(masks) or 'no'} brain masks match t1w.mask_pattern {wanted['mask_pattern']}{listed}; "
-            "exactly one is used"
-        ]
-    return {**files, "mask": masks}, []
+    files, problems = {"image": images, "json": _json(images, root)}, []
+    for role, what in (("mask", "brain masks"), ("parcellation", "parcellations")):
+        pattern = wanted[f"{role}_pattern"]
+        files[role] = [] if pattern is None else _matches(folder, [pattern])
+        if pattern is not None and len(files[role]) != 1:
+            listed = f": {_names(files[role], folder)}" if files[role] else ""
+            problems.append(
+                f"{len(files[role]) or 'no'} {what} match t1w.{role}_pattern {pattern}{listed}; exactly one is used"
+            )
+    return files, problems
 
 
 def _volumes(path: Path) -> int:
@@ -189,12 +188,12 @@ def _swi_role(path: Path) -> str | None:
         return {"mag": "magnitude", "phase": "phase"}[part]
     if part is not None:
         return None
-    return "swi" if suffix == "swi" else "magnitude"
+    return {"swi": "swi", "Chimap": "chimap"}.get(suffix, "magnitude")
 
 
 def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
     images = _matches(folder, config["swi"]["patterns"] or SWI_PATTERNS)
-    roles: dict[str, list[Path]] = {"swi": [], "magnitude": [], "phase": []}
+    roles: dict[str, list[Path]] = {"swi": [], "magnitude": [], "phase": [], "chimap": []}
     problems = []
     for path in images:
         role = _swi_role(path)
@@ -205,8 +204,9 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
             )
         else:
             roles[role].append(path)
-    if len(roles["swi"]) > 1:
-        problems.append(_too_many(roles["swi"], folder, "swi", "one SWI is used"))
+    for role, what in (("swi", "one SWI is used"), ("chimap", "one susceptibility map is used")):
+        if len(roles[role]) > 1:
+            problems.append(_too_many(roles[role], folder, "swi", what))
     gradient_echo = [*roles["magnitude"], *roles["phase"]]
     # what is left of a name without echo and part is the series
     series = {

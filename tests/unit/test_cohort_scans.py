@@ -169,6 +169,13 @@ def test_one_s_own_brain_mask_is_found_and_a_missing_one_is_told(person):
     assert names(find(person, t1w=given)[0]["t1w"], "mask") == ["sub-01_desc-brain_mask.nii.gz"]
 
 
+def test_one_s_own_parcellation_is_found_and_a_missing_one_is_told(person):
+    given = {"parcellation_pattern": "anat/*_desc-aparcaseg_dseg.nii.gz"}
+    assert "no parcellations match t1w.parcellation_pattern" in only(person, t1w=given)
+    write_image(person / "anat/sub-01_desc-aparcaseg_dseg.nii.gz")
+    assert names(find(person, t1w=given)[0]["t1w"], "parcellation") == ["sub-01_desc-aparcaseg_dseg.nii.gz"]
+
+
 def test_two_diffusion_series_that_are_no_reverse_pair_are_told(person):
     write_dwi(person / "dwi/sub-01_run-2_dwi")
     assert "2 files match where one diffusion series, or two of opposite phase encoding" in only(person)
@@ -250,6 +257,7 @@ def test_a_missing_gradient_file_is_told(person):
         ("anat/sub-01_part-mag_T2starw", "magnitude"),
         ("swi/sub-01_GRE", "magnitude"),
         ("swi/sub-01_part-mag_swi", "magnitude"),
+        ("swi/sub-01_Chimap", "chimap"),
     ],
 )
 def test_susceptibility_images_are_known_by_their_names(tmp_path, name, role):
@@ -544,11 +552,42 @@ def run(root, *, cache=None, **given):
 def test_a_study_without_faults_has_its_scans_and_says_what_is_missing(dataset):
     study, _ = run(dataset)
     assert {who: set(scans) for who, scans in study.scans.items()} == {
-        "sub-01": {"t1w", "dwi", "swi"},
-        "sub-02": {"t1w", "dwi", "swi"},
+        "sub-01": {"t1w", "dwi", "swi", "qsm"},
+        "sub-02": {"t1w", "dwi", "swi", "qsm"},
         "sub-03": {"t1w"},
     }
-    assert study.left_out["sub-03"] == {"dwi": "no file in the dataset", "swi": "no file in the dataset"}
+    assert study.left_out["sub-03"] == dict.fromkeys(("dwi", "swi", "qsm", "r2star"), "no file in the dataset")
+
+
+def test_a_scan_without_phase_is_weighted_but_not_mapped_in_ppm(dataset):
+    for phase in (dataset / "sub-02/anat").glob("*part-phase*"):
+        phase.unlink()
+    study, _ = run(dataset)
+    assert set(study.scans["sub-02"]) == {"t1w", "dwi", "swi"}
+    assert study.left_out["sub-02"]["qsm"] == "neither a phase image nor a susceptibility map"
+
+
+def test_relaxation_is_mapped_from_three_echoes_with_their_times(dataset):
+    study, _ = run(dataset)
+    assert study.left_out["sub-02"]["r2star"] == "R2* needs 3 echoes, found 1"
+    write_gre(dataset / "sub-02/anat", "sub-02", echoes=(1, 2, 3))
+    study, _ = run(dataset)
+    assert len(study.scans["sub-02"]["r2star"].files["magnitude"]) == 3
+
+
+def test_a_susceptibility_map_alone_is_mapped_but_not_weighted(dataset):
+    path = write_image(dataset / "sub-03/swi/sub-03_Chimap.nii.gz")
+    study, _ = run(dataset)
+    assert study.scans["sub-03"]["qsm"].files == {"chimap": (str(path),)}
+    assert "swi" not in study.scans["sub-03"]
+    assert study.left_out["sub-03"]["swi"] == "a susceptibility map alone, no magnitude and no SWI"
+
+
+def test_a_susceptibility_map_on_another_grid_than_its_magnitude_is_told(dataset):
+    write_image(dataset / "sub-02/swi/sub-02_Chimap.nii.gz", shape=(9, 8, 7))
+    study, _ = run(dataset, bad_input="leave_out")
+    assert "swi" not in study.scans["sub-02"] and "qsm" not in study.scans["sub-02"]
+    assert "sub-02_Chimap.nii.gz (shape (9, 8, 7)) is not on the grid of" in study.left_out["sub-02"]["qsm"]
 
 
 def test_all_that_is_wrong_with_a_study_is_told_in_one_list(dataset):
@@ -573,9 +612,9 @@ def test_all_that_is_wrong_with_a_study_is_told_in_one_list(dataset):
 def test_a_bad_scan_can_be_left_out_and_its_reason_is_kept(dataset):
     write_dwi(dataset / "sub-02/dwi/sub-02_dwi", n_volumes=5)
     study, _ = run(dataset, bad_input="leave_out")
-    assert set(study.scans["sub-02"]) == {"t1w", "swi"}
+    assert set(study.scans["sub-02"]) == {"t1w", "swi", "qsm"}
     assert "9 entries but the image has 5 volumes" in study.left_out["sub-02"]["dwi"]
-    assert set(study.scans["sub-01"]) == {"t1w", "dwi", "swi"}
+    assert set(study.scans["sub-01"]) == {"t1w", "dwi", "swi", "qsm"}
     assert sum("sub-02_dwi.bval" in note for note in study.notes) == 1
     assert list(study.participants["participant_id"]) == ["sub-01", "sub-02", "sub-03"]
 
@@ -654,8 +693,12 @@ def test_a_simulated_study_has_the_names_that_the_simulation_will_write(tmp_path
     assert check_study(study, {})[0] == []
     study = settle(study, [], bad_input="stop")
     assert study.simulated
-    assert sorted(modality for missing in study.left_out.values() for modality in missing) == ["dwi", "swi"]
-    who = min(who for who in plan["participant_id"] if not study.left_out[who])
+    assert sorted(modality for missing in study.left_out.values() for modality in missing if modality != "r2star") == [
+        "dwi",
+        "qsm",
+        "swi",
+    ]
+    who = min(who for who in plan["participant_id"] if set(study.left_out[who]) == {"r2star"})
     root = tmp_path / "results/sourcedata" / who
     assert study.scans[who]["t1w"].files == {"image": (str(root / f"anat/{who}_T1w.nii.gz"),)}
     assert study.scans[who]["dwi"].files["bvec"] == (str(root / f"dwi/{who}_dwi.bvec"),)
