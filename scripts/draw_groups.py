@@ -9,6 +9,7 @@ from mndmri.figures.multimodal import index_plot
 from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
+from mndmri.figures.strip import PAINTED, group_strips
 from mndmri.io import read_table, write_bytes
 from mndmri.jobs import start_job
 
@@ -33,8 +34,8 @@ for kind in primary[["modality", "measure", "region"]].drop_duplicates().itertup
 comparisons = read_table(given.comparisons).query("test == 'ancova_contrast'")
 if not comparisons.merge(primary).empty:
     draw(forest_plot(comparisons.merge(primary)), "effect_sizes")
-for modality, rows in comparisons.groupby("modality", sort=False):
-    draw(forest_plot(rows), f"effect_sizes_all_{modality}")
+for kind, rows in comparisons.groupby(["modality", "measure"], sort=False):
+    draw(forest_plot(rows), "effect_sizes_all_" + "_".join(kind))
 points = read_table(given.points)
 if points["true_positive_rate"].notna().any():
     draw(roc_plot(points, read_table(given.classification)), "roc")
@@ -52,6 +53,13 @@ if given.profiles:
     for measure in along["measure"].unique():
         figure = profile_plot(along, profiles, measure=measure, groups=groups, colours=colours, reference=reference)
         draw(figure, f"profile_{measure}")
+if given.strips:
+    reference = snakemake.params.study["reference"]
+    for modality, strips in read_table(given.strips).groupby("modality", sort=False):
+        _, quantity, unit = PAINTED[modality]
+        if strips["value"].notna().any():
+            figure = group_strips(strips, groups=groups, reference=reference, quantity=quantity, unit=unit)
+            draw(figure, f"strip_{modality}")
 if given.sites:
     units = measures[["modality", "measure", "unit"]].drop_duplicates(["modality", "measure"])
     draw(site_forest(read_table(given.sites).merge(units)), "sites")

@@ -4,7 +4,9 @@ import pandas as pd
 
 from mndmri.atlases import select
 from mndmri.figures import to_png
-from mndmri.figures.slices import colour_fa_sheet, contour_sheet, swi_sheet, template_sheet
+from mndmri.figures.hand_knob import hand_knob_sheet
+from mndmri.figures.slices import colour_fa_sheet, contour_sheet, template_sheet
+from mndmri.figures.strip import PAINTED, strip_plot
 from mndmri.grids import make_image
 from mndmri.io import load_image, read_table, write_text
 from mndmri.jobs import start_job
@@ -29,10 +31,23 @@ if given.fa:
     sheets["Corticospinal tract on colour FA"] = colour_fa_sheet(fa, v1, outlines, title=who)
 if given.swi:
     masks, names = load_image(given.regions), read_table(given.names)
-    shown = {"precentral": "precentral gyrus", "precentral_posterior": "posterior bank"}
-    outlines = {f"{text} {hemi}": select(masks, names, region, hemi) for region, text in shown.items() for hemi in "LR"}
-    hand = make_image(sum(select(masks, names, "precentral_hand", hemi).get_fdata() for hemi in "LR"), masks)
-    sheets["Precentral gyrus on the SWI"] = swi_sheet(load_image(given.swi), outlines, title=who, around=hand)
+    shown = {
+        "precentral_posterior": "posterior bank",
+        "precentral_anterior": "anterior bank",
+        "postcentral": "postcentral",
+    }
+    outlines = {
+        text: make_image(sum(select(masks, names, region, hemi).get_fdata() for hemi in "LR"), masks)
+        for region, text in shown.items()
+    }
+    knobs = {hemi: select(masks, names, "precentral_hand", hemi) for hemi in "LR"}
+    sheets["Hand knobs on the SWI"] = hand_knob_sheet(load_image(given.swi), outlines, knobs, title=who)
+
+if given.strip:
+    for modality, strip in read_table(given.strip).groupby("modality", sort=False):
+        if strip["value"].notna().any():
+            name, quantity, unit = PAINTED[modality]
+            sheets[f"Central sulcus, unfolded: {name}"] = strip_plot(strip, title=who, quantity=quantity, unit=unit)
 
 qc = read_table(given.qc).assign(participant_id=who)
 page = participant_page(

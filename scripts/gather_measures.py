@@ -12,8 +12,10 @@ from mndmri.statistics.wide import wide_table
 
 log = start_job(snakemake)
 participants = add_progression(pd.DataFrame(snakemake.params.participants), snakemake.params.progression)
-tables = {Path(path).parent.name: read_table(path) for path in snakemake.input}
+tables = {Path(path).parent.name: read_table(path) for path in snakemake.input.measures}
 measures = stack_measures(tables, participants, snakemake.params.left_out)
+if snakemake.input.scores:
+    measures = pd.concat([measures, read_table(snakemake.input.scores)], ignore_index=True)
 write_table(measures, snakemake.output.measures)
 write_json(data_dictionary(measures[["modality", "measure"]].itertuples(index=False)), snakemake.output.dictionary)
 write_table(wide_table(measures, participants), snakemake.output.wide)

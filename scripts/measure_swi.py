@@ -1,28 +1,57 @@
-"""How dark a person's precentral cortex is, region by region, veins left out."""
+"""A person's normalised SWI, and how dark the precentral cortex is, region by region, veins left out."""
 
 import numpy as np
+import pandas as pd
 
-from mndmri.grids import make_image
-from mndmri.io import load_image, read_json, read_table, save_image, write_table
+from mndmri.atlases import select
+from mndmri.grids import make_image, to_canonical
+from mndmri.io import load_image, read_json, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.measures import split_quality
 from mndmri.susceptibility.measures import QUALITY, measure_susceptibility
-from mndmri.susceptibility.regions import find_veins
+from mndmri.susceptibility.regions import REFERENCE
+from mndmri.susceptibility.relaxation import measure_r2star
+from mndmri.susceptibility.swi import BIAS_ITERATIONS, Weighted, normalise, weigh_susceptibility
+from mndmri.susceptibility.veins import find_veins
 
 log = start_job(snakemake)
-swi = load_image(snakemake.input.swi)
-masks = load_image(snakemake.input.regions)
+given, options = snakemake.input, snakemake.params
+vendor, magnitude, phase = (
+    [to_canonical(load_image(path)) for path in given[role]] for role in ("swi", "magnitude", "phase")
+)
+sign = read_json(given.chi)["ParamagneticSign"] if given.chi else None
+weighted = (
+    Weighted(vendor[0], True, "the scanner's own SWI")
+    if vendor
+    else weigh_susceptibility(magnitude, phase, paramagnetic_sign=sign)
+)
+brain, masks, names = load_image(given.brain), load_image(given.regions), read_table(given.names)
+iterations = BIAS_ITERATIONS if options.bias_correction else ()
+swi = normalise(weighted.image, brain, select(masks, names, *REFERENCE), bias_iterations=iterations)
 veins = find_veins(swi, make_image(np.asarray(masks.dataobj).any(axis=-1), swi))
 rows = measure_susceptibility(
     swi,
     masks,
-    read_table(snakemake.input.names),
+    names,
     veins,
-    dark_percentile=snakemake.params.dark_percentile,
-    min_voxels=snakemake.params.min_voxels,
-    max_in_plane_mm=snakemake.params.max_in_plane_mm,
-    by_phase=read_json(snakemake.input.json)["PhaseWeighted"],
+    dark_percentile=options.dark_percentile,
+    min_voxels=options.min_voxels,
+    max_in_plane_mm=options.max_in_plane_mm,
+    by_phase=weighted.by_phase,
 )
+if given.r2star:
+    relaxation = measure_r2star(
+        load_image(given.r2star),
+        masks,
+        names,
+        veins,
+        min_voxels=options.min_voxels,
+        max_in_plane_mm=options.max_in_plane_mm,
+    )
+    rows = pd.concat([rows, relaxation], ignore_index=True)
+log.info(weighted.note)
+save_image(swi, snakemake.output.swi)
+write_json({"Weighting": weighted.note, "PhaseWeighted": weighted.by_phase}, snakemake.output.json)
 save_image(veins, snakemake.output.veins, dtype="uint8")
 measures, quality = split_quality(rows, QUALITY)
 write_table(measures, snakemake.output.measures)

@@ -27,7 +27,7 @@ def group_sections(
         ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``;
         a study may lack some.
     pictures : mapping
-        Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``,
+        Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
         ``correlation_<score>``, ``multimodal_index_<scheme>``. Others are passed over.
     primary : sequence of mapping
         Measures whose rows are shown, as in the config; the tables have all.
@@ -60,6 +60,12 @@ def group_sections(
             "Motor band sign",
             "95% interval by Wilson’s method with continuity correction; exact tests are in motor_band_sign.tsv.",
             shown("motor_band_sign", _SIGN, query="test.isna()"),
+        ),
+        Section(
+            "Central sulcus, unfolded",
+            "Both banks, from leg to face; the motor band is a dark (SWI) or paramagnetic (QSM) stretch of the "
+            "precentral one. Deep layers of the cortex, veins left out.",
+            pictures=drawn("strip", "Means of the groups, and their differences from the reference group."),
         ),
         Section(
             "How well each primary measure tells the groups apart",

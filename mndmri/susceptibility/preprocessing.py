@@ -1,18 +1,24 @@
-"""From a susceptibility-weighted or gradient-echo scan to a normalised SWI with its regions."""
+"""Where a gradient-echo scan lies in the head, and where the regions lie on its own grid."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.atlases import restrict, select
-from mndmri.grids import make_image, to_canonical, world_coordinates
+from mndmri.atlases import ATLAS_COLUMNS, restrict, select
+from mndmri.grids import make_image, world_coordinates
 from mndmri.registration import register_rigid
-from mndmri.susceptibility.regions import ATLAS_REGIONS, REFERENCE, precentral_regions
-from mndmri.susceptibility.swi import BIAS_ITERATIONS, Weighted, normalise, weigh_susceptibility
-from mndmri.transforms import Transform, resample
+from mndmri.susceptibility.parcellation import take_parcellation
+from mndmri.susceptibility.regions import ATLAS_REGIONS, precentral_regions, with_coverage, with_thickness
+from mndmri.transforms import Transform, map_points, resample
+
+# Deep grey matter that holds iron in every adult: the phase's sign is told by it
+IRON = "pallidum"
+_IRON_MIN_PROBABILITY = 0.5
+# Fluid, far from the vessels of the pia
+CSF = ("csf", "both")
+_CSF_MIN_PROBABILITY = 0.95
 
 
 class Anatomical(NamedTuple):
@@ -27,72 +33,71 @@ class Anatomical(NamedTuple):
     csf: SpatialImage
     from_template: SpatialImage
     """Displacement field that resamples template images onto the T1w image."""
+    to_template: SpatialImage
+    """The other way round."""
+    parcellation: SpatialImage | None = None
+    """The user's own labels of the gyri (`parcellation.take_parcellation`), in the T1w image's space."""
 
 
-class Preprocessed(NamedTuple):
-    """A scan ready to be measured, on its own grid."""
+class Located(NamedTuple):
+    """A scan's place in the head, and the regions on its grid."""
 
-    weighted: Weighted
-    normalised: SpatialImage
-    """White matter 1, float32, 0 outside the brain."""
+    brain: SpatialImage
     masks: SpatialImage
     """4D, a region a volume."""
     names: pd.DataFrame
-    """Which region and side each volume is; see `regions.precentral_regions`."""
-    to_swi: np.ndarray
-    """From T1w to SWI world points, shape (4, 4)."""
+    """Which region and side each volume is; see `regions.precentral_regions`. The pallidum and
+    cerebrospinal fluid are among them."""
+    to_scan: np.ndarray
+    """From T1w to scan world points, shape (4, 4)."""
 
 
-def preprocess(
-    scan: Mapping[str, Sequence[SpatialImage]],
+def locate(
+    structural: SpatialImage,
     anatomical: Anatomical,
     atlas: SpatialImage,
     table: pd.DataFrame,
     *,
-    bias_correction: bool = True,
-    paramagnetic_sign: Literal[-1, 1] | None = None,
-) -> Preprocessed:
-    """SWI of a person in units of the white matter, and the regions on its grid.
+    aligned: bool = False,
+) -> Located:
+    """Brain and regions on the grid of a gradient-echo scan.
 
     Parameters
     ----------
-    scan : mapping
-        ``swi``, the scanner's own, or ``magnitude`` and, if there is any, ``phase``, an image an echo.
+    structural : SpatialImage
+        The scan's image that shows the head best: an SWI or a magnitude. RAS-stored.
     anatomical : Anatomical
     atlas, table
         Atlas in template space.
-    bias_correction : bool
-        Whether the coil's shading is removed.
-    paramagnetic_sign : -1 or 1, optional
-        As in `swi.weigh_susceptibility`.
-
-    Raises
-    ------
-    InputError
-        If magnitude and phase do not pair up, or too little white matter has signal.
+    aligned : bool
+        Whether the scan lies on the T1w image already, by its header; otherwise it is registered.
     """
-    vendor, magnitude, phase = ([to_canonical(i) for i in scan[role]] for role in ("swi", "magnitude", "phase"))
-    structural = (vendor or magnitude)[0]
-    to_swi = register_rigid(anatomical.brain, structural, fixed_mask=anatomical.mask)
-    to_t1w: list[Transform] = [np.linalg.inv(to_swi)]
+    to_scan = np.eye(4) if aligned else register_rigid(anatomical.brain, structural, fixed_mask=anatomical.mask)
+    to_t1w: list[Transform] = [np.linalg.inv(to_scan)]
     to_template = [*to_t1w, anatomical.from_template]
 
-    mask = resample(anatomical.mask, structural, to_t1w, interpolation="nearest")
+    brain = resample(anatomical.mask, structural, to_t1w, interpolation="nearest")
     grey, white, csf = (
         resample(part, structural, to_t1w) for part in (anatomical.grey, anatomical.white, anatomical.csf)
     )
-    atlas, table = restrict(atlas, table, ATLAS_REGIONS)
-    places = resample(make_image(world_coordinates(atlas).astype(np.float32), atlas), structural, to_template)
-    atlas = resample(atlas, structural, to_template)
+    template_atlas, template_table = restrict(atlas, table, ATLAS_REGIONS)
+    places = template_places(structural, to_scan, anatomical.from_template)
+    atlas, table = resample(template_atlas, structural, to_template), template_table
+    if anatomical.parcellation is not None:
+        labels = resample(anatomical.parcellation, structural, to_t1w, interpolation="nearest")
+        atlas, table = take_parcellation(labels, atlas, table)
     masks, names = precentral_regions(grey, white, csf, atlas, table, places)
+    names = with_thickness(names, masks, grey, white)
+    names = with_coverage(names, structural, template_atlas, template_table, [anatomical.to_template, to_scan])
+    more = {(IRON, h): np.asarray(select(atlas, table, IRON, h).dataobj) > _IRON_MIN_PROBABILITY for h in "LR"}
+    more[CSF] = np.asarray(csf.dataobj) > _CSF_MIN_PROBABILITY
+    stored = np.concatenate([np.asarray(masks.dataobj), np.stack(list(more.values()), axis=-1)], axis=-1)
+    rows = [(len(names) + n, region, hemi) for n, (region, hemi) in enumerate(more)]
+    names = pd.concat([names, pd.DataFrame(rows, columns=ATLAS_COLUMNS)], ignore_index=True)
+    return Located(brain, make_image(stored.astype(np.uint8), structural), names, to_scan)
 
-    if vendor:
-        weighted = Weighted(vendor[0], True, "the scanner's own SWI")
-    else:
-        weighted = weigh_susceptibility(
-            magnitude, phase, atlas, table, white_matter=white, paramagnetic_sign=paramagnetic_sign
-        )
-    iterations = BIAS_ITERATIONS if bias_correction else ()
-    reference = select(masks, names, *REFERENCE)
-    normalised = normalise(weighted.image, mask, reference, bias_iterations=iterations)
-    return Preprocessed(weighted, normalised, masks, names, to_swi)
+
+def template_places(grid: SpatialImage, to_scan: np.ndarray, from_template: SpatialImage) -> SpatialImage:
+    """Template coordinates x, y, z (mm) of every voxel of a scan, shape (X, Y, Z, 3); see `Located`."""
+    points = map_points(world_coordinates(grid), [np.linalg.inv(to_scan), from_template])
+    return make_image(points.astype(np.float32), grid)

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri import grids
-from mndmri.atlases import select
 from mndmri.grids import check_same_grid, make_image, to_canonical, voxel_sizes
 from mndmri.io import InputError
 from mndmri.registration import correct_bias
-from mndmri.susceptibility.phase import to_radians
+from mndmri.susceptibility.phase import to_radians, undo_slice_alternation
 
 # Haacke et al. 2004 keep the central 64 x 64 points of k-space; over a field of view of 230 mm
 # their outermost frequency has this wavelength.
@@ -77,48 +75,6 @@ def high_pass(
     return make_image(np.angle(signal * np.conj(smooth)).astype(np.float32), magnitude)
 
 
-def polarity(filtered: SpatialImage, paramagnetic: SpatialImage, reference: SpatialImage) -> Literal[-1, 1]:
-    """Sign of the phase of paramagnetic tissue, which differs between scanners.
-
-    Parameters
-    ----------
-    filtered : SpatialImage
-        Phase, high-pass filtered (radians).
-    paramagnetic : SpatialImage
-        Mask of tissue known to hold iron or deoxygenated blood: globus pallidus, or, in a slab above
-        it, veins found on the magnitude (`regions.find_veins`).
-    reference : SpatialImage
-        Mask of white matter, same grid.
-
-    Returns
-    -------
-    int
-        1 if paramagnetic tissue has the higher phase, -1 if the lower.
-
-    Raises
-    ------
-    InputError
-        If a mask is empty or the two do not differ by three standard errors.
-    """
-    check_same_grid(filtered, paramagnetic, reference)
-    data = filtered.get_fdata()
-    samples = [data[np.asarray(mask.dataobj) > 0.5] for mask in (paramagnetic, reference)]
-    if min(map(len, samples)) < 2:
-        raise InputError(
-            f"the polarity of the phase cannot be told from {len(samples[0])} voxels of paramagnetic tissue and "
-            f"{len(samples[1])} of white matter; name the sign of paramagnetic tissue in the config"
-        )
-    difference = samples[0].mean() - samples[1].mean()
-    error = np.sqrt(sum(s.var(ddof=1) / len(s) for s in samples))
-    if abs(difference) <= 3 * error:
-        raise InputError(
-            "the polarity of the phase cannot be told: paramagnetic tissue differs from white matter by "
-            f"{difference:.4f} rad with a standard error of {error:.4f}; "
-            "name the sign of paramagnetic tissue in the config"
-        )
-    return 1 if difference > 0 else -1
-
-
 def make_swi(
     magnitude: Sequence[SpatialImage],
     phase: Sequence[SpatialImage],
@@ -138,7 +94,7 @@ def make_swi(
     magnitude, phase : sequence of SpatialImage
         One 3D image an echo, in the same order, on one grid; phase in radians.
     paramagnetic_sign : -1 or 1
-        Sign of the phase of paramagnetic tissue, from `polarity`.
+        Sign of the phase of paramagnetic tissue, from `mapping.map_phase`.
     cutoff_mm, slice_axis
         As in `high_pass`.
     power : int
@@ -174,11 +130,8 @@ def make_swi(
 def weigh_susceptibility(
     magnitude: Sequence[SpatialImage],
     phase: Sequence[SpatialImage],
-    atlas: SpatialImage,
-    table: pd.DataFrame,
     *,
-    white_matter: SpatialImage,
-    paramagnetic_sign: Literal[-1, 1] | None = None,
+    paramagnetic_sign: Literal[-1, 1] | None,
 ) -> Weighted:
     """Susceptibility-weighted image of a scan: from magnitude and phase, or from magnitude alone.
 
@@ -188,40 +141,29 @@ def weigh_susceptibility(
         One 3D image an echo, RAS-stored.
     phase : sequence of SpatialImage
         As many, on any scale of `phase.CONVENTIONS`; or none.
-    atlas, table
-        Atlas probabilities on the grid of the magnitude, with the pallidum of both sides.
-    white_matter : SpatialImage
-        Probability of white matter, same grid.
-    paramagnetic_sign : -1 or 1, optional
-        Sign of the phase of paramagnetic tissue; by default found in the pallidum on the last echo.
+    paramagnetic_sign : -1, 1 or None
+        Sign of the phase of paramagnetic tissue (`mapping.Mapped`), None if it is not known.
 
     Returns
     -------
     Weighted
-        Where there is no phase, or one in which the pallidum's iron cannot be seen, the mean magnitude,
-        which is weighted by T2* only. A mask of the wrong sign would darken what it should not.
+        Where there is no phase, or its sign is not known, the mean magnitude, which is weighted by T2* only. A mask
+        of the wrong sign would darken what it should not.
 
     Raises
     ------
     InputError
         If magnitudes and phases do not pair up, or the scale of the phase cannot be told.
     """
-    check_same_grid(*magnitude, *phase, atlas, white_matter)
+    if phase and paramagnetic_sign is not None:
+        radians, _ = undo_slice_alternation(magnitude, [to_radians(p) for p in phase])
+        swi = make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)
+        sign = "higher" if paramagnetic_sign > 0 else "lower"
+        return Weighted(swi, True, f"magnitude and phase; paramagnetic tissue has the {sign} phase")
+    check_same_grid(*magnitude)
     mean = make_image(np.mean([m.get_fdata() for m in magnitude], axis=0).astype(np.float32), magnitude[0])
-    if not phase:
-        return Weighted(mean, False, "magnitude alone: the scan has no phase")
-    radians = [to_radians(p) for p in phase]
-    if paramagnetic_sign is None:
-        iron = np.maximum(*(np.asarray(select(atlas, table, "pallidum", hemi).dataobj) for hemi in "LR")) > 0.5
-        white = np.asarray(white_matter.dataobj) > 0.9
-        filtered = high_pass(magnitude[-1], radians[-1])
-        try:
-            paramagnetic_sign = polarity(filtered, make_image(iron, atlas), make_image(white & ~iron, atlas))
-        except InputError as reason:
-            return Weighted(mean, False, f"magnitude alone: {reason}")
-    swi = make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)
-    sign = "higher" if paramagnetic_sign > 0 else "lower"
-    return Weighted(swi, True, f"magnitude and phase; paramagnetic tissue has the {sign} phase")
+    why = "the sign of the phase is not known" if phase else "the scan has no phase that can be used"
+    return Weighted(mean, False, f"magnitude alone: {why}")
 
 
 def normalise(

@@ -25,9 +25,16 @@ BRANCHES = {
     "preprocess_dwi": "dwi",
     "fit_tensor": "dwi",
     "extract_cst": "dwi",
-    "preprocess_swi": "swi",
+    "locate_regions": "swi",
     "measure_swi": "swi",
+    "map_susceptibility": "qsm",
+    "measure_qsm": "qsm",
+    "map_relaxation": "r2star",
 }
+# Modalities of the study, and what is made of them.
+DERIVED = {"swi": ("swi", "qsm")}
+# What is gone with a branch.
+WITH_BRANCH = {"swi": ("swi", "qsm", "r2star")}
 
 
 def read_config():
@@ -54,7 +61,8 @@ def without_failed(study):
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
     for job in read_unfinished(LOGS):
         who, branch = job["participant_id"], BRANCHES.get(job["rule"])
-        for modality in [branch] if branch else config["modalities"]:
+        lost = WITH_BRANCH.get(branch, (branch,)) if branch else tuple(scans[who])
+        for modality in lost:
             if scans.get(who, {}).pop(modality, None):
                 left_out.setdefault(who, {})[
                     modality
@@ -103,6 +111,8 @@ def scans(modality, role):
     """Input function: files of a participant's scan in one role, none where it has none."""
     return lambda wildcards: list(
         STUDY.scans[f"sub-{wildcards.subject}"][modality].files.get(role, ())
+        if modality in STUDY.scans[f"sub-{wildcards.subject}"]
+        else ()
     )
 
 
@@ -111,10 +121,12 @@ def scan(modality, role):
     return lambda wildcards: scans(modality, role)(wildcards)[0]
 
 
-def has(modality, path):
-    """Input function: a file of a modality's branch, none for a participant without it."""
+def has(modality, path, *others):
+    """Input function: a file of a modality's branch, or of others; none for a participant without any."""
     return lambda wildcards: (
-        path if modality in STUDY.scans[f"sub-{wildcards.subject}"] else []
+        path
+        if {modality, *others} & set(STUDY.scans[f"sub-{wildcards.subject}"])
+        else []
     )
 
 
@@ -135,7 +147,7 @@ def group_of(who):
 def stages_of(who):
     """What became of each modality of a participant: done, left out or failed, and why."""
     stages = []
-    for modality in config["modalities"]:
+    for modality in MODALITIES:
         reason = STUDY.left_out.get(who, {}).get(modality, "")
         status = (
             "done"
@@ -160,6 +172,7 @@ try:
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
     STUDY = read_study()
+    MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
 except InputError as error:
     raise WorkflowError(str(error)) from None
 if WITHOUT_FAILED in os.environ:

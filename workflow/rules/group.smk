@@ -228,6 +228,30 @@ if people("dwi"):
             "../../scripts/compare_profiles.py"
 
 
+if people("swi") or people("qsm"):
+
+    rule gather_strips:
+        """Put everybody's strips of the central sulcus into one table."""
+        input:
+            collect(
+                rules.unfold_sulcus.output.strip,
+                subject=sorted({*people("swi"), *people("qsm")}),
+            ),
+        output:
+            strips="<group>/strips.tsv",
+            dictionary="<group>/strips.json",
+        log:
+            "<logs>/gather_strips/study.log",
+        benchmark:
+            "<benchmarks>/gather_strips/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            participants=STUDY.participants.to_dict("list"),
+        script:
+            "../../scripts/gather_strips.py"
+
+
 rule check_sensitivity:
     """Repeat the primary comparisons on other people and with other covariates."""
     input:
@@ -286,6 +310,11 @@ rule draw_groups:
         sites=rules.compare_sites.output.effects if config["site"] else [],
         profiles=rules.compare_profiles.output.comparisons if people("dwi") else [],
         profile_means=rules.compare_profiles.output.means if people("dwi") else [],
+        strips=(
+            rules.gather_strips.output.strips
+            if people("swi") or people("qsm")
+            else []
+        ),
     output:
         figures=directory("<group>/figures"),
     log:

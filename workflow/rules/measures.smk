@@ -5,11 +5,13 @@ rule collect_measures:
             t1w=rules.segment_t1w.output.measures,
             dwi=rules.extract_cst.output.measures,
             swi=rules.measure_swi.output.measures,
+            qsm=rules.measure_qsm.output.measures,
         ),
         qc=stages(
             t1w=rules.segment_t1w.output.qc,
             dwi=rules.extract_cst.output.qc,
             swi=rules.measure_swi.output.qc,
+            qsm=rules.map_susceptibility.output.qc,
         ),
     output:
         measures="<participant>_measures.tsv",
@@ -26,10 +28,34 @@ rule collect_measures:
         "../../scripts/collect_measures.py"
 
 
+rule score_motor_band:
+    """Score everybody's motor band by what is usual in the reference group."""
+    input:
+        measures=collect(rules.collect_measures.output.measures, subject=people()),
+        norms=config["swi"]["norms"] or [],
+    output:
+        scores="<group>/motor_band_scores.tsv",
+        cutoffs="<group>/motor_band_cutoffs.tsv",
+        dictionary="<group>/motor_band_cutoffs.json",
+    log:
+        "<logs>/score_motor_band/study.log",
+    benchmark:
+        "<benchmarks>/score_motor_band/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        participants=STUDY.participants.to_dict("list"),
+        left_out=STUDY.left_out,
+        reference=config["groups"]["reference"],
+    script:
+        "../../scripts/score_motor_band.py"
+
+
 rule gather_measures:
     """Put everybody's measures into one table, long and wide, and describe its columns."""
     input:
-        collect(rules.collect_measures.output.measures, subject=people()),
+        measures=collect(rules.collect_measures.output.measures, subject=people()),
+        scores=rules.score_motor_band.output.scores if people("swi") else [],
     output:
         measures="<group>/measures.tsv",
         dictionary="<group>/measures.json",

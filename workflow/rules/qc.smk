@@ -10,9 +10,10 @@ rule draw_participant:
         fa=has("dwi", rules.fit_tensor.output.fa),
         v1=has("dwi", rules.fit_tensor.output.v1),
         tract=has("dwi", rules.extract_cst.output.tract),
-        swi=has("swi", rules.preprocess_swi.output.swi),
-        regions=has("swi", rules.preprocess_swi.output.regions),
-        names=has("swi", rules.preprocess_swi.output.names),
+        swi=has("swi", rules.measure_swi.output.swi),
+        regions=has("swi", rules.locate_regions.output.regions),
+        names=has("swi", rules.locate_regions.output.names),
+        strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
         measures=rules.collect_measures.output.measures,
         qc=rules.collect_measures.output.qc,
     output:

@@ -1,47 +1,107 @@
-rule preprocess_swi:
-    """Make or take the SWI, normalise it, and bring the regions to its own grid."""
+rule locate_regions:
+    """Align a gradient-echo scan to the T1w, and bring the regions to its own grid."""
     input:
         swi=scans("swi", "swi"),
         magnitude=scans("swi", "magnitude"),
-        phase=scans("swi", "phase"),
+        chimap=scans("qsm", "chimap"),
+        parcellation=scans("t1w", "parcellation"),
         t1w=rules.preprocess_t1w.output.t1w,
         mask=rules.preprocess_t1w.output.mask,
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,
         csf=rules.segment_t1w.output.csf,
         from_template=rules.register_t1w.output.from_template,
+        to_template=rules.register_t1w.output.to_template,
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
     output:
-        swi="<swi>_space-swi_desc-normalised_swi.nii.gz",
-        json="<swi>_space-swi_desc-normalised_swi.json",
+        brain="<swi>_space-swi_desc-brain_mask.nii.gz",
         regions="<swi>_space-swi_desc-regions_mask.nii.gz",
         names="<swi>_space-swi_desc-regions_mask.tsv",
         xfm="<swi>_from-swi_to-T1w_mode-image_xfm.txt",
     log:
-        "<logs>/preprocess_swi/sub-{subject}.log",
+        "<logs>/locate_regions/sub-{subject}.log",
     benchmark:
-        "<benchmarks>/preprocess_swi/sub-{subject}.tsv"
+        "<benchmarks>/locate_regions/sub-{subject}.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=6000,
+        mem_mb=4000,
     params:
         version=VERSION,
-        bias_correction=config["swi"]["bias_correction"],
+    script:
+        "../../scripts/locate_regions.py"
+
+
+rule map_susceptibility:
+    """Map susceptibility in ppm from the phase, or take the user's own map."""
+    input:
+        magnitude=scans("qsm", "magnitude"),
+        phase=scans("qsm", "phase"),
+        chimap=scans("qsm", "chimap"),
+        json=scans("qsm", "json"),
+        brain=rules.locate_regions.output.brain,
+        regions=rules.locate_regions.output.regions,
+        names=rules.locate_regions.output.names,
+    output:
+        chi="<swi>_Chimap.nii.gz",
+        description="<swi>_Chimap.json",
+        local="<swi>_desc-local_fieldmap.nii.gz",
+        mask="<swi>_space-swi_desc-qsm_mask.nii.gz",
+        qc="<swi>_desc-qsm_qc.tsv",
+    log:
+        "<logs>/map_susceptibility/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/map_susceptibility/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        **config["qsm"],
+        bids_dir=STUDY.bids_dir,
         paramagnetic_sign=config["swi"]["paramagnetic_sign"],
     script:
-        "../../scripts/preprocess_swi.py"
+        "../../scripts/map_susceptibility.py"
+
+
+rule map_relaxation:
+    """Map R2* of a scan with three echoes or more."""
+    input:
+        magnitude=scans("r2star", "magnitude"),
+        json=scans("r2star", "json"),
+        brain=rules.locate_regions.output.brain,
+    output:
+        r2star="<swi>_R2starmap.nii.gz",
+        description="<swi>_R2starmap.json",
+    log:
+        "<logs>/map_relaxation/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/map_relaxation/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        bids_dir=STUDY.bids_dir,
+    script:
+        "../../scripts/map_relaxation.py"
 
 
 rule measure_swi:
-    """Measure how dark the precentral cortex is, veins left out."""
+    """Make or take the SWI, normalise it, and measure how dark the precentral cortex is, veins left out."""
     input:
-        swi=rules.preprocess_swi.output.swi,
-        json=rules.preprocess_swi.output.json,
-        regions=rules.preprocess_swi.output.regions,
-        names=rules.preprocess_swi.output.names,
+        swi=scans("swi", "swi"),
+        magnitude=scans("swi", "magnitude"),
+        phase=scans("qsm", "phase"),
+        chi=has("qsm", rules.map_susceptibility.output.description),
+        r2star=has("r2star", rules.map_relaxation.output.r2star),
+        brain=rules.locate_regions.output.brain,
+        regions=rules.locate_regions.output.regions,
+        names=rules.locate_regions.output.names,
     output:
+        swi="<swi>_space-swi_desc-normalised_swi.nii.gz",
+        json="<swi>_space-swi_desc-normalised_swi.json",
         veins="<swi>_space-swi_desc-veins_mask.nii.gz",
         measures="<swi>_desc-precentral_measures.tsv",
         qc="<swi>_desc-swi_qc.tsv",
@@ -54,8 +114,60 @@ rule measure_swi:
     resources:
         mem_mb=4000,
     params:
+        bias_correction=config["swi"]["bias_correction"],
         dark_percentile=config["swi"]["dark_percentile"],
         min_voxels=config["swi"]["min_voxels"],
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],
     script:
         "../../scripts/measure_swi.py"
+
+
+rule measure_qsm:
+    """Measure the susceptibility of the precentral cortex, veins left out."""
+    input:
+        chi=rules.map_susceptibility.output.chi,
+        mask=rules.map_susceptibility.output.mask,
+        description=rules.map_susceptibility.output.description,
+        veins=has("swi", rules.measure_swi.output.veins),
+        regions=rules.locate_regions.output.regions,
+        names=rules.locate_regions.output.names,
+    output:
+        measures="<swi>_desc-susceptibility_measures.tsv",
+    log:
+        "<logs>/measure_qsm/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/measure_qsm/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        min_voxels=config["swi"]["min_voxels"],
+        max_in_plane_mm=config["swi"]["max_in_plane_mm"],
+    script:
+        "../../scripts/measure_qsm.py"
+
+
+rule unfold_sulcus:
+    """Paint the SWI, and the susceptibility, onto the two banks of the central sulcus."""
+    input:
+        swi=has("swi", rules.measure_swi.output.swi),
+        chi=has("qsm", rules.map_susceptibility.output.chi),
+        veins=has("swi", rules.measure_swi.output.veins),
+        regions=rules.locate_regions.output.regions,
+        names=rules.locate_regions.output.names,
+        xfm=rules.locate_regions.output.xfm,
+        from_template=rules.register_t1w.output.from_template,
+    output:
+        strip="<swi>_desc-centralsulcus_strip.tsv",
+        json="<swi>_desc-centralsulcus_strip.json",
+    log:
+        "<logs>/unfold_sulcus/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/unfold_sulcus/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    script:
+        "../../scripts/unfold_sulcus.py"

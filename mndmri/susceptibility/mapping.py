@@ -1,0 +1,170 @@
+"""A scan's susceptibility map in ppm: from its phase, or a map that the user has."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+from scipy import ndimage
+
+from mndmri.atlases import select
+from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.io import InputError
+from mndmri.measures import row
+from mndmri.susceptibility.field import Unwrapper, estimate_field
+from mndmri.susceptibility.phase import check_magnitude, to_radians, undo_slice_alternation
+from mndmri.susceptibility.preprocessing import CSF, IRON
+from mndmri.susceptibility.qsm import map_susceptibility, paramagnetic_sign
+from mndmri.susceptibility.regions import REFERENCE
+from mndmri.susceptibility.swi import normalise
+from mndmri.susceptibility.veins import find_veins
+
+# Fewer voxels of the pallidum tell nothing: the slab lies above it, and veins are asked.
+_MIN_IRON_VOXELS = 30
+# Tissue lies within 0.5 ppm, a vein at 0.4; a median beyond this is another unit (ppb) or a field in Hz.
+_MAX_TYPICAL_PPM = 1.0
+# In simulated heads a planted band came out 14 to 17 ppb too low with a mask that ends at the grey matter, 4 to 7 with
+# one that takes in the fluid.
+_FLUID_MM = 2.0
+
+
+class Mapped(NamedTuple):
+    """Susceptibility of a scan."""
+
+    chi: SpatialImage
+    """ppm, float32, 0 outside ``mask``."""
+    local: SpatialImage
+    """Field of the tissue alone, ppm of the main field; 0 for a map that was given."""
+    mask: SpatialImage
+    """Where ``chi`` is known, uint8; empty if the sign of the phase is not."""
+    sign: Literal[-1, 1] | None
+    """Of the phase of paramagnetic tissue; None if there is no phase, or it cannot be told."""
+    note: str
+    unknown: str = ""
+    """Why there is no map, if so."""
+
+
+def map_phase(
+    magnitude: Sequence[SpatialImage],
+    phase: Sequence[SpatialImage],
+    brain: SpatialImage,
+    masks: SpatialImage,
+    names: pd.DataFrame,
+    *,
+    echo_times_s: Sequence[float],
+    field_strength_T: float,
+    units: str | None = None,
+    method: Literal["total_variation", "closed_form"] = "total_variation",
+    unwrapper: Unwrapper = "skimage",
+    reference: Literal["brain", "csf"] = "brain",
+    sign: Literal[-1, 1] | None = None,
+) -> Mapped:
+    """Susceptibility from the phase of one or more echoes.
+
+    Parameters
+    ----------
+    magnitude, phase : sequence of SpatialImage
+        One 3D image an echo, RAS-stored, on one grid; phase on any scale of `phase.CONVENTIONS`.
+    brain, masks, names
+        From `preprocessing.locate`.
+    echo_times_s : sequence of float
+        Seconds.
+    field_strength_T : float
+        Tesla.
+    units : str, optional
+        Unit of the phase in its sidecar (``Units``), a check of what the values say.
+    method, reference
+        As in `qsm.map_susceptibility`.
+    unwrapper
+        As in `field.estimate_field`.
+    sign : -1 or 1, optional
+        Sign of the phase of paramagnetic tissue; by default told by the pallidum, or by veins where the scan does
+        not reach it.
+
+    Returns
+    -------
+    Mapped
+
+    Raises
+    ------
+    InputError
+        If the phase cannot be used.
+    """
+    check_same_grid(*magnitude, *phase, brain, masks)
+    for echo in magnitude:
+        check_magnitude(echo)
+    radians, alternating = undo_slice_alternation(magnitude, [to_radians(p, units=units) for p in phase])
+    field = estimate_field(
+        magnitude,
+        radians,
+        _with_fluid(brain),
+        echo_times_s=echo_times_s,
+        field_strength_T=field_strength_T,
+        unwrapper=unwrapper,
+    )
+    zero = "brain" if reference == "brain" else select(masks, names, *CSF)
+    mapped = map_susceptibility(field.ppm, field.reliable, method=method, reference=zero, weights=magnitude[-1])
+    chopped = ["phase that alternated from slice to slice was undone"] if alternating else []
+    note = "; ".join([*chopped, field.note, mapped.note])
+    if sign is None:
+        try:
+            sign = paramagnetic_sign(mapped.chi, *_paramagnetic(magnitude[-1], brain, masks, names))
+        except InputError as reason:
+            nowhere = make_image(np.zeros(brain.shape, np.uint8), brain)
+            return Mapped(mapped.chi, mapped.local, nowhere, None, note, unknown=str(reason))
+    chi, local = (make_image(sign * part.get_fdata(dtype=np.float32), brain) for part in (mapped.chi, mapped.local))
+    return Mapped(chi, local, mapped.mask, sign, note)
+
+
+def _with_fluid(brain: SpatialImage) -> SpatialImage:
+    """Brain with the fluid over the gyri, so that what the filter of the background loses at the edge is no cortex."""
+    away = ndimage.distance_transform_edt(np.asarray(brain.dataobj) == 0, sampling=voxel_sizes(brain))
+    return make_image(away <= _FLUID_MM, brain)
+
+
+def _paramagnetic(
+    magnitude: SpatialImage, brain: SpatialImage, masks: SpatialImage, names: pd.DataFrame
+) -> tuple[SpatialImage, SpatialImage]:
+    """Mask of tissue that is known to be paramagnetic, and of white matter to hold it against."""
+    white = select(masks, names, *REFERENCE)
+    iron = np.maximum(*(np.asarray(select(masks, names, IRON, hemi).dataobj) for hemi in "LR")) > 0
+    if iron.sum() >= _MIN_IRON_VOXELS:
+        return make_image(iron, brain), white
+    return find_veins(normalise(magnitude, brain, white, bias_iterations=()), brain), white
+
+
+def take_chimap(chi: SpatialImage, brain: SpatialImage) -> Mapped:
+    """A user's own susceptibility map as `map_phase` would return it; its reference is left as it is.
+
+    Raises
+    ------
+    InputError
+        If it lies on another grid, or its values are no ppm.
+    """
+    check_same_grid(chi, brain)
+    values = np.nan_to_num(chi.get_fdata(dtype=np.float32))
+    known = (np.asarray(brain.dataobj) > 0) & (values != 0)
+    typical = float(np.median(np.abs(values[known]))) if known.any() else 0.0
+    if not 0 < typical <= _MAX_TYPICAL_PPM:
+        raise InputError(
+            f"the susceptibility map's median in the brain is {typical:g} without its sign, expected above 0 and at "
+            f"most {_MAX_TYPICAL_PPM:g} ppm; if it is in ppb, divide it by 1000"
+        )
+    zero = make_image(np.zeros(values.shape, np.float32), brain)
+    return Mapped(make_image(values * known, brain), zero, make_image(known, brain), None, "the user's own map")
+
+
+def chi_veins(chi: SpatialImage, mask: SpatialImage) -> SpatialImage:
+    """Veins found on a susceptibility map, where there is no magnitude to find them on; see `veins.find_veins`."""
+    # a vein of 0.3 ppm is as much darker than tissue as one on an SWI
+    return find_veins(make_image(1 - chi.get_fdata(dtype=np.float32), chi), mask)
+
+
+def mapping_quality(mapped: Mapped, brain: SpatialImage) -> pd.DataFrame:
+    """Share of the brain in which the susceptibility is known, as a row of the quality table."""
+    check_same_grid(mapped.mask, brain)
+    inside = np.asarray(brain.dataobj) > 0
+    n = int(inside.sum())
+    share = float((np.asarray(mapped.mask.dataobj)[inside] > 0).mean()) if n else 0.0
+    return pd.DataFrame([row("qsm", "mapped_fraction", "brain", "both", share, unit="1", n_voxels=n)])

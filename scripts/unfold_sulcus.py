@@ -1,0 +1,22 @@
+"""The SWI and the susceptibility of a person, painted onto the two banks of the central sulcus."""
+
+import pandas as pd
+
+from mndmri.io import load_field, load_image, load_matrix, read_table, write_json, write_table
+from mndmri.jobs import start_job
+from mndmri.susceptibility.preprocessing import template_places
+from mndmri.susceptibility.strip import strips_dictionary, unfold
+
+log = start_job(snakemake)
+given = snakemake.input
+masks, names = load_image(given.regions), read_table(given.names)
+places = template_places(masks, load_matrix(given.xfm), load_field(given.from_template))
+veins = load_image(given.veins) if given.veins else None
+strips = []
+for modality, path in (("swi", given.swi), ("qsm", given.chi)):
+    if path:
+        strips.append(unfold(load_image(path), masks, names, places, veins).assign(modality=modality))
+strip = pd.concat(strips, ignore_index=True)
+write_table(strip, snakemake.output.strip)
+write_json(strips_dictionary(), snakemake.output.json)
+log.info("%d of %d patches have a value", strip["value"].notna().sum(), len(strip))
