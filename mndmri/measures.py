@@ -15,7 +15,7 @@ NOT_MEASURED = "not measured in this participant"
 COLUMN_DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",
     "group": "Study group, as the config maps the participants table's labels.",
-    "modality": "Kind of image measured: t1w, dwi or swi.",
+    "modality": "Kind of image measured: t1w, dwi, swi (weighted), qsm (susceptibility) or r2star (relaxation rate).",
     "measure": "What was measured; the measures are described below.",
     "region": "Where it was measured.",
     "hemi": "Side of the person's body the region is on: L, R, or both.",
@@ -83,6 +83,19 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "above 0 where the posterior bank is darker than both neighbours.",
         "Units": "1",
         "Source": "this project",
+    },
+    ("swi", "motor_band_score"): {
+        "Description": "Motor band in leg, hand and face, left and right: 0 none, 1 mild, 2 marked, where band_contrast "
+        "passes the prediction limits of the study's reference group (each of its members judged by the others) or of "
+        "stored norms; precentral (both) is the sum, 0 to 12, missing if a region is.",
+        "Units": "1",
+        "Source": "after the manual motor cortex low intensity (MCLI) score, 36 ALS and 19 controls, present from 3; "
+        "limits: Hahn 1970, J Am Stat Assoc 65:1668",
+    },
+    ("r2star", "r2star_median"): {
+        "Description": "Median effective transverse relaxation rate over the region's voxels, veins removed.",
+        "Units": "1/s",
+        "Source": "Salvador et al. 2005, Hum Brain Mapp 24:144",
     },
     ("swi", "hypointensity_to_thickness"): {
         "Description": "normalised_hypointensity over the thickness of the precentral cortex on the T1w.",

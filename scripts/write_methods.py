@@ -16,6 +16,7 @@ text = methods_paragraph(
     config,
     versions(),
     n_by_group={name: int(sizes.get(name, 0)) for name in config["groups"]["levels"]},
+    measured=set(measures.loc[measures["value"].notna(), "modality"]),
     scored=bool(measures.merge(pd.DataFrame([SCORE]))["value"].notna().any()),
 )
 write_text(text, snakemake.output.methods)

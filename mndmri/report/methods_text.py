@@ -1,7 +1,7 @@
 """What was done in a study, as a text to be pasted into a paper."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>~^$|&@])")
 _SIDES = {"L": "left", "R": "right"}
 
 REFERENCES = {
+    "abdulrahman2005": "Abdul-Rahman H, Gdeisat M, Burton D, Lalor M. Fast three-dimensional phase-unwrapping "
+    "algorithm based on sorting by reliability following a non-continuous path. Proc SPIE 2005;5856:32-40.",
     "avants2008": "Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with "
     "cross-correlation: evaluating automated labeling of elderly and neurodegenerative brain. Med Image Anal "
     "2008;12:26-41.",
@@ -26,6 +28,10 @@ REFERENCES = {
     "quantitative-diffusion-tensor MRI. J Magn Reson B 1996;111:209-219.",
     "benjamini1995": "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach "
     "to multiple testing. J R Stat Soc B 1995;57:289-300.",
+    "bilgic2014a": "Bilgic B, Chatnuntawech I, Fan AP, et al. Fast image reconstruction with L2-regularization. J Magn "
+    "Reson Imaging 2014;40:181-191.",
+    "bilgic2014b": "Bilgic B, Fan AP, Polimeni JR, et al. Fast quantitative susceptibility mapping with "
+    "L1-regularization and automatic parameter selection. Magn Reson Med 2014;72:1444-1459.",
     "bland1999": "Bland JM, Altman DG. Measuring agreement in method comparison studies. Stat Methods Med Res "
     "1999;8:135-160.",
     "burgel2006": "Bürgel U, Amunts K, Hoemke L, et al. White matter fiber tracts of the human brain: "
@@ -47,6 +53,10 @@ REFERENCES = {
     "donatelli2018": "Donatelli G, Retico A, Caldarazzo Ienco E, et al. Semiautomated evaluation of the primary motor "
     "cortex in patients with amyotrophic lateral sclerosis at 3T. AJNR Am J Neuroradiol 2018;39:63-69.",
     "dunn1964": "Dunn OJ. Multiple comparisons using rank sums. Technometrics 1964;6:241-252.",
+    "dymerska2021": "Dymerska B, Eckstein K, Bachrata B, et al. Phase unwrapping with a rapid opensource minimum "
+    "spanning tree algorithm (ROMEO). Magn Reson Med 2021;85:2294-2308.",
+    "eckstein2018": "Eckstein K, Dymerska B, Bachrata B, et al. Computationally efficient combination of multi-channel "
+    "phase data from multi-echo acquisitions (ASPIRE). Magn Reson Med 2018;79:2996-3006.",
     "eickhoff2005": "Eickhoff SB, Stephan KE, Mohlberg H, et al. A new SPM toolbox for combining probabilistic "
     "cytoarchitectonic maps and functional imaging data. NeuroImage 2005;25:1325-1335.",
     "fisch2024": "Fisch L, Zumdick S, Barkhau C, et al. deepbet: fast brain extraction of T1-weighted MRI using "
@@ -63,8 +73,12 @@ REFERENCES = {
     "problems of significance. Biometrika 1951;38:141-149.",
     "garyfallidis2014": "Garyfallidis E, Brett M, Amirbekian B, et al. Dipy, a library for the analysis of diffusion "
     "MRI data. Front Neuroinform 2014;8:8.",
+    "grady2005": "Grady L. Multilabel random walker image segmentation using prior models. Proc IEEE Conf Comput Vis "
+    "Pattern Recognit 2005;1:763-770.",
     "haacke2004": "Haacke EM, Xu Y, Cheng Y-CN, Reichenbach JR. Susceptibility weighted imaging (SWI). Magn Reson Med "
     "2004;52:612-618.",
+    "hahn1970": "Hahn GJ. Additional factors for calculating prediction intervals for samples from a normal "
+    "distribution. J Am Stat Assoc 1970;65:1668-1676.",
     "hedges1981": "Hedges LV. Distribution theory for Glass's estimator of effect size and related estimators. J Educ "
     "Stat 1981;6:107-128.",
     "hodges1963": "Hodges JL, Lehmann EL. Estimates of location based on rank tests. Ann Math Stat 1963;34:598-611.",
@@ -89,8 +103,12 @@ REFERENCES = {
     "1952;47:583-621.",
     "leemans2009": "Leemans A, Jones DK. The B-matrix must be rotated when correcting for subject motion in DTI data. "
     "Magn Reson Med 2009;61:1336-1349.",
+    "li2011": "Li W, Wu B, Liu C. Quantitative susceptibility mapping of human brain reflects spatial variation in "
+    "tissue composition. NeuroImage 2011;55:1645-1656.",
     "mackinnon1985": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix estimators with "
     "improved finite sample properties. J Econom 1985;29:305-325.",
+    "milovic2018": "Milovic C, Bilgic B, Zhao B, Acosta-Cabronero J, Tejos C. Fast nonlinear susceptibility inversion "
+    "with variational regularization. Magn Reson Med 2018;80:814-821.",
     "molder2021": "Mölder F, Jablonski KP, Letcher B, et al. Sustainable data analysis with Snakemake. F1000Research "
     "2021;10:33.",
     "mori2008": "Mori S, Oishi K, Jiang H, et al. Stereotaxic white matter atlas based on diffusion tensor imaging in "
@@ -103,8 +121,12 @@ REFERENCES = {
     "Imaging 1991;10:154-163.",
     "power2012": "Power JD, Barnes KA, Snyder AZ, Schlaggar BL, Petersen SE. Spurious but systematic correlations in "
     "functional connectivity MRI networks arise from subject motion. NeuroImage 2012;59:2142-2154.",
+    "salvador2005": "Salvador R, Peña A, Menon DK, Carpenter TA, Pickard JD, Bullmore ET. Formal characterization and "
+    "extension of the linearized diffusion tensor model. Hum Brain Mapp 2005;24:144-155.",
     "sato1998": "Sato Y, Nakajima S, Shiraga N, et al. Three-dimensional multi-scale line filter for segmentation and "
     "visualization of curvilinear structures in medical images. Med Image Anal 1998;2:143-168.",
+    "sato2000": "Sato Y, Westin C-F, Bhalerao A, et al. Tissue classification based on 3D local intensity structures "
+    "for volume rendering. IEEE Trans Vis Comput Graph 2000;6:160-180.",
     "tustison2010": "Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans Med "
     "Imaging 2010;29:1310-1320.",
     "tustison2021": "Tustison NJ, Cook PA, Holbrook AJ, et al. The ANTsX ecosystem for quantitative biological and "
@@ -115,11 +137,20 @@ REFERENCES = {
     "computing in Python. Nat Methods 2020;17:261-272.",
     "winkler2014": "Winkler AM, Ridgway GR, Webster MA, Smith SM, Nichols TE. Permutation inference for the general "
     "linear model. NeuroImage 2014;92:381-397.",
+    "wu2012": "Wu B, Li W, Guidon A, Liu C. Whole brain susceptibility mapping using compressed sensing. Magn Reson "
+    "Med 2012;67:137-147.",
+    "yousry1997": "Yousry TA, Schmid UD, Alkadhi H, et al. Localization of the motor hand area to a knob on the "
+    "precentral gyrus. A new landmark. Brain 1997;120:141-157.",
 }
 
 
 def methods_paragraph(
-    config: Mapping[str, Any], versions: Mapping[str, str], *, n_by_group: Mapping[str, int], scored: bool = False
+    config: Mapping[str, Any],
+    versions: Mapping[str, str],
+    *,
+    n_by_group: Mapping[str, int],
+    scored: bool = False,
+    measured: Collection[str] = (),
 ) -> str:
     """Methods of a study as Markdown: only what its config had done, then the papers cited, numbered.
 
@@ -133,6 +164,8 @@ def methods_paragraph(
         Group to the number of its participants.
     scored : bool
         Whether anyone has a motor band score.
+    measured : collection of str
+        Modalities that anyone has a measure of: ``qsm`` and ``r2star``, which no config names, are looked for.
 
     Returns
     -------
@@ -147,6 +180,7 @@ def methods_paragraph(
         versions=versions,
         n_by_group=n_by_group,
         scored=scored,
+        measured=measured,
         images=[] if config["measures"] else config["modalities"],
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and len(config["groups"]["levels"]) > 2,

@@ -67,8 +67,8 @@ def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, referen
 
     Notes
     -----
-    Prediction limits of one more control, ``mean + t(n - 1) * sd * sqrt(1 + 1 / n)`` (Hahn 1969, J Am Stat Assoc
-    64:878), so that few controls make them wide and not too low. Both sides share the mean and the standard
+    Prediction limits of one more control, ``mean + t(n - 1) * sd * sqrt(1 + 1 / n)`` (Hahn 1970, J Am Stat Assoc
+    65:1668), so that few controls make them wide and not too low. Both sides share the mean and the standard
     deviation, so that swapped sides swap the score, but a person counts once in n: two sides are not two people.
     In 200 000 simulated cohorts of ten controls, 0.35% (sides unrelated) to 0.93% (sides alike) of new regions
     without a band passed the limit of a mild one, and 80% of those 4 SD above the mean; with limits for each

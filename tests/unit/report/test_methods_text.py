@@ -9,14 +9,21 @@ import yaml
 from mndmri.config import resolve_config
 from mndmri.provenance import versions
 from mndmri.report.methods_text import REFERENCES, methods_paragraph
+from mndmri.statistics.motor_band import MARKED_SHARE, MILD_SHARE, PARTS
+from mndmri.susceptibility import background, qsm, regions
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
+MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
-def methods(n_by_group=GROUPS, scored=False, **keys):
+def methods(n_by_group=GROUPS, scored=False, measured=(), **keys):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
-    return methods_paragraph(config, versions(), n_by_group=n_by_group, scored=scored)
+    return methods_paragraph(config, versions(), n_by_group=n_by_group, scored=scored, measured=measured)
+
+
+def qsm_methods(**keys):
+    return paragraph(methods(measured=MAPPED, **keys), "Quantitative susceptibility mapping (QSM).")
 
 
 def body(text):
@@ -66,6 +73,85 @@ def test_series_without_any_step_are_said_to_be_as_they_were():
     sentence = "neither denoised nor corrected for Gibbs ringing or head motion"
     assert sentence in methods(dwi={"denoise": False, "gibbs": False, "motion": False})
     assert sentence not in methods(dwi={"denoise": False, "gibbs": False})
+
+
+def test_swi_paragraph_names_regions_and_measures():
+    text = paragraph(methods(), "Susceptibility-weighted images")
+    for piece in (
+        "grew by watershed down to the floors of the sulci",
+        "sinuses as voxels of less than half the white matter's intensity",
+        "also over the thickness of the cortex",
+        "the control gyri (postcentral, superior and middle frontal)",
+        "a filter for dark plates",
+        "the contrast of the band, by how much the deep posterior bank is darker than",
+        "fewer than 10 voxels or with signal in less than 80% of its extent",
+    ):
+        assert piece in text
+    assert "R2" not in text
+
+
+def test_body_parts_are_those_of_the_masks():
+    leg, face = regions.LEG_MAX_X_MM, regions.FACE_MAX_Z_MM
+    (x0, x1), (z0, z1) = regions.HAND_X_MM, regions.HAND_Z_MM
+    text = methods()
+    assert f"leg (x below {leg:g} mm, z from {regions.LEG_MIN_Z_MM:g} mm)" in text
+    assert f"hand (x {x0:g} to {x1:g} mm, z {z0:g} to {z1:g} mm;" in text
+    assert f"face (x from {leg:g} mm, z below {face:g} mm)" in text
+
+
+def test_own_parcellations_take_the_place_of_the_atlas():
+    own, atlas = methods(t1w={"parcellation_pattern": "anat/*_dseg.nii.gz"}), methods()
+    sentence = "the labels of FreeSurfer or FastSurfer parcellations"
+    assert sentence in own
+    assert sentence not in atlas
+    assert "the probabilities of the Harvard-Oxford gyri" in atlas
+    assert "the probabilities of the Harvard-Oxford gyri" not in own
+
+
+def test_susceptibility_is_described_where_it_was_measured_alone():
+    heading = "**Quantitative susceptibility mapping (QSM).**"
+    assert heading in methods(measured=MAPPED)
+    for text in (
+        methods(),
+        methods(measured=("t1w", "swi", "r2star")),
+        methods(measured=MAPPED, modalities=["t1w"]),
+        methods(measured=MAPPED, bids_dir=None, measures="measures.tsv", participants="participants.tsv"),
+    ):
+        assert heading not in text
+        assert "V-SHARP" not in text
+
+
+def test_relaxation_is_described_where_it_was_measured_alone():
+    sentence = "R2\\* was fitted"
+    assert sentence in methods(measured=("swi", "r2star"))
+    assert sentence not in methods(measured=("swi", "qsm"))
+    assert sentence not in methods(measured=("t1w", "r2star"), modalities=["t1w"])
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "sentences"),
+    [
+        ("qsm", "unwrapper", {"skimage": "(scikit-image) [", "romeo": "by ROMEO ["}),
+        ("qsm", "method", {"total_variation": "a penalty on the total variation", "closed_form": "in closed form"}),
+        ("qsm", "reference", {"brain": "The mean of the brain", "csf": "The mean of cerebrospinal fluid"}),
+        ("swi", "paramagnetic_sign", {None: "chosen such that the globus pallidus", 1: "stated by the investigators"}),
+    ],
+)
+def test_susceptibility_was_mapped_as_the_config_says(block, key, sentences):
+    default = resolve_config({"bids_dir": "study"}, SCHEMA)[block][key]
+    assert default == next(iter(sentences))
+    for value, sentence in sentences.items():
+        (other,) = set(sentences.values()) - {sentence}
+        text = qsm_methods(**{block: {key: value}})
+        assert sentence in text
+        assert other not in text
+
+
+def test_susceptibility_was_mapped_as_the_code_does():
+    assert f"spheres of up to {max(background.RADII_MM):g} mm" in qsm_methods()
+    assert qsm.PASSES == {"total_variation": 3, "closed_form": 1}
+    assert "three times" in qsm_methods()
+    assert "three times" not in qsm_methods(qsm={"method": "closed_form"})
 
 
 def test_own_brain_masks_take_the_place_of_the_network():
@@ -134,6 +220,19 @@ def test_motor_band_sign_is_described_as_it_was_judged():
     assert "kappa" not in scored + rated
 
 
+def test_score_rests_on_the_limits_that_the_config_names():
+    own, given = methods(scored=True), methods(scored=True, swi={"norms": "cutoffs.tsv"})
+    assert "learnt on the reference group (control), of whom each was judged by the others" in own
+    assert "another study" not in own
+    assert "learnt on the controls of another study, whose limits the investigators supplied" in given
+    assert "judged by the others" not in given
+    for text in (own, given):
+        assert "The total of 0 to 12 was not assessable where an area could not be judged" in text
+        shares = [100 * share * 2 * len(PARTS) for share in (MILD_SHARE, MARKED_SHARE)]
+        assert "at most {:g}% and {:g}% of controls".format(*shares) in text
+    assert "prediction limits" not in methods()
+
+
 def test_sites_are_described_where_there_are_several():
     assert "site" not in paragraph(methods(), "Statistics")
     text = methods(site="scanner")
@@ -176,6 +275,12 @@ def test_simulated_and_excluded_people_are_said():
         {},
         {"modalities": ["t1w"]},
         {"site": "scanner", "statistics": {"harmonise": "combat", "rated_sign": "mcli"}},
+        {"measured": MAPPED},
+        {
+            "measured": MAPPED,
+            "qsm": {"method": "closed_form", "unwrapper": "romeo"},
+            "t1w": {"parcellation_pattern": "*"},
+        },
         {"bids_dir": None, "measures": "m.tsv", "participants": "p.tsv", "covariates": []},
     ],
 )
@@ -185,11 +290,14 @@ def test_references_are_numbered_as_they_appear_and_are_those_cited(keys):
     listed = re.findall(r"^(\d+)\. (.+)$", text, flags=re.MULTILINE)
     assert list(dict.fromkeys(cited)) == [int(n) for n, _ in listed] == list(range(1, len(listed) + 1))
     assert {entry for _, entry in listed} <= set(REFERENCES.values())
+    assert len({entry for _, entry in listed}) == len(listed)
     assert "@" not in body(text)
 
 
 def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
-    everything = methods(scored=True, site="s", statistics={"harmonise": "combat", "rated_sign": "mcli"})
+    everything = methods(
+        scored=True, measured=MAPPED, site="s", statistics={"harmonise": "combat", "rated_sign": "mcli"}
+    ) + methods(measured=MAPPED, qsm={"unwrapper": "romeo", "method": "closed_form"})
     for reference in REFERENCES.values():
         assert reference in everything
         assert re.search(r"(19|20)\d\d[;,. ]", reference)
@@ -209,7 +317,11 @@ def test_names_of_the_user_are_text_and_never_markup():
 
 
 def test_paragraphs_are_lines_without_double_or_lacking_spaces():
-    for text in (methods(scored=True, site="s", clinical_scores=["a"]), methods(covariates=[], modalities=["t1w"])):
+    for text in (
+        methods(scored=True, measured=MAPPED, site="s", clinical_scores=["a"]),
+        methods(measured=MAPPED, qsm={"unwrapper": "romeo", "method": "closed_form"}, swi={"paramagnetic_sign": 1}),
+        methods(covariates=[], modalities=["t1w"]),
+    ):
         assert "  " not in text
         assert not re.search(r"[a-z\]][.;,][A-Z]|\w\[\d| [.,;]", body(text))
         assert all("\n" not in part for part in body(text).strip().split("\n\n"))
