@@ -85,8 +85,8 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Source": "this project",
     },
     ("swi", "motor_band_score"): {
-        "Description": "Motor band in leg, hand and face, left and right: 0 none, 1 mild, 2 marked, where band_contrast "
-        "passes the prediction limits of the study's reference group (each of its members judged by the others) or of "
+        "Description": "Motor band in leg, hand and face, left and right: 0 none, 1 mild, 2 marked, where "
+        "band_contrast passes the prediction limits of the study's reference group (each member judged by the others) or of "
         "stored norms; precentral (both) is the sum, 0 to 12, missing if a region is.",
         "Units": "1",
         "Source": "after the manual motor cortex low intensity (MCLI) score, 36 ALS and 19 controls, present from 3; "
@@ -151,9 +151,12 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("qsm", "chi_mean"): 1,
     ("qsm", "chi_median"): 1,
     ("qsm", "chi_positive_mean"): 1,
+    ("qsm", "chi_negative_mean"): 0,
     ("qsm", "chi_p95"): 1,
     ("qsm", "chi_sd"): 1,
     ("qsm", "chi_skewness"): 1,
+    # iron shortens T2*
+    ("r2star", "r2star_median"): 1,
     # the tract is brighter: Hartung et al. 2014 (T1w), Fabes et al. 2017 (FLAIR; PLS more than ALS)
     ("t1w", "signal_ratio"): 1,
     ("flair", "signal_ratio"): 1,
