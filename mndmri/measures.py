@@ -86,8 +86,8 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     },
     ("swi", "motor_band_score"): {
         "Description": "Motor band in leg, hand and face, left and right: 0 none, 1 mild, 2 marked, where "
-        "band_contrast passes the prediction limits of the study's reference group (each member judged by the others) or of "
-        "stored norms; precentral (both) is the sum, 0 to 12, missing if a region is.",
+        "band_contrast passes the prediction limits of the study's reference group (each member judged by the "
+        "others) or of stored norms; precentral (both) is the sum, 0 to 12, missing if a region is.",
         "Units": "1",
         "Source": "after the manual motor cortex low intensity (MCLI) score, 36 ALS and 19 controls, present from 3; "
         "limits: Hahn 1970, J Am Stat Assoc 65:1668",
