@@ -311,9 +311,7 @@ rule draw_groups:
         profiles=rules.compare_profiles.output.comparisons if people("dwi") else [],
         profile_means=rules.compare_profiles.output.means if people("dwi") else [],
         strips=(
-            rules.gather_strips.output.strips
-            if people("swi") or people("qsm")
-            else []
+            rules.gather_strips.output.strips if people("swi") or people("qsm") else []
         ),
     output:
         figures=directory("<group>/figures"),
