@@ -43,6 +43,10 @@ if given.swi:
     knobs = {hemi: select(masks, names, "precentral_hand", hemi) for hemi in "LR"}
     sheets["Hand knobs on the SWI"] = hand_knob_sheet(load_image(given.swi), outlines, knobs, title=who)
 
+if given.chi:
+    masks, names = load_image(given.regions), read_table(given.names)
+    iron = {f"pallidum {hemi}": select(masks, names, "pallidum", hemi) for hemi in "LR"}
+    sheets["Susceptibility"] = contour_sheet(load_image(given.chi), iron, title=who)
 if given.strip:
     for modality, strip in read_table(given.strip).groupby("modality", sort=False):
         if strip["value"].notna().any():

@@ -14,6 +14,7 @@ def demo_config(folder: Path, **simulation) -> dict:
     """The demo study's config with its results in a folder, and some of the simulation's keys changed."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     config |= {"bids_dir": str(folder / "results/sourcedata"), "output_dir": str(folder / "results")}
+    config["swi"]["norms"] = str(ROOT / config["swi"]["norms"])
     config["simulation"] |= simulation
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     return resolve_config(config, schema)

@@ -180,7 +180,7 @@ def test_a_changed_scan_reruns_what_depends_on_it_and_nothing_else(small):
     plan = done.stdout + done.stderr
     for dependent in ("preprocess_dwi/sub-02.log", "fit_tensor/sub-02.log", "compare_groups/study.log"):
         assert dependent in plan
-    for untouched in ("preprocess_dwi/sub-01.log", "preprocess_t1w/sub-02.log", "preprocess_swi/sub-02.log"):
+    for untouched in ("preprocess_dwi/sub-01.log", "preprocess_t1w/sub-02.log", "locate_regions/sub-02.log"):
         assert untouched not in plan
 
 
@@ -199,7 +199,7 @@ def test_a_new_version_of_the_library_reruns_every_branch_from_its_start(small, 
     assert "Nothing to be done" in plan()
     init = copy / "mndmri/__init__.py"
     init.write_text(init.read_text().replace('__version__ = "', '__version__ = "9'))
-    for rule in ("prepare_template", "preprocess_t1w", "preprocess_dwi", "preprocess_swi", "gather_measures"):
+    for rule in ("prepare_template", "preprocess_t1w", "preprocess_dwi", "locate_regions", "gather_measures"):
         assert f"rule {rule}:" in plan()
 
 

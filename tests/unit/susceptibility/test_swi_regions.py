@@ -6,7 +6,7 @@ from mndmri.atlases import select
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm
-from mndmri.susceptibility.regions import REGIONS, precentral_regions, with_thickness
+from mndmri.susceptibility.regions import REGIONS, precentral_regions, with_coverage, with_thickness
 
 
 def regions_of(slab, **options):
@@ -158,3 +158,36 @@ def test_atlas_without_a_needed_region_is_refused_by_name(slab):
 
 def test_in_plane_size_is_that_of_the_finer_axes():
     assert in_plane_mm(nb.Nifti1Image(np.zeros((7, 8, 9)), np.diag([2.0, 0.5, 0.6, 1]))) == pytest.approx(0.6)
+
+
+def coverage_of(slab, scan, *, to_scan=None):
+    names = regions_of(slab)[2]
+    table = with_coverage(names, scan, slab.atlas, slab.table, [np.eye(4) if to_scan is None else to_scan])
+    return table.set_index(["region", "hemi"])["coverage"]
+
+
+def test_a_scan_of_one_half_covers_the_gyri_of_that_side_alone(slab):
+    assert (coverage_of(slab, slab.grid) == 1).all()
+    right = coverage_of(slab, slab.grid.slicer[slab.grid.shape[0] // 2 :])
+    for region in ("precentral", "precentral_posterior_deep", "postcentral", "superior_frontal"):
+        assert right[region, "R"] == pytest.approx(1, abs=0.02)
+        assert right[region, "L"] == pytest.approx(0, abs=0.02)
+    assert right["reference_wm", "both"] == 1
+
+
+def test_coverage_follows_the_head_into_the_scan(slab):
+    middle = slab.grid.slicer[slab.grid.shape[0] // 2 :]
+    moved = nb.affines.from_matvec(np.eye(3), [10.0, 0.0, 0.0])  # the head lies 10 mm to its right in the scanner
+    found = coverage_of(slab, middle, to_scan=moved)
+    belongs = select(slab.atlas, slab.table, "precentral", "L").get_fdata() >= 0.25
+    assert found["precentral", "L"] == pytest.approx((slab.x[belongs] > -10).mean(), abs=0.05)
+
+
+def test_a_body_part_is_covered_as_far_as_its_own_share_of_the_gyrus(slab):
+    inner = slab.grid.slicer[np.flatnonzero(slab.x[:, 0, 0] > -10).min() :]
+    found = coverage_of(slab, inner)
+    belongs = select(slab.atlas, slab.table, "precentral", "L").get_fdata() >= 0.25
+    leg = belongs & (slab.x > -18) & (slab.z >= 44)
+    assert found["precentral_leg", "L"] == pytest.approx((slab.x[leg] > -10).mean(), abs=0.02)
+    assert found["precentral_leg", "L"] > found["precentral", "L"] + 0.1
+    assert found["precentral_posterior_deep_leg", "L"] == found["precentral_leg", "L"]
