@@ -1,5 +1,6 @@
 """A participant's pictures, on a page with the measures and the flags."""
 
+import numpy as np
 import pandas as pd
 
 from mndmri.atlases import select
@@ -10,6 +11,7 @@ from mndmri.figures.strip import PAINTED, strip_plot
 from mndmri.grids import make_image
 from mndmri.io import load_image, read_table, write_text
 from mndmri.jobs import start_job
+from mndmri.measures import GROUP_COLUMNS, MEASURE_COLUMNS
 from mndmri.provenance import versions
 from mndmri.qc import limits_from_config, qc_table
 from mndmri.report.pages import Picture, participant_page
@@ -43,10 +45,11 @@ if given.swi:
     knobs = {hemi: select(masks, names, "precentral_hand", hemi) for hemi in "LR"}
     sheets["Hand knobs on the SWI"] = hand_knob_sheet(load_image(given.swi), outlines, knobs, title=who)
 
-if given.chi:
+chi = load_image(given.chi) if given.chi else None
+if chi is not None and np.asarray(chi.dataobj).any():
     masks, names = load_image(given.regions), read_table(given.names)
     iron = {f"pallidum {hemi}": select(masks, names, "pallidum", hemi) for hemi in "LR"}
-    sheets["Susceptibility"] = contour_sheet(load_image(given.chi), iron, title=who)
+    sheets["Susceptibility"] = contour_sheet(chi, iron, title=who)
 if given.strip:
     for modality, strip in read_table(given.strip).groupby("modality", sort=False):
         if strip["value"].notna().any():
@@ -54,11 +57,12 @@ if given.strip:
             sheets[f"Central sulcus, unfolded: {name}"] = strip_plot(strip, title=who, quantity=quantity, unit=unit)
 
 qc = read_table(given.qc).assign(participant_id=who)
+scores = read_table(given.scores) if given.scores else pd.DataFrame(columns=GROUP_COLUMNS)
 page = participant_page(
     who,
     snakemake.params.group,
     pictures=[Picture(title, "", to_png(figure)) for title, figure in sheets.items()],
-    measures=read_table(given.measures),
+    measures=pd.concat([read_table(given.measures), scores[scores["participant_id"] == who]])[MEASURE_COLUMNS],
     qc=qc_table(qc, limits_from_config(snakemake.params.limits)),
     stages=pd.DataFrame(snakemake.params.stages),
     versions=versions(),

@@ -10,7 +10,7 @@ log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
 brain = load_image(given.brain)
 if given.chimap:
-    mapped = take_chimap(to_canonical(load_image(given.chimap[0])), brain)
+    mapped = take_chimap(to_canonical(load_image(given.chimap[0])), brain, sign=options.paramagnetic_sign)
 else:
     sidecars = [bids.sidecar(path, options.bids_dir) for path in given.phase]
     mapped = map_phase(

@@ -1,12 +1,10 @@
 """Susceptibility of a person's precentral cortex, region by region, veins left out."""
 
-import numpy as np
-
-from mndmri.grids import make_image
 from mndmri.io import load_image, read_json, read_table, write_table
 from mndmri.jobs import start_job
 from mndmri.susceptibility.chi_measures import measure_chi
 from mndmri.susceptibility.mapping import chi_veins
+from mndmri.susceptibility.regions import any_region
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
@@ -15,7 +13,7 @@ rows = measure_chi(
     chi,
     masks,
     read_table(given.names),
-    load_image(given.veins) if given.veins else chi_veins(chi, make_image(np.asarray(masks.dataobj).any(axis=-1), chi)),
+    load_image(given.veins) if given.veins else chi_veins(chi, any_region(masks)),
     load_image(given.mask),
     min_voxels=options.min_voxels,
     max_in_plane_mm=options.max_in_plane_mm,

@@ -1,15 +1,15 @@
 """A person's normalised SWI, and how dark the precentral cortex is, region by region, veins left out."""
 
-import numpy as np
 import pandas as pd
 
+from mndmri import bids
 from mndmri.atlases import select
-from mndmri.grids import make_image, to_canonical
+from mndmri.grids import to_canonical
 from mndmri.io import load_image, read_json, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.measures import split_quality
 from mndmri.susceptibility.measures import QUALITY, measure_susceptibility
-from mndmri.susceptibility.regions import REFERENCE
+from mndmri.susceptibility.regions import REFERENCE, any_region
 from mndmri.susceptibility.relaxation import measure_r2star
 from mndmri.susceptibility.swi import BIAS_ITERATIONS, Weighted, normalise, weigh_susceptibility
 from mndmri.susceptibility.veins import find_veins
@@ -20,15 +20,16 @@ vendor, magnitude, phase = (
     [to_canonical(load_image(path)) for path in given[role]] for role in ("swi", "magnitude", "phase")
 )
 sign = read_json(given.chi)["ParamagneticSign"] if given.chi else None
+units = bids.sidecar(given.phase[0], options.bids_dir).get("Units") if given.phase else None
 weighted = (
     Weighted(vendor[0], True, "the scanner's own SWI")
     if vendor
-    else weigh_susceptibility(magnitude, phase, paramagnetic_sign=sign)
+    else weigh_susceptibility(magnitude, phase, paramagnetic_sign=sign, units=units)
 )
 brain, masks, names = load_image(given.brain), load_image(given.regions), read_table(given.names)
 iterations = BIAS_ITERATIONS if options.bias_correction else ()
 swi = normalise(weighted.image, brain, select(masks, names, *REFERENCE), bias_iterations=iterations)
-veins = find_veins(swi, make_image(np.asarray(masks.dataobj).any(axis=-1), swi))
+veins = find_veins(swi, any_region(masks))
 rows = measure_susceptibility(
     swi,
     masks,
@@ -51,7 +52,7 @@ if given.r2star:
     rows = pd.concat([rows, relaxation], ignore_index=True)
 log.info(weighted.note)
 save_image(swi, snakemake.output.swi)
-write_json({"Weighting": weighted.note, "PhaseWeighted": weighted.by_phase}, snakemake.output.json)
+write_json({"Weighting": weighted.note, "PhaseWeighted": weighted.by_phase}, snakemake.output.description)
 save_image(veins, snakemake.output.veins, dtype="uint8")
 measures, quality = split_quality(rows, QUALITY)
 write_table(measures, snakemake.output.measures)

@@ -14,7 +14,7 @@ given, participants = snakemake.input, pd.DataFrame(snakemake.params.participant
 reference = snakemake.params.reference
 tables = {Path(path).parent.name: read_table(path) for path in given.measures}
 measures = stack_measures(tables, participants, snakemake.params.left_out)
-norms = check_norms(read_table(given.norms[0])) if given.norms else None
+norms = check_norms(read_table(given.norms)) if given.norms else None
 cutoffs = learn_cutoffs(measures, participants, reference=reference) if norms is None else norms
 scores = score_motor_band(measures, participants, reference=reference, norms=norms)
 write_table(scores, snakemake.output.scores)

@@ -20,7 +20,7 @@ from mndmri.io import InputError, load_image
 
 SHEAR_TOLERANCE = 0.01  # cosine between two voxel axes; a rounded quaternion is off by 1e-6, a tilted gantry by 0.1
 VOXEL_RANGE_MM = (0.1, 15.0)  # outside it the unit is not mm
-MAX_ECHO_TIME_S = 0.5  # a longer one is in ms
+MAX_ECHO_TIME_S = 0.2  # a longer one is in ms
 MIN_ECHOES_R2STAR = 3  # two tell a decay, but not whether it is one
 CHECKS_VERSION = 2  # of the rules below: a cache made by other rules is not used
 
@@ -155,14 +155,21 @@ def _divide_susceptibility(study: Study) -> Study:
         echoes = files.get("magnitude", ())
         if len(echoes) < MIN_ECHOES_R2STAR:
             reasons["r2star"] = f"R2* needs {MIN_ECHOES_R2STAR} echoes, found {len(echoes)}"
-        elif not study.simulated and any("EchoTime" not in bids.sidecar(echo, study.bids_dir) for echo in echoes):
-            reasons["r2star"] = "no EchoTime in the sidecars of the magnitude images"
+        elif not (study.simulated or all(_echo_time(echo, study.bids_dir) for echo in echoes)):
+            reasons["r2star"] = "no EchoTime in seconds in the sidecars of the magnitude images"
         else:
             own["r2star"] = Scan("r2star", files)
         if "swi" not in files and "magnitude" not in files:
             own.pop("swi")
             reasons["swi"] = "a susceptibility map alone, no magnitude and no SWI"
     return dataclasses.replace(study, scans=scans, left_out=left_out)
+
+
+def _echo_time(path: str, bids_dir: str | Path) -> float | None:
+    """Echo time in the sidecar of an image, s; None if it has none that can be."""
+    value = bids.sidecar(path, bids_dir).get("EchoTime")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and 0 < value <= MAX_ECHO_TIME_S else None
 
 
 def _stamp(path: str) -> list[Any]:

@@ -8,7 +8,7 @@ from scipy import stats
 from mndmri.grids import check_same_grid
 from mndmri.measures import MEASURE_COLUMNS, OK, row
 from mndmri.susceptibility.geometry import in_plane_mm
-from mndmri.susceptibility.measures import across_cortex, too_few
+from mndmri.susceptibility.measures import Limits, in_view
 from mndmri.susceptibility.regions import measured_values
 
 
@@ -71,14 +71,10 @@ def measure_chi(
     """
     check_same_grid(chi, masks, veins, mask)
     known = (np.asarray(mask.dataobj) > 0.5) & (np.asarray(veins.dataobj) <= 0.5) & np.isfinite(chi.get_fdata())
-    resolution = in_plane_mm(chi)
-    coarse = f"in-plane voxels of {resolution:.3g} mm do not resolve the cortex; at most {max_in_plane_mm:g} mm needed"
+    limits, shares = Limits(min_voxels, max_in_plane_mm, in_plane_mm(chi)), in_view(table)
     rows = []
     for key, values in measured_values(chi, masks, table, known).items():
-        lacking = too_few(key, values, min_voxels=min_voxels)
-        if across_cortex(key[0]) and resolution > max_in_plane_mm:
-            lacking = coarse
-        lacking = unknown or lacking
+        lacking = unknown or limits.reason(key, values, shares[key])
         for measure, (unit, statistic) in STATISTICS.items():
             value, status = np.nan, lacking
             if status == OK:

@@ -103,6 +103,11 @@ def map_phase(
         field_strength_T=field_strength_T,
         unwrapper=unwrapper,
     )
+    if not np.asarray(field.reliable.dataobj).any():
+        raise InputError(
+            "in no voxel of the brain do the echoes' phases agree; check that magnitude and phase are of one series, "
+            "and the echo times in the sidecars"
+        )
     zero = "brain" if reference == "brain" else select(masks, names, *CSF)
     mapped = map_susceptibility(field.ppm, field.reliable, method=method, reference=zero, weights=magnitude[-1])
     chopped = ["phase that alternated from slice to slice was undone"] if alternating else []
@@ -111,8 +116,9 @@ def map_phase(
         try:
             sign = paramagnetic_sign(mapped.chi, *_paramagnetic(magnitude[-1], brain, masks, names))
         except InputError as reason:
+            nothing = make_image(np.zeros(brain.shape, np.float32), brain)
             nowhere = make_image(np.zeros(brain.shape, np.uint8), brain)
-            return Mapped(mapped.chi, mapped.local, nowhere, None, note, unknown=str(reason))
+            return Mapped(nothing, nothing, nowhere, None, note, unknown=str(reason))
     chi, local = (make_image(sign * part.get_fdata(dtype=np.float32), brain) for part in (mapped.chi, mapped.local))
     return Mapped(chi, local, mapped.mask, sign, note)
 
@@ -134,8 +140,17 @@ def _paramagnetic(
     return find_veins(normalise(magnitude, brain, white, bias_iterations=()), brain), white
 
 
-def take_chimap(chi: SpatialImage, brain: SpatialImage) -> Mapped:
+def take_chimap(chi: SpatialImage, brain: SpatialImage, *, sign: Literal[-1, 1] | None = None) -> Mapped:
     """A user's own susceptibility map as `map_phase` would return it; its reference is left as it is.
+
+    Parameters
+    ----------
+    chi : SpatialImage
+        ppm, RAS-stored.
+    brain : SpatialImage
+        From `preprocessing.locate`.
+    sign : -1 or 1, optional
+        Sign of the phase of paramagnetic tissue, if there is a phase beside the map and the user knows it.
 
     Raises
     ------
@@ -152,7 +167,7 @@ def take_chimap(chi: SpatialImage, brain: SpatialImage) -> Mapped:
             f"most {_MAX_TYPICAL_PPM:g} ppm; if it is in ppb, divide it by 1000"
         )
     zero = make_image(np.zeros(values.shape, np.float32), brain)
-    return Mapped(make_image(values * known, brain), zero, make_image(known, brain), None, "the user's own map")
+    return Mapped(make_image(values * known, brain), zero, make_image(known, brain), sign, "the user's own map")
 
 
 def chi_veins(chi: SpatialImage, mask: SpatialImage) -> SpatialImage:

@@ -1,5 +1,7 @@
 """What the motor band measures on a normalised SWI, as rows of the measures table."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
@@ -31,12 +33,41 @@ def across_cortex(region: str) -> bool:
     return "anterior" in region or "posterior" in region
 
 
-def too_few(key: Key, values: np.ndarray, *, min_voxels: int) -> str:
-    """Why a region's values do not suffice for a statistic, or ok."""
-    name = f"{key[0]} ({key[1]})"
-    if len(values) == 0:
-        return f"no voxel of {name} with signal"
-    return OK if len(values) >= min_voxels else f"{len(values)} voxels of {name}, fewer than {min_voxels}"
+class Limits(NamedTuple):
+    """What a region needs to be measured, and what the scan gives."""
+
+    min_voxels: int
+    max_in_plane_mm: float
+    in_plane_mm: float
+
+    @property
+    def coarse(self) -> str:
+        """Why banks and veins cannot be seen, empty if they can."""
+        if self.in_plane_mm <= self.max_in_plane_mm:
+            return ""
+        return (
+            f"in-plane voxels of {self.in_plane_mm:.3g} mm do not resolve the band; "
+            f"at most {self.max_in_plane_mm:g} mm needed"
+        )
+
+    def reason(self, key: Key, values: np.ndarray, covered: float = 1.0) -> str:
+        """Why a region's values do not suffice for a statistic, or ok; ``covered`` is the share of it in the scan."""
+        name = f"{key[0]} ({key[1]})"
+        if across_cortex(key[0]) and self.coarse:
+            return self.coarse
+        if len(values) == 0:
+            return f"no voxel of {name} with signal"
+        if len(values) < self.min_voxels:
+            return f"{len(values)} voxels of {name}, fewer than {self.min_voxels}"
+        if covered < _MIN_COVERAGE:
+            return f"the scan covers {covered:.0%} of {name}, less than {_MIN_COVERAGE:.0%}"
+        return OK
+
+
+def in_view(table: pd.DataFrame) -> dict[Key, float]:
+    """Share of each region in the field of view, from `regions.with_coverage`; 1 where it is not known."""
+    shares = table.get("coverage", pd.Series(1.0, table.index)).fillna(1.0)
+    return dict(zip(zip(table["region"], table["hemi"], strict=True), shares, strict=True))
 
 
 def measure_susceptibility(
@@ -102,28 +133,13 @@ def measure_susceptibility(
     in_vein = region_values(make_image(vein, normalised), masks, table, signal)
     seen = region_values(make_image(signal, normalised), masks, table, np.ones(data.shape, bool))
     regions = [(region, hemi) for region in MEASURED_REGIONS for hemi in "LR"]
-    in_view = dict(
-        zip(
-            zip(table["region"], table["hemi"], strict=True),
-            table.get("coverage", pd.Series(1.0, table.index)),
-            strict=True,
-        )
-    )
-    resolution = in_plane_mm(normalised)
-    coarse = f"in-plane voxels of {resolution:.3g} mm do not resolve the band; at most {max_in_plane_mm:g} mm needed"
+    limits = Limits(min_voxels, max_in_plane_mm, in_plane_mm(normalised))
+    covered = {key: share * seen[key].mean() for key, share in in_view(table).items() if len(seen[key])}
 
     def reason(*keys: Key) -> str:
         """Why the medians of these regions cannot be had, or ok."""
-        if resolution > max_in_plane_mm and any(across_cortex(region) for region, _ in keys):
-            return coarse
-        for key in keys:
-            lacking = too_few(key, values[key], min_voxels=min_voxels)
-            if lacking != OK:
-                return lacking
-            covered = seen[key].mean() * in_view[key]
-            if key != REFERENCE and covered < _MIN_COVERAGE:
-                return f"the scan covers {covered:.0%} of {key[0]} ({key[1]}), less than {_MIN_COVERAGE:.0%}"
-        return OK
+        reasons = [limits.reason(key, values[key], 1.0 if key == REFERENCE else covered.get(key, 1.0)) for key in keys]
+        return next((found for found in reasons if found != OK), OK)
 
     def median(key: Key) -> float:
         return float(np.median(values[key]))
@@ -141,7 +157,7 @@ def measure_susceptibility(
     rows = [result("normalised_hypointensity", *key, *lost(key, REFERENCE), of=key) for key in regions]
 
     control = np.concatenate([values[key] for key in CONTROL_GYRI])
-    enough = too_few(("control gyri", "both"), control, min_voxels=min_voxels)
+    enough = limits.reason(("control gyri", "both"), control)
     threshold = np.percentile(control, dark_percentile) if enough == OK else np.nan
     for key in regions:
         status = reason(key) if enough == OK else enough
@@ -177,11 +193,11 @@ def measure_susceptibility(
 
     for key in regions:
         n = len(in_vein[key])
-        status = coarse if resolution > max_in_plane_mm else OK if n else f"no voxel of {key[0]} ({key[1]}) with signal"
+        status = limits.coarse or (OK if n else f"no voxel of {key[0]} ({key[1]}) with signal")
         fraction = float(np.mean(in_vein[key])) if status == OK else np.nan
         rows.append(row("swi", "removed_vein_fraction", *key, fraction, unit="1", n_voxels=n, status=status))
     n = int(signal.sum())
-    rows.append(row("swi", "in_plane_voxel_size", "brain", "both", resolution, unit="mm", n_voxels=n))
+    rows.append(row("swi", "in_plane_voxel_size", "brain", "both", limits.in_plane_mm, unit="mm", n_voxels=n))
     rows.append(row("swi", "phase_weighted", "brain", "both", float(by_phase), unit="1", n_voxels=n))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
 

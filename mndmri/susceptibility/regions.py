@@ -51,6 +51,7 @@ ATLAS_REGIONS = (
     "postcentral",
     "superior_frontal",
     "middle_frontal",
+    "inferior_frontal",
     "supplementary_motor",
     "cst",
     "pallidum",
@@ -336,3 +337,8 @@ def measured_values(
     """As `region_values`, without the masks that only others are held against."""
     auxiliary = set(REGIONS) - set(MEASURED_REGIONS)
     return {key: v for key, v in region_values(image, masks, table, where).items() if key[0] not in auxiliary}
+
+
+def any_region(masks: SpatialImage) -> SpatialImage:
+    """Voxels of any of the regions, uint8."""
+    return make_image(np.asarray(masks.dataobj).any(axis=-1), masks)

@@ -10,7 +10,7 @@ from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
 from mndmri.measures import MEASURE_COLUMNS, OK, row
 from mndmri.susceptibility.geometry import in_plane_mm
-from mndmri.susceptibility.measures import across_cortex, too_few
+from mndmri.susceptibility.measures import Limits, in_view
 from mndmri.susceptibility.regions import measured_values
 
 MIN_ECHOES = 3
@@ -108,11 +108,10 @@ def measure_r2star(
     """
     check_same_grid(r2star, masks, veins)
     known = (np.asarray(r2star.dataobj) > 0) & (np.asarray(veins.dataobj) <= 0.5)
+    limits, shares = Limits(min_voxels, max_in_plane_mm, in_plane_mm(r2star)), in_view(table)
     rows = []
     for key, values in measured_values(r2star, masks, table, known).items():
-        status = too_few(key, values, min_voxels=min_voxels)
-        if across_cortex(key[0]) and in_plane_mm(r2star) > max_in_plane_mm:
-            status = f"in-plane voxels of {in_plane_mm(r2star):.3g} mm; at most {max_in_plane_mm:g} mm needed"
+        status = limits.reason(key, values, shares[key])
         value = float(np.median(values)) if status == OK else np.nan
         rows.append(row("r2star", "r2star_median", *key, value, unit="1/s", n_voxels=len(values), status=status))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)

@@ -12,6 +12,7 @@ from skimage.graph import MCP_Geometric
 from mndmri.atlases import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
+from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.regions import FACE_MAX_Z_MM, HAND_X_MM, HAND_Z_MM, LEG_MAX_X_MM, LEG_MIN_Z_MM
 
 STRIP_COLUMNS = ["hemi", "bank", "arc", "depth", "part", "value", "n_voxels"]
@@ -57,6 +58,7 @@ def unfold(
     arc_step_mm: float = 4.0,
     depth_bins: int = 5,
     deep_only: bool = True,
+    max_in_plane_mm: float = 1.5,
 ) -> pd.DataFrame:
     """Median of an image over patches of both banks of the central sulcus, a row a patch.
 
@@ -77,6 +79,8 @@ def unfold(
         Patches between crown and fundus of one bank.
     deep_only : bool
         Whether only the deep layers of the cortex, where the motor band is, are seen.
+    max_in_plane_mm : float
+        Coarser voxels do not resolve banks and depths: every patch is missing.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def unfold(
     if mni_mm.shape[3:] != (3,):
         raise InputError(f"MNI coordinates have shape {mni_mm.shape}; expected x, y and z in a last axis of 3")
     data, xyz = np.asarray(image.dataobj, np.float32), np.asarray(mni_mm.dataobj)
-    seen = np.isfinite(data) & (data != 0)
+    seen = np.isfinite(data) & (data != 0) & (in_plane_mm(image) <= max_in_plane_mm)
     if veins is not None:
         seen &= np.asarray(veins.dataobj) < 0.5
 

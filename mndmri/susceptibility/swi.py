@@ -132,6 +132,7 @@ def weigh_susceptibility(
     phase: Sequence[SpatialImage],
     *,
     paramagnetic_sign: Literal[-1, 1] | None,
+    units: str | None = None,
 ) -> Weighted:
     """Susceptibility-weighted image of a scan: from magnitude and phase, or from magnitude alone.
 
@@ -143,6 +144,8 @@ def weigh_susceptibility(
         As many, on any scale of `phase.CONVENTIONS`; or none.
     paramagnetic_sign : -1, 1 or None
         Sign of the phase of paramagnetic tissue (`mapping.Mapped`), None if it is not known.
+    units : str, optional
+        Unit of the phase in its sidecar, as in `phase.to_radians`.
 
     Returns
     -------
@@ -156,7 +159,7 @@ def weigh_susceptibility(
         If magnitudes and phases do not pair up, or the scale of the phase cannot be told.
     """
     if phase and paramagnetic_sign is not None:
-        radians, _ = undo_slice_alternation(magnitude, [to_radians(p) for p in phase])
+        radians, _ = undo_slice_alternation(magnitude, [to_radians(p, units=units) for p in phase])
         swi = make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)
         sign = "higher" if paramagnetic_sign > 0 else "lower"
         return Weighted(swi, True, f"magnitude and phase; paramagnetic tissue has the {sign} phase")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -28,9 +29,12 @@ BRANCHES = {
     "locate_regions": "swi",
     "measure_swi": "swi",
     "map_susceptibility": "qsm",
-    "measure_qsm": "qsm",
     "map_relaxation": "r2star",
 }
+# Rules whose failure takes away what they make and no more, and whose measures those are.
+ALONE = {"measure_qsm": "qsm", "unfold_sulcus": "strip"}
+# Participant and rule of those that have failed.
+LOST = set()
 # Modalities of the study, and what is made of them.
 DERIVED = {"swi": ("swi", "qsm")}
 # What is gone with a branch.
@@ -61,6 +65,11 @@ def without_failed(study):
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
     for job in read_unfinished(LOGS):
         who, branch = job["participant_id"], BRANCHES.get(job["rule"])
+        if job["rule"] in ALONE:
+            LOST.add((who, job["rule"]))
+            reasons = left_out.setdefault(who, {})
+            reasons[ALONE[job["rule"]]] = f"{job['rule']} {FAILED} {job['reason']}"
+            continue
         lost = WITH_BRANCH.get(branch, (branch,)) if branch else tuple(scans[who])
         for modality in lost:
             if scans.get(who, {}).pop(modality, None):
@@ -121,22 +130,23 @@ def scan(modality, role):
     return lambda wildcards: scans(modality, role)(wildcards)[0]
 
 
-def has(modality, path, *others):
-    """Input function: a file of a modality's branch, or of others; none for a participant without any."""
+def has(modality, path, *others, rule=None):
+    """Input function: a file of a modality's branch, or of others; none for a participant without any.
+
+    Nor for one in whom the rule that makes it has failed.
+    """
     return lambda wildcards: (
         path
         if {modality, *others} & set(STUDY.scans[f"sub-{wildcards.subject}"])
+        and (f"sub-{wildcards.subject}", rule) not in LOST
         else []
     )
 
 
-def stages(**paths):
-    """Input function: the files of those branches that a participant has."""
-    return lambda wildcards: [
-        path
-        for modality, path in paths.items()
-        if modality in STUDY.scans[f"sub-{wildcards.subject}"]
-    ]
+def joined(*functions):
+    """Input function: the files of several."""
+    found = lambda wildcards: [function(wildcards) for function in functions]
+    return lambda wildcards: [path for path in found(wildcards) if path]
 
 
 def group_of(who):
@@ -169,6 +179,14 @@ def failed():
 
 try:
     config = read_config()
+    norms = config["swi"]["norms"]
+    if norms and not Path(norms).is_file():
+        raise InputError(f"swi.norms: no such file {norms}; correct the path")
+    if config["qsm"]["unwrapper"] == "romeo" and find_spec("warpkit") is None:
+        raise InputError(
+            "qsm.unwrapper: romeo needs the package warpkit, which is not installed; "
+            "pip install warpkit, or set it to skimage"
+        )
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
     STUDY = read_study()

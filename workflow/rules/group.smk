@@ -228,14 +228,20 @@ if people("dwi"):
             "../../scripts/compare_profiles.py"
 
 
-if people("swi") or people("qsm"):
+UNFOLDED = [
+    who
+    for who in sorted({*people("swi"), *people("qsm")})
+    if (f"sub-{who}", "unfold_sulcus") not in LOST
+]
+
+if UNFOLDED:
 
     rule gather_strips:
         """Put everybody's strips of the central sulcus into one table."""
         input:
             collect(
                 rules.unfold_sulcus.output.strip,
-                subject=sorted({*people("swi"), *people("qsm")}),
+                subject=UNFOLDED,
             ),
         output:
             strips="<group>/strips.tsv",

@@ -1,17 +1,17 @@
 rule collect_measures:
     """Put a participant's measures of all stages into one table, and the quality checks into another."""
     input:
-        measures=stages(
-            t1w=rules.segment_t1w.output.measures,
-            dwi=rules.extract_cst.output.measures,
-            swi=rules.measure_swi.output.measures,
-            qsm=rules.measure_qsm.output.measures,
+        measures=joined(
+            has("t1w", rules.segment_t1w.output.measures),
+            has("dwi", rules.extract_cst.output.measures),
+            has("swi", rules.measure_swi.output.measures),
+            has("qsm", rules.measure_qsm.output.measures, rule="measure_qsm"),
         ),
-        qc=stages(
-            t1w=rules.segment_t1w.output.qc,
-            dwi=rules.extract_cst.output.qc,
-            swi=rules.measure_swi.output.qc,
-            qsm=rules.map_susceptibility.output.qc,
+        qc=joined(
+            has("t1w", rules.segment_t1w.output.qc),
+            has("dwi", rules.extract_cst.output.qc),
+            has("swi", rules.measure_swi.output.qc),
+            has("qsm", rules.map_susceptibility.output.qc),
         ),
     output:
         measures="<participant>_measures.tsv",

@@ -14,8 +14,9 @@ rule draw_participant:
         chi=has("qsm", rules.map_susceptibility.output.chi),
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
         names=has("swi", rules.locate_regions.output.names, "qsm"),
-        strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
+        strip=has("swi", rules.unfold_sulcus.output.strip, "qsm", rule="unfold_sulcus"),
         measures=rules.collect_measures.output.measures,
+        scores=rules.score_motor_band.output.scores if people("swi") else [],
         qc=rules.collect_measures.output.qc,
     output:
         page="<participant>.html",

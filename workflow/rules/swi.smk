@@ -94,6 +94,7 @@ rule measure_swi:
         swi=scans("swi", "swi"),
         magnitude=scans("swi", "magnitude"),
         phase=scans("qsm", "phase"),
+        json=scans("qsm", "json"),
         chi=has("qsm", rules.map_susceptibility.output.description),
         r2star=has("r2star", rules.map_relaxation.output.r2star),
         brain=rules.locate_regions.output.brain,
@@ -101,7 +102,7 @@ rule measure_swi:
         names=rules.locate_regions.output.names,
     output:
         swi="<swi>_space-swi_desc-normalised_swi.nii.gz",
-        json="<swi>_space-swi_desc-normalised_swi.json",
+        description="<swi>_space-swi_desc-normalised_swi.json",
         veins="<swi>_space-swi_desc-veins_mask.nii.gz",
         measures="<swi>_desc-precentral_measures.tsv",
         qc="<swi>_desc-swi_qc.tsv",
@@ -114,6 +115,7 @@ rule measure_swi:
     resources:
         mem_mb=4000,
     params:
+        bids_dir=STUDY.bids_dir,
         bias_correction=config["swi"]["bias_correction"],
         dark_percentile=config["swi"]["dark_percentile"],
         min_voxels=config["swi"]["min_voxels"],
@@ -169,5 +171,7 @@ rule unfold_sulcus:
         "../../envs/mndmri.yaml"
     resources:
         mem_mb=4000,
+    params:
+        max_in_plane_mm=config["swi"]["max_in_plane_mm"],
     script:
         "../../scripts/unfold_sulcus.py"

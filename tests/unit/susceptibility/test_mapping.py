@@ -113,7 +113,7 @@ def test_a_sign_that_cannot_be_told_leaves_no_map_and_the_reason(scan):
         method="closed_form",
     )
     assert found.sign is None and "config" in found.unknown
-    assert not found.mask.get_fdata().any()
+    assert not found.mask.get_fdata().any() and not found.chi.get_fdata().any() and not found.local.get_fdata().any()
     assert mapping_quality(found, scan.mask).value.item() == 0
 
 

@@ -150,3 +150,14 @@ def test_scan_keeps_its_grid(head):
         assert image.shape == head.field.shape
         np.testing.assert_array_equal(image.affine, head.field.affine)
         np.testing.assert_allclose(voxel_sizes(image), [2, 2, 3])
+
+
+def test_correlated_noise_tells_no_sign():
+    for seed in range(20):
+        noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((40, 44, 30)), 3.0)
+        chi = nb.Nifti1Image((0.02 * noise / noise.std()).astype(np.float32), np.eye(4))
+        x, y, z = np.indices(noise.shape)
+        iron = (np.hypot(x - 12, y - 20) < 4) | (np.hypot(x - 28, y - 20) < 4)
+        masks = [make_image(mask, chi) for mask in (iron & (np.abs(z - 15) < 5), ~iron)]
+        with pytest.raises(InputError, match="cannot be told"):
+            paramagnetic_sign(chi, *masks)

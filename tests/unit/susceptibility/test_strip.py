@@ -85,7 +85,7 @@ def head():
 def strip_of(head, values, veins=None, **options):
     image = make_image(np.asarray(values, np.float32), head.slab.grid)
     veins = None if veins is None else make_image(veins, head.slab.grid)
-    return unfold(image, head.masks, head.table, head.mni, veins, arc_step_mm=ARC_STEP, **options)
+    return unfold(image, head.masks, head.table, head.mni, veins, arc_step_mm=ARC_STEP, max_in_plane_mm=3.0, **options)
 
 
 def hand_of(head, hemi):
