@@ -168,8 +168,9 @@ def _divide_susceptibility(study: Study) -> Study:
 def _echo_time(path: str, bids_dir: str | Path) -> float | None:
     """Echo time in the sidecar of an image, s; None if it has none that can be."""
     value = bids.sidecar(path, bids_dir).get("EchoTime")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and 0 < value <= MAX_ECHO_TIME_S else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_ECHO_TIME_S:
+        return None
+    return float(value)
 
 
 def _stamp(path: str) -> list[Any]:

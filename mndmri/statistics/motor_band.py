@@ -19,6 +19,9 @@ _SCORED = (SCORE["modality"], SCORE["measure"])
 # Of controls, the share that passes a region's limit: so that one control in 20 has a mild band in any of the six
 # regions, and one in 200 a marked one.
 MILD_SHARE, MARKED_SHARE = 0.05 / 6, 0.005 / 6
+# Fainter than this no band is called so, however alike the controls are: in simulated heads, whose cortex is more even
+# than any in life, their limits fell to 0.001, a band that nobody would see. Bands planted with 15 % read 0.07 to 0.09.
+MILD_CONTRAST, MARKED_CONTRAST = 0.03, 0.06
 # With five the limit of a mild band lies 4.3 SD above the mean, with ten 3.1, with endlessly many 2.4; with four it
 # would be 5.4, with three 8.8: a band would have to be glaring to be seen.
 MIN_CONTROLS = 5
@@ -31,8 +34,10 @@ _CUTOFFS = {
     "n": "Controls that they rest on.",
     "mean": "Mean of the controls, the sides of a person counted singly.",
     "sd": "Their standard deviation.",
-    "mild_above": f"Above this a band is mild (1): prediction limit that {MILD_SHARE:.2%} of controls pass.",
-    "marked_above": f"Above this a band is marked (2): prediction limit that {MARKED_SHARE:.2%} of controls pass.",
+    "mild_above": f"Above this a band is mild (1): prediction limit that {MILD_SHARE:.2%} of controls pass, "
+    f"and no less than {MILD_CONTRAST:g}.",
+    "marked_above": f"Above this a band is marked (2): prediction limit that {MARKED_SHARE:.2%} of controls "
+    f"pass, and no less than {MARKED_CONTRAST:g}.",
 }
 _NUMBERS = ("n", "mean", "sd", "mild_above", "marked_above")
 
@@ -72,7 +77,7 @@ def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, referen
     deviation, so that swapped sides swap the score, but a person counts once in n: two sides are not two people.
     In 200 000 simulated cohorts of ten controls, 0.35% (sides unrelated) to 0.93% (sides alike) of new regions
     without a band passed the limit of a mild one, and 80% of those 4 SD above the mean; with limits for each
-    side 0.8% and 79%.
+    side 0.8% and 79%. No limit lies below `MILD_CONTRAST` and `MARKED_CONTRAST`.
     """
     contrasts = _contrasts(measures, participants)
     return _limits(contrasts.values[contrasts.groups == reference])
@@ -187,7 +192,8 @@ def _limits(controls: pd.DataFrame) -> pd.DataFrame:
         if n >= MIN_CONTROLS:
             mean, sd = float(np.nanmean(own)), float(np.nanstd(own, ddof=1))
             mild, marked = mean + stats.t.isf([MILD_SHARE, MARKED_SHARE], n - 1) * sd * np.sqrt(1 + 1 / n)
-            line |= {"mean": mean, "sd": sd, "mild_above": float(mild), "marked_above": float(marked)}
+            line |= {"mean": mean, "sd": sd}
+            line |= {"mild_above": max(float(mild), MILD_CONTRAST), "marked_above": max(float(marked), MARKED_CONTRAST)}
         rows.append(line)
     return pd.DataFrame(rows, columns=list(_CUTOFFS))
 

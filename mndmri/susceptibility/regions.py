@@ -341,4 +341,4 @@ def measured_values(
 
 def any_region(masks: SpatialImage) -> SpatialImage:
     """Voxels of any of the regions, uint8."""
-    return make_image(np.asarray(masks.dataobj).any(axis=-1), masks)
+    return make_image(np.asarray(np.any(np.asarray(masks.dataobj), axis=-1)), masks)

@@ -109,6 +109,11 @@ def test_the_output_is_what_the_contract_says(demo):
         "group/demographics.tsv",
         "group/comparisons.tsv",
         "group/motor_band_sign.tsv",
+        "group/motor_band_cutoffs.tsv",
+        "group/strips.tsv",
+        "group/figures/strip_swi.png",
+        "group/figures/strip_qsm.png",
+        "sub-01/swi/sub-01_Chimap.nii.gz",
         "group/classification.tsv",
         "group/correlations.tsv",
         "group/multimodal_index.tsv",
@@ -126,6 +131,28 @@ def test_the_output_is_what_the_contract_says(demo):
         "benchmarks/extract_cst/sub-01.tsv",
     ):
         assert (demo / name).is_file(), name
+
+
+def test_the_score_tells_who_has_a_motor_band(demo):
+    planted = read_table(demo / "simulation/planted.tsv").set_index("participant_id")
+    band = planted.filter(like="band_ppm_").gt(0).any(axis=1)
+    rows = read_table(demo / "group/measures.tsv").query("measure == 'motor_band_score'")
+    total = rows.query("region == 'precentral' and hemi == 'both'").set_index("participant_id")["value"]
+    assert (total[band] >= 3).all() and (total[~band] <= 1).all(), total
+    signs = read_table(demo / "group/motor_band_sign.tsv").query("test.isna()").set_index("group")
+    assert signs["n_present"].to_dict() == band.groupby(planted["group"]).sum().to_dict()
+
+
+def test_susceptibility_is_right_where_it_was_planted(demo):
+    rows = read_table(demo / "group/measures.tsv").query("measure == 'chi_mean'")
+    chi = rows.set_index(["participant_id", "region", "hemi"])["value"].unstack("participant_id")
+    iron = chi.loc[[("pallidum", "L"), ("pallidum", "R")]] - chi.loc[("reference_wm", "both")]
+    # 0.15 ppm planted at the centre; the region reaches its edge
+    assert ((iron > 0.08) & (iron < 0.16)).all(axis=None), iron
+    planted = read_table(demo / "simulation/planted.tsv").set_index("participant_id")
+    band = planted.filter(like="band_ppm_").gt(0).any(axis=1)
+    deep = chi.loc[("precentral_posterior_deep", "L")] - chi.loc[("postcentral_anterior_deep", "L")]
+    assert deep[band].min() > deep[~band].max() + 0.005, deep
 
 
 def test_nobody_is_missing_from_the_tables_who_lacks_a_scan(demo):

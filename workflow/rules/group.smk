@@ -371,6 +371,11 @@ rule write_workbook:
             rules.check_sensitivity.output.sensitivity,
             rules.count_signs.output.signs,
             rules.count_signs.output.agreement,
+            (
+                rules.score_motor_band.output.cutoffs
+                if people("swi") and not config["measures"]
+                else []
+            ),
             TABLES.measures,
         ],
         dictionaries=[
@@ -385,6 +390,11 @@ rule write_workbook:
             rules.compare_profiles.output.dictionary if people("dwi") else [],
             rules.check_sensitivity.output.dictionary,
             rules.count_signs.output.dictionary,
+            (
+                rules.score_motor_band.output.dictionary
+                if people("swi") and not config["measures"]
+                else []
+            ),
             rules.count_signs.output.agreement_dictionary,
             TABLES.dictionary,
         ],

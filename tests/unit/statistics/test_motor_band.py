@@ -222,3 +222,12 @@ def test_the_published_prevalence_is_found(cohort, healthy):
 
 def test_every_column_of_the_cutoffs_is_described(cohort, healthy):
     assert list(cutoffs_dictionary()) == list(learn_cutoffs(healthy, cohort, reference="control").columns)
+
+
+def test_no_band_is_called_so_that_an_eye_would_not_see_however_alike_the_controls():
+    everyone = people(ALS=2, control=10)
+    measures = contrasts(everyone).assign(value=lambda table: -0.02 + 0.001 * table.groupby("region").cumcount() / 40)
+    cutoffs = learn_cutoffs(measures, everyone, reference="control")
+    assert (cutoffs["mild_above"] == 0.03).all() and (cutoffs["marked_above"] == 0.06).all()
+    faint = plant(measures, ["sub-00"], amount=0.045)
+    assert totals(score_motor_band(faint, everyone, reference="control"))["sub-00"] == 0
