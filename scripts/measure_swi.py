@@ -11,7 +11,7 @@ from mndmri.measures import split_quality
 from mndmri.susceptibility.measures import QUALITY, measure_susceptibility
 from mndmri.susceptibility.regions import REFERENCE, any_region
 from mndmri.susceptibility.relaxation import measure_r2star
-from mndmri.susceptibility.swi import BIAS_ITERATIONS, Weighted, normalise, weigh_susceptibility
+from mndmri.susceptibility.swi import BIAS_ITERATIONS, normalise, weigh_susceptibility
 from mndmri.susceptibility.veins import find_veins
 
 log = start_job(snakemake)
@@ -19,12 +19,12 @@ given, options = snakemake.input, snakemake.params
 vendor, magnitude, phase = (
     [to_canonical(load_image(path)) for path in given[role]] for role in ("swi", "magnitude", "phase")
 )
-sign = read_json(given.chi)["ParamagneticSign"] if given.chi else None
-units = bids.sidecar(given.phase[0], options.bids_dir).get("Units") if given.phase else None
-weighted = (
-    Weighted(vendor[0], True, "the scanner's own SWI")
-    if vendor
-    else weigh_susceptibility(magnitude, phase, paramagnetic_sign=sign, units=units)
+weighted = weigh_susceptibility(
+    magnitude,
+    phase,
+    paramagnetic_sign=read_json(given.chi)["ParamagneticSign"] if given.chi else None,
+    units=bids.sidecar(given.phase[0], options.bids_dir).get("Units") if given.phase else None,
+    vendor=vendor[0] if vendor else None,
 )
 brain, masks, names = load_image(given.brain), load_image(given.regions), read_table(given.names)
 iterations = BIAS_ITERATIONS if options.bias_correction else ()

@@ -13,7 +13,7 @@ from mndmri.atlases import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm
-from mndmri.susceptibility.regions import FACE_MAX_Z_MM, HAND_X_MM, HAND_Z_MM, LEG_MAX_X_MM, LEG_MIN_Z_MM
+from mndmri.susceptibility.regions import body_parts
 
 STRIP_COLUMNS = ["hemi", "bank", "arc", "depth", "part", "value", "n_voxels"]
 
@@ -147,12 +147,10 @@ def _sulcus() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _body_part(xyz: np.ndarray) -> np.ndarray:
-    """Leg, hand, face or none of them, by the limits of `regions`, for points of shape (n, 3), x without its sign."""
-    x, z = xyz[:, 0], xyz[:, 2]
+    """Leg, hand, face or none of them, for points of shape (n, 3)."""
     parts = np.full(len(xyz), None, dtype=object)
-    parts[(x < LEG_MAX_X_MM) & (z >= LEG_MIN_Z_MM)] = "leg"
-    parts[(x >= HAND_X_MM[0]) & (x < HAND_X_MM[1]) & (z >= HAND_Z_MM[0]) & (z < HAND_Z_MM[1])] = "hand"
-    parts[(x >= LEG_MAX_X_MM) & (z < FACE_MAX_Z_MM)] = "face"
+    for part, there in body_parts(xyz).items():
+        parts[there] = part
     return parts
 
 

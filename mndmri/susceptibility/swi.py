@@ -133,6 +133,7 @@ def weigh_susceptibility(
     *,
     paramagnetic_sign: Literal[-1, 1] | None,
     units: str | None = None,
+    vendor: SpatialImage | None = None,
 ) -> Weighted:
     """Susceptibility-weighted image of a scan: from magnitude and phase, or from magnitude alone.
 
@@ -146,6 +147,8 @@ def weigh_susceptibility(
         Sign of the phase of paramagnetic tissue (`mapping.Mapped`), None if it is not known.
     units : str, optional
         Unit of the phase in its sidecar, as in `phase.to_radians`.
+    vendor : SpatialImage, optional
+        The scanner's own SWI, which is taken as it is.
 
     Returns
     -------
@@ -158,6 +161,8 @@ def weigh_susceptibility(
     InputError
         If magnitudes and phases do not pair up, or the scale of the phase cannot be told.
     """
+    if vendor is not None:
+        return Weighted(vendor, True, "the scanner's own SWI")
     if phase and paramagnetic_sign is not None:
         radians, _ = undo_slice_alternation(magnitude, [to_radians(p, units=units) for p in phase])
         swi = make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)

@@ -1,5 +1,7 @@
 """Two real people, through every stage, where the scans are at hand."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,6 +73,20 @@ def test_voxels_of_three_millimetres_do_not_resolve_the_band_and_it_is_said(valu
     assert np.isnan(deep["value"])
     assert "do not resolve the band" in deep["status"]
     assert np.isfinite(values.loc[("swi", "normalised_hypointensity", "precentral", "L"), "value"])
+
+
+def test_iron_is_paramagnetic_in_the_real_phase_and_the_score_is_not_assessable(results, values):
+    white = values.loc[("qsm", "chi_mean", "reference_wm", "both"), "value"]
+    for hemi in "LR":
+        # 0.1 to 0.2 ppm above white matter in adults (Liu et al. 2015, NMR Biomed 28:1255)
+        assert 0.08 < values.loc[("qsm", "chi_mean", "pallidum", hemi), "value"] - white < 0.25
+    sidecar = json.loads((results / WHO / "swi" / f"{WHO}_Chimap.json").read_text())
+    assert sidecar["ParamagneticSign"] == 1 and sidecar["Unknown"] == ""
+    scores = read_table(results / "group/measures.tsv").query(
+        "participant_id == @WHO and measure == 'motor_band_score'"
+    )
+    assert len(scores) == 7 and scores["value"].isna().all()
+    assert scores["status"].str.startswith("not assessable: in-plane voxels of 3 mm").all()
 
 
 def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(results):

@@ -172,6 +172,11 @@ def test_without_phase_or_its_sign_the_magnitude_is_the_image_and_it_is_said(sce
         assert found.note.startswith("magnitude alone") and why in found.note
 
 
+def test_the_scanners_own_swi_is_taken_as_it_is(scene):
+    found = weigh_susceptibility([], [], paramagnetic_sign=None, vendor=scene["magnitude"])
+    assert found.image is scene["magnitude"] and found.by_phase
+
+
 def test_normalisation_without_bias_correction_only_divides(slab, paint):
     masks, _ = precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.mni)
     reference = make_image(np.asarray(masks.dataobj)[..., -1], masks)
