@@ -123,6 +123,7 @@ def turned(small, tmp_path_factory):
     table["group"] = ["ALS", "ALS", "control", "control"]
     table.assign(age=60, sex="F").to_csv(bids / "participants.tsv", sep="\t", index=False)
     config["groups"] = config["groups"] | {"levels": {"ALS": ["ALS"], "control": ["control"]}}
+    config |= {"clinical_scores": [], "clinical_sides": {}, "progression": None}
     wanted = [f"{folder}/results/sub-{name}/sub-{name}_measures.tsv" for name in people]
     finish(folder, config, "--cores", "2", "--", *wanted)
     return {name: read_table(path).set_index(KEY) for name, path in zip(people, wanted, strict=True)}
