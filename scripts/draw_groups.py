@@ -9,13 +9,13 @@ from mndmri.figures.multimodal import index_plot
 from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
-from mndmri.figures.strip import PAINTED, group_strips
+from mndmri.figures.strip import study_strips
 from mndmri.io import read_table, write_bytes
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
 given, groups, folder = snakemake.input, snakemake.params.study["groups"], snakemake.output.figures
-colours = group_colours(groups)
+reference, colours = snakemake.params.study["reference"], group_colours(groups)
 measures, means, participants = (read_table(given[name]) for name in ("measures", "means", "participants"))
 primary = pd.DataFrame(snakemake.params.statistics["primary"])
 
@@ -49,17 +49,12 @@ for scheme in performance.loc[performance["auc"].notna(), "scheme"].unique():
     draw(figure, f"multimodal_index_{scheme.replace(' ', '_')}")
 if given.profiles:
     profiles, along = read_table(given.profiles), read_table(given.profile_means)
-    reference = snakemake.params.study["reference"]
     for measure in along["measure"].unique():
         figure = profile_plot(along, profiles, measure=measure, groups=groups, colours=colours, reference=reference)
         draw(figure, f"profile_{measure}")
 if given.strips:
-    reference = snakemake.params.study["reference"]
-    for modality, strips in read_table(given.strips).groupby("modality", sort=False):
-        _, quantity, unit = PAINTED[modality]
-        if strips["value"].notna().any():
-            figure = group_strips(strips, groups=groups, reference=reference, quantity=quantity, unit=unit)
-            draw(figure, f"strip_{modality}")
+    for modality, figure in study_strips(read_table(given.strips), groups=groups, reference=reference).items():
+        draw(figure, f"strip_{modality}")
 if given.sites:
     units = measures[["modality", "measure", "unit"]].drop_duplicates(["modality", "measure"])
     draw(site_forest(read_table(given.sites).merge(units)), "sites")

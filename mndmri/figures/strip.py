@@ -229,3 +229,23 @@ def _colour_bar(figure: Figure, mappable: ScalarMappable, panels: np.ndarray, la
     bar = figure.colorbar(mappable, ax=panels, extend="both", pad=0.01, aspect=25)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=8)
+
+
+def person_strips(strips: pd.DataFrame, *, title: str) -> dict[str, Figure]:
+    """A person's strips by the name of what is painted on them; see `strip_plot`. One without a value is left out."""
+    return {
+        PAINTED[modality][0]: strip_plot(own, title=title, quantity=PAINTED[modality][1], unit=PAINTED[modality][2])
+        for modality, own in strips.groupby("modality", sort=False)
+        if own["value"].notna().any()
+    }
+
+
+def study_strips(strips: pd.DataFrame, *, groups: Sequence[str], reference: str) -> dict[str, Figure]:
+    """The groups' strips by modality; see `group_strips`. A modality without a value is left out."""
+    return {
+        modality: group_strips(
+            own, groups=groups, reference=reference, quantity=PAINTED[modality][1], unit=PAINTED[modality][2]
+        )
+        for modality, own in strips.groupby("modality", sort=False)
+        if own["value"].notna().any()
+    }
