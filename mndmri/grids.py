@@ -81,14 +81,27 @@ def check_same_grid(*images: SpatialImage) -> None:
             )
 
 
-def bounding_box(mask: SpatialImage, *, margin: int = 2) -> tuple[slice, slice, slice]:
-    """Slices that hold all of a mask's non-zero voxels and a margin of some voxels round them."""
+def bounding_box(mask: SpatialImage, *, margin: int = 2, margin_mm: float | None = None) -> tuple[slice, slice, slice]:
+    """Slices that hold all of a mask's non-zero voxels and a margin round them; the whole grid if there are none.
+
+    Parameters
+    ----------
+    mask : SpatialImage
+        3D.
+    margin : int
+        Voxels.
+    margin_mm : float, optional
+        In place of it, mm along each axis.
+    """
     inside = np.asanyarray(mask.dataobj) != 0
+    if not inside.any():
+        x, y, z = inside.shape
+        return slice(0, x), slice(0, y), slice(0, z)
+    reach = np.full(3, margin) if margin_mm is None else np.ceil(margin_mm / voxel_sizes(mask)).astype(int)
     box = []
     for axis in range(3):
         found = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
-        first, last = (found[0], found[-1]) if found.size else (0, inside.shape[axis] - 1)
-        box.append(slice(max(int(first) - margin, 0), int(last) + margin + 1))
+        box.append(slice(max(int(found[0] - reach[axis]), 0), int(found[-1] + reach[axis]) + 1))
     return box[0], box[1], box[2]
 
 

@@ -1,7 +1,7 @@
-"""Registration, bias correction, tissue classes and Jacobians: the one module that imports ANTs.
+"""Rigid and deformable registration, and Jacobians.
 
 Every function takes and returns nibabel images, plain arrays, and transforms as `mndmri.transforms`
-defines them. ANTs runs single-threaded and seeded, because only then are two runs bit-identical.
+defines them.
 """
 
 import tempfile
@@ -14,14 +14,11 @@ import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
-from mndmri.transforms import Transform, compose
+from mndmri.grids import voxel_sizes
+from mndmri.itk import from_ants, read_affine, read_field, to_ants, write_transform
+from mndmri.transforms import compose
 
-SEED = 1
 _COARSEST_MM = 8.0
-ants.config.set_ants_deterministic(on=True, seed_value=SEED)
-
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world has x and y the other way round
 
 
 class Warp(NamedTuple):
@@ -33,65 +30,17 @@ class Warp(NamedTuple):
     """Resamples images of the fixed space onto the moving grid (points go moving to fixed)."""
 
 
-def _to_ants(image: SpatialImage) -> ants.core.ANTsImage:
-    nifti = nb.Nifti1Image(np.asanyarray(image.dataobj).astype(np.float32), image.affine)
-    nifti.header.set_xyzt_units("mm", "sec")
-    return ants.from_nibabel_nifti(nifti)
-
-
-def _from_ants(image: ants.core.ANTsImage, like: SpatialImage) -> SpatialImage:
-    # ITK keeps directions in double precision but desheared: the grid it was given is the truth
-    return make_image(image.numpy().astype(np.float32), like)
-
-
-def _read_affine(path: str) -> np.ndarray:
-    """World matrix (RAS) of an ITK affine file, mapping output to input points."""
-    transform = ants.read_transform(path)
-    matrix = np.asarray(transform.parameters[:9]).reshape(3, 3)
-    centre = np.asarray(transform.fixed_parameters)
-    lps = np.eye(4)
-    lps[:3, :3] = matrix
-    lps[:3, 3] = np.asarray(transform.parameters[9:]) + centre - matrix @ centre
-    return _LPS @ lps @ _LPS
-
-
-def _write_transform(transform: Transform, path: Path) -> str:
-    """Write a transform where ANTs can read it and return the file's name."""
-    if isinstance(transform, np.ndarray):
-        lps = _LPS @ transform @ _LPS
-        affine = ants.create_ants_transform(
-            transform_type="AffineTransform",
-            precision="double",
-            dimension=3,
-            matrix=lps[:3, :3],
-            translation=lps[:3, 3],
-        )
-        name = str(path.with_suffix(".mat"))
-        ants.write_transform(affine, name)
-        return name
-    name = str(path.with_suffix(".nii"))
-    nb.save(transform, name)
-    return name
-
-
-def _read_field(path: str) -> SpatialImage:
-    """Displacement field in memory, so that the file may go."""
-    image = nb.Nifti1Image.from_filename(path)
-    image.header.set_data_dtype(np.float32)
-    return nb.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine, image.header)
-
-
 def _registration(fixed: SpatialImage, moving: SpatialImage, folder: str, start: np.ndarray | None, **options) -> dict:
     """Run `ants.registration`, started from the headers or from a given matrix."""
     # without a start ANTs aligns centres of mass, which fails where fields of view differ
-    initial = _write_transform(np.eye(4) if start is None else start, Path(folder) / "start")
+    initial = write_transform(np.eye(4) if start is None else start, Path(folder) / "start")
     return ants.registration(
-        _to_ants(fixed),
-        _to_ants(moving),
+        to_ants(fixed),
+        to_ants(moving),
         initial_transform=[initial],
         outprefix=f"{folder}/out-",
         singleprecision=False,
-        **{name: _to_ants(value) if isinstance(value, SpatialImage) else value for name, value in options.items()},
+        **{name: to_ants(value) if isinstance(value, SpatialImage) else value for name, value in options.items()},
     )
 
 
@@ -139,7 +88,7 @@ def register_rigid(
             mask=fixed_mask,
             **schedule,
         )
-        return _read_affine(result["fwdtransforms"][0])
+        return read_affine(result["fwdtransforms"][0])
 
 
 def register_deformable(
@@ -177,8 +126,8 @@ def register_deformable(
             syn_metric="mattes",
             reg_iterations=tuple(iterations),
         )
-        bend, affine = _read_field(result["fwdtransforms"][0]), _read_affine(result["fwdtransforms"][1])
-        unbend = _read_field(result["invtransforms"][1])
+        bend, affine = read_field(result["fwdtransforms"][0]), read_affine(result["fwdtransforms"][1])
+        unbend = read_field(result["invtransforms"][1])
     return Warp(
         moving_to_fixed=compose([bend, affine], fixed),
         fixed_to_moving=compose([np.linalg.inv(affine), unbend], moving),
@@ -204,89 +153,5 @@ def jacobian_determinant(field: SpatialImage) -> SpatialImage:
     """
     grid = nb.Nifti1Image(np.zeros(field.shape[:3], np.float32), field.affine)
     with tempfile.TemporaryDirectory() as folder:
-        name = _write_transform(field, Path(folder) / "field")
-        return _from_ants(ants.create_jacobian_determinant_image(_to_ants(grid), name), grid)
-
-
-def correct_bias(
-    image: SpatialImage, mask: SpatialImage, *, iterations: Sequence[int] = (50, 50, 50, 50), mesh_mm: float = 200.0
-) -> SpatialImage:
-    """Image without its smooth multiplicative shading (N4; Tustison et al. 2010).
-
-    Parameters
-    ----------
-    image : SpatialImage
-        3D, positive where it matters.
-    mask : SpatialImage
-        Voxels the field is fitted to; it is applied everywhere.
-    iterations : sequence of int
-        Per level of the B-spline mesh, whose spacing halves from one to the next.
-    mesh_mm : float
-        Spacing of the first level's mesh. Fewer levels or a wider mesh are gentler.
-    """
-    shrink = int(np.clip(round(8.0 / voxel_sizes(image).min()), 1, 4))
-    corrected = ants.n4_bias_field_correction(
-        _to_ants(image),
-        mask=_to_ants(mask),
-        shrink_factor=shrink,
-        convergence={"iters": list(iterations), "tol": 1e-4},
-        spline_param=mesh_mm,
-    )
-    return _from_ants(corrected, image)
-
-
-def classify_tissue(
-    image: SpatialImage,
-    mask: SpatialImage,
-    *,
-    priors: Sequence[SpatialImage] | None = None,
-    n_classes: int = 3,
-    prior_weight: float = 0.25,
-    smoothing: float = 0.1,
-    iterations: int = 5,
-) -> list[SpatialImage]:
-    """Posterior probability of each tissue class inside a mask (Atropos; Avants et al. 2011).
-
-    Parameters
-    ----------
-    image : SpatialImage
-        Bias-corrected 3D image.
-    mask : SpatialImage
-        Brain mask on the same grid.
-    priors : sequence of SpatialImage, optional
-        Prior probability of each class, in the order wanted back. Without, ``n_classes``
-        classes are found by k-means and come in order of rising intensity.
-    prior_weight : float
-        Weight of the priors against the intensities, 0 to 1.
-    smoothing : float
-        Weight of the Markov random field.
-
-    Returns
-    -------
-    list of SpatialImage
-        One map per class, 0 to 1, summing to 1 inside the mask and 0 outside.
-    """
-    check_same_grid(image, mask, *(priors or ()))
-    # most of a head is not brain; and of an oblique image Atropos finds that the priors, which it
-    # reads from files, differ in the last digits of their directions, which do not matter to it
-    box = bounding_box(mask)
-    upright = np.diag([*voxel_sizes(image), 1.0])
-
-    def cut(part: SpatialImage) -> ants.core.ANTsImage:
-        return _to_ants(nb.Nifti1Image(np.asarray(part.dataobj, np.float32)[box], upright))
-
-    result = ants.atropos(
-        a=cut(image),
-        x=cut(mask),
-        i=f"kmeans[{n_classes}]" if priors is None else [cut(p) for p in priors],
-        m=f"[{smoothing},1x1x1]",
-        c=f"[{iterations},0]",
-        priorweight=prior_weight,
-        r=0,  # otherwise seeded by the clock
-    )
-    maps: list[SpatialImage] = []
-    for found in result["probabilityimages"]:
-        whole = np.zeros(image.shape, np.float32)
-        whole[box] = found.numpy()
-        maps.append(make_image(whole, image))
-    return maps
+        name = write_transform(field, Path(folder) / "field")
+        return from_ants(ants.create_jacobian_determinant_image(to_ants(grid), name), grid)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mndmri.anatomy import mask_image
+from mndmri.anatomy.brain import mask_image
 from mndmri.grids import to_canonical
 from mndmri.io import load_field, load_image, read_table, save_image, save_matrix, write_table
 from mndmri.jobs import start_job

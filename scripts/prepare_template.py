@@ -1,6 +1,6 @@
 """The template at the registration's resolution, its regions and its tissue."""
 
-from mndmri.anatomy import template_tissue
+from mndmri.anatomy.tissue import template_tissue
 from mndmri.atlases import build_atlas, load_template
 from mndmri.grids import resampled_grid
 from mndmri.io import save_image, write_table

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mndmri.anatomy import mask_image
+from mndmri.anatomy.brain import mask_image
 from mndmri.diffusion.gradients import read_gradients, to_fsl
 from mndmri.diffusion.preprocessing import preprocess
 from mndmri.io import load_image, read_text, save_image, save_matrix, write_table, write_text

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from mndmri.anatomy import extract_brain, take_mask
+from mndmri.anatomy.brain import extract_brain, take_mask
 from mndmri.grids import make_image, to_canonical, voxel_volume_ml
+from mndmri.intensity import correct_bias
 from mndmri.io import load_image, save_image
 from mndmri.jobs import start_job
-from mndmri.registration import correct_bias
 
 log = start_job(snakemake)
 head = to_canonical(load_image(snakemake.input.t1w))

@@ -1,6 +1,6 @@
 """The way from a person's brain to the template and back."""
 
-from mndmri.anatomy import mask_image
+from mndmri.anatomy.brain import mask_image
 from mndmri.io import load_image, save_field, save_image
 from mndmri.jobs import start_job
 from mndmri.registration import jacobian_determinant, register_deformable

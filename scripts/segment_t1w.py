@@ -1,6 +1,9 @@
 """A person's tissue maps, grey-matter volume in template space, and regional volumes."""
 
-from mndmri.anatomy import VOLUME_REGIONS, measure_quality, measure_volumes, modulate, segment_tissue, smooth
+from mndmri.anatomy.quality import measure_quality
+from mndmri.anatomy.tissue import segment_tissue
+from mndmri.anatomy.vbm import modulate, smooth
+from mndmri.anatomy.volumes import VOLUME_REGIONS, measure_volumes
 from mndmri.atlases import restrict
 from mndmri.grids import resampled_grid, voxel_volume_ml
 from mndmri.io import load_field, load_image, read_table, save_image, write_table

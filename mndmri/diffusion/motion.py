@@ -8,8 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from mndmri.diffusion.gradients import Gradients, design_matrix, rotate
 from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
+from mndmri.intensity import correct_bias
 from mndmri.io import InputError
-from mndmri.registration import correct_bias, register_rigid
+from mndmri.registration import register_rigid
 from mndmri.transforms import resample
 
 # Six numbers per volume are estimated well from coarse voxels, in a tenth of the time.

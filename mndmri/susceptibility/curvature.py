@@ -4,8 +4,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.grids import check_same_grid, make_image, voxel_sizes
-from mndmri.susceptibility.geometry import box_around
+from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 
 # A plate answers best when smoothed by about a half of its thickness, and the deep half of the cortex is 1.5 mm.
 PLATE_SCALE_MM = 0.8
@@ -53,7 +52,7 @@ def plate_response(image: SpatialImage, mask: SpatialImage, *, scale_mm: float =
     wanted = np.asarray(mask.dataobj) > 0.5
     response = np.zeros(wanted.shape, np.float32)
     sizes = voxel_sizes(image)
-    box = box_around(wanted, 4 * scale_mm + 2 * sizes.max(), sizes)
+    box = bounding_box(make_image(wanted, image), margin_mm=4 * scale_mm + 2 * sizes.max())
     data, inside = np.nan_to_num(image.get_fdata()[box]), wanted[box]
     # the edge of the brain is no plate: beyond it lies, for this purpose, white matter
     smooth = ndimage.gaussian_filter(np.where(data > 0, data, 1.0), scale_mm / sizes, mode="nearest")

@@ -1,4 +1,4 @@
-"""Distances and boxes in millimetres on anisotropic grids."""
+"""Distances in millimetres on anisotropic grids."""
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
@@ -12,16 +12,6 @@ def distance_mm(target: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     if not target.any():
         return np.full(target.shape, np.inf)
     return ndimage.distance_transform_edt(~target, sampling=sizes)
-
-
-def box_around(wanted: np.ndarray, margin_mm: float, sizes: np.ndarray) -> tuple[slice, ...]:
-    """Slices around the true voxels with a margin; the whole array if there are none."""
-    if not wanted.any():
-        return (slice(None),) * wanted.ndim
-    reach = np.ceil(margin_mm / sizes).astype(int)
-    return tuple(
-        slice(max(int(i.min()) - r, 0), int(i.max()) + r + 1) for i, r in zip(np.nonzero(wanted), reach, strict=True)
-    )
 
 
 def in_plane_mm(image: SpatialImage) -> float:

@@ -9,9 +9,9 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
 from mndmri.atlases import ATLAS_COLUMNS, select
-from mndmri.grids import check_same_grid, make_image, voxel_sizes, world_coordinates
+from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
-from mndmri.susceptibility.geometry import box_around, distance_mm
+from mndmri.susceptibility.geometry import distance_mm
 from mndmri.susceptibility.sulcus import label_gyri
 from mndmri.transforms import Transform, map_points
 
@@ -142,7 +142,7 @@ def precentral_regions(
     gyri = [(region, hemi) for region in ("precentral", "postcentral", *frontal) for hemi in "LR"]
     total = np.sum([np.asarray(select(atlas, table, *gyrus).dataobj) for gyrus in gyri], axis=0)
     # most of a head is far from the gyri, and distance maps cost time
-    box = box_around(total >= _MIN_GYRAL, _BOX_MARGIN_MM, sizes)
+    box = bounding_box(make_image(total >= _MIN_GYRAL, gm), margin_mm=_BOX_MARGIN_MM)
 
     def cut(image: SpatialImage) -> np.ndarray:
         return np.nan_to_num(np.asarray(image.dataobj, np.float32)[box])
@@ -277,7 +277,7 @@ def with_thickness(table: pd.DataFrame, masks: SpatialImage, gm: SpatialImage, w
         own = np.asarray(select(masks, table, "precentral", hemi).dataobj) > 0
         if not own.any():
             continue
-        box = box_around(own, _BOX_MARGIN_MM, sizes)
+        box = bounding_box(make_image(own, gm), margin_mm=_BOX_MARGIN_MM)
         zoom = np.ceil(sizes / _FINE_MM)
         grey, white, inside = (
             ndimage.zoom(np.asarray(part[box], np.float32), zoom, order=1, grid_mode=True, mode="nearest")

@@ -6,9 +6,9 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.susceptibility.curvature import curvatures
-from mndmri.susceptibility.geometry import box_around, distance_mm, in_plane_mm
+from mndmri.susceptibility.geometry import distance_mm, in_plane_mm
 
 # A core voxel's distance from the tube's axis in units of the smoothing, judged as slope over curvature; at the
 # rim of a sheet the two are alike.
@@ -69,7 +69,7 @@ def find_veins(
     scales = [s for s in scales_mm if s >= 0.5 * in_plane_mm(image)]
     if not wanted.any() or not scales:
         return make_image(found, image)
-    box = box_around(wanted, 4 * max(scales) + 2 * sizes.max(), sizes)
+    box = bounding_box(make_image(wanted, image), margin_mm=4 * max(scales) + 2 * sizes.max())
     data, inside = np.nan_to_num(image.get_fdata()[box]), wanted[box]
 
     core = _sinuses(data, sizes)

@@ -86,3 +86,15 @@ def test_a_bounding_box_holds_the_mask_and_no_more_than_its_margin():
     box = grids.bounding_box(nb.Nifti1Image(mask, np.eye(4)), margin=2)
     assert box == (slice(3, 11), slice(0, 5), slice(8, 18))
     assert mask[box].sum() == mask.sum()
+
+
+def test_a_margin_in_mm_is_as_many_voxels_as_hold_it():
+    mask = np.zeros((20, 18, 16), np.uint8)
+    mask[5:9, 6:9, 8:10] = 1
+    box = grids.bounding_box(nb.Nifti1Image(mask, np.diag([1, 2, 3, 1])), margin_mm=4.0)
+    assert box == (slice(1, 13), slice(4, 11), slice(6, 12))
+
+
+def test_the_box_of_nothing_is_the_whole_grid():
+    nothing = nb.Nifti1Image(np.zeros((7, 8, 9), np.uint8), np.eye(4))
+    assert grids.bounding_box(nothing, margin=1) == (slice(0, 7), slice(0, 8), slice(0, 9))

@@ -8,32 +8,7 @@ from scipy import ndimage
 from mndmri import registration as reg
 from mndmri import transforms
 from mndmri.grids import make_image, world_coordinates
-
-AFFINE = np.array([[3.0, 0, 0, -60], [0, 3.0, 0, -50], [0, 0, 3.0, -40], [0, 0, 0, 1]])
-
-
-def rigid(degrees=(4.0, -3.0, 6.0), shift=(3.0, -5.0, 4.0)) -> np.ndarray:
-    matrix = np.eye(4)
-    for axis, angle in enumerate(np.deg2rad(degrees)):
-        turn = np.eye(4)
-        first, second = [a for a in range(3) if a != axis]
-        turn[first, first] = turn[second, second] = np.cos(angle)
-        turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
-        matrix = matrix @ turn
-    matrix[:3, 3] = shift
-    return matrix
-
-
-@pytest.fixture(scope="module")
-def brain() -> nb.Nifti1Image:
-    """A lopsided egg with structure inside, 0 around it."""
-    rng = np.random.default_rng(3)
-    texture = ndimage.gaussian_filter(rng.standard_normal((40, 36, 32)), 3)
-    xyz = world_coordinates(nb.Nifti1Image(np.zeros((40, 36, 32)), AFFINE))
-    inside = (xyz[..., 0] / 45) ** 2 + (xyz[..., 1] / 40) ** 2 + ((xyz[..., 2] - 5) / 35) ** 2 < 1
-    inside[: len(inside) // 2] &= xyz[: len(inside) // 2, ..., 1] < 20
-    data = np.where(inside, 100 + 600 * texture / texture.std() * 0.1, 0)
-    return nb.Nifti1Image(np.clip(data, 0, None).astype(np.float32), AFFINE)
+from tests.unit.egg import AFFINE, rigid
 
 
 def test_a_matrix_takes_output_points_to_input_points(brain):
@@ -140,28 +115,6 @@ def test_two_runs_agree_to_the_last_bit(brain):
     assert np.array_equal(first, second)
 
 
-def test_shading_is_removed(brain):
-    xyz = world_coordinates(brain)
-    mask = make_image(brain.get_fdata() > 0, brain)
-    flat = make_image(np.where(mask.get_fdata() > 0, 100.0, 0), brain)
-    shaded = make_image(flat.get_fdata() * np.exp(0.4 * xyz[..., 1] / 50), brain)
-    found = reg.correct_bias(shaded, mask).get_fdata()[mask.get_fdata() > 0]
-    spread = shaded.get_fdata()[mask.get_fdata() > 0]
-    assert found.std() / found.mean() < 0.2 * spread.std() / spread.mean()
-
-
-def test_tissue_classes_come_in_order_of_intensity_and_sum_to_one(brain):
-    rng = np.random.default_rng(5)
-    classes = rng.integers(0, 3, brain.shape)
-    mask = make_image(brain.get_fdata() > 0, brain)
-    image = make_image((np.array([30.0, 60, 90])[classes] + rng.normal(0, 2, brain.shape)) * mask.get_fdata(), brain)
-    found = [p.get_fdata() for p in reg.classify_tissue(image, mask, smoothing=0.0)]
-    inside = mask.get_fdata() > 0
-    np.testing.assert_allclose(sum(found)[inside], 1, atol=1e-3)
-    for n in range(3):
-        assert found[n][inside & (classes == n)].mean() > 0.95
-
-
 def test_resampling_agrees_with_ants(brain, warp, tmp_path):
     import ants
 
@@ -199,14 +152,3 @@ def test_labels_stay_labels_and_cubic_follows_a_smooth_map_more_closely(brain):
         for kind in ("linear", "cubic")
     }
     assert errors["cubic"] < errors["linear"] / 3
-
-
-def test_tissue_of_an_oblique_image_is_that_of_an_upright_one(brain):
-    turned = nb.Nifti1Image(brain.get_fdata(), rigid((3.1, -2.2, 3.7)) @ brain.affine)
-    found = {}
-    for name, image in (("upright", brain), ("oblique", turned)):
-        mask = make_image(image.get_fdata() > 0, image)
-        classes = reg.classify_tissue(image, mask)
-        found[name] = [p.get_fdata() for p in reg.classify_tissue(image, mask, priors=classes)]
-        np.testing.assert_allclose(classes[0].affine, image.affine)
-    np.testing.assert_allclose(found["oblique"], found["upright"], atol=1e-4)

@@ -1,14 +1,12 @@
-"""Tissue, volumes and masks of a made-up brain whose truth is known."""
+"""Volumes of a made-up brain whose truth is known."""
 
 import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri import anatomy
+from mndmri.anatomy.volumes import measure_volumes
 from mndmri.grids import make_image, voxel_volume_ml, world_coordinates
-from mndmri.io import InputError
-from mndmri.transforms import compose
 
 AFFINE = np.array([[2.0, 0, 0, -20], [0, 2.5, 0, -20], [0, 0, 3.0, -15], [0, 0, 0, 1]])
 SHAPE = (21, 17, 11)
@@ -33,7 +31,7 @@ def atlas(grid):
 
 
 def volumes(tissue, atlas, regions=("precentral", "postcentral", "paracentral")):
-    return anatomy.measure_volumes(tissue, *atlas, regions).set_index(["region", "hemi"])
+    return measure_volumes(tissue, *atlas, regions).set_index(["region", "hemi"])
 
 
 def tissue_of(grid, gm) -> dict:
@@ -71,38 +69,3 @@ def test_an_empty_region_is_a_row_with_a_missing_value(grid, atlas):
     assert np.isnan(lost["value"])
     assert lost["n_voxels"] == 0
     assert "no grey matter" in lost["status"]
-
-
-def test_modulation_keeps_the_volume_that_a_warp_moves(grid):
-    xyz = world_coordinates(grid)
-    gm = make_image(np.exp(-((xyz / [9, 8, 7]) ** 2).sum(axis=-1)).astype(np.float32), grid)
-    shrink = np.diag([1.1, 1.2, 0.9, 1.0])
-    fine = nb.Nifti1Image(
-        np.zeros((60, 60, 60), np.float32),
-        np.array([[1.0, 0, 0, -30], [0, 1.0, 0, -30], [0, 0, 1.0, -30], [0, 0, 0, 1]]),
-    )
-    modulated = anatomy.modulate(gm, compose([shrink], fine), fine)
-    assert modulated.get_fdata().sum() * voxel_volume_ml(fine) == pytest.approx(
-        gm.get_fdata().sum() * voxel_volume_ml(grid), rel=0.01
-    )
-
-
-def test_smoothing_has_the_width_it_is_given():
-    data = np.zeros((41, 41, 41), np.float32)
-    data[20, 20, 20] = 1
-    line = anatomy.smooth(nb.Nifti1Image(data, np.diag([2, 2, 2, 1])), 8.0).get_fdata()[:, 20, 20]
-    assert line[22] / line[20] == pytest.approx(0.5, abs=0.02)  # 4 mm from the centre
-
-
-def test_a_users_mask_on_another_grid_is_refused(grid):
-    other = nb.Nifti1Image(np.ones(SHAPE, np.uint8), AFFINE + np.diag([0.5, 0, 0, 0]))
-    with pytest.raises(InputError, match="different grids"):
-        anatomy.take_mask(other, grid)
-    with pytest.raises(InputError, match="empty"):
-        anatomy.take_mask(grid, grid)
-
-
-def test_an_image_without_a_brain_is_refused():
-    air = np.zeros((40, 40, 40), np.float32)
-    with pytest.raises(InputError, match="no brain"):
-        anatomy.extract_brain(nb.Nifti1Image(air, np.diag([4, 4, 4, 1])))

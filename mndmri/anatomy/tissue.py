@@ -1,0 +1,62 @@
+"""Grey matter, white matter and CSF."""
+
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+from nilearn.image import smooth_img
+
+from mndmri.grids import make_image
+from mndmri.intensity import classify_tissue
+from mndmri.transforms import resample
+
+TISSUES = ("GM", "WM", "CSF")
+
+# How far a border may lie from where the template has it, once a person's brain is registered:
+# the blur that makes a prior of the template's tissue.
+PRIOR_SD_MM = 3.0
+
+
+def template_tissue(template_brain: SpatialImage) -> SpatialImage:
+    """Grey matter, white matter and CSF of the template itself, from its own intensities.
+
+    Returns
+    -------
+    SpatialImage
+        float32, shape (X, Y, Z, 3), in the order of `TISSUES`; sums to 1 in the brain.
+    """
+    mask = make_image(template_brain.get_fdata() > 0, template_brain)
+    csf, gm, wm = classify_tissue(template_brain, mask)
+    return make_image(np.stack([p.get_fdata(dtype=np.float32) for p in (gm, wm, csf)], axis=-1), template_brain)
+
+
+def _priors(tissue: SpatialImage) -> SpatialImage:
+    """Template tissue blurred by as much as registration may err; CSF around the brain."""
+    blurred = smooth_img(tissue, PRIOR_SD_MM * np.sqrt(8 * np.log(2))).get_fdata(dtype=np.float32)
+    total = blurred.sum(axis=-1, keepdims=True)
+    outside = np.array([0, 0, 1], np.float32)
+    return make_image(np.where(total > 0.05, blurred / np.maximum(total, 1e-6), outside), tissue)
+
+
+def segment_tissue(
+    t1w: SpatialImage, mask: SpatialImage, tissue: SpatialImage, warp_to_template: SpatialImage
+) -> dict[str, SpatialImage]:
+    """Probability of each tissue in a person's brain.
+
+    Parameters
+    ----------
+    t1w, mask : SpatialImage
+        Bias-corrected T1-weighted image and brain mask, one grid.
+    tissue : SpatialImage
+        The template's tissue, as from `template_tissue`: the prior.
+    warp_to_template : SpatialImage
+        Field that takes points of the person to the template.
+
+    Returns
+    -------
+    dict of str to SpatialImage
+        Keys `TISSUES`; 0 to 1, summing to 1 in the mask.
+    """
+    here = resample(_priors(tissue), t1w, [warp_to_template]).get_fdata(dtype=np.float32)
+    here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)
+    in_mask = here * (np.asarray(mask.dataobj)[..., None] > 0)
+    maps = classify_tissue(t1w, mask, priors=[make_image(in_mask[..., k], t1w) for k in range(len(TISSUES))])
+    return dict(zip(TISSUES, maps, strict=True))

@@ -1,0 +1,68 @@
+"""Volumes of tissue and gyri."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.anatomy.tissue import TISSUES
+from mndmri.atlases import select
+from mndmri.grids import check_same_grid, voxel_volume_ml
+from mndmri.measures import row
+
+VOLUME_REGIONS = (
+    "precentral",
+    "paracentral",
+    "postcentral",
+    "superior_frontal",
+    "middle_frontal",
+    "supplementary_motor",
+)
+
+# The usual threshold of the Harvard-Oxford maximum-probability labels.
+MIN_REGION_PROBABILITY = 0.25
+
+
+def measure_volumes(
+    tissue: dict[str, SpatialImage], atlas: SpatialImage, table: pd.DataFrame, regions: Iterable[str] = VOLUME_REGIONS
+) -> pd.DataFrame:
+    """Tissue and regional grey-matter volumes in ml.
+
+    Parameters
+    ----------
+    tissue : dict
+        As from `segment_tissue`, in the person's own space.
+    atlas : SpatialImage
+        Probability of each region on the same grid, shape (X, Y, Z, n).
+    table : DataFrame
+        Names of the atlas's volumes.
+
+    Notes
+    -----
+    A gyrus is where its probability is at least 0.25 and no lower than that of any other gyrus
+    (the paracentral lobule, which is made of parts of two gyri, competes with none); its volume
+    is the sum of grey-matter probability there.
+    """
+    check_same_grid(*tissue.values(), atlas)
+    ml = voxel_volume_ml(atlas)
+    maps = {name: image.get_fdata(dtype=np.float32) for name, image in tissue.items()}
+    rows = []
+    for name, part in {"tiv": TISSUES, "gm": ("GM",), "wm": ("WM",), "csf": ("CSF",)}.items():
+        whole = np.sum([maps[p] for p in part], axis=0)
+        n = int((whole > 0.5).sum())
+        rows.append(row("t1w", "volume", name, "both", float(whole.sum()) * ml, unit="ml", n_voxels=n))
+    gyri = table.loc[table["region"].isin([r for r in regions if r != "paracentral"]), "index"].to_numpy()
+    winning = np.asarray(atlas.dataobj)[..., gyri].max(axis=-1)
+    for region in regions:
+        for hemi in "LR":
+            probability = select(atlas, table, region, hemi).get_fdata(dtype=np.float32)
+            own = probability >= MIN_REGION_PROBABILITY
+            if region != "paracentral":
+                own &= probability >= winning
+            grey = maps["GM"][own]
+            n = int((grey > 0.5).sum())
+            missing = {} if n else {"status": "the region holds no grey matter in this image"}
+            value = float(grey.sum()) * ml if n else np.nan
+            rows.append(row("t1w", "volume", region, hemi, value, unit="ml", n_voxels=n, **missing))
+    return pd.DataFrame(rows)

@@ -1,0 +1,30 @@
+"""The brain in a head, and a user's own mask of it."""
+
+import nibabel as nb
+import numpy as np
+import pytest
+
+from mndmri.anatomy.brain import extract_brain, take_mask
+from mndmri.io import InputError
+
+AFFINE = np.array([[2.0, 0, 0, -20], [0, 2.5, 0, -20], [0, 0, 3.0, -15], [0, 0, 0, 1]])
+SHAPE = (21, 17, 11)
+
+
+@pytest.fixture
+def grid() -> nb.Nifti1Image:
+    return nb.Nifti1Image(np.zeros(SHAPE, np.float32), AFFINE)
+
+
+def test_a_users_mask_on_another_grid_is_refused(grid):
+    other = nb.Nifti1Image(np.ones(SHAPE, np.uint8), AFFINE + np.diag([0.5, 0, 0, 0]))
+    with pytest.raises(InputError, match="different grids"):
+        take_mask(other, grid)
+    with pytest.raises(InputError, match="empty"):
+        take_mask(grid, grid)
+
+
+def test_an_image_without_a_brain_is_refused():
+    air = np.zeros((40, 40, 40), np.float32)
+    with pytest.raises(InputError, match="no brain"):
+        extract_brain(nb.Nifti1Image(air, np.diag([4, 4, 4, 1])))
