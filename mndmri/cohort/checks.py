@@ -15,13 +15,12 @@ from nibabel.spatialimages import SpatialImage
 from mndmri import bids
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.records import Problem, Scan, Study
+from mndmri.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
 from mndmri.grids import same_grid, voxel_sizes
 from mndmri.io import InputError, load_image
 
 SHEAR_TOLERANCE = 0.01  # cosine between two voxel axes; a rounded quaternion is off by 1e-6, a tilted gantry by 0.1
 VOXEL_RANGE_MM = (0.1, 15.0)  # outside it the unit is not mm
-MAX_ECHO_TIME_S = 0.2  # a longer one is in ms
-MIN_ECHOES_R2STAR = 3  # two tell a decay, but not whether it is one
 CHECKS_VERSION = 2  # of the rules below: a cache made by other rules is not used
 
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 from skimage.restoration import unwrap_phase
 
 from mndmri.dipole import GYROMAGNETIC_RATIO_HZ
+from mndmri.echoes import check_echo_times
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 
@@ -28,7 +29,6 @@ _SAME_SPACING = 1.02  # echo spacings within 2 % are one: sidecars round them
 # rest by a voxel kept, up to 0.7 % of the brain were.
 _MAX_STEP = 0.75 * np.pi
 _MAD_TO_SD = 1.4826  # of a normal distribution
-_MAX_ECHO_TIME_S = 0.2  # longer ones are milliseconds
 _ROUNDING = 1e-3  # by which a stored phase may exceed half a turn, radians
 
 
@@ -126,6 +126,12 @@ def estimate_field(
     )
 
 
+def certainty(field: Field) -> SpatialImage:
+    """Weight of each voxel of a field: 1 / standard deviation of its noise, 1/ppm; 0 where it is not known."""
+    noise = field.noise_ppm.get_fdata(dtype=np.float32)
+    return make_image(np.divide(1, noise, out=np.zeros_like(noise), where=noise > 0), field.noise_ppm)
+
+
 def _check(
     magnitude: Sequence[SpatialImage],
     phase: Sequence[SpatialImage],
@@ -140,12 +146,7 @@ def _check(
             "give one of each for every echo"
         )
     check_same_grid(mask, *magnitude, *phase)
-    times = np.asarray(echo_times_s, float)
-    if not ((times > 0) & (times <= _MAX_ECHO_TIME_S)).all() or len(set(times.tolist())) < len(times):
-        raise InputError(
-            f"echo times {', '.join(f'{t:g}' for t in times)}; expected different ones in seconds, "
-            f"above 0 and at most {_MAX_ECHO_TIME_S:g}; correct EchoTime in the sidecars"
-        )
+    times = check_echo_times(echo_times_s, n_echoes=len(phase))
     if not field_strength > 0:
         raise InputError(f"field strength {field_strength:g} T; expected more than 0: see MagneticFieldStrength")
     for image in phase:

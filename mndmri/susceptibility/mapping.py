@@ -12,10 +12,10 @@ from mndmri.atlases import select
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.measures import row
-from mndmri.susceptibility.field import Unwrapper, estimate_field
+from mndmri.susceptibility.field import Unwrapper, certainty, estimate_field
 from mndmri.susceptibility.phase import check_magnitude, to_radians, undo_slice_alternation
 from mndmri.susceptibility.preprocessing import CSF, IRON
-from mndmri.susceptibility.qsm import map_susceptibility, paramagnetic_sign
+from mndmri.susceptibility.qsm import Method, map_susceptibility, paramagnetic_sign
 from mndmri.susceptibility.regions import REFERENCE
 from mndmri.susceptibility.swi import normalise
 from mndmri.susceptibility.veins import find_veins
@@ -55,7 +55,7 @@ def map_phase(
     echo_times_s: Sequence[float],
     field_strength_T: float,
     units: str | None = None,
-    method: Literal["total_variation", "closed_form"] = "total_variation",
+    method: Method = "total_variation",
     unwrapper: Unwrapper = "skimage",
     reference: Literal["brain", "csf"] = "brain",
     sign: Literal[-1, 1] | None = None,
@@ -109,7 +109,7 @@ def map_phase(
             "and the echo times in the sidecars"
         )
     zero = "brain" if reference == "brain" else select(masks, names, *CSF)
-    mapped = map_susceptibility(field.ppm, field.reliable, method=method, reference=zero, weights=magnitude[-1])
+    mapped = map_susceptibility(field.ppm, field.reliable, method=method, reference=zero, weights=certainty(field))
     chopped = ["phase that alternated from slice to slice was undone"] if alternating else []
     note = "; ".join([*chopped, field.note, mapped.note])
     if sign is None:

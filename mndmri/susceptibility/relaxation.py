@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.echoes import MIN_ECHOES_R2STAR, check_echo_times
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
 from mndmri.measures import MEASURE_COLUMNS, OK, row
@@ -13,10 +14,8 @@ from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
 from mndmri.susceptibility.regions import measured_values
 
-MIN_ECHOES = 3
 # Nothing in a brain decays faster than with a T2* of 2 ms, and nothing grows: beyond, noise was fitted.
 MAX_R2STAR = 500.0
-_MAX_ECHO_TIME_S = 0.2  # longer ones are milliseconds
 
 
 def map_r2star(magnitude: Sequence[SpatialImage], mask: SpatialImage, *, echo_times_s: Sequence[float]) -> SpatialImage:
@@ -51,19 +50,9 @@ def map_r2star(magnitude: Sequence[SpatialImage], mask: SpatialImage, *, echo_ti
     ----------
     Salvador et al. 2005, Hum Brain Mapp 24:144 (weights). Pei et al. 2015, Magn Reson Med 73:843 (ARLO).
     """
-    if len(magnitude) < MIN_ECHOES:
-        raise InputError(f"{len(magnitude)} echoes; R2* needs at least {MIN_ECHOES}: leave it out for this scan")
-    times = np.asarray(echo_times_s, float)
-    if len(times) != len(magnitude) or len(set(times.tolist())) < len(times):
-        raise InputError(
-            f"{len(magnitude)} magnitude images and echo times {', '.join(f'{t:g}' for t in times)}; "
-            "give one time for every echo, all different"
-        )
-    if not ((times > 0) & (times <= _MAX_ECHO_TIME_S)).all():
-        raise InputError(
-            f"echo times from {times.min():g} to {times.max():g}; expected seconds, above 0 and at most "
-            f"{_MAX_ECHO_TIME_S:g}; correct EchoTime in the sidecars"
-        )
+    if len(magnitude) < MIN_ECHOES_R2STAR:
+        raise InputError(f"{len(magnitude)} echoes; R2* needs at least {MIN_ECHOES_R2STAR}: leave it out for this scan")
+    times = check_echo_times(echo_times_s, n_echoes=len(magnitude))
     check_same_grid(mask, *magnitude)
     inside = np.asarray(mask.dataobj) > 0.5
     for echo in magnitude:

@@ -1,14 +1,18 @@
 """From the phase as a scanner stores it to susceptibility, and maps that are brought."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import ndimage
 
-from mndmri.grids import make_image
+from mndmri.dipole import dipole_field
+from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
 from mndmri.susceptibility.mapping import chi_veins, map_phase, mapping_quality, take_chimap
 from mndmri.susceptibility.phase import CONVENTIONS
+from mndmri.susceptibility.qsm import b0_axis_of
 
 from .heads import NOISE, RADIANS_PER_PPM, build_head
 
@@ -87,6 +91,22 @@ def test_inverted_phase_is_recognised_by_the_pallidum(scan):
     assert (expected.sign, found.sign) == (1, -1)
     np.testing.assert_allclose(found.chi.get_fdata(), expected.chi.get_fdata(), atol=1e-5)
     np.testing.assert_allclose(found.local.get_fdata(), expected.local.get_fdata(), atol=1e-5)
+
+
+def test_above_the_pallidum_veins_tell_the_sign(scan):
+    x, _, z = np.moveaxis(world_coordinates(scan.mask), -1, 0)
+    vein = (np.hypot(x - 8, z + 15) < 2.5) & (scan.brain.get_fdata() > 0)
+    axis = b0_axis_of(scan.mask)
+    blood = dipole_field(np.where(vein, 0.3, 0.0).astype(np.float32), voxel_sizes(scan.mask), axis)
+    slab = SimpleNamespace(**vars(scan))
+    slab.masks = make_image(np.asarray(scan.masks.dataobj) * np.array([0, 0, 1, 1], np.uint8), scan.mask)
+    slab.magnitude = [make_image(m.get_fdata() * np.where(vein, 0.3, 1.0), scan.mask) for m in scan.magnitude]
+    angles = [
+        np.angle(np.exp(1j * (angle + RADIANS_PER_PPM * time / 0.02 * blood)))
+        for angle, time in zip(scan.angles, TIMES, strict=True)
+    ]
+    assert mapped(slab, angles).sign == 1
+    assert mapped(slab, [-angle for angle in angles]).sign == -1
 
 
 def test_sides_swap_with_the_scan(scan):

@@ -92,7 +92,7 @@ def test_fewer_than_three_echoes_are_refused():
     [
         (EVEN[:4], "give one time for every echo"),
         ((0.005, 0.005, 0.01, 0.015, 0.02), "all different"),
-        ((5.0, 10.0, 15.0, 20.0, 25.0), "from 5 to 25; expected seconds"),
+        ((5.0, 10.0, 15.0, 20.0, 25.0), "5, 10, 15, 20, 25; expected seconds"),
     ],
     ids=["few", "same", "milliseconds"],
 )
