@@ -6,7 +6,7 @@ that exists is a file that is complete.
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,11 @@ def _as_text(value: object) -> object:
         # a tab or line break inside a cell would shift every column after it
         return " ".join(value.split()) or MISSING
     return value
+
+
+def read_own_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
+    """Tables of single participants, by the participant that each file is named after."""
+    return {Path(path).name.split("_")[0]: read_table(path) for path in paths}
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

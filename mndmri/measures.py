@@ -228,6 +228,12 @@ def stack_measures(
     return pd.concat(stacked, ignore_index=True)[GROUP_COLUMNS]
 
 
+def stack_tables(tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame) -> pd.DataFrame:
+    """Tables of participants below each other, with ``participant_id`` and ``group`` in front, in their order."""
+    own = [table.assign(participant_id=who) for who, table in tables.items()]
+    return participants[["participant_id", "group"]].merge(pd.concat(own), on="participant_id")
+
+
 def data_dictionary(measures: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """BIDS data dictionary of the measures table: its columns and the measures in it."""
     columns = {name: {"Description": text} for name, text in COLUMN_DESCRIPTIONS.items()}

@@ -11,7 +11,7 @@ from mndmri.figures.strip import person_strips
 from mndmri.grids import make_image
 from mndmri.io import load_image, read_table, write_text
 from mndmri.jobs import start_job
-from mndmri.measures import GROUP_COLUMNS, MEASURE_COLUMNS
+from mndmri.measures import MEASURE_COLUMNS
 from mndmri.provenance import versions
 from mndmri.qc import limits_from_config, qc_table
 from mndmri.report.pages import Picture, participant_page
@@ -46,12 +46,12 @@ if chi is not None and np.asarray(chi.dataobj).any():
 if given.strip:
     for name, figure in person_strips(read_table(given.strip), title=who).items():
         sheets[f"Central sulcus, unfolded: {name}"] = figure
-scores = read_table(given.scores) if given.scores else pd.DataFrame(columns=GROUP_COLUMNS)
+scores = [read_table(path).query("participant_id == @who and measure == 'motor_band_score'") for path in given.scores]
 page = participant_page(
     who,
     snakemake.params.group,
     pictures=[Picture(title, "", to_png(figure)) for title, figure in sheets.items()],
-    measures=pd.concat([read_table(given.measures), scores[scores["participant_id"] == who]])[MEASURE_COLUMNS],
+    measures=pd.concat([read_table(given.measures), *scores])[MEASURE_COLUMNS],
     qc=qc_table(read_table(given.qc).assign(participant_id=who), limits_from_config(snakemake.params.limits)),
     stages=pd.DataFrame(snakemake.params.stages),
     versions=versions(),

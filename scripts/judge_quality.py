@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mndmri.io import read_table, write_table, write_text
+from mndmri.io import read_own_tables, read_table, write_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.qc import limits_from_config, qc_table, robust_outliers
@@ -12,7 +12,8 @@ from mndmri.report.pages import qc_index
 
 log = start_job(snakemake)
 limits = snakemake.params.limits
-rows = pd.concat([read_table(path).assign(participant_id=Path(path).parent.name) for path in snakemake.input.qc])
+own = read_own_tables(snakemake.input.qc)
+rows = pd.concat([table.assign(participant_id=who) for who, table in own.items()])
 primary = {(p["modality"], p["measure"], p["region"]) for p in snakemake.params.primary}
 outliers = robust_outliers(read_table(snakemake.input.measures), primary, limit=limits["max_robust_z"])
 qc = pd.concat([qc_table(rows, limits_from_config(limits)), outliers], ignore_index=True)

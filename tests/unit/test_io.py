@@ -18,6 +18,13 @@ def test_missing_values_are_written_as_bids_wants_and_read_back(tmp_path):
     assert back["value"].isna().tolist() == [False, True]
 
 
+def test_a_participants_table_is_known_by_the_name_of_its_file(tmp_path):
+    for who in ("sub-01", "sub-02"):
+        io.write_table(pd.DataFrame({"value": [who[-1]]}), tmp_path / f"{who}_desc-cst_profile.tsv")
+    tables = io.read_own_tables(sorted(tmp_path.iterdir()))
+    assert {who: table["value"].item() for who, table in tables.items()} == {"sub-01": 1, "sub-02": 2}
+
+
 @pytest.mark.parametrize("text", ["", b"\xff\xfe\x00bad"])
 def test_what_is_no_table_is_refused_by_name(tmp_path, text):
     path = tmp_path / "bad.tsv"

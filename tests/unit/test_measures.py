@@ -12,6 +12,7 @@ from mndmri.measures import (
     row,
     split_quality,
     stack_measures,
+    stack_tables,
 )
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-1", "sub-2", "sub-3"], "group": ["ALS", "ALS", "control"]})
@@ -21,6 +22,15 @@ def own(*modalities: str) -> pd.DataFrame:
     rows = [row("t1w", "volume", "gm", "both", 600.0, unit="ml", n_voxels=9)]
     rows += [row("dwi", "fa", "cst", hemi, 0.5, unit="1", n_voxels=7) for hemi in "LR"]
     return pd.DataFrame([r for r in rows if r["modality"] in modalities])
+
+
+def test_stacked_tables_keep_the_order_of_the_study_and_name_the_group():
+    node = pd.DataFrame({"node": [0, 1], "fa": [0.4, 0.5]})
+    stacked = stack_tables({"sub-3": node, "sub-1": 2 * node}, PEOPLE)
+    assert list(stacked.columns) == ["participant_id", "group", "node", "fa"]
+    assert stacked["participant_id"].tolist() == ["sub-1", "sub-1", "sub-3", "sub-3"]
+    assert stacked["group"].tolist() == ["ALS", "ALS", "control", "control"]
+    assert stacked["fa"].tolist() == [0.8, 1.0, 0.4, 0.5]
 
 
 def test_nobody_loses_a_row():

@@ -59,7 +59,7 @@ def test_stored_norms_are_planned_with_and_missing_ones_are_refused(snakemake, d
     run = snakemake(study, "-n")
     assert run.returncode != 0 and "swi.norms: no such file" in run.stdout + run.stderr
     norms.write_text("region")
-    assert "score_motor_band" in snakemake(study, "-n").stdout
+    assert "motor_band_cutoffs.tsv" in snakemake(study, "-n").stdout
 
 
 def test_an_unwrapper_that_is_not_installed_is_refused_at_the_start(snakemake, dataset):

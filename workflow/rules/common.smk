@@ -33,8 +33,6 @@ BRANCHES = {
 }
 # Rules whose failure takes away what they make and no more, and whose measures those are.
 ALONE = {"measure_qsm": "qsm", "unfold_sulcus": "strip"}
-# Participant and rule of those that have failed.
-LOST = set()
 # Modalities of the study, and what is made of them.
 DERIVED = {"swi": ("swi", "qsm")}
 # What is gone with a branch.
@@ -59,23 +57,24 @@ def read_study():
     return settle(study, problems, bad_input=config["bad_input"])
 
 
-def without_failed(study):
-    """The study less the branches in which a job of this run has failed."""
+def without_failed(study, jobs):
+    """The study less the branches in which these jobs have failed."""
     scans = {who: dict(own) for who, own in study.scans.items()}
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
-    for job in read_unfinished(LOGS):
-        who, branch = job["participant_id"], BRANCHES.get(job["rule"])
-        if job["rule"] in ALONE:
-            LOST.add((who, job["rule"]))
-            reasons = left_out.setdefault(who, {})
-            reasons[ALONE[job["rule"]]] = f"{job['rule']} {FAILED} {job['reason']}"
-            continue
-        lost = WITH_BRANCH.get(branch, (branch,)) if branch else tuple(scans[who])
-        for modality in lost:
-            if scans.get(who, {}).pop(modality, None):
-                left_out.setdefault(who, {})[
-                    modality
-                ] = f"{job['rule']} {FAILED} {job['reason']}"
+    for job in jobs:
+        who, name = job["participant_id"], job["rule"]
+        if name in ALONE:
+            lost = [ALONE[name]]
+        else:
+            branch = BRANCHES.get(name)
+            gone = (
+                WITH_BRANCH.get(branch, [branch])
+                if branch
+                else list(scans.get(who, ()))
+            )
+            lost = [m for m in gone if scans.get(who, {}).pop(m, None)]
+        reason = f"{name} {FAILED} {job['reason']}"
+        left_out.setdefault(who, {}).update(dict.fromkeys(lost, reason))
     return replace(study, scans=scans, left_out=left_out)
 
 
@@ -145,8 +144,9 @@ def has(modality, path, *others, rule=None):
 
 def joined(*functions):
     """Input function: the files of several."""
-    found = lambda wildcards: [function(wildcards) for function in functions]
-    return lambda wildcards: [path for path in found(wildcards) if path]
+    return lambda wildcards: [
+        path for path in (function(wildcards) for function in functions) if path
+    ]
 
 
 def group_of(who):
@@ -159,11 +159,10 @@ def stages_of(who):
     stages = []
     for modality in MODALITIES:
         reason = STUDY.left_out.get(who, {}).get(modality, "")
-        status = (
-            "done"
-            if modality in STUDY.scans[who]
-            else "failed" if FAILED in reason else "left out"
-        )
+        if FAILED in reason:
+            status = "failed"
+        else:
+            status = "done" if modality in STUDY.scans[who] else "left out"
         stages.append({"stage": modality, "status": status, "reason": reason})
     return stages
 
@@ -193,5 +192,7 @@ try:
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
 except InputError as error:
     raise WorkflowError(str(error)) from None
-if WITHOUT_FAILED in os.environ:
-    STUDY = without_failed(STUDY)
+# What has failed, in the pass that goes without it.
+lost_jobs = read_unfinished(LOGS) if WITHOUT_FAILED in os.environ else []
+LOST = {(job["participant_id"], job["rule"]) for job in lost_jobs}
+STUDY = without_failed(STUDY, lost_jobs)

@@ -371,11 +371,7 @@ rule write_workbook:
             rules.check_sensitivity.output.sensitivity,
             rules.count_signs.output.signs,
             rules.count_signs.output.agreement,
-            (
-                rules.score_motor_band.output.cutoffs
-                if people("swi") and not config["measures"]
-                else []
-            ),
+            rules.gather_measures.output.cutoffs if people("swi") else [],
             TABLES.measures,
         ],
         dictionaries=[
@@ -390,11 +386,7 @@ rule write_workbook:
             rules.compare_profiles.output.dictionary if people("dwi") else [],
             rules.check_sensitivity.output.dictionary,
             rules.count_signs.output.dictionary,
-            (
-                rules.score_motor_band.output.dictionary
-                if people("swi") and not config["measures"]
-                else []
-            ),
+            rules.gather_measures.output.cutoffs_dictionary if people("swi") else [],
             rules.count_signs.output.agreement_dictionary,
             TABLES.dictionary,
         ],

@@ -28,35 +28,20 @@ rule collect_measures:
         "../../scripts/collect_measures.py"
 
 
-rule score_motor_band:
-    """Score everybody's motor band by what is usual in the reference group."""
+rule gather_measures:
+    """Put everybody's measures into one table, long and wide, with the scores of their motor bands."""
     input:
         measures=collect(rules.collect_measures.output.measures, subject=people()),
         norms=config["swi"]["norms"] or [],
     output:
-        scores="<group>/motor_band_scores.tsv",
-        cutoffs="<group>/motor_band_cutoffs.tsv",
-        dictionary="<group>/motor_band_cutoffs.json",
-    log:
-        "<logs>/score_motor_band/study.log",
-    benchmark:
-        "<benchmarks>/score_motor_band/study.tsv"
-    conda:
-        "../../envs/mndmri.yaml"
-    params:
-        participants=STUDY.participants.to_dict("list"),
-        left_out=STUDY.left_out,
-        reference=config["groups"]["reference"],
-    script:
-        "../../scripts/score_motor_band.py"
-
-
-rule gather_measures:
-    """Put everybody's measures into one table, long and wide, and describe its columns."""
-    input:
-        measures=collect(rules.collect_measures.output.measures, subject=people()),
-        scores=rules.score_motor_band.output.scores if people("swi") else [],
-    output:
+        **(
+            dict(
+                cutoffs="<group>/motor_band_cutoffs.tsv",
+                cutoffs_dictionary="<group>/motor_band_cutoffs.json",
+            )
+            if people("swi")
+            else {}
+        ),
         measures="<group>/measures.tsv",
         dictionary="<group>/measures.json",
         wide="<group>/measures_wide.tsv",
@@ -71,6 +56,7 @@ rule gather_measures:
         version=VERSION,
         participants=STUDY.participants.to_dict("list"),
         left_out=STUDY.left_out,
+        reference=config["groups"]["reference"],
         progression=config["progression"],
     script:
         "../../scripts/gather_measures.py"

@@ -16,7 +16,7 @@ rule draw_participant:
         names=has("swi", rules.locate_regions.output.names, "qsm"),
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm", rule="unfold_sulcus"),
         measures=rules.collect_measures.output.measures,
-        scores=rules.score_motor_band.output.scores if people("swi") else [],
+        scores=[rules.gather_measures.output.measures] if people("swi") else [],
         qc=rules.collect_measures.output.qc,
     output:
         page="<participant>.html",
