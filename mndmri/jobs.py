@@ -9,6 +9,7 @@ table has to do without are known, with the reason, however a job came to its en
 import atexit
 import logging
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -98,7 +99,7 @@ def read_unfinished(logs: str | Path) -> list[dict[str, str]]:
         try:
             about = read_json(note)
         except InputError:  # cut short by a kill: its name tells enough
-            about = {"rule": note.parent.name, "participant_id": note.name.split(".")[0], "reason": "killed"}
+            about = {"rule": note.parent.name, "participant_id": re.split("[._]", note.name)[0], "reason": "killed"}
         if about["participant_id"]:
             jobs.append(about)
     return jobs

@@ -59,8 +59,9 @@ def test_a_killed_job_leaves_its_note(tmp_path, body):
     assert "killed" in job["reason"]
 
 
-def test_a_note_cut_short_still_names_the_participant(tmp_path):
-    note = tmp_path / "logs/register_t1w/sub-03.log.unfinished.json"
+@pytest.mark.parametrize("log", ["sub-03.log", "sub-03_FLAIR.log"])
+def test_a_note_cut_short_still_names_the_participant(tmp_path, log):
+    note = tmp_path / f"logs/register_t1w/{log}.unfinished.json"
     note.parent.mkdir(parents=True)
     note.write_text('{"rule": "regis')
     [job] = read_unfinished(tmp_path / "logs")
