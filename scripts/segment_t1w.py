@@ -2,7 +2,7 @@
 
 from mndmri.anatomy.quality import measure_quality
 from mndmri.anatomy.tissue import segment_tissue
-from mndmri.anatomy.vbm import modulate, smooth
+from mndmri.anatomy.vbm import correct_head_size, modulate, smooth
 from mndmri.anatomy.volumes import VOLUME_REGIONS, measure_volumes
 from mndmri.atlases import restrict
 from mndmri.grids import resampled_grid, voxel_volume_ml
@@ -21,15 +21,17 @@ for name, image in tissue.items():
 
 grid = resampled_grid(template, snakemake.params.voxel_mm)
 modulated = modulate(tissue["GM"], to_template, grid)
+corrected = correct_head_size(modulated, to_template, template)
 save_image(modulated, snakemake.output.modulated)
 save_image(smooth(modulated, snakemake.params.fwhm_mm), snakemake.output.smoothed)
+save_image(smooth(corrected, snakemake.params.fwhm_mm), snakemake.output.corrected)
 
 atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), VOLUME_REGIONS)
 volumes = measure_volumes(tissue, resample(atlas, t1w, [from_template]), table)
 write_table(volumes, snakemake.output.measures)
 write_table(measure_quality(mask, tissue, expected, to_template), snakemake.output.qc)
 log.info(
-    "grey matter: %.1f ml of probability, %.1f ml in the template",
+    "grey matter: %.1f ml in the person, %.1f ml in the template",
     volumes.set_index("region").value["gm"],
     modulated.get_fdata().sum() * voxel_volume_ml(grid),
 )

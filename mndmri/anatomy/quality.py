@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.grids import voxel_volume_ml
+from mndmri.grids import make_image, voxel_volume_ml
 from mndmri.measures import row
 from mndmri.registration import jacobian_determinant
-from mndmri.transforms import compose, resample
+from mndmri.transforms import resample
 
 
 def measure_quality(
@@ -22,20 +22,22 @@ def measure_quality(
     expected : SpatialImage
         The template's tissue, as from `template_tissue`.
     warp_from_template : SpatialImage
-        Field from template points to the person's, on the template's grid.
+        Field from template points to the person's, on any grid of the template's space.
 
     Returns
     -------
     DataFrame
         ``brain_volume`` (ml); ``dice_gm``, the overlap of grey matter (> 0.5) with the
-        template's; ``min_jacobian`` of the warp, below 0 where it folds.
+        template's; ``min_jacobian`` of the warp, not above 0 where it folds.
     """
     brain_ml = (np.asarray(mask.dataobj) > 0).sum() * voxel_volume_ml(mask)
     there = resample(tissue["GM"], expected, [warp_from_template]).get_fdata() > 0.5
     gm = np.asarray(expected.dataobj)[..., 0] > 0.5
     dice = 2 * (there & gm).sum() / max(there.sum() + gm.sum(), 1)
-    in_brain = np.asarray(expected.dataobj).sum(axis=-1) > 0.5
-    folding = jacobian_determinant(compose([warp_from_template], expected)).get_fdata()[in_brain].min()
+    # on the warp's own grid: between the points of a coarser one a fold is not seen
+    brain = make_image(np.asarray(expected.dataobj, np.float32).sum(axis=-1), expected)
+    in_brain = resample(brain, warp_from_template).get_fdata() > 0.5
+    folding = jacobian_determinant(warp_from_template).get_fdata()[in_brain].min()
     rows = [
         row("t1w", "brain_volume", "brain", "both", brain_ml, unit="ml", n_voxels=int(np.asarray(mask.dataobj).sum())),
         row("t1w", "dice_gm", "gm", "both", dice, unit="1", n_voxels=int(there.sum())),

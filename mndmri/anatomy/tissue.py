@@ -9,6 +9,7 @@ from mndmri.intensity import classify_tissue
 from mndmri.transforms import resample
 
 TISSUES = ("GM", "WM", "CSF")
+BY_INTENSITY = ("CSF", "GM", "WM")
 
 # How far a border may lie from where the template has it, once a person's brain is registered:
 # the blur that makes a prior of the template's tissue.
@@ -39,7 +40,7 @@ def _priors(tissue: SpatialImage) -> SpatialImage:
 def segment_tissue(
     t1w: SpatialImage, mask: SpatialImage, tissue: SpatialImage, warp_to_template: SpatialImage
 ) -> dict[str, SpatialImage]:
-    """Probability of each tissue in a person's brain.
+    """Share of each tissue in every voxel of a person's brain.
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ def segment_tissue(
         Keys `TISSUES`; 0 to 1, summing to 1 in the mask.
     """
     here = resample(_priors(tissue), t1w, [warp_to_template]).get_fdata(dtype=np.float32)
-    here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)
-    in_mask = here * (np.asarray(mask.dataobj)[..., None] > 0)
-    maps = classify_tissue(t1w, mask, priors=[make_image(in_mask[..., k], t1w) for k in range(len(TISSUES))])
-    return dict(zip(TISSUES, maps, strict=True))
+    here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)  # beyond the template's edge
+    prior = dict(zip(TISSUES, np.moveaxis(here, -1, 0), strict=True))
+    found = classify_tissue(t1w, mask, priors=[make_image(prior[name], t1w) for name in BY_INTENSITY])
+    maps = dict(zip(BY_INTENSITY, found, strict=True))
+    return {name: maps[name] for name in TISSUES}

@@ -42,7 +42,7 @@ def measure_volumes(
     -----
     A gyrus is where its probability is at least 0.25 and no lower than that of any other gyrus
     (the paracentral lobule, which is made of parts of two gyri, competes with none); its volume
-    is the sum of grey-matter probability there.
+    is the sum of grey matter's share of each voxel there.
     """
     check_same_grid(*tissue.values(), atlas)
     ml = voxel_volume_ml(atlas)

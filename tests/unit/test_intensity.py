@@ -2,10 +2,26 @@
 
 import nibabel as nb
 import numpy as np
+import pytest
 
 from mndmri.grids import make_image, world_coordinates
 from mndmri.intensity import classify_tissue, correct_bias
+from mndmri.io import InputError
 from tests.unit.egg import rigid
+
+PURE = np.array([30.0, 60.0, 90.0])
+
+
+@pytest.fixture
+def mixture(brain):
+    """Shares of CSF, grey and white that change smoothly, with pure parts; image and mask."""
+    xyz = world_coordinates(brain)
+    level = np.clip(1.5 * np.sin(xyz[..., 0] / 9) + np.sin(xyz[..., 1] / 7) * np.cos(xyz[..., 2] / 8) + 1.2, 0, 2)
+    white, csf = np.clip(level - 1, 0, 1), np.clip(1 - level, 0, 1)
+    shares = np.stack([csf, 1 - white - csf, white], axis=-1)
+    mask = make_image(brain.get_fdata() > 0, brain)
+    noise = np.random.default_rng(5).normal(0, 2, brain.shape)
+    return shares, make_image((shares @ PURE + noise) * mask.get_fdata(), brain), mask
 
 
 def test_shading_is_removed(brain):
@@ -22,12 +38,42 @@ def test_tissue_classes_come_in_order_of_intensity_and_sum_to_one(brain):
     rng = np.random.default_rng(5)
     classes = rng.integers(0, 3, brain.shape)
     mask = make_image(brain.get_fdata() > 0, brain)
-    image = make_image((np.array([30.0, 60, 90])[classes] + rng.normal(0, 2, brain.shape)) * mask.get_fdata(), brain)
-    found = [p.get_fdata() for p in classify_tissue(image, mask, smoothing=0.0)]
+    image = make_image((PURE[classes] + rng.normal(0, 2, brain.shape)) * mask.get_fdata(), brain)
+    found = [p.get_fdata() for p in classify_tissue(image, mask)]
     inside = mask.get_fdata() > 0
     np.testing.assert_allclose(sum(found)[inside], 1, atol=1e-3)
     for n in range(3):
         assert found[n][inside & (classes == n)].mean() > 0.95
+        assert not found[n][~inside].any()
+
+
+def test_a_mixed_voxel_has_a_share_of_both_tissues(mixture):
+    shares, image, mask = mixture
+    inside = mask.get_fdata() > 0
+    for true, found in zip(np.moveaxis(shares, -1, 0), classify_tissue(image, mask), strict=True):
+        error = (found.get_fdata() - true)[inside]
+        assert np.abs(error).mean() < 0.08
+        assert abs(error.mean()) < 0.02
+
+
+def test_units_of_the_scanner_do_not_matter(mixture):
+    _, image, mask = mixture
+    large = make_image(image.get_fdata() * 1e4, image)
+    for one, other in zip(classify_tissue(image, mask), classify_tissue(large, mask), strict=True):
+        np.testing.assert_allclose(one.get_fdata(), other.get_fdata(), atol=0.01)
+
+
+def test_a_swap_of_the_sides_swaps_the_answer(mixture):
+    shares, image, mask = mixture
+    priors = [make_image(np.clip(p, 0.1, 0.8).astype(np.float32), image) for p in np.moveaxis(shares, -1, 0)]
+
+    def swapped(part):
+        return make_image(np.asarray(part.dataobj)[::-1], part)
+
+    straight = classify_tissue(image, mask, priors=priors)
+    mirrored = classify_tissue(swapped(image), swapped(mask), priors=[swapped(p) for p in priors])
+    for one, other in zip(straight, mirrored, strict=True):
+        np.testing.assert_allclose(other.get_fdata()[::-1], one.get_fdata(), atol=1e-4)
 
 
 def test_tissue_of_an_oblique_image_is_that_of_an_upright_one(brain):
@@ -39,3 +85,11 @@ def test_tissue_of_an_oblique_image_is_that_of_an_upright_one(brain):
         found[name] = [p.get_fdata() for p in classify_tissue(image, mask, priors=classes)]
         np.testing.assert_allclose(classes[0].affine, image.affine)
     np.testing.assert_allclose(found["oblique"], found["upright"], atol=1e-4)
+
+
+def test_a_brain_without_contrast_is_refused(brain):
+    mask = make_image(brain.get_fdata() > 0, brain)
+    with pytest.raises(InputError, match="check the brain mask"):
+        classify_tissue(make_image(np.full(brain.shape, 7.0), brain), mask)
+    with pytest.raises(InputError, match="check the brain mask"):
+        classify_tissue(brain, make_image(np.zeros(brain.shape), brain))

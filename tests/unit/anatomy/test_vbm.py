@@ -4,8 +4,9 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.anatomy.vbm import modulate, smooth
+from mndmri.anatomy.vbm import correct_head_size, modulate, smooth
 from mndmri.grids import make_image, voxel_volume_ml, world_coordinates
+from mndmri.io import InputError
 from mndmri.transforms import compose
 
 AFFINE = np.array([[2.0, 0, 0, -20], [0, 2.5, 0, -20], [0, 0, 3.0, -15], [0, 0, 0, 1]])
@@ -36,3 +37,69 @@ def test_smoothing_has_the_width_it_is_given():
     data[20, 20, 20] = 1
     line = smooth(nb.Nifti1Image(data, np.diag([2, 2, 2, 1])), 8.0).get_fdata()[:, 20, 20]
     assert line[22] / line[20] == pytest.approx(0.5, abs=0.02)  # 4 mm from the centre
+
+
+@pytest.fixture
+def template() -> nb.Nifti1Image:
+    """Template whose brain is a ball of 24 mm, 2 mm."""
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = -34
+    grid = nb.Nifti1Image(np.zeros((35, 35, 35), np.float32), affine)
+    return make_image((np.linalg.norm(world_coordinates(grid), axis=-1) < 24).astype(np.float32), grid)
+
+
+def person(template, size, *, atrophy=1.0):
+    """Grey-matter map of a bent head of some size, and the field from the template's points to it."""
+    xyz = world_coordinates(template)
+    bend = 2.0 * np.sin(xyz / 12.0)
+    lps = (((xyz + bend) * size) - xyz) * (-1, -1, 1)
+    field = nb.Nifti1Image(lps[..., None, :].astype(np.float32), template.affine)
+    grid = nb.Nifti1Image(np.zeros(template.shape, np.float32), template.affine @ np.diag([size, size, size, 1.0]))
+    where = world_coordinates(grid) / size
+    return make_image(atrophy * np.exp(-((where / [14, 12, 10]) ** 2).sum(axis=-1)).astype(np.float32), grid), field
+
+
+def test_a_larger_head_has_the_same_map_once_corrected_for_its_size(template):
+    maps = {}
+    for size in (1.0, 1.1):
+        gm, field = person(template, size)
+        modulated = modulate(gm, field, template)
+        maps[size] = modulated, correct_head_size(modulated, field, template)
+    raw = [maps[size][0].get_fdata().sum() for size in maps]
+    assert raw[1] / raw[0] == pytest.approx(1.1**3, rel=0.01)
+    brain = template.get_fdata() > 0
+    np.testing.assert_allclose(maps[1.1][1].get_fdata()[brain], maps[1.0][1].get_fdata()[brain], rtol=0.03, atol=0.005)
+
+
+def test_lost_grey_matter_is_no_matter_of_head_size(template):
+    found = [
+        correct_head_size(modulate(gm, field, template), field, template).get_fdata().sum()
+        for gm, field in (person(template, 1.0), person(template, 1.1, atrophy=0.8))
+    ]
+    assert found[1] / found[0] == pytest.approx(0.8, rel=0.01)
+
+
+def test_modulation_by_a_bent_field_keeps_the_volume(template):
+    gm, field = person(template, 1.1)
+    modulated = modulate(gm, field, template)
+    there = modulated.get_fdata().sum() * voxel_volume_ml(template)
+    assert there == pytest.approx(gm.get_fdata().sum() * voxel_volume_ml(gm), rel=0.01)
+
+
+def test_loss_on_the_left_stays_on_the_left(template):
+    gm, field = person(template, 1.1)
+    x = world_coordinates(gm)[..., 0]
+    thin = make_image((gm.get_fdata() * np.where(x < 0, 0.5, 1)).astype(np.float32), gm)
+    found = correct_head_size(modulate(thin, field, template), field, template).get_fdata()
+    left = world_coordinates(template)[..., 0] < 0
+    right = world_coordinates(template)[..., 0] > 0
+    assert found[left].sum() / found[right].sum() == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_template_of_another_space_is_refused(template):
+    gm, field = person(template, 1.0)
+    elsewhere = template.affine.copy()
+    elsewhere[:3, 3] += 500
+    far = nb.Nifti1Image(template.get_fdata(), elsewhere)
+    with pytest.raises(InputError, match="same space"):
+        correct_head_size(modulate(gm, field, template), field, far)
