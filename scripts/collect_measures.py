@@ -1,12 +1,20 @@
 """The rows of a participant's stages: measures in one table, quality checks in another."""
 
+from pathlib import Path
+
 import pandas as pd
 
-from mndmri.io import read_table, write_table
+from mndmri.freesurfer import replace_rows, surface_measures
+from mndmri.io import read_table, read_text, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
-for kind in ("measures", "qc"):
-    table = pd.concat([read_table(path) for path in snakemake.input[kind]], ignore_index=True)
-    write_table(table, snakemake.output[kind])
-    log.info("%s: %d rows from %d stages", kind, len(table), len(snakemake.input[kind]))
+given = snakemake.input
+measures, qc = (pd.concat([read_table(path) for path in given[kind]], ignore_index=True) for kind in ("measures", "qc"))
+if given.surface_stats:
+    measures = replace_rows(
+        measures, surface_measures({Path(path).name: read_text(path) for path in given.surface_stats})
+    )
+write_table(measures, snakemake.output.measures)
+write_table(qc, snakemake.output.qc)
+log.info("%d measures, %d checks", len(measures), len(qc))

@@ -16,12 +16,13 @@ from mndmri import bids
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
+from mndmri.freesurfer import surface_measures
 from mndmri.grids import same_grid, voxel_sizes
-from mndmri.io import InputError, load_image
+from mndmri.io import InputError, load_image, read_text
 
 SHEAR_TOLERANCE = 0.01  # cosine between two voxel axes; a rounded quaternion is off by 1e-6, a tilted gantry by 0.1
 VOXEL_RANGE_MM = (0.1, 15.0)  # outside it the unit is not mm
-CHECKS_VERSION = 2  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 3  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -38,9 +39,8 @@ def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
     absent = [f"{path}: no such file; restore it" for path in scan.all_files() if not Path(path).is_file()]
     if absent:
         return absent
-    check = {"t1w": _check_t1w, "dwi": _check_dwi, "swi": _check_swi}[scan.modality]
     try:
-        return check(scan, bids_dir)
+        return _CHECK[scan.modality](scan, bids_dir)
     except InputError as error:
         return [str(error)]
 
@@ -186,7 +186,17 @@ def _check_t1w(scan: Scan, bids_dir: str | Path) -> list[str]:
     for role, what in (("image", "T1w image"), ("mask", "brain mask"), ("parcellation", "parcellation")):
         for path in scan.files.get(role, ()):
             problems += _check_image(path, what, n_dimensions=3)
+    stats = scan.files.get("surface_stats", ())
+    if stats:
+        try:
+            surface_measures({Path(path).name: read_text(path) for path in stats})
+        except InputError as error:
+            problems.append(str(error))
     return problems
+
+
+def _check_contrast(scan: Scan, bids_dir: str | Path) -> list[str]:
+    return _check_image(scan.files["image"][0], f"{scan.modality.upper()} image", n_dimensions=3)
 
 
 def _check_image(path: str, what: str, *, n_dimensions: int) -> list[str]:
@@ -344,3 +354,12 @@ def _check_phase_sidecars(scan: Scan, bids_dir: str | Path) -> list[str]:
             f"echo times {listed} s of the phase images do not rise with the echo number; correct the sidecars"
         )
     return problems
+
+
+_CHECK = {
+    "t1w": _check_t1w,
+    "dwi": _check_dwi,
+    "swi": _check_swi,
+    "flair": _check_contrast,
+    "t2w": _check_contrast,
+}

@@ -1,6 +1,7 @@
 """Which files of a BIDS dataset are a participant's scans."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ _ASK = {
     "t1w": "set t1w.pattern so that one matches",
     "dwi": "set dwi.pattern so that one series, or two of opposite phase encoding, match",
     "swi": "set swi.patterns so that one series matches",
+    "flair": "set flair.pattern so that one matches",
+    "t2w": "set t2w.pattern so that one matches",
 }
 
 
@@ -39,7 +42,7 @@ def find_scans(
     """Scans of one participant by modality, and what stands in the way of using them.
 
     Patterns are looked for in the participant's folder and in its session folders. A
-    T1w image that is missing is a problem; a missing dwi or swi is not.
+    T1w image that is missing is a problem; another modality that is missing is not.
 
     Parameters
     ----------
@@ -67,9 +70,8 @@ def find_scans(
     scans: dict[str, Scan] = {}
     problems: list[Problem] = []
     for modality in config["modalities"]:
-        find = {"t1w": _find_t1w, "dwi": _find_dwi, "swi": _find_swi}[modality]
         try:
-            files, found = find(folder, root, config)
+            files, found = _FIND[modality](folder, root, config)
         except InputError as error:  # a sidecar that cannot be read
             files, found = {}, [str(error)]
         problems += [Problem(f"{participant_id}: {message}", participant_id, modality) for message in found]
@@ -120,7 +122,24 @@ def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
             problems.append(
                 f"{len(files[role]) or 'no'} {what} match t1w.{role}_pattern {pattern}{listed}; exactly one is used"
             )
+    pattern = wanted["surface_stats_pattern"]
+    files["surface_stats"] = [] if pattern is None else _matches(folder, [pattern])
+    if pattern is not None and len(files["surface_stats"]) < 2:
+        problems.append(
+            f"{len(files['surface_stats']) or 'no'} tables match t1w.surface_stats_pattern {pattern}; "
+            "lh.aparc.stats and rh.aparc.stats are used of everyone"
+        )
     return files, problems
+
+
+def _find_contrast(
+    modality: str, folder: Path, root: Path, config: Mapping[str, Any]
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """One image of another contrast, if there is any."""
+    images = _matches(folder, [config[modality]["pattern"]])
+    if len(images) > 1:
+        return {}, [_too_many(images, folder, modality, "one image is used")]
+    return ({"image": images, "json": _json(images, root)} if images else {}), []
 
 
 def _volumes(path: Path) -> int:
@@ -236,6 +255,15 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
                 )
             )
     return ({**roles, "json": _json(images, root)} if images else {}), problems
+
+
+_FIND = {
+    "t1w": _find_t1w,
+    "dwi": _find_dwi,
+    "swi": _find_swi,
+    "flair": partial(_find_contrast, "flair"),
+    "t2w": partial(_find_contrast, "t2w"),
+}
 
 
 def _echo(path: Path) -> int:

@@ -176,6 +176,26 @@ def test_one_s_own_parcellation_is_found_and_a_missing_one_is_told(person):
     assert names(find(person, t1w=given)[0]["t1w"], "parcellation") == ["sub-01_desc-aparcaseg_dseg.nii.gz"]
 
 
+def test_tables_of_a_surface_program_are_asked_of_both_hemispheres_and_read_at_the_start(person):
+    given = {"surface_stats_pattern": "anat/*.aparc.stats"}
+    assert "no tables match t1w.surface_stats_pattern" in only(person, t1w=given)
+    for side in ("lh", "rh"):
+        (person / f"anat/{side}.aparc.stats").write_text("no table")
+    assert "lh.aparc.stats" in only(person, t1w=given)
+
+
+@pytest.mark.parametrize("modality", ["flair", "t2w"])
+def test_one_image_of_another_contrast_is_found_and_two_are_told(person, modality):
+    suffix = {"flair": "FLAIR", "t2w": "T2w"}[modality]
+    study = {"modalities": ["t1w", modality]}
+    assert set(find(person, **study)[0]) == {"t1w"}
+    write_image(person / f"anat/sub-01_{suffix}.nii.gz")
+    assert names(find(person, **study)[0][modality], "image") == [f"sub-01_{suffix}.nii.gz"]
+    assert told(person, **study) == []
+    write_image(person / f"anat/sub-01_run-2_{suffix}.nii.gz")
+    assert f"set {modality}.pattern" in only(person, **study)
+
+
 def test_two_diffusion_series_that_are_no_reverse_pair_are_told(person):
     write_dwi(person / "dwi/sub-01_run-2_dwi")
     assert "2 files match where one diffusion series, or two of opposite phase encoding" in only(person)

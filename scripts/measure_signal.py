@@ -1,0 +1,27 @@
+"""Signal of a person's corticospinal tract on one contrast, against white matter elsewhere."""
+
+import numpy as np
+
+from mndmri.anatomy.signal import ATLAS_REGIONS, average_over_voxels, measure_coverage, measure_signal
+from mndmri.atlases import restrict
+from mndmri.io import load_field, load_image, load_matrix, read_table, write_table
+from mndmri.jobs import start_job
+from mndmri.transforms import resample
+
+log = start_job(snakemake)
+given = snakemake.input
+image, to_image = load_image(given.image), load_matrix(given.xfm)
+to_t1w = np.linalg.inv(to_image)
+atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS)
+measures = measure_signal(
+    image,
+    average_over_voxels(load_image(given.wm), image, [to_t1w]),
+    resample(atlas, image, [to_t1w, load_field(given.from_template)]),
+    table,
+    measure_coverage(atlas, table, image, [load_field(given.to_template), to_image]),
+    modality=snakemake.params.modality,
+    min_coverage=snakemake.params.min_coverage,
+    min_voxels=snakemake.params.min_voxels,
+)
+write_table(measures, snakemake.output.measures)
+log.info("%d of %d levels have a value", (measures.status == "ok").sum(), len(measures))

@@ -1,0 +1,102 @@
+"""Thickness of made-up cortex: the banks of a straight sulcus, and a shell."""
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri.anatomy.thickness import measure_thickness
+from mndmri.grids import make_image, resampled_grid, world_coordinates
+from mndmri.laminar import cortical_thickness
+from tests.unit.egg import rigid
+
+SHAPE = (40, 34, 18)
+AFFINE = np.array([[1.0, 0, 0, -19.5], [0, 1.0, 0, -16.3], [0, 0, 1.0, 40], [0, 0, 0, 1]])
+# mm, of the bank in front of the sulcus and of that behind it
+TRUTH = {("precentral", "L"): 2.5, ("precentral", "R"): 3.2, ("postcentral", "L"): 2.0, ("postcentral", "R"): 2.0}
+FLUID_MM = 1.0
+SUB = 4  # points along each voxel's edge
+
+
+def banks(truth=TRUTH, *, voxel: float = 1.0, affine=AFFINE):
+    """Grey and white matter of a slanting sulcus, in front of and behind it, and the gyri's atlas.
+
+    It slants so that its borders cross voxels everywhere, as a gyrus's do: where both banks follow the grid, which of
+    two voxels holds more of the fluid shifts 0.4 mm from one bank to the other.
+    """
+    shape = tuple(int(n / voxel) for n in SHAPE)
+    scale = np.diag([voxel] * 3 + [1])
+    parts = resampled_grid(nb.Nifti1Image(np.zeros(shape, np.float32), AFFINE @ scale), voxel / SUB)
+    x, y, z = np.moveaxis(world_coordinates(parts), -1, 0)
+    ahead = (0.25 * np.abs(x) + y + 0.35 * (z - 49) - 2) / np.hypot(np.hypot(0.25, 1), 0.35)
+    front, away = ahead > 0, np.abs(ahead)
+    gm, maps = np.zeros(parts.shape, bool), {}
+    for (region, hemi), thickness in truth.items():
+        side = (x < 0 if hemi == "L" else x > 0) & (front == (region == "precentral"))
+        gm |= side & (away > FLUID_MM / 2) & (away < FLUID_MM / 2 + thickness)
+        maps[region, hemi] = 0.8 * (side & (np.abs(x) > 5) & (np.abs(x) < 16) & (away < 9))
+
+    def average(fine: np.ndarray) -> np.ndarray:
+        blocks = fine.reshape([n for size in shape for n in (size, SUB)])
+        return blocks.mean(axis=(1, 3, 5)).astype(np.float32)
+
+    grid = nb.Nifti1Image(np.zeros(shape, np.float32), affine @ scale)
+    wm = ~gm & (away > FLUID_MM / 2)
+    table = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(maps)], columns=["index", "region", "hemi"])
+    atlas = make_image(np.stack([average(m) for m in maps.values()], axis=-1), grid)
+    return make_image(average(gm), grid), make_image(average(wm), grid), atlas, table
+
+
+def measured(*given, **options) -> pd.DataFrame:
+    return measure_thickness(*given, **options).set_index(["region", "hemi"])
+
+
+@pytest.fixture(scope="module")
+def found() -> pd.DataFrame:
+    return measured(*banks())
+
+
+def test_each_bank_has_its_thickness_on_its_side(found):
+    for bank, thickness in TRUTH.items():
+        assert found.loc[bank, "value"] == pytest.approx(thickness, abs=0.3), bank
+    assert (found["unit"] == "mm").all()
+
+
+def test_swapped_sides_swap_the_answer_and_an_oblique_affine_changes_nothing(found):
+    other = {"L": "R", "R": "L"}
+    turned = rigid() @ AFFINE
+    swapped = measured(*banks({(r, other[h]): t for (r, h), t in TRUTH.items()}, affine=turned))
+    for region, hemi in TRUTH:
+        assert swapped.loc[(region, other[hemi]), "value"] == pytest.approx(found.loc[(region, hemi), "value"], abs=0.1)
+
+
+def test_coarse_voxels_are_not_measured():
+    coarse = measured(*banks(voxel=2.0))
+    assert coarse["value"].isna().all()
+    assert coarse["status"].str.contains("voxels of 2 mm do not resolve the cortex; at most 1.5 mm needed").all()
+
+
+def test_a_gyrus_without_grey_matter_is_a_row_with_a_missing_value():
+    gm, wm, atlas, table = banks()
+    x = world_coordinates(gm)[..., 0]
+    gm = make_image(np.where(x < 0, 0, gm.get_fdata()).astype(np.float32), gm)
+    found = measured(gm, wm, atlas, table)
+    assert np.isnan(found.loc[("precentral", "L"), "value"])
+    assert "fewer than" in found.loc[("precentral", "L"), "status"]
+    assert np.isfinite(found.loc[("precentral", "R"), "value"])
+
+
+def test_a_shell_has_its_thickness_and_a_second_run_the_same_to_the_last_bit():
+    fine = np.arange(-14.4, 14.5, 0.2) + 0.0  # five points along each voxel's edge
+    radius = np.sqrt((fine[:, None, None] - 0.3) ** 2 + fine[None, :, None] ** 2 + fine[None, None, :] ** 2)
+
+    def share(inside: np.ndarray) -> nb.Nifti1Image:
+        n = len(fine) // 5
+        blocks = inside[: 5 * n, : 5 * n, : 5 * n].reshape(n, 5, n, 5, n, 5)
+        return nb.Nifti1Image(blocks.mean(axis=(1, 3, 5)).astype(np.float32), np.eye(4))
+
+    gm, wm = share((radius >= 9) & (radius < 11.5)), share(radius < 9)
+    first, again = (cortical_thickness(gm, wm).get_fdata() for _ in range(2))
+    # so small a sphere is no gyrus: the outward rays diverge, which lengthens them
+    assert np.median(first[first > 0]) == pytest.approx(2.5, abs=0.4)
+    np.testing.assert_array_equal(first, again)
