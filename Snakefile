@@ -70,6 +70,7 @@ if not config["measures"]:
 
     include: "workflow/rules/template.smk"
     include: "workflow/rules/anat.smk"
+    include: "workflow/rules/signal.smk"
     include: "workflow/rules/dwi.smk"
     include: "workflow/rules/swi.smk"
     include: "workflow/rules/measures.smk"
@@ -77,6 +78,13 @@ if not config["measures"]:
 
 
 include: "workflow/rules/group.smk"
+
+
+if not config["measures"]:
+
+    include: "workflow/rules/maps.smk"
+
+
 include: "workflow/rules/report.smk"
 
 

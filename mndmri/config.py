@@ -318,6 +318,19 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
                 ]
     if "modalities" not in faulty and "t1w" not in config["modalities"]:
         problems.append("modalities: t1w is missing; every measure is placed with the T1w image, so add it")
+    if "t1w" not in faulty:
+        if not any(config["t1w"]["registration_iterations"]):
+            problems.append("t1w.registration_iterations: all are 0; give steps at one resolution at least")
+        own = config["t1w"]["head_template"]
+        if (own["image"] is None) != (own["mask"] is None):
+            problems.append("t1w.head_template: image and mask belong together; give both paths, or neither")
+    if not faulty & {"statistics", "covariates"}:
+        problems += [
+            f"statistics.map_covariates: '{name}' is not in covariates ({', '.join(config['covariates']) or 'none'}); "
+            "add it there or take it out"
+            for name in config["statistics"]["map_covariates"]
+            if name not in config["covariates"]
+        ]
     if not faulty & {"statistics", "modalities"}:
         problems += [
             f"statistics.primary[{index}]: {primary['modality']} is not in modalities "

@@ -1,14 +1,72 @@
-"""The brain in a T1-weighted head."""
+"""The brain in a T1-weighted head.
+
+A brain mask here is grey and white matter, ventricles, the fluid in the sulci and a thin rim of that
+round the brain, not the bone: about what deepbet was trained on, and MNI's own mask.
+"""
+
+from typing import Literal
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.anatomy.head_template import simulate_head, take_head_template
+from mndmri.anatomy.template_brain import extract_by_template
+from mndmri.atlases import load_template
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
+from mndmri.measures import row
+
+Method = Literal["deepbet", "template"]
+# What the table of quality measures says of where a mask comes from.
+METHOD_CODES = {"mask": 0, "deepbet": 1, "template": 2}
 
 
-def extract_brain(head: SpatialImage) -> SpatialImage:
+def find_brain(
+    head: SpatialImage,
+    *,
+    own_mask: SpatialImage | None = None,
+    method: Method = "deepbet",
+    head_template: tuple[SpatialImage, SpatialImage] | None = None,
+) -> tuple[SpatialImage, pd.DataFrame]:
+    """Brain mask of a head, and a row for the quality table that says how it was found.
+
+    Parameters
+    ----------
+    head : SpatialImage
+        3D T1-weighted image, RAS-stored, any voxel size, with or without face and neck.
+    own_mask : SpatialImage, optional
+        The user's own, on the same grid; it goes before any method.
+    method : {'deepbet', 'template'}
+    head_template : pair of SpatialImage, optional
+        A user's own head template (T1-weighted, with skull) and its brain mask, for the method ``template``;
+        by default layers of a head are simulated over the brain template.
+
+    Returns
+    -------
+    mask : SpatialImage
+        uint8, 1 inside, on the grid of ``head``.
+    quality : DataFrame
+        One row, ``brain_extraction``, whose value is the method's in `METHOD_CODES`.
+
+    Raises
+    ------
+    InputError
+        If no brain is found, or a mask or template cannot be used.
+    """
+    if own_mask is not None:
+        mask, code = take_mask(own_mask, head), METHOD_CODES["mask"]
+    elif method == "deepbet":
+        mask, code = extract_by_network(head), METHOD_CODES[method]
+    else:
+        template = take_head_template(*head_template) if head_template else simulate_head(load_template())
+        mask, code = extract_by_template(head, template), METHOD_CODES[method]
+    n_voxels = int(np.asarray(mask.dataobj).sum())
+    return mask, pd.DataFrame([row("t1w", "brain_extraction", "brain", "both", code, unit="1", n_voxels=n_voxels)])
+
+
+def extract_by_network(head: SpatialImage) -> SpatialImage:
     """Brain mask of a whole head, by the deepbet network (Fisch et al. 2024, Comput Biol Med 179:108845).
 
     Parameters
@@ -43,7 +101,7 @@ def extract_brain(head: SpatialImage) -> SpatialImage:
 
 
 def take_mask(mask: SpatialImage, head: SpatialImage) -> SpatialImage:
-    """A user's own brain mask as `extract_brain` would return it.
+    """A user's own brain mask as `find_brain` returns it.
 
     Raises
     ------

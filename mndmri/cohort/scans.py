@@ -1,6 +1,6 @@
 """Which files of a BIDS dataset are a participant's scans."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -257,7 +257,7 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
     return ({**roles, "json": _json(images, root)} if images else {}), problems
 
 
-_FIND = {
+_FIND: dict[str, Callable[[Path, Path, Mapping[str, Any]], tuple[dict[str, list[Path]], list[str]]]] = {
     "t1w": _find_t1w,
     "dwi": _find_dwi,
     "swi": _find_swi,

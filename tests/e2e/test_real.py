@@ -25,9 +25,8 @@ def results(real_data, tmp_path_factory):
         "output_dir": str(folder / "results"),
         "participants": str(folder / "participants.tsv"),
         "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
-        "t1w": {"registration_iterations": [40, 20, 0]},
         "dwi": {"denoise": False, "gibbs": False},
-        "statistics": {"n_permutations": 100},
+        "statistics": {"n_permutations": 100, "map_permutations": 100},
     }
     finish(folder, config, "--cores", "2")
     return folder / "results"

@@ -159,6 +159,9 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
         ),
         ({"modalities": ["dwi"]}, "modalities: t1w is missing"),
         ({"covariates": ["age", "group"]}, "the column 'group' is used twice"),
+        ({"t1w": {"registration_iterations": [0, 0]}}, "t1w.registration_iterations: all are 0"),
+        ({"t1w": {"head_template": {"image": "head.nii.gz"}}}, "t1w.head_template: image and mask belong together"),
+        ({"statistics": {"map_covariates": ["bmi"]}}, "map_covariates: 'bmi' is not in covariates (age, sex)"),
         (
             {
                 "modalities": ["t1w"],

@@ -69,18 +69,38 @@ def test_the_left_stays_left_for_every_storage_order(brain):
     )
 
 
-@pytest.fixture(scope="module")
-def warp(brain):
-    xyz = world_coordinates(brain)
-    bend = make_image(
-        ndimage.map_coordinates(
-            brain.get_fdata(),
-            np.moveaxis((xyz + 4 * np.sin(xyz[..., [1, 2, 0]] / 25) - AFFINE[:3, 3]) / 3.0, -1, 0),
-            order=1,
-        ).astype(np.float32),
-        brain,
+def bent(image):
+    """Image bent by a smooth field of up to 4 mm."""
+    xyz = world_coordinates(image)
+    where = (xyz + 4 * np.sin(xyz[..., [1, 2, 0]] / 25) - AFFINE[:3, 3]) / 3.0
+    return make_image(
+        ndimage.map_coordinates(image.get_fdata(), np.moveaxis(where, -1, 0), order=1).astype(np.float32), image
     )
-    return bend, reg.register_deformable(brain, bend, iterations=(40, 20, 10))
+
+
+def halves(image):
+    """Two tissues, bright and dark."""
+    bright = np.clip((image.get_fdata() - 60) / 80, 0, 1)
+    inside = image.get_fdata() > 0
+    return make_image(np.stack([bright, inside - bright * inside], axis=-1).astype(np.float32), image)
+
+
+def mirrored(image):
+    """The brain in a mirror, on the same grid."""
+    return make_image(image.get_fdata()[::-1].astype(np.float32), image)
+
+
+WAYS = [("ants", False), ("ants", True), ("greedy", False), ("greedy", True)]
+
+
+@pytest.fixture(scope="module", params=WAYS, ids=["ants", "ants-tissue", "greedy", "greedy-tissue"])
+def warp(request, brain):
+    return bent(brain), _register(brain, bent(brain), *request.param)
+
+
+def _register(fixed, moving, engine, by_tissue):
+    tissue = (halves(fixed), halves(moving)) if by_tissue else None
+    return reg.register_deformable(fixed, moving, engine=engine, tissue=tissue, iterations=(40, 20, 10))
 
 
 def test_a_warp_brings_both_images_onto_each_other(brain, warp):
@@ -94,6 +114,13 @@ def test_a_warp_brings_both_images_onto_each_other(brain, warp):
     assert np.corrcoef(back, bend.get_fdata()[inside_bend])[0, 1] > before + 0.5 * (1 - before)
 
 
+def test_there_and_back_is_where_it_began(brain, warp):
+    _, found = warp
+    points = world_coordinates(brain)[ndimage.binary_erosion(brain.get_fdata() > 0, iterations=2)]
+    there_and_back = transforms.map_points(points, [found.moving_to_fixed, found.fixed_to_moving])
+    assert np.linalg.norm(there_and_back - points, axis=-1).max() < 1.0  # a third of a voxel
+
+
 def test_a_warp_does_not_fold_and_keeps_volume_in_account(brain, warp):
     bend, found = warp
     change = reg.jacobian_determinant(found.moving_to_fixed)
@@ -101,6 +128,25 @@ def test_a_warp_does_not_fold_and_keeps_volume_in_account(brain, warp):
     there = transforms.resample(bend, brain, [found.moving_to_fixed])
     modulated = (there.get_fdata() * change.get_fdata()).sum()
     assert modulated == pytest.approx(bend.get_fdata().sum(), rel=0.01)
+
+
+@pytest.mark.parametrize("engine", ["ants", "greedy"])
+def test_brains_in_a_mirror_have_the_warp_in_a_mirror(brain, engine):
+    seen, mirror = (
+        reg.register_deformable(fixed, moving, engine=engine, iterations=(40, 20, 0)).moving_to_fixed.get_fdata()
+        for fixed, moving in ((brain, bent(brain)), (mirrored(brain), mirrored(bent(brain))))
+    )
+    inside = brain.get_fdata() > 0
+    expected = (mirror[::-1] * (-1, 1, 1))[inside]
+    assert np.median(np.linalg.norm(seen[inside] - expected, axis=-1)) < 0.5
+    assert np.median(np.linalg.norm(seen[inside], axis=-1)) > 2
+
+
+@pytest.mark.parametrize(("engine", "by_tissue"), WAYS)
+def test_two_deformable_runs_agree_to_the_last_bit(brain, engine, by_tissue):
+    first, second = (_register(brain, bent(brain), engine, by_tissue) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert np.array_equal(one.get_fdata(), other.get_fdata())
 
 
 def test_the_jacobian_of_a_shrinking_is_its_volume(brain):

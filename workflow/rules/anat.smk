@@ -3,9 +3,11 @@ rule preprocess_t1w:
     input:
         t1w=scan("t1w", "image"),
         mask=scans("t1w", "mask"),
+        head_template=[path for path in config["t1w"]["head_template"].values() if path],
     output:
         t1w="<anat>_desc-preproc_T1w.nii.gz",
         mask="<anat>_desc-brain_mask.nii.gz",
+        qc="<anat>_desc-brain_qc.tsv",
     log:
         "<logs>/preprocess_t1w/sub-{subject}.log",
     benchmark:
@@ -16,14 +18,33 @@ rule preprocess_t1w:
         mem_mb=4000,
     params:
         version=VERSION,
+        brain_extraction=config["t1w"]["brain_extraction"],
     script:
         "../../scripts/preprocess_t1w.py"
+
+
+# What people are registered to, brain and tissue, and the way from there to the standard template.
+MNI = [rules.prepare_template.output.registration, rules.prepare_template.output.tissue]
+TARGET, ONWARD = MNI, []
+
+
+if config["t1w"]["template"] == "study":
+
+    include: "study.smk"
+
+    TARGET = study_template(lambda wildcards: ROUNDS - 1)
+    ONWARD = [
+        rules.register_study.output.to_template,
+        rules.register_study.output.from_template,
+    ]
 
 
 rule register_t1w:
     """Find the way from a person's brain to the template and back."""
     input:
         template=rules.prepare_template.output.registration,
+        target=TARGET,
+        onward=ONWARD,
         t1w=rules.preprocess_t1w.output.t1w,
         mask=rules.preprocess_t1w.output.mask,
     output:
@@ -39,6 +60,7 @@ rule register_t1w:
     resources:
         mem_mb=4000,
     params:
+        engine=config["t1w"]["registration_engine"],
         iterations=config["t1w"]["registration_iterations"],
     script:
         "../../scripts/register_t1w.py"
@@ -61,6 +83,7 @@ rule segment_t1w:
         csf="<anat>_label-CSF_probseg.nii.gz",
         modulated="<anat>_space-<space>_label-GM_desc-modulated_probseg.nii.gz",
         smoothed="<anat>_space-<space>_label-GM_desc-smoothed_probseg.nii.gz",
+        corrected="<anat>_space-<space>_label-GM_desc-headsize_probseg.nii.gz",
         measures="<anat>_desc-volumes_measures.tsv",
         qc="<anat>_desc-t1w_qc.tsv",
     log:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -15,6 +14,7 @@ from mndmri.cohort import check_study, load_study, participants_path, settle
 from mndmri.config import resolve_config, score_columns
 from mndmri.io import InputError, read_json, read_table, write_json
 from mndmri.jobs import read_unfinished
+from mndmri.packages import check_packages
 from mndmri.phantom.plan import plan_cohort
 
 SPACE = "MNI152NLin6Asym"
@@ -30,9 +30,20 @@ BRANCHES = {
     "measure_swi": "swi",
     "map_susceptibility": "qsm",
     "map_relaxation": "r2star",
+    "smooth_fa": "dwi",
+    "smooth_swi": "swi",
 }
-# Rules whose failure takes away what they make and no more, and whose measures those are.
-ALONE = {"measure_qsm": "qsm", "unfold_sulcus": "strip"}
+# Jobs whose failure takes away what they make and no more, and whose measures those are.
+ALONE = {
+    "measure_qsm": "qsm",
+    "unfold_sulcus": "strip",
+    "measure_thickness": "t1w",
+    **{
+        f"{job} {contrast}": contrast.lower()
+        for job in ("align_contrast", "measure_signal")
+        for contrast in ("T1w", "FLAIR", "T2w")
+    },
+}
 # Modalities of the study, and what is made of them.
 DERIVED = {"swi": ("swi", "qsm")}
 # What is gone with a branch.
@@ -57,12 +68,17 @@ def read_study():
     return settle(study, problems, bad_input=config["bad_input"])
 
 
+def name_of(job):
+    """A job's rule, and which of several of a participant it is, if so."""
+    return f"{job['rule']} {job['part']}".strip()
+
+
 def without_failed(study, jobs):
     """The study less the branches in which these jobs have failed."""
     scans = {who: dict(own) for who, own in study.scans.items()}
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
     for job in jobs:
-        who, name = job["participant_id"], job["rule"]
+        who, name = job["participant_id"], name_of(job)
         if name in ALONE:
             lost = [ALONE[name]]
         else:
@@ -129,15 +145,15 @@ def scan(modality, role):
     return lambda wildcards: scans(modality, role)(wildcards)[0]
 
 
-def has(modality, path, *others, rule=None):
+def has(modality, path, *others, made_by=()):
     """Input function: a file of a modality's branch, or of others; none for a participant without any.
 
-    Nor for one in whom the rule that makes it has failed.
+    Nor for one in whom a job that makes it has failed.
     """
     return lambda wildcards: (
         path
         if {modality, *others} & set(STUDY.scans[f"sub-{wildcards.subject}"])
-        and (f"sub-{wildcards.subject}", rule) not in LOST
+        and not any((f"sub-{wildcards.subject}", name) in LOST for name in made_by)
         else []
     )
 
@@ -147,6 +163,38 @@ def joined(*functions):
     return lambda wildcards: [
         path for path in (function(wildcards) for function in functions) if path
     ]
+
+
+def study_template(before):
+    """Input function: the study's template after a number of rounds, or the standard one before the first."""
+    return lambda wildcards: (
+        expand(
+            (rules.average_study.output.brain, rules.average_study.output.tissue),
+            round=before(wildcards),
+        )
+        if before(wildcards) >= 0
+        else MNI
+    )
+
+
+def of_kind(key):
+    """Parameter function: a property of the kind of maps."""
+    return lambda wildcards: MAPS[wildcards.maps][key]
+
+
+def everybodys(key):
+    """Input function: files of a kind of maps, of all who have the modality."""
+    return lambda wildcards: expand(
+        MAPS[wildcards.maps][key], subject=people(MAPS[wildcards.maps]["modality"])
+    )
+
+
+def without_map(wildcards):
+    """Parameter function: why a participant has no map of a kind."""
+    modality = MAPS[wildcards.maps]["modality"]
+    return {
+        who: own[modality] for who, own in STUDY.left_out.items() if modality in own
+    }
 
 
 def group_of(who):
@@ -181,11 +229,13 @@ try:
     norms = config["swi"]["norms"]
     if norms and not Path(norms).is_file():
         raise InputError(f"swi.norms: no such file {norms}; correct the path")
-    if config["qsm"]["unwrapper"] == "romeo" and find_spec("warpkit") is None:
-        raise InputError(
-            "qsm.unwrapper: romeo needs the package warpkit, which is not installed; "
-            "pip install warpkit, or set it to skimage"
-        )
+    for path in config["t1w"]["head_template"].values():
+        if path and not Path(path).is_file():
+            raise InputError(
+                f"t1w.head_template: no such file {path}; correct the path"
+            )
+    if not config["measures"]:
+        check_packages(config)
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
     STUDY = read_study()
@@ -194,5 +244,5 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 # What has failed, in the pass that goes without it.
 lost_jobs = read_unfinished(LOGS) if WITHOUT_FAILED in os.environ else []
-LOST = {(job["participant_id"], job["rule"]) for job in lost_jobs}
+LOST = {(job["participant_id"], name_of(job)) for job in lost_jobs}
 STUDY = without_failed(STUDY, lost_jobs)

@@ -12,6 +12,8 @@ STUDY_GROUPS = dict(
     pooled=config["statistics"]["pooled_patients"],
     alpha=config["statistics"]["alpha"],
 )
+# Maps compared voxel by voxel, where there are scans.
+MAP_TABLES, MAP_FIGURES = [], []
 COMPARISON = dict(
     study=STUDY_GROUPS,
     covariates=config["covariates"],

@@ -1,18 +1,46 @@
+# Thickness is measured where there is none of a surface program.
+THICKNESS = (
+    []
+    if config["t1w"]["surface_stats_pattern"]
+    else [
+        has(
+            "t1w",
+            rules.measure_thickness.output.measures,
+            made_by=["measure_thickness"],
+        )
+    ]
+)
+SIGNAL = [
+    has(
+        contrast.lower(),
+        expand(
+            rules.measure_signal.output.measures, contrast=contrast, allow_missing=True
+        )[0],
+        made_by=[f"align_contrast {contrast}", f"measure_signal {contrast}"],
+    )
+    for contrast in ("T1w", "FLAIR", "T2w")
+]
+
+
 rule collect_measures:
     """Put a participant's measures of all stages into one table, and the quality checks into another."""
     input:
         measures=joined(
             has("t1w", rules.segment_t1w.output.measures),
+            *THICKNESS,
+            *SIGNAL,
             has("dwi", rules.extract_cst.output.measures),
             has("swi", rules.measure_swi.output.measures),
-            has("qsm", rules.measure_qsm.output.measures, rule="measure_qsm"),
+            has("qsm", rules.measure_qsm.output.measures, made_by=["measure_qsm"]),
         ),
         qc=joined(
+            has("t1w", rules.preprocess_t1w.output.qc),
             has("t1w", rules.segment_t1w.output.qc),
             has("dwi", rules.extract_cst.output.qc),
             has("swi", rules.measure_swi.output.qc),
             has("qsm", rules.map_susceptibility.output.qc),
         ),
+        surface_stats=scans("t1w", "surface_stats"),
     output:
         measures="<participant>_measures.tsv",
         qc="<participant>_qc.tsv",

@@ -14,7 +14,9 @@ rule draw_participant:
         chi=has("qsm", rules.map_susceptibility.output.chi),
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
         names=has("swi", rules.locate_regions.output.names, "qsm"),
-        strip=has("swi", rules.unfold_sulcus.output.strip, "qsm", rule="unfold_sulcus"),
+        strip=has(
+            "swi", rules.unfold_sulcus.output.strip, "qsm", made_by=["unfold_sulcus"]
+        ),
         measures=rules.collect_measures.output.measures,
         scores=[rules.gather_measures.output.measures] if people("swi") else [],
         qc=rules.collect_measures.output.qc,

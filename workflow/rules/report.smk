@@ -16,6 +16,8 @@ rule write_report:
         methods=rules.write_methods.output.methods,
         workbook=rules.write_workbook.output.workbook,
         figures=rules.draw_groups.output.figures,
+        map_summaries=MAP_TABLES,
+        map_figures=MAP_FIGURES,
     output:
         page=report(
             "<group>/report.html",

@@ -1,10 +1,10 @@
-"""The brain in a head, and a user's own mask of it."""
+"""The brain in a head: a user's own mask, what a method needs, and what the tables say of it."""
 
 import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.anatomy.brain import extract_brain, take_mask
+from mndmri.anatomy.brain import METHOD_CODES, find_brain, take_mask
 from mndmri.io import InputError
 
 AFFINE = np.array([[2.0, 0, 0, -20], [0, 2.5, 0, -20], [0, 0, 3.0, -15], [0, 0, 0, 1]])
@@ -24,7 +24,17 @@ def test_a_users_mask_on_another_grid_is_refused(grid):
         take_mask(grid, grid)
 
 
-def test_an_image_without_a_brain_is_refused():
+@pytest.mark.parametrize("method", ["deepbet", "template"])
+def test_an_image_without_a_brain_is_refused(method):
     air = np.zeros((40, 40, 40), np.float32)
     with pytest.raises(InputError, match="no brain"):
-        extract_brain(nb.Nifti1Image(air, np.diag([4, 4, 4, 1])))
+        find_brain(nb.Nifti1Image(air, np.diag([4, 4, 4, 1])), method=method)
+
+
+def test_a_users_mask_goes_before_any_method_and_the_table_says_so(grid):
+    own = np.zeros(SHAPE, np.uint8)
+    own[5:9, 4:8, 3:6] = 1
+    mask, quality = find_brain(grid, own_mask=nb.Nifti1Image(own, AFFINE), method="deepbet")
+    assert np.array_equal(mask.dataobj, own)
+    (found,) = quality.to_dict("records")
+    assert (found["measure"], found["value"], found["n_voxels"]) == ("brain_extraction", METHOD_CODES["mask"], 48)

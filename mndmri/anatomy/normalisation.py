@@ -1,0 +1,62 @@
+"""A brain brought to a template by its tissue."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.anatomy.tissue import template_tissue
+from mndmri.pose import align_brains
+from mndmri.registration import Engine, Warp, register_deformable
+from mndmri.transforms import compose
+
+
+class Template(NamedTuple):
+    """What people are registered to."""
+
+    brain: SpatialImage
+    """3D, 0 outside the brain."""
+    tissue: SpatialImage
+    """Grey and white matter of it, 0 to 1, shape (X, Y, Z, 2); fluid is what is left."""
+
+
+def as_template(brain: SpatialImage) -> Template:
+    """A brain with its tissue, as its own intensities tell it."""
+    return Template(brain, template_tissue(brain).slicer[..., :2])
+
+
+def register_brain(template: Template, person: Template, *, engine: Engine, iterations: Sequence[int]) -> Warp:
+    """Registration of a person's brain to a template, wherever the head lies.
+
+    Parameters
+    ----------
+    template, person : Template
+    engine, iterations
+        As in `mndmri.registration.register_deformable`.
+    """
+    return register_deformable(
+        template.brain,
+        person.brain,
+        tissue=(template.tissue, person.tissue),
+        start=align_brains(template.brain, person.brain),
+        engine=engine,
+        iterations=iterations,
+    )
+
+
+def by_way_of(person: Warp, study: Warp, *, template: SpatialImage, brain: SpatialImage) -> Warp:
+    """Registration of a person to the standard template by way of the study's.
+
+    Parameters
+    ----------
+    person : Warp
+        Of the person to the study's template.
+    study : Warp
+        Of the study's template to the standard one.
+    template, brain : SpatialImage
+        Grids of the standard template and of the person.
+    """
+    return Warp(
+        moving_to_fixed=compose([study.moving_to_fixed, person.moving_to_fixed], template),
+        fixed_to_moving=compose([person.fixed_to_moving, study.fixed_to_moving], brain),
+    )

@@ -1,0 +1,85 @@
+"""A template of the study's own people: their mean shape, in the pose and size of the standard template."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.anatomy.normalisation import Template
+from mndmri.grids import make_image, world_coordinates
+from mndmri.transforms import Transform, compose, map_points, resample
+
+# Fixed-point steps that turn a displacement round; what is left shrinks by its slope, below a half, with each.
+_INVERSION_STEPS = 10
+# Tissue that a person's brain is scaled by.
+_WHITE = 1
+
+
+class Registered(NamedTuple):
+    """A person's brain, and where it lies."""
+
+    own: Template
+    field: SpatialImage
+    """Displacement from template points to the person's, affine part included."""
+
+
+def average_brains(people: Sequence[Callable[[], Registered]], target: SpatialImage) -> Template:
+    """Mean of people registered to a target, in their mean shape instead of the target's.
+
+    What the people's deformations have in common is the target's difference from them: it is taken out of
+    each of them. Their affine parts stay out of it, so that pose and size remain the target's.
+
+    Parameters
+    ----------
+    people : sequence of callables
+        Each gives a person anew: one at a time is in memory.
+    target : SpatialImage
+        What they were registered to, 3D, 0 outside the brain; its grid is that of the result.
+
+    Returns
+    -------
+    Template
+        The brain scaled such that white matter is 1 in everyone.
+
+    References
+    ----------
+    Guimond et al. 2000, Comput Vis Image Underst 77:192; Avants et al. 2010, NeuroImage 49:2457.
+    """
+    back = _to_mean_shape((person().field for person in people), target)
+    grid_shape = target.shape[:3]
+    brain = np.zeros(grid_shape, np.float32)
+    tissue = np.zeros((*grid_shape, 2), np.float32)
+    for person in people:
+        own, field = person()
+        way: list[Transform] = [back, field]
+        values = np.asarray(own.brain.dataobj, np.float32)
+        white = np.asarray(own.tissue.dataobj[..., _WHITE], np.float32) > 0.9
+        scaled = make_image(values / np.median(values[white]), own.brain)
+        brain += resample(scaled, target, way).get_fdata(dtype=np.float32) / len(people)
+        tissue += resample(own.tissue, target, way).get_fdata(dtype=np.float32) / len(people)
+    return Template(make_image(brain, target), make_image(tissue, target))
+
+
+def _to_mean_shape(fields: Iterable[SpatialImage], target: SpatialImage) -> SpatialImage:
+    """Displacement from points of the mean shape to the target's."""
+    points = world_coordinates(target)
+    inside = np.asarray(target.dataobj) > 0
+    corners = np.column_stack([points[inside], np.ones(np.count_nonzero(inside))])
+    shift, count = np.zeros(points.shape), 0
+    for field in fields:
+        there = map_points(points, [field])
+        affine, *_ = np.linalg.lstsq(corners, there[inside], rcond=None)
+        shift += (there - affine[3]) @ np.linalg.inv(affine[:3]) - points
+        count += 1
+    mean_shift = _displacement(shift / count, target)
+    turned = np.zeros(points.shape)
+    for _ in range(_INVERSION_STEPS):
+        turned = points - map_points(points + turned, [mean_shift]) + turned
+    return _displacement(turned, target)
+
+
+def _displacement(shift: np.ndarray, grid: SpatialImage) -> SpatialImage:
+    """Displacement field of shifts (RAS, mm) at the points of a grid, in ITK's format."""
+    field = compose([], grid)
+    return type(field)((shift * (-1, -1, 1))[..., None, :].astype(np.float32), field.affine, field.header)

@@ -1,0 +1,101 @@
+"""Sections of the group's page on maps compared voxel by voxel."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from mndmri.report.pages import Picture, Section
+from mndmri.words import readable_number, readable_p
+
+KINDS = {
+    "vbm": "Grey-matter volume",
+    "vbm_headsize": "Grey-matter volume corrected for head size",
+    "fa": "Fractional anisotropy",
+    "swi": "Signal on SWI",
+}
+
+
+class ComparedMaps(NamedTuple):
+    """What there is of one kind of map: two tables, and a PNG for each contrast by the name of its maps."""
+
+    summary: pd.DataFrame
+    clusters: pd.DataFrame
+    pictures: Mapping[str, bytes]
+
+
+def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
+    """Two sections for each kind of map: every contrast with its picture, and its clusters if there are any.
+
+    Parameters
+    ----------
+    compared : mapping
+        Kind, one of `KINDS`, to what was found.
+    """
+    sections = []
+    for kind, found in compared.items():
+        names = dict(zip(found.summary["maps"], found.summary["contrast"], strict=True))
+        sections.append(
+            Section(
+                f"{KINDS[kind]}, voxel by voxel",
+                "p is two-sided and corrected over all voxels compared: threshold-free cluster enhancement, "
+                "Freedman-Lane permutations. Volumes are those at the corrected level.",
+                pd.DataFrame({title: list(map(cell, _records(found.summary))) for title, cell in _SUMMARY.items()}),
+                [
+                    Picture(f"{KINDS[kind]}: {names[name]}", "Seen through the brain, and in slices.", png, wide=True)
+                    for name, png in found.pictures.items()
+                ],
+            )
+        )
+        if len(found.clusters):
+            rows = _records(found.clusters)
+            table = pd.DataFrame({title: list(map(cell, rows)) for title, cell in _CLUSTERS.items()})
+            note = "Peaks of each cluster, 8 mm apart; clusters.tsv has the share of each region too."
+            sections.append(Section(f"{KINDS[kind]}: where", note, table))
+    return sections
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    return table.to_dict("records")
+
+
+def _text(name: str) -> Callable[[dict], str]:
+    return lambda row: str(row[name]) if pd.notna(row[name]) else ""
+
+
+def _number(name: str) -> Callable[[dict], str]:
+    return lambda row: readable_number(row[name]) if pd.notna(row[name]) else ""
+
+
+def _people(row: dict) -> str:
+    return ", ".join(
+        f"{name.removeprefix('n_')} {int(row[name])}"
+        for name in row
+        if name.startswith("n_") and name not in ("n_missing", "n_voxels", "n_permutations")
+    )
+
+
+_SUMMARY: dict[str, Callable[[dict], object]] = {
+    "contrast": _text("contrast"),
+    "n": _people,
+    "missing": _text("n_missing"),
+    "statistic": lambda row: f"{row['statistic']} ({row['df']})" if pd.notna(row["statistic"]) else "",
+    "highest": _number("highest"),
+    "lowest": _number("lowest"),
+    "p, corrected": lambda row: readable_p(row["p_fwe"]),
+    "higher, ml": _number("higher_ml"),
+    "lower, ml": _number("lower_ml"),
+    "note": _text("note"),
+}
+_CLUSTERS: dict[str, Callable[[dict], object]] = {
+    "contrast": _text("contrast"),
+    "direction": _text("direction"),
+    "cluster": _text("cluster"),
+    "ml": _number("cluster_ml"),
+    "x, y, z (mm)": lambda row: ", ".join(readable_number(row[axis]) for axis in "xyz"),
+    "side": _text("hemi"),
+    "statistic": _number("statistic"),
+    "p, corrected": lambda row: readable_p(row["p_fwe"]),
+    "Harvard-Oxford": _text("harvard_oxford"),
+    "Juelich": _text("juelich"),
+}

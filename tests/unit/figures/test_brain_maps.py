@@ -1,0 +1,88 @@
+"""Pictures of maps: colour where it is significant, on the side it is on, and words where nothing is."""
+
+import nibabel as nb
+import numpy as np
+import pytest
+from matplotlib.image import AxesImage
+
+from mndmri.figures import to_png
+from mndmri.figures.brain_maps import brain_map
+from mndmri.grids import make_image, world_coordinates
+from mndmri.io import InputError
+
+
+@pytest.fixture(scope="module")
+def template():
+    """An egg of the brain's size, 4 mm."""
+    affine = np.array([[4.0, 0, 0, -76], [0, 4.0, 0, -108], [0, 0, 4.0, -70], [0, 0, 0, 1]])
+    image = nb.Nifti1Image(np.zeros((39, 46, 39), np.float32), affine)
+    inside = np.linalg.norm((world_coordinates(image) - (0, -18, 6)) / (70, 85, 70), axis=-1) < 1
+    return make_image(np.where(inside, 100.0, 0).astype(np.float32), image)
+
+
+def spot(template, xyz, *, value=-5.0, mm=14):
+    inside = np.linalg.norm(world_coordinates(template) - xyz, axis=-1) < mm
+    return make_image((value * inside).astype(np.float32), template), make_image(2.0 * inside, template)
+
+
+def slices(figure, view):
+    return {a.get_label(): a for a in figure.axes if str(a.get_label()).startswith(view)}
+
+
+def blue_and_red(figure, view):
+    """Columns of the pictures of a view, 0 to 1 from left to right, that are blue, and that are red."""
+    columns = {"blue": [], "red": []}
+    for axes in slices(figure, view).values():
+        (picture,) = [child for child in axes.get_children() if isinstance(child, AxesImage)]
+        colour = np.asarray(picture.get_array())
+        for name, more, less in (("blue", 2, 0), ("red", 0, 2)):
+            found = np.nonzero(colour[..., more] > colour[..., less] + 0.1)[1]
+            columns[name] += list(found / colour.shape[1])
+    return columns
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_loss_is_blue_on_its_side_of_axial_and_coronal_pictures(template, side):
+    figure = brain_map(*spot(template, (side * 38, -20, 30)), template, title="VBM: ALS-control")
+    for view in ("axial", "coronal"):
+        columns = blue_and_red(figure, view)
+        assert columns["blue"] and not columns["red"]
+        assert all((column < 0.5) == (side < 0) for column in columns["blue"])
+        texts = [text.get_text() for axes in slices(figure, view).values() for text in axes.texts]
+        assert texts.count("L") == texts.count("R") == len(slices(figure, view))
+
+
+def test_a_map_stored_from_right_to_left_gives_the_same_picture(template):
+    maps = spot(template, (-38, -20, 30))
+    affine = template.affine @ np.array([[-1, 0, 0, template.shape[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    turned = [nb.Nifti1Image(m.get_fdata(dtype=np.float32)[::-1], affine) for m in maps]
+    first, other = (to_png(brain_map(*own, template, title="x"), dpi=50) for own in (maps, turned))
+    assert first == other
+
+
+def test_only_what_is_significant_is_coloured_and_its_volume_is_told(template):
+    statistic, log_p = spot(template, (-38, -20, 30), value=6.0)
+    weak, _ = spot(template, (38, -20, 30), value=-3.0)
+    both = make_image(statistic.get_fdata() + weak.get_fdata(), template)
+    figure = brain_map(both, log_p, template, title="x", alpha=0.05)
+    columns = blue_and_red(figure, "axial")
+    assert columns["red"] and not columns["blue"]
+    ml = np.count_nonzero(statistic.get_fdata()) * 0.064
+    assert f"p < 0.05, corrected over the brain: higher in {ml:.1f} ml" in [text.get_text() for text in figure.texts]
+    nothing = brain_map(both, log_p, template, title="x", alpha=0.001)
+    assert "nothing at p < 0.001, corrected over the brain" in [text.get_text() for text in nothing.texts]
+
+
+def test_an_empty_result_is_a_picture_that_says_so(template):
+    none = make_image(np.zeros(template.shape, np.float32), template)
+    figure = brain_map(none, none, template, title="VBM: PLS-control")
+    texts = [text.get_text() for text in figure.texts]
+    assert "nothing at p < 0.05, corrected over the brain" in texts
+    assert "VBM: PLS-control" in texts
+    assert to_png(figure, dpi=40)[:4] == b"\x89PNG"
+
+
+def test_maps_of_two_grids_are_refused(template):
+    statistic, log_p = spot(template, (-38, -20, 30))
+    with pytest.raises(InputError, match="different grids"):
+        brain_map(statistic, log_p.slicer[1:], template, title="x")

@@ -1,0 +1,50 @@
+"""Sections on maps: every contrast has a row, clusters where there are any, pictures with their contrast's name."""
+
+import numpy as np
+import pandas as pd
+
+from mndmri.report.brain_maps import ComparedMaps, map_sections
+
+
+def summary():
+    return pd.DataFrame(
+        {
+            "contrast": ["ALS-control", "PLS-control"],
+            "n_ALS": [13, 13],
+            "n_control": [10, 10],
+            "maps": ["contrast-ALSminuscontrol", np.nan],
+            "n_missing": [1, 1],
+            "statistic": ["t", np.nan],
+            "df": [20, np.nan],
+            "n_voxels": [200_000, 200_000],
+            "highest": [4.25, np.nan],
+            "lowest": [-6.5, np.nan],
+            "p_fwe": [0.003, np.nan],
+            "higher_ml": [0.0, np.nan],
+            "lower_ml": [12.4, np.nan],
+            "note": ["left out: no scan (1)", "a group of the contrast has no data"],
+        }
+    )
+
+
+def clusters():
+    row = {"contrast": "ALS-control", "direction": "lower", "cluster": 1, "cluster_ml": 12.4, "hemi": "L"}
+    row |= {"x": -38, "y": -20, "z": 56, "statistic": -6.5, "p_fwe": 0.003}
+    return pd.DataFrame([row | {"harvard_oxford": "Left Precentral Gyrus", "juelich": np.nan}])
+
+
+def test_every_contrast_has_a_row_and_those_with_maps_a_picture():
+    found = ComparedMaps(summary(), clusters(), {"contrast-ALSminuscontrol": b"png"})
+    whole, where = map_sections({"vbm": found})
+    assert whole.heading == "Grey-matter volume, voxel by voxel"
+    assert whole.table["p, corrected"].to_list() == ["0.003", "n/a"]
+    assert whole.table["n"][0] == "ALS 13, control 10"
+    assert whole.table["note"][1] == "a group of the contrast has no data"
+    assert [picture.title for picture in whole.pictures] == ["Grey-matter volume: ALS-control"]
+    assert where.table["x, y, z (mm)"].to_list() == ["−38.0, −20.0, 56.0"]
+    assert where.table["Harvard-Oxford"].to_list() == ["Left Precentral Gyrus"]
+
+
+def test_nothing_found_has_no_table_of_clusters():
+    assert len(map_sections({"fa": ComparedMaps(summary(), clusters()[:0], {})})) == 1
+    assert map_sections({}) == []

@@ -1,0 +1,377 @@
+"""Maps compared voxel by voxel: the model of every table, clusters where they were planted, p over all voxels."""
+
+from itertools import permutations as every_order
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from nilearn.maskers import NiftiMasker
+from nilearn.mass_univariate import permuted_ols
+from scipy.ndimage import gaussian_filter, label
+
+from mndmri.atlas_names import load_regions
+from mndmri.grids import make_image
+from mndmri.io import InputError
+from mndmri.statistics import compare_groups, voxelwise
+from mndmri.statistics.clusters import clusters_dictionary, find_clusters
+from mndmri.statistics.maps import add_head_size, group_mask
+from mndmri.statistics.models import build_design
+from mndmri.statistics.tfce import NEIGHBOURS, STEP, enhance
+from mndmri.statistics.voxelwise import compare_maps, file_label, summary_dictionary
+
+GROUPS = ["ALS", "PLS", "control"]
+STUDY = {"groups": GROUPS, "reference": "control", "covariates": ["age", "sex", "site"]}
+CONTRASTS = ["group", "ALS-PLS", "ALS-control", "PLS-control", "patients-control"]
+# 12 mm voxels over a brain, in the template's world: the midline lies between voxels
+AFFINE = np.array([[12.0, 0, 0, -78], [0, 12.0, 0, -112], [0, 0, 12.0, -76], [0, 0, 0, 1]])
+SHAPE = (14, 16, 14)
+LEFT_PRECENTRAL_MM = (-38, -20, 56)
+
+
+@pytest.fixture
+def mask():
+    where = np.linalg.norm((np.indices(SHAPE).T - (np.array(SHAPE) - 1) / 2) / np.array(SHAPE) * 2, axis=-1).T
+    return nb.Nifti1Image((where < 0.95).astype(np.uint8), AFFINE)
+
+
+@pytest.fixture
+def maps(participants, mask):
+    """Smooth noise with an effect of age everywhere."""
+    return smooth_maps(participants, mask)
+
+
+def smooth_maps(participants, mask, *, seed=2):
+    rng = np.random.default_rng(seed)
+    fields = {who: gaussian_filter(rng.standard_normal(mask.shape), 1) for who in participants["participant_id"]}
+    ages = dict(zip(participants["participant_id"], participants["age"], strict=True))
+    return {who: make_image((f / 0.2 + 0.03 * ages[who]).astype(np.float32), mask) for who, f in fields.items()}
+
+
+def with_loss(maps, participants, xyz, *, groups=("ALS", "PLS"), loss=4.0):
+    """A ball of 20 mm round a place in which some groups have less."""
+    first = next(iter(maps.values()))
+    points = nb.affines.apply_affine(first.affine, np.moveaxis(np.indices(first.shape), 0, -1))
+    ball = loss * (np.linalg.norm(points - xyz, axis=-1) < 20)
+    ill = set(participants.loc[participants["group"].isin(groups), "participant_id"])
+    return {who: make_image(m.get_fdata() - ball * (who in ill), m) for who, m in maps.items()}
+
+
+def swapped(maps):
+    return {who: make_image(np.asarray(m.dataobj)[::-1].copy(), m) for who, m in maps.items()}
+
+
+def values(image, mask):
+    return np.asarray(image.dataobj)[np.asarray(mask.dataobj) > 0]
+
+
+# -- the model ------------------------------------------------------------------------------------
+
+
+def test_every_voxel_is_the_ancova_of_compare_groups(participants, mask, maps, tidy):
+    """t of every contrast, the pooled one too, and F, at twenty voxels."""
+    found = compare_maps(maps, mask, participants, **STUDY, n_permutations=1)
+    chosen = np.linspace(0, values(mask, mask).size - 1, 20).astype(int)
+    columns = {f"v{n}": np.array([values(maps[w], mask)[n] for w in participants["participant_id"]]) for n in chosen}
+    expected = compare_groups(tidy(participants, **columns), participants, **STUDY, n_permutations=0)
+    for contrast in CONTRASTS:
+        test = "ancova" if contrast == "group" else "ancova_contrast"
+        rows = expected[(expected["test"] == test) & (expected["contrast"] == contrast)].set_index("measure")
+        statistic = values(found.maps[contrast].statistic, mask)[chosen]
+        np.testing.assert_allclose(statistic, rows.loc[list(columns), "statistic"], rtol=2e-4)
+        (row,) = found.summary[found.summary["contrast"] == contrast].to_dict("records")
+        assert str(row["df"]) == str(rows["df"].iloc[0])
+
+
+def test_t_of_a_covariate_and_f_are_those_of_statsmodels(participants, mask, maps):
+    found = compare_maps(maps, mask, participants, **STUDY, tested=["age"], n_permutations=1)
+    for n in (0, 300, 900):
+        y = [values(maps[who], mask)[n] for who in participants["participant_id"]]
+        model = smf.ols("y ~ C(group) + age + sex + site", participants.assign(y=y)).fit()
+        t = values(found.maps["age"].statistic, mask)[n]
+        np.testing.assert_allclose(t, model.tvalues["age"], rtol=1e-4)
+        f = model.f_test("C(group)[T.PLS] = 0, C(group)[T.control] = 0").fvalue
+        np.testing.assert_allclose(values(found.maps["group"].statistic, mask)[n], f, rtol=1e-3)
+
+
+def test_one_group_has_its_covariates_tested_and_nothing_else(participants, mask, maps):
+    found = compare_maps(
+        maps,
+        mask,
+        participants.assign(group="control"),
+        groups=["control"],
+        reference="control",
+        covariates=["age", "sex"],
+        tested=["age"],
+        n_permutations=99,
+    )
+    assert list(found.summary["contrast"]) == ["age"]
+    assert found.summary["p_fwe"][0] == 0.01
+    assert found.summary["higher_ml"][0] > 0.1 * found.summary["mask_ml"][0]
+    assert found.summary["lower_ml"][0] == 0
+
+
+# -- permutation ----------------------------------------------------------------------------------
+
+
+def test_p_is_that_of_refitting_every_permuted_map(participants, mask, maps):
+    """Residuals of the model without the contrast permuted and refitted by least squares, TFCE of each map."""
+    maps = with_loss(maps, participants, LEFT_PRECENTRAL_MM, groups=["ALS"], loss=0.6)
+    maps = with_loss(maps, participants, (38, 20, 20), groups=["PLS"], loss=1.0)
+    found = compare_maps(maps, mask, participants, **STUDY, n_permutations=20, seed=4)
+    # the library moves the model's rows in the place of the residuals: the inverse order
+    orders = np.argsort(voxelwise.permutations(28, number=20, seed=4), axis=1)
+    y = np.array([values(maps[who], mask) for who in participants["participant_id"]], float)
+    design = build_design(participants, groups=GROUPS, covariates=STUDY["covariates"]).matrix
+    for contrast, weights in {
+        "group": [[1, 0, -1], [0, 1, -1]],
+        "ALS-PLS": [[1, -1, 0]],
+        "ALS-control": [[1, 0, -1]],
+        "PLS-control": [[0, 1, -1]],
+        "patients-control": [[13 / 18, 5 / 18, -1]],
+    }.items():
+        c = np.pad(np.array(weights, float), ((0, 0), (0, design.shape[1] - 3)))
+        nuisance = design @ np.linalg.svd(c)[2][len(c) :].T
+        fitted = nuisance @ np.linalg.lstsq(nuisance, y, rcond=None)[0]
+        middle = np.linalg.inv(c @ np.linalg.inv(design.T @ design) @ c.T)
+        enhanced = []
+        for order in [np.arange(28), *orders]:
+            again = fitted + (y - fitted)[order]
+            beta = np.linalg.lstsq(design, again, rcond=None)[0]
+            variance = ((again - design @ beta) ** 2).sum(axis=0) / (28 - design.shape[1])
+            effect = c @ beta
+            statistic = np.sqrt(np.einsum("qv,qr,rv->v", effect, middle, effect) / len(c) / variance)
+            whole = np.zeros(mask.shape)
+            whole[np.asarray(mask.dataobj) > 0] = statistic * np.sign(effect[0]) if len(c) == 1 else statistic
+            enhanced.append(np.abs(enhance(whole)[np.asarray(mask.dataobj) > 0]))
+        own, largest = enhanced[0], np.max(enhanced[1:], axis=1)
+        np.testing.assert_allclose(np.abs(values(found.maps[contrast].tfce, mask)), own, rtol=0.02, atol=0.02)
+        expected = (np.sum(largest[:, None] >= own * (1 - 1e-4), axis=0) + 1) / 21
+        p = 10 ** -values(found.maps[contrast].log_p, mask)
+        # where a height falls between two sums of float32, a voxel is on one side or the other of it
+        assert np.mean(np.abs(p - expected) > 1e-4) < 0.01
+        assert len(np.unique(p.round(6))) > 3
+
+
+def test_enumerating_every_order_gives_the_exact_p(monkeypatch, mask):
+    """Two people against three with a large difference: of 10 splits the true one is the most extreme."""
+    people = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(5)], "group": list("AABBB")})
+    maps = with_loss(smooth_maps(people.assign(age=0), mask), people, LEFT_PRECENTRAL_MM, groups=["A"], loss=30)
+    others = np.array(list(every_order(range(5))))[1:]
+    monkeypatch.setattr(voxelwise, "permutations", lambda n, *, number, seed: others)
+    found = compare_maps(maps, mask, people, groups=["A", "B"], reference="B", n_permutations=len(others))
+    assert found.summary["p_fwe"].to_list() == pytest.approx([1 / 10])
+
+
+def test_t_and_its_enhancement_are_those_of_nilearn(participants, mask):
+    people = participants[participants["group"] != "PLS"]
+    maps = with_loss(smooth_maps(people, mask), people, LEFT_PRECENTRAL_MM, loss=1.5)
+    found = compare_maps(maps, mask, people, groups=["ALS", "control"], reference="control", n_permutations=1)
+    masker = NiftiMasker(mask, standardize=None).fit()
+    y = np.array([values(maps[who], mask) for who in people["participant_id"]])
+    difference = (people["group"] == "ALS").to_numpy(float)[:, None]
+    theirs = permuted_ols(
+        difference, y, np.ones_like(difference), model_intercept=False, n_perm=2, masker=masker, tfce=True,
+        verbose=0, output_type="dict",
+    )  # fmt: skip
+    ours = found.maps["ALS-control"]
+    np.testing.assert_allclose(values(ours.statistic, mask), theirs["t"][0], atol=2e-3)
+    # theirs is the sum over a hundred steps of the highest t, not multiplied by their size
+    tfce, expected = values(ours.tfce, mask), theirs["tfce"][0] * np.abs(theirs["t"]).max() / 100
+    assert np.corrcoef(tfce, expected)[0, 1] > 0.995
+    np.testing.assert_allclose(np.abs(tfce).max(), np.abs(expected).max(), rtol=0.03)
+
+
+def test_the_same_seed_gives_the_same_maps_whatever_the_order_of_people(participants, mask, maps):
+    first = compare_maps(maps, mask, participants, **STUDY, n_permutations=10, seed=3)
+    again = compare_maps(dict(reversed(maps.items())), mask, participants[::-1], **STUDY, n_permutations=10, seed=3)
+    for contrast in CONTRASTS:
+        for one, other in zip(first.maps[contrast][1:], again.maps[contrast][1:], strict=True):
+            np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
+    pd.testing.assert_frame_equal(first.summary, again.summary)
+
+
+# -- where ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_a_planted_loss_is_found_on_its_side_and_nowhere_else(participants, mask, maps, side):
+    lost = with_loss(maps, participants, LEFT_PRECENTRAL_MM)
+    found = compare_maps(lost if side == "L" else swapped(lost), mask, participants, **STUDY, n_permutations=49)
+    atlases = {"harvard_oxford": load_regions("harvard_oxford", mask)}
+    table = find_clusters(found.maps, atlases)
+    patients = table[table["contrast"] == "patients-control"]
+    assert set(patients["hemi"]) == {side}
+    assert set(patients["direction"]) == {"lower"}
+    best = patients.iloc[0]
+    assert best["p_fwe"] == pytest.approx(0.02)
+    assert best["left_percent"] == (100 if side == "L" else 0)
+    sign = -1 if side == "L" else 1
+    assert np.linalg.norm(best[["x", "y", "z"]].to_numpy(float) - (sign * 38, -20, 56)) < 20
+    assert f"{'Left' if side == 'L' else 'Right'} Precentral Gyrus" in best["harvard_oxford_overlap"]
+    assert best["cluster_ml"] == pytest.approx(4 / 3 * np.pi * 2**3, rel=0.5)  # the ball
+    assert set(table["contrast"]) >= {"group", "ALS-control", "patients-control"}
+    assert "ALS-PLS" not in set(table["contrast"])
+    assert set(table.loc[table["contrast"] == "group", "direction"]) == {"differs"}
+
+
+def test_nothing_planted_gives_an_empty_table_with_its_columns(participants, mask, maps):
+    found = compare_maps(maps, mask, participants, **STUDY, n_permutations=50)
+    atlases = {"juelich": load_regions("juelich", mask)}
+    table = find_clusters(found.maps, atlases, alpha=0.02)
+    assert list(table.columns) == list(clusters_dictionary(atlases))
+    assert len(table) == 0
+
+
+def test_peaks_of_a_cluster_are_its_highest_points_apart_from_each_other(mask):
+    statistic = np.zeros(SHAPE)
+    statistic[4:12, 8, 7] = [3, 5, 3, 6, 3, 4.5, 3, 4]
+    whole = make_image(statistic.astype(np.float32), mask)
+    log_p = make_image((statistic > 0) * 2.0, mask)
+    maps = {"age": voxelwise.ContrastMaps("t", whole, make_image(enhance(statistic), mask), log_p)}
+    table = find_clusters(maps, {})
+    assert table["statistic"].to_list() == [6, 5, 4.5]
+    assert table["x"].to_list() == [-78 + 12 * n for n in (7, 5, 9)]
+    np.testing.assert_allclose(table["cluster_ml"], 8 * 1.728)
+
+
+# -- enhancement ----------------------------------------------------------------------------------
+
+
+def test_enhancement_of_a_block_is_its_integral():
+    """A block of 4 x 4 x 4 at height 3, one voxel in it at 5: 8 x 9 for the block, (125 - 27) / 3 more above."""
+    statistic = np.zeros((9, 9, 9))
+    statistic[2:6, 2:6, 2:6] = 3
+    statistic[3, 3, 3] = 5
+    found = enhance(statistic)
+    np.testing.assert_allclose(found[4, 4, 4], 8 * 9, rtol=0.005)
+    np.testing.assert_allclose(found[3, 3, 3], 8 * 9 + 98 / 3, rtol=0.005)
+    assert found[0, 0, 0] == 0
+    np.testing.assert_array_equal(enhance(-statistic), -found)
+
+
+def test_enhancement_is_the_sum_over_heights_of_each_side_by_itself():
+    """Positive and negative voxels that touch are no cluster."""
+    statistic = gaussian_filter(np.random.default_rng(2).standard_normal((7, 8, 9)), 0.7) * 4
+    expected = np.zeros(statistic.shape)
+    for height in np.arange(STEP / 2, np.abs(statistic).max(), STEP):
+        for sign in (1, -1):
+            labels, number = label(sign * statistic > height, NEIGHBOURS)
+            for n in range(1, number + 1):
+                expected[labels == n] += sign * np.sqrt((labels == n).sum()) * height**2 * STEP
+    np.testing.assert_allclose(enhance(statistic), expected, rtol=1e-4)
+
+
+# -- what is said ---------------------------------------------------------------------------------
+
+
+def test_who_is_left_out_is_counted_with_the_reason(participants, mask, maps):
+    del maps["sub-00"], maps["sub-14"]
+    people = participants.copy()
+    people.loc[1, "age"] = np.nan
+    found = compare_maps(maps, mask, people, **STUDY, reasons={"sub-00": "no dwi scan"}, n_permutations=1)
+    assert list(found.summary.columns) == list(summary_dictionary(GROUPS))
+    row = found.summary.iloc[0]
+    assert (row["n_ALS"], row["n_PLS"], row["n_control"], row["n_missing"]) == (11, 4, 10, 3)
+    assert row["note"] == "left out: no dwi scan (1), no map (1), no age (1)"
+
+
+def test_a_group_of_one_is_compared_and_said(participants, mask, maps):
+    people = participants[~participants["participant_id"].isin([f"sub-{n}" for n in range(14, 18)])]
+    found = compare_maps(maps, mask, people, **STUDY, n_permutations=1)
+    assert found.summary["note"].str.contains("one participant only: PLS").all()
+    assert set(found.maps) == set(CONTRASTS)
+
+
+def test_a_group_confounded_with_the_site_has_no_map_and_says_why(participants, mask, maps):
+    people = participants.assign(site=np.where(participants["group"] == "control", "Graz", "Linz"))
+    found = compare_maps(maps, mask, people, **STUDY, n_permutations=1)
+    rows = found.summary.set_index("contrast")
+    assert set(found.maps) == {"ALS-PLS"}
+    assert rows.loc["ALS-control", "note"] == "not estimable: groups confounded with site"
+    assert rows.loc["patients-control", "note"] == "not estimable: groups confounded with site"
+    assert rows.loc["group", "note"] == "not estimable: confounded with site"
+    assert np.isnan(rows.loc["ALS-control", "p_fwe"])
+
+
+def test_a_group_without_maps_and_too_few_people_are_sentences_not_errors(participants, mask, maps):
+    nobody = {who: m for who, m in maps.items() if who not in {f"sub-{n}" for n in range(13, 18)}}
+    rows = compare_maps(nobody, mask, participants, **STUDY, n_permutations=1).summary.set_index("contrast")
+    assert "no data: PLS" in rows.loc["PLS-control", "note"]
+    assert rows.loc["PLS-control", "note"].endswith("a group of the contrast has no data")
+    assert np.isfinite(rows.loc["ALS-control", "p_fwe"])
+    few = {who: maps[who] for who in ("sub-00", "sub-14", "sub-20", "sub-21")}
+    notes = compare_maps(few, mask, participants, **STUDY, n_permutations=1).summary["note"]
+    assert notes.str.contains(r"too few participants \(4\) for the model's 6 terms").all()
+    notes = compare_maps({}, mask, participants, **STUDY, n_permutations=1).summary["note"]
+    assert notes.str.contains(r"no map \(28\)").all()
+
+
+def test_a_voxel_that_somebody_lacks_is_left_out_and_a_slab_is_named(participants, mask, maps):
+    slab = maps["sub-03"].get_fdata()
+    slab[:, :, :7] = np.nan
+    hole = maps["sub-05"].get_fdata()
+    hole[7, 8, 10] = np.inf
+    maps |= {"sub-03": make_image(slab, mask), "sub-05": make_image(hole, mask)}
+    found = compare_maps(maps, mask, participants, **STUDY, n_permutations=1)
+    compared = np.asarray(found.mask.dataobj)
+    assert compared[:, :, :7].sum() == 0
+    assert compared[7, 8, 10] == 0
+    assert found.summary["n_voxels"][0] == compared.sum() == np.asarray(mask.dataobj)[:, :, 7:].sum() - 1
+    assert found.summary["note"][0] == "sub-03 has no value in 50% of the mask"
+    for maps_of_contrast in found.maps.values():
+        assert not maps_of_contrast.statistic.get_fdata()[:, :, :7].any()
+
+
+def test_a_voxel_without_variation_is_left_out(participants, mask, maps):
+    for who, image in maps.items():
+        flat = image.get_fdata()
+        flat[:, 7:9] = 0.5
+        maps[who] = make_image(flat, mask)
+    found = compare_maps(maps, mask, participants, **STUDY, n_permutations=2)
+    assert np.asarray(found.mask.dataobj)[:, 7:9].sum() == 0
+    assert np.isfinite(found.maps["group"].statistic.get_fdata()).all()
+
+
+def test_holm_is_over_the_pairs_alone(participants, mask, maps):
+    rows = compare_maps(maps, mask, participants, **STUDY, n_permutations=9).summary.set_index("contrast")
+    pairs = ["ALS-PLS", "ALS-control", "PLS-control"]
+    assert rows.loc[pairs, "p_holm"].min() == pytest.approx(min(3 * rows.loc[pairs, "p_fwe"].min(), 1))
+    assert rows.loc[["group", "patients-control"], "p_holm"].isna().all()
+
+
+def test_what_cannot_be_tested_is_refused(participants, mask, maps):
+    with pytest.raises(InputError, match="'weight' is to be mapped, but it is not a covariate"):
+        compare_maps(maps, mask, participants, **STUDY, tested=["weight"])
+    with pytest.raises(InputError, match="'sex' is to be mapped, but it is a category"):
+        compare_maps(maps, mask, participants, **STUDY, tested=["sex"])
+    maps["sub-03"] = nb.Nifti1Image(np.zeros(SHAPE), np.eye(4))
+    with pytest.raises(InputError, match="different grids"):
+        compare_maps(maps, mask, participants, **STUDY)
+
+
+def test_the_groups_mask_is_where_the_mean_is_above_the_threshold(mask):
+    data = np.zeros((3, *SHAPE))
+    data[:, 5] = np.array([0.1, 0.2, 0.4])[:, None, None]
+    data[:, 6] = np.array([0.1, 0.2, 0.2])[:, None, None]
+    data[0, 7], data[1:, 7] = np.nan, 0.3
+    found = np.asarray(group_mask([make_image(d, mask) for d in data], threshold=0.2).dataobj)
+    assert found[5].all() and found[7].all()
+    assert found.sum() == 2 * found[5].size
+    with pytest.raises(InputError, match="no map to make the group's mask of"):
+        group_mask([], threshold=0.2)
+
+
+def test_names_of_files_have_letters_and_digits_alone():
+    assert file_label("ALS-control") == "ALSminuscontrol"
+    assert file_label("Später Beginn-HC_2") == "SpaterBeginnminusHC2"
+
+
+def test_head_size_goes_to_its_owner_and_is_missing_where_it_was_not_measured(participants):
+    place = {"modality": "t1w", "measure": "volume", "region": "tiv", "hemi": "both"}
+    rows = [place | {"participant_id": who, "value": 1400.0 + n} for n, who in enumerate(["sub-03", "sub-01"])]
+    rows.append(place | {"participant_id": "sub-02", "value": 700.0, "region": "gm"})
+    found = add_head_size(participants[::-1], pd.DataFrame(rows)).set_index("participant_id")["tiv"]
+    assert (found["sub-03"], found["sub-01"]) == (1400, 1401)
+    assert found.isna().sum() == len(participants) - 2

@@ -1,0 +1,154 @@
+rule smooth_fa:
+    """Average a person's FA in template space over white matter."""
+    input:
+        fa=rules.fit_tensor.output.fa_template,
+        wm=rules.segment_t1w.output.wm,
+        to_template=rules.register_t1w.output.to_template,
+    output:
+        fa="<dwi>_space-<space>_model-tensor_param-fa_desc-smoothed_dwimap.nii.gz",
+    log:
+        "<logs>/smooth_fa/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/smooth_fa/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        fwhm_mm=config["vbm"]["fwhm_mm"],
+    script:
+        "../../scripts/smooth_fa.py"
+
+
+rule smooth_swi:
+    """Average a person's SWI in template space over grey matter."""
+    input:
+        swi=rules.measure_swi.output.swi,
+        brain=rules.locate_regions.output.brain,
+        veins=rules.measure_swi.output.veins,
+        gm=rules.segment_t1w.output.gm,
+        xfm=rules.locate_regions.output.xfm,
+        to_template=rules.register_t1w.output.to_template,
+        template=rules.prepare_template.output.template,
+    output:
+        swi="<swi>_space-<space>_desc-smoothed_swi.nii.gz",
+    log:
+        "<logs>/smooth_swi/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/smooth_swi/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        voxel_mm=config["vbm"]["voxel_mm"],
+        fwhm_mm=config["vbm"]["fwhm_mm"],
+    script:
+        "../../scripts/smooth_swi.py"
+
+
+# Kinds of maps that are compared voxel by voxel: whose, which files, and where (the mean of these maps above a
+# threshold). Head size is a covariate of maps that are volumes, and of no other.
+MAPS = {
+    "vbm": dict(
+        modality="t1w",
+        title="Grey-matter volume",
+        maps=rules.segment_t1w.output.smoothed,
+        mask=rules.segment_t1w.output.smoothed,
+        threshold=0.2,
+        head_size=True,
+    ),
+    "vbm_headsize": dict(
+        modality="t1w",
+        title="Grey-matter volume corrected for head size",
+        maps=rules.segment_t1w.output.corrected,
+        mask=rules.segment_t1w.output.smoothed,
+        threshold=0.2,
+        head_size=False,
+    ),
+    "fa": dict(
+        modality="dwi",
+        title="Fractional anisotropy",
+        maps=rules.smooth_fa.output.fa,
+        mask=rules.smooth_fa.output.fa,
+        threshold=0.2,
+        head_size=False,
+    ),
+    "swi": dict(
+        modality="swi",
+        title="Signal on SWI",
+        maps=rules.smooth_swi.output.swi,
+        mask=rules.segment_t1w.output.smoothed,
+        threshold=0.2,
+        head_size=False,
+    ),
+}
+MAPS = {kind: own for kind, own in MAPS.items() if people(own["modality"])}
+SITE = [config["site"]] if config["site"] else []
+
+
+rule compare_maps:
+    """Compare the groups voxel by voxel, corrected over the brain."""
+    input:
+        maps=everybodys("maps"),
+        mask=everybodys("mask"),
+        measures=TABLES.measures,
+        participants=TABLES.participants,
+    output:
+        maps=directory("<group>/{maps}/statmaps"),
+        summary="<group>/{maps}/summary.tsv",
+        dictionary="<group>/{maps}/summary.json",
+        clusters="<group>/{maps}/clusters.tsv",
+        clusters_dictionary="<group>/{maps}/clusters.json",
+    log:
+        "<logs>/compare_maps/{maps}.log",
+    benchmark:
+        "<benchmarks>/compare_maps/{maps}.tsv"
+    wildcard_constraints:
+        maps="|".join(MAPS),
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        study=STUDY_GROUPS,
+        statistics=config["statistics"],
+        categorical=config["categorical"],
+        # maps are not harmonised: the site is a covariate of theirs whatever is done to the measures
+        covariates=list(dict.fromkeys([*config["covariates"], *SITE])),
+        head_size=of_kind("head_size"),
+        threshold=of_kind("threshold"),
+        reasons=without_map,
+        space=SPACE,
+    script:
+        "../../scripts/compare_maps.py"
+
+
+rule draw_maps:
+    """Draw where in the brain the groups differ."""
+    input:
+        template=rules.prepare_template.output.template,
+        maps=rules.compare_maps.output.maps,
+        summary=rules.compare_maps.output.summary,
+    output:
+        figures=report(
+            directory("<group>/{maps}/figures"),
+            patterns=["{contrast}.png"],
+            caption="../report/draw_maps.rst",
+            category="Group",
+            subcategory="{maps}",
+        ),
+    log:
+        "<logs>/draw_maps/{maps}.log",
+    benchmark:
+        "<benchmarks>/draw_maps/{maps}.tsv"
+    wildcard_constraints:
+        maps="|".join(MAPS),
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        title=of_kind("title"),
+        alpha=config["statistics"]["alpha"],
+        space=SPACE,
+    script:
+        "../../scripts/draw_maps.py"
+
+
+MAP_TABLES = collect(rules.compare_maps.output.summary, maps=MAPS)
+MAP_FIGURES = collect(rules.draw_maps.output.figures, maps=MAPS)

@@ -1,0 +1,76 @@
+"""A template of the study's own people, made in rounds, and the way from it to the standard one."""
+
+# The first round brings everyone to the standard template by an affine transform alone; each further
+# one registers everyone to the mean of the round before.
+ROUNDS = 3
+
+
+rule align_to_study:
+    """Find the way from the mean of the round before to a person."""
+    input:
+        target=study_template(lambda wildcards: int(wildcards.round) - 1),
+        t1w=rules.preprocess_t1w.output.t1w,
+        mask=rules.preprocess_t1w.output.mask,
+    output:
+        xfm=temp("<resources>/study/round-{round}/sub-{subject}_xfm.nii.gz"),
+    log:
+        "<logs>/align_to_study/sub-{subject}_round-{round}.log",
+    benchmark:
+        "<benchmarks>/align_to_study/sub-{subject}_round-{round}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        engine=config["t1w"]["registration_engine"],
+        iterations=config["t1w"]["registration_iterations"],
+        affine=lambda wildcards: wildcards.round == "0",
+    script:
+        "../../scripts/align_to_study.py"
+
+
+rule average_study:
+    """Average everybody's brain in the mean of their shapes."""
+    input:
+        target=study_template(lambda wildcards: int(wildcards.round) - 1),
+        xfm=lambda wildcards: expand(
+            rules.align_to_study.output.xfm, subject=people(), round=wildcards.round
+        ),
+        t1w=collect(rules.preprocess_t1w.output.t1w, subject=people()),
+        mask=collect(rules.preprocess_t1w.output.mask, subject=people()),
+    output:
+        brain="<resources>/study/tpl-study_round-{round}_desc-brain_T1w.nii.gz",
+        tissue="<resources>/study/tpl-study_round-{round}_desc-tissue_probseg.nii.gz",
+    log:
+        "<logs>/average_study/round-{round}.log",
+    benchmark:
+        "<benchmarks>/average_study/round-{round}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    script:
+        "../../scripts/average_study.py"
+
+
+rule register_study:
+    """Find the way from the study's template to the standard one and back."""
+    input:
+        template=MNI,
+        study=study_template(lambda wildcards: ROUNDS - 1),
+    output:
+        to_template="<resources>/study/from-study_to-<space>_mode-image_xfm.nii.gz",
+        from_template="<resources>/study/from-<space>_to-study_mode-image_xfm.nii.gz",
+    log:
+        "<logs>/register_study/study.log",
+    benchmark:
+        "<benchmarks>/register_study/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        engine=config["t1w"]["registration_engine"],
+        iterations=config["t1w"]["registration_iterations"],
+    script:
+        "../../scripts/register_study.py"
