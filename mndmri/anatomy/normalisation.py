@@ -17,12 +17,12 @@ class Template(NamedTuple):
     brain: SpatialImage
     """3D, 0 outside the brain."""
     tissue: SpatialImage
-    """Grey and white matter of it, 0 to 1, shape (X, Y, Z, 2); fluid is what is left."""
+    """Share of each tissue, 0 to 1, shape (X, Y, Z, 3), in the order of `mndmri.anatomy.tissue.TISSUES`."""
 
 
 def as_template(brain: SpatialImage) -> Template:
     """A brain with its tissue, as its own intensities tell it."""
-    return Template(brain, template_tissue(brain).slicer[..., :2])
+    return Template(brain, template_tissue(brain))
 
 
 def register_brain(template: Template, person: Template, *, engine: Engine, iterations: Sequence[int]) -> Warp:
@@ -34,10 +34,12 @@ def register_brain(template: Template, person: Template, *, engine: Engine, iter
     engine, iterations
         As in `mndmri.registration.register_deformable`.
     """
+    # fluid is what grey and white matter leave
+    tissue = (template.tissue.slicer[..., :2], person.tissue.slicer[..., :2])
     return register_deformable(
         template.brain,
         person.brain,
-        tissue=(template.tissue, person.tissue),
+        tissue=tissue,
         start=align_brains(template.brain, person.brain),
         engine=engine,
         iterations=iterations,

@@ -7,13 +7,14 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.normalisation import Template
+from mndmri.anatomy.tissue import TISSUES
 from mndmri.grids import make_image, world_coordinates
 from mndmri.transforms import Transform, compose, map_points, resample
 
 # Fixed-point steps that turn a displacement round; what is left shrinks by its slope, below a half, with each.
 _INVERSION_STEPS = 10
 # Tissue that a person's brain is scaled by.
-_WHITE = 1
+_WHITE = TISSUES.index("WM")
 
 
 class Registered(NamedTuple):
@@ -49,7 +50,7 @@ def average_brains(people: Sequence[Callable[[], Registered]], target: SpatialIm
     back = _to_mean_shape((person().field for person in people), target)
     grid_shape = target.shape[:3]
     brain = np.zeros(grid_shape, np.float32)
-    tissue = np.zeros((*grid_shape, 2), np.float32)
+    tissue = np.zeros((*grid_shape, len(TISSUES)), np.float32)
     for person in people:
         own, field = person()
         way: list[Transform] = [back, field]

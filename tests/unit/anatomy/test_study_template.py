@@ -25,7 +25,8 @@ def bend(grid, amount, *, side=0.0) -> nb.Nifti1Image:
 def person(target, way):
     """Somebody whose points the way leads to from those of the target, and the registration that says so."""
     brain = make_image(target.get_fdata(dtype=np.float32), target)
-    tissue = np.stack([np.zeros(target.shape), (target.get_fdata() > 0)], axis=-1).astype(np.float32)
+    white = (target.get_fdata() > 0).astype(np.float32)
+    tissue = np.stack([0 * white, white, 0 * white], axis=-1)
     return lambda: Registered(Template(brain, make_image(tissue, target)), compose(way, target))
 
 
@@ -57,7 +58,8 @@ def test_the_template_lies_half_way_between_two_shapes(brain):
 def test_pose_and_size_remain_those_of_the_target(brain):
     turned = rigid((5, -4, 8), (6, 3, -4)) @ np.diag([1.1, 0.95, 1.05, 1])
     moved = resample(brain, brain, [np.linalg.inv(turned)])
-    tissue = make_image(np.stack([moved.get_fdata() * 0, moved.get_fdata() > 0], axis=-1).astype(np.float32), brain)
+    white = (moved.get_fdata() > 0).astype(np.float32)
+    tissue = make_image(np.stack([0 * white, white, 0 * white], axis=-1), brain)
     one = Registered(Template(moved, tissue), compose([turned], brain))
     made = average_brains([lambda: one] * 2, brain).brain
     assert apart(made, brain) < 0.15 * apart(moved, brain)  # what two interpolations on 3 mm voxels leave
@@ -79,7 +81,7 @@ def test_tissue_is_averaged_with_the_brain_and_white_matter_is_one(brain):
     made = average_brains([person(brain, [np.eye(4)])] * 2, brain)
     inside = brain.get_fdata() > 0
     assert np.median(made.brain.get_fdata()[inside]) == pytest.approx(1.0, abs=0.02)
-    assert made.tissue.shape == (*brain.shape, 2)
+    assert made.tissue.shape == (*brain.shape, 3)
     np.testing.assert_allclose(made.tissue.get_fdata()[..., 1], inside, atol=1e-5)
 
 
