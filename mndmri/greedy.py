@@ -1,6 +1,6 @@
 """Registration by greedy, on images in memory: the only module that imports it.
 
-greedy is the registration tool of ITK-SNAP (Yushkevich et al. 2016, Alzheimers Dement 12:P1007). One
+greedy is the registration tool of ITK-SNAP (Yushkevich et al. 2016, Alzheimers Dement 12:P126). One
 thread and a seed make two runs bit-identical.
 """
 

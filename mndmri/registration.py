@@ -129,7 +129,7 @@ def register_deformable(
     -----
     ``ants`` is symmetric normalisation (Avants et al. 2008, Med Image Anal 12:26) by mutual information,
     or mean squares of tissue; ``greedy`` has a stationary velocity (Yushkevich et al. 2016, Alzheimers
-    Dement 12:P1007) and works by local correlation, or mean squares of tissue. That tissue places cortex better
+    Dement 12:P126) and works by local correlation, or mean squares of tissue. That tissue places cortex better
     than intensities do: Ashburner 2007, NeuroImage 38:95.
     """
     if start is None:

@@ -22,8 +22,21 @@ REFERENCES = {
     "avants2008": "Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with "
     "cross-correlation: evaluating automated labeling of elderly and neurodegenerative brain. Med Image Anal "
     "2008;12:26-41.",
-    "avants2011": "Avants BB, Tustison NJ, Wu J, Cook PA, Gee JC. An open source multivariate framework for n-tissue "
-    "segmentation with evaluation on public data. Neuroinformatics 2011;9:381-400.",
+    "avants2010": "Avants BB, Yushkevich P, Pluta J, et al. The optimal template effect in hippocampus studies of "
+    "diseased populations. NeuroImage 2010;49:2457-2466.",
+    "das2009": "Das SR, Avants BB, Grossman M, Gee JC. Registration based cortical thickness measurement. NeuroImage "
+    "2009;45:867-879.",
+    "fabes2017": "Fabes J, Matthews L, Filippini N, Talbot K, Jenkinson M, Turner MR. Quantitative FLAIR MRI in "
+    "amyotrophic lateral sclerosis. Acad Radiol 2017;24:1187-1194.",
+    "lee2009": "Lee JE, Chung MK, Lazar M, et al. A study of diffusion tensor imaging by tissue-specific, "
+    "smoothing-compensated voxel-based analysis. NeuroImage 2009;44:870-883.",
+    "smith2009": "Smith SM, Nichols TE. Threshold-free cluster enhancement: addressing problems of smoothing, "
+    "threshold dependence and localisation in cluster inference. NeuroImage 2009;44:83-98.",
+    "tohka2004": "Tohka J, Zijdenbos A, Evans A. Fast and robust parameter estimation for statistical partial volume "
+    "models in brain MRI. NeuroImage 2004;23:84-97.",
+    "yushkevich2016": "Yushkevich PA, Pluta J, Wang H, Wisse LEM, Das S, Wolk D. Fast automatic segmentation of "
+    "hippocampal subfields and medial temporal lobe subregions in 3 Tesla and 7 Tesla T2-weighted MRI. Alzheimers "
+    "Dement 2016;12:P126-P127.",
     "basser1996": "Basser PJ, Pierpaoli C. Microstructural and physiological features of tissues elucidated by "
     "quantitative-diffusion-tensor MRI. J Magn Reson B 1996;111:209-219.",
     "benjamini1995": "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach "
@@ -177,6 +190,7 @@ def methods_paragraph(
     template = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
     written = template.render(
         config=config,
+        statistics=statistics,
         versions=versions,
         n_by_group=n_by_group,
         scored=scored,

@@ -297,7 +297,11 @@ def test_references_are_numbered_as_they_appear_and_are_those_cited(keys):
 def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
     everything = methods(
         scored=True, measured=MAPPED, site="s", statistics={"harmonise": "combat", "rated_sign": "mcli"}
-    ) + methods(measured=MAPPED, qsm={"unwrapper": "romeo", "method": "closed_form"})
+    ) + methods(
+        measured=MAPPED,
+        qsm={"unwrapper": "romeo", "method": "closed_form"},
+        t1w={"registration_engine": "ants", "template": "study"},
+    )
     for reference in REFERENCES.values():
         assert reference in everything
         assert re.search(r"(19|20)\d\d[;,. ]", reference)
