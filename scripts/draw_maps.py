@@ -1,5 +1,7 @@
 """A picture of each contrast of the maps of one kind: where in the brain it was found."""
 
+from pathlib import Path
+
 from mndmri.figures import to_png
 from mndmri.figures.brain_maps import brain_map
 from mndmri.io import load_image, read_table, write_bytes
@@ -7,6 +9,8 @@ from mndmri.jobs import start_job
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
+# where nothing could be tested there is nothing to draw, and still a folder
+Path(snakemake.output.figures).mkdir(parents=True, exist_ok=True)
 template, summary = load_image(given.template), read_table(given.summary)
 for row in summary[summary["maps"].notna()].itertuples():
     stem = f"{given.maps}/space-{options.space}_{row.maps}"

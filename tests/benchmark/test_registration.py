@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from mndmri.anatomy.brain import extract_by_network, mask_image
+from mndmri.anatomy.normalisation import Template, as_template, register_brain
 from mndmri.anatomy.tissue import template_tissue
 from mndmri.atlases import load_template
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.io import load_image
 from mndmri.itk import SEED, read_affine, read_field, to_ants
-from mndmri.pose import align_brains
-from mndmri.registration import Warp, jacobian_determinant, register_deformable
+from mndmri.registration import Warp, jacobian_determinant
 from mndmri.transforms import compose, map_points, resample
 
 HEADS = {"sub-philips01": "1 mm", "sub-iu01": "2 mm"}
@@ -53,9 +53,8 @@ def test_our_registration_costs_a_quarter_of_antsregistrationsyn_at_no_less_over
 
 def register_ours(template, brain, expected, engine):
     """As in the pipeline; the tissue of the person is a part of the cost."""
-    tissue = (expected.slicer[..., :2], template_tissue(brain).slicer[..., :2])
-    start = align_brains(template, brain)
-    return register_deformable(template, brain, tissue=tissue, engine=engine, start=start, iterations=(100, 70, 40))
+    target = Template(template, expected)
+    return register_brain(target, as_template(brain), engine=engine, iterations=(100, 70, 40))
 
 
 def register_theirs(template, brain, kind):
