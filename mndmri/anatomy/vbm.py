@@ -2,7 +2,6 @@
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
-from nilearn.image import smooth_img
 
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import InputError
@@ -59,8 +58,3 @@ def correct_head_size(modulated: SpatialImage, field: SpatialImage, brain: Spati
     affine = np.linalg.lstsq(homogeneous, map_points(points, [field]), rcond=None)[0]
     size = abs(np.linalg.det(affine[:3]))
     return make_image(modulated.get_fdata(dtype=np.float32) / np.float32(size), modulated)
-
-
-def smooth(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
-    """Image convolved with a Gaussian of a given full width at half maximum."""
-    return smooth_img(image, fwhm_mm)

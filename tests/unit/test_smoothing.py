@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mndmri.grids import make_image, world_coordinates
-from mndmri.smoothing import smooth_within
+from mndmri.smoothing import smooth, smooth_within
 
 AFFINE = np.array([[2.0, 0, 0, -30], [0, 2.5, 0, -30], [0, 0, 3.0, -27], [0, 0, 0, 1]])
 SHAPE = (31, 25, 19)
@@ -38,3 +38,10 @@ def test_a_change_on_the_left_stays_on_the_left(grid):
     found = smooth_within(make_image(values, grid), make_image(np.ones(SHAPE, np.float32), grid), fwhm_mm=4.0)
     assert found.get_fdata()[x < -20].mean() == pytest.approx(2.0, abs=0.01)
     assert found.get_fdata()[x > 10].mean() == pytest.approx(1.0, abs=0.01)
+
+
+def test_smoothing_has_the_width_it_is_given():
+    data = np.zeros((41, 41, 41), np.float32)
+    data[20, 20, 20] = 1
+    line = smooth(nb.Nifti1Image(data, np.diag([2, 2, 2, 1])), 8.0).get_fdata()[:, 20, 20]
+    assert line[22] / line[20] == pytest.approx(0.5, abs=0.02)  # 4 mm from the centre

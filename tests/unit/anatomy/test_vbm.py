@@ -4,7 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.anatomy.vbm import correct_head_size, modulate, smooth
+from mndmri.anatomy.vbm import correct_head_size, modulate
 from mndmri.grids import make_image, voxel_volume_ml, world_coordinates
 from mndmri.io import InputError
 from mndmri.transforms import compose
@@ -30,13 +30,6 @@ def test_modulation_keeps_the_volume_that_a_warp_moves(grid):
     assert modulated.get_fdata().sum() * voxel_volume_ml(fine) == pytest.approx(
         gm.get_fdata().sum() * voxel_volume_ml(grid), rel=0.01
     )
-
-
-def test_smoothing_has_the_width_it_is_given():
-    data = np.zeros((41, 41, 41), np.float32)
-    data[20, 20, 20] = 1
-    line = smooth(nb.Nifti1Image(data, np.diag([2, 2, 2, 1])), 8.0).get_fdata()[:, 20, 20]
-    assert line[22] / line[20] == pytest.approx(0.5, abs=0.02)  # 4 mm from the centre
 
 
 @pytest.fixture
