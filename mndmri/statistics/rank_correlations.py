@@ -148,7 +148,8 @@ def _concordance(x: np.ndarray, y: np.ndarray) -> list[float]:
     pairs = [(n * (n - 1) - two) / 2 for two in twos]
     if min(pairs) <= 0:
         return [0.0, 0.0, *pairs]
-    excess = float(np.rint(stats.kendalltau(x, y, method="asymptotic").statistic * math.sqrt(math.prod(pairs))))
+    method = "asymptotic" if n > 2 else "exact"  # of two, SciPy's asymptotic p divides by zero
+    excess = float(np.rint(stats.kendalltau(x, y, method=method).statistic * math.sqrt(math.prod(pairs))))
     variance = (n * (n - 1) * (2 * n + 5) - sum(float((t * (t - 1) * (2 * t + 5)).sum()) for t in tied)) / 18
     variance += math.prod(twos) / (2 * n * (n - 1))
     if n > 2:

@@ -83,6 +83,13 @@ def test_kendall_with_ties_is_that_of_r_and_its_interval_counts_them(cohort):
     assert row["p_by"] == "normal"
 
 
+def test_a_group_of_two_adds_its_one_pair_to_kendalls_tau():
+    x, y = np.r_[X_5, 1.0, 2.0], np.r_[Y_5, 1.0, 2.0]
+    own, both = kendall(X_5, Y_5), kendall(x, y, strata=np.array([0] * 5 + [1] * 2))
+    # ten pairs within the five, and one more that agrees
+    assert both.interval.estimate == pytest.approx((10 * own.interval.estimate + 1) / 11)
+
+
 def test_kendall_without_ties_is_exact_with_fiellers_interval():
     """Same numbers as R: cor.test(x, y, method = "kendall"); fisher(0.692307692307692, .437 / 9)."""
     result = kendall(X, Y)
