@@ -85,7 +85,7 @@ def test_kendall_with_ties_is_that_of_r_and_its_interval_counts_them(cohort):
 
 def test_a_group_of_two_adds_its_one_pair_to_kendalls_tau():
     x, y = np.r_[X_5, 1.0, 2.0], np.r_[Y_5, 1.0, 2.0]
-    own, both = kendall(X_5, Y_5), kendall(x, y, strata=np.array([0] * 5 + [1] * 2))
+    own, both = kendall(np.array(X_5), np.array(Y_5)), kendall(x, y, strata=np.array([0] * 5 + [1] * 2))
     # ten pairs within the five, and one more that agrees
     assert both.interval.estimate == pytest.approx((10 * own.interval.estimate + 1) / 11)
 
