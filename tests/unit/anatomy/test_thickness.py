@@ -73,7 +73,7 @@ def test_swapped_sides_swap_the_answer_and_an_oblique_affine_changes_nothing(fou
 def test_coarse_voxels_are_not_measured():
     coarse = measured(*banks(voxel=2.0))
     assert coarse["value"].isna().all()
-    assert coarse["status"].str.contains("voxels of 2 mm do not resolve the cortex; at most 1.5 mm needed").all()
+    assert coarse["status"].str.contains("voxels of 2 mm do not resolve the cortex; at most 1.2 mm needed").all()
 
 
 def test_a_gyrus_without_grey_matter_is_a_row_with_a_missing_value():
