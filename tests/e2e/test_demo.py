@@ -2,12 +2,17 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.io import read_table
+from mndmri.grids import world_coordinates
+from mndmri.io import load_field, load_image, read_table
 from mndmri.measures import GROUP_COLUMNS
+from mndmri.phantom.deformation import head_map
+from mndmri.phantom.plan import plan_cohort
 from mndmri.statistics.comparisons import compare_groups
+from mndmri.transforms import map_points
 from tests.running import finish
 
 pytestmark = pytest.mark.demo
@@ -153,6 +158,21 @@ def test_susceptibility_is_right_where_it_was_planted(demo):
     band = planted.filter(like="band_ppm_").gt(0).any(axis=1)
     deep = chi.loc[("precentral_posterior_deep", "L")] - chi.loc[("postcentral_anterior_deep", "L")]
     assert deep[band].min() > deep[~band].max() + 0.005, deep
+
+
+def test_a_place_of_the_template_is_the_same_place_in_everybody(demo):
+    """Of the grey matter, half lies within a millimetre of where the others' registrations put it."""
+    simulation = json.loads((demo / "provenance.json").read_text())["config"]["simulation"]
+    tissue = load_image(demo / "resources/tpl-MNI152NLin6Asym_desc-tissue_probseg.nii.gz")
+    grey = world_coordinates(tissue)[np.asarray(tissue.dataobj)[..., 0] > 0.5][::10]
+    shared = []
+    for person in plan_cohort(simulation).to_dict("records"):
+        who = person["participant_id"]
+        field = load_field(demo / who / f"anat/{who}_from-T1w_to-MNI152NLin6Asym_mode-image_xfm.nii.gz")
+        shared.append(head_map(person, simulation, "t1w")(map_points(grey, [field])))
+    apart = np.linalg.norm(shared - np.mean(shared, axis=0), axis=-1)
+    assert np.median(apart) < 0.7
+    assert (np.median(apart, axis=1) < 1.0).all()
 
 
 def test_nobody_is_missing_from_the_tables_who_lacks_a_scan(demo):
