@@ -42,8 +42,8 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     },
     **{
         (modality, "signal_ratio"): {
-            "Description": "Median signal of the tract's core over that of frontal and occipital white matter on "
-            "the same side, gently corrected for shading.",
+            "Description": "Median signal of the tract's core over the mean of the medians of frontal and occipital "
+            "white matter of both sides, gently corrected for shading.",
             "Units": "1",
             "Source": source,
         }
