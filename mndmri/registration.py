@@ -76,23 +76,8 @@ def register_rigid(
     """
     # begun on coarser voxels than this, a head is a blob and the search ends degrees and millimetres off
     first = int(np.clip(round(_COARSEST_MM / voxel_sizes(fixed).min()), 1, 8))
-    schedule = {
-        "aff_iterations": (200, 100, 50) if quick else (1000, 500, 200),
-        "aff_shrink_factors": (4, 2, 1) if quick else (first, max(first // 2, 1), max(first // 4, 1)),
-        "aff_smoothing_sigmas": (2, 1, 0),
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        result = _registration(
-            fixed,
-            moving,
-            folder,
-            start,
-            type_of_transform="Rigid",
-            aff_metric="mattes",
-            mask=fixed_mask,
-            **schedule,
-        )
-        return read_affine(result["fwdtransforms"][0])
+    iterations, shrink = ((200, 100, 50), 4) if quick else ((1000, 500, 200), first)
+    return _register_linear("Rigid", fixed, moving, fixed_mask, start, iterations=iterations, shrink=shrink)
 
 
 def register_deformable(
@@ -225,18 +210,32 @@ def register_affine(
     ndarray, shape (4, 4)
         From fixed to moving world points (RAS, mm).
     """
-    first = int(np.clip(round(2 * _COARSEST_MM / voxel_sizes(fixed).min()), 1, 8))
+    shrink = int(np.clip(round(2 * _COARSEST_MM / voxel_sizes(fixed).min()), 1, 8))
+    return _register_linear("Affine", fixed, moving, fixed_mask, start, iterations=(200, 100, 50), shrink=shrink)
+
+
+def _register_linear(
+    kind: Literal["Rigid", "Affine"],
+    fixed: SpatialImage,
+    moving: SpatialImage,
+    fixed_mask: SpatialImage | None,
+    start: np.ndarray | None,
+    *,
+    iterations: tuple[int, int, int],
+    shrink: int,
+) -> np.ndarray:
+    """Matrix by mutual information on three levels, the first with voxels ``shrink`` times as long."""
     with tempfile.TemporaryDirectory() as folder:
         result = _registration(
             fixed,
             moving,
             folder,
             start,
-            type_of_transform="Affine",
+            type_of_transform=kind,
             aff_metric="mattes",
             mask=fixed_mask,
-            aff_iterations=(200, 100, 50),
-            aff_shrink_factors=(first, max(first // 2, 1), max(first // 4, 1)),
+            aff_iterations=iterations,
+            aff_shrink_factors=(shrink, max(shrink // 2, 1), max(shrink // 4, 1)),
             aff_smoothing_sigmas=(2, 1, 0),
         )
         return read_affine(result["fwdtransforms"][0])

@@ -3,8 +3,9 @@
 import numpy as np
 
 from mndmri.atlases import restrict
+from mndmri.coverage import measure_coverage
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import ATLAS_REGIONS, measure_coverage, measure_quality, measure_tract
+from mndmri.diffusion.tract import ATLAS_REGIONS, measure_quality, measure_tract
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job

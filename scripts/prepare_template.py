@@ -1,6 +1,6 @@
 """The template at the registration's resolution, its regions and its tissue."""
 
-from mndmri.anatomy.tissue import template_tissue
+from mndmri.anatomy.tissue import brain_tissue
 from mndmri.atlases import build_atlas, load_template
 from mndmri.grids import resampled_grid
 from mndmri.io import save_image, write_table
@@ -12,7 +12,7 @@ template = load_template()
 save_image(template, snakemake.output.template)
 coarse = resample(template, resampled_grid(template, snakemake.params.registration_mm))
 save_image(coarse, snakemake.output.registration)
-save_image(template_tissue(coarse), snakemake.output.tissue)
+save_image(brain_tissue(coarse), snakemake.output.tissue)
 atlas, table = build_atlas()
 save_image(atlas, snakemake.output.atlas, dtype="uint8", scale=0.01)
 write_table(table, snakemake.output.table)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.tissue import template_tissue
+from mndmri.anatomy.tissue import brain_tissue
 from mndmri.pose import align_brains
 from mndmri.registration import Engine, Warp, register_deformable
 from mndmri.transforms import compose
@@ -22,7 +22,7 @@ class Template(NamedTuple):
 
 def as_template(brain: SpatialImage) -> Template:
     """A brain with its tissue, as its own intensities tell it."""
-    return Template(brain, template_tissue(brain))
+    return Template(brain, brain_tissue(brain))
 
 
 def register_brain(template: Template, person: Template, *, engine: Engine, iterations: Sequence[int]) -> Warp:

@@ -20,7 +20,7 @@ def measure_quality(
     mask, tissue
         The person's brain mask and tissue maps.
     expected : SpatialImage
-        The template's tissue, as from `template_tissue`.
+        The template's tissue, as from `brain_tissue`.
     warp_from_template : SpatialImage
         Field from template points to the person's, on any grid of the template's space.
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
-from scipy import ndimage
 
 from mndmri.atlases import select
+from mndmri.coverage import coverage_status
 from mndmri.grids import check_same_grid, make_image, resampled_grid, voxel_sizes
+from mndmri.intensity import correct_bias
 from mndmri.measures import MEASURE_COLUMNS, OK, row
-from mndmri.transforms import Transform, map_points, resample
+from mndmri.registration import register_rigid
+from mndmri.transforms import Transform, resample
 
 CST_REGIONS = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
 REFERENCE_REGIONS = ("frontal_wm", "occipital_wm")
@@ -31,6 +32,32 @@ _MIN_REFERENCE_WM = 0.95
 _MAX_REFERENCE_CST = 0.05
 
 
+def align_contrast(
+    image: SpatialImage, mask: SpatialImage, t1w_brain: SpatialImage | None = None
+) -> tuple[SpatialImage, np.ndarray]:
+    """Image without its shading, the tract's own brightness kept, and the way to it from the T1w.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D, as scanned.
+    mask : SpatialImage
+        Brain, on the T1w image's grid.
+    t1w_brain : SpatialImage, optional
+        T1w image, 0 outside the brain, to find the way by; without, ``image`` is the T1w image itself.
+
+    Returns
+    -------
+    image : SpatialImage
+        On its own grid.
+    to_image : ndarray, shape (4, 4)
+        From points of the T1w image to those of ``image`` (RAS, mm).
+    """
+    to_image = np.eye(4) if t1w_brain is None else register_rigid(t1w_brain, image, fixed_mask=mask)
+    in_brain = resample(mask, image, [np.linalg.inv(to_image)], interpolation="nearest")
+    return correct_bias(image, in_brain, iterations=N4_ITERATIONS), to_image
+
+
 def average_over_voxels(image: SpatialImage, grid: SpatialImage, transforms: Sequence[Transform]) -> SpatialImage:
     """Image on a coarser grid, each voxel the mean of what lies in it.
 
@@ -47,38 +74,6 @@ def average_over_voxels(image: SpatialImage, grid: SpatialImage, transforms: Seq
     fine = resample(image, resampled_grid(grid, tuple(voxel_sizes(grid) / parts)), transforms).get_fdata()
     blocks = fine.reshape([n for pair in zip(grid.shape[:3], parts, strict=True) for n in pair])
     return make_image(blocks.mean(axis=(1, 3, 5)).astype(np.float32), grid)
-
-
-def measure_coverage(
-    atlas: SpatialImage, table: pd.DataFrame, image: SpatialImage, to_image: Sequence[Transform]
-) -> pd.Series:
-    """Share of each region of the tract that an image shows.
-
-    Parameters
-    ----------
-    atlas, table
-        The atlas in template space, where every region is whole.
-    image : SpatialImage
-        3D; 0 where the scanner recorded nothing.
-    to_image : sequence of transforms
-        From points of the template to those of the image.
-
-    Returns
-    -------
-    Series
-        0 to 1, indexed by ``region`` and ``hemi``; missing for a region that is empty.
-    """
-    seen = np.asarray(image.dataobj) != 0
-    shares = {}
-    for region in CST_REGIONS:
-        for hemi in "LR":
-            weight = np.asarray(select(atlas, table, region, hemi).dataobj)
-            inside = weight >= MIN_TRACT_PROBABILITY
-            points = map_points(nb.affines.apply_affine(atlas.affine, np.argwhere(inside)), to_image)
-            ijk = nb.affines.apply_affine(np.linalg.inv(image.affine), points)
-            shown = ndimage.map_coordinates(seen.astype(np.uint8), ijk.T, order=0, mode="constant")
-            shares[region, hemi] = float(shown.mean()) if len(points) else np.nan
-    return pd.Series(shares, dtype=float).rename_axis(["region", "hemi"])
 
 
 def measure_signal(
@@ -105,7 +100,7 @@ def measure_signal(
     table : DataFrame
         ``index``, ``region``, ``hemi`` of the atlas's volumes.
     coverage : Series
-        From `measure_coverage`.
+        From `mndmri.coverage.measure_coverage`.
     modality : {'t1w', 'flair', 't2w'}
     min_coverage : float
         Share of a level that the image has to show.
@@ -133,14 +128,8 @@ def measure_signal(
             core = np.asarray(select(atlas, table, region, hemi).dataobj) >= MIN_TRACT_PROBABILITY
             own = values[core & (white >= _MIN_TRACT_WM) & lit]
             seen = float(coverage[region, hemi])
-            status = OK
-            if not np.isfinite(seen):
-                status = "the atlas has no such region"
-            elif seen < min_coverage:
-                status = f"field of view covers {100 * seen:.0f}% of the level"
-            elif len(own) < max(min_voxels, 1):
-                status = f"{len(own)} voxels of white matter, at least {min_voxels} are needed"
-            elif isinstance(reference, str):
+            status = coverage_status(seen, len(own), min_coverage=min_coverage, min_voxels=min_voxels)
+            if status == OK and isinstance(reference, str):
                 status = reference
             value = float(np.median(own)) / reference if status == OK and not isinstance(reference, str) else np.nan
             rows.append(row(modality, "signal_ratio", region, hemi, value, unit="1", n_voxels=len(own), status=status))

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY
+from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, in_gyrus
 from mndmri.atlases import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, resampled_grid, voxel_sizes
 from mndmri.laminar import cortical_thickness
@@ -46,8 +46,7 @@ def measure_thickness(
 
     Notes
     -----
-    `laminar.cortical_thickness`, in a box about the two gyri of a side. A gyrus is where its probability is at least
-    0.25 and no lower than that of the others in the table.
+    `laminar.cortical_thickness`, in a box about the two gyri of a side, which are where `volumes.in_gyrus` has them.
     """
     check_same_grid(gm, wm, atlas)
     longest = float(voxel_sizes(gm).max())
@@ -64,7 +63,7 @@ def measure_thickness(
         winning = resample(make_image(_winning(atlas), gm), grid).get_fdata()
         for region, probability in maps.items():
             own = resample(make_image(probability, gm), grid).get_fdata()
-            inside = (own >= MIN_REGION_PROBABILITY) & (own >= winning) & (thickness > 0)
+            inside = in_gyrus(own, winning) & (thickness > 0)
             n = int(inside.sum())
             if n >= _MIN_VOXELS:
                 found[region, hemi] = n / float(np.sum(1 / thickness[inside])), n, OK

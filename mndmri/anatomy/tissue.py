@@ -16,17 +16,17 @@ BY_INTENSITY = ("CSF", "GM", "WM")
 PRIOR_SD_MM = 3.0
 
 
-def template_tissue(template_brain: SpatialImage) -> SpatialImage:
-    """Grey matter, white matter and CSF of the template itself, from its own intensities.
+def brain_tissue(brain: SpatialImage) -> SpatialImage:
+    """Share of grey matter, white matter and CSF in every voxel of a brain, from its intensities alone.
 
     Returns
     -------
     SpatialImage
         float32, shape (X, Y, Z, 3), in the order of `TISSUES`; sums to 1 in the brain.
     """
-    mask = make_image(template_brain.get_fdata() > 0, template_brain)
-    csf, gm, wm = classify_tissue(template_brain, mask)
-    return make_image(np.stack([p.get_fdata(dtype=np.float32) for p in (gm, wm, csf)], axis=-1), template_brain)
+    mask = make_image(brain.get_fdata() > 0, brain)
+    csf, gm, wm = classify_tissue(brain, mask)
+    return make_image(np.stack([p.get_fdata(dtype=np.float32) for p in (gm, wm, csf)], axis=-1), brain)
 
 
 def _priors(tissue: SpatialImage) -> SpatialImage:
@@ -47,7 +47,7 @@ def segment_tissue(
     t1w, mask : SpatialImage
         Bias-corrected T1-weighted image and brain mask, one grid.
     tissue : SpatialImage
-        The template's tissue, as from `template_tissue`: the prior.
+        The template's tissue, as from `brain_tissue`: the prior.
     warp_to_template : SpatialImage
         Field that takes points of the person to the template.
 

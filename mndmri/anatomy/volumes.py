@@ -24,6 +24,11 @@ VOLUME_REGIONS = (
 MIN_REGION_PROBABILITY = 0.25
 
 
+def in_gyrus(probability: np.ndarray, winning: np.ndarray | float) -> np.ndarray:
+    """Where a gyrus is: its probability is at least 0.25 and no lower than ``winning``, the highest of all gyri."""
+    return (probability >= MIN_REGION_PROBABILITY) & (probability >= winning)
+
+
 def measure_volumes(
     tissue: dict[str, SpatialImage], atlas: SpatialImage, table: pd.DataFrame, regions: Iterable[str] = VOLUME_REGIONS
 ) -> pd.DataFrame:
@@ -57,9 +62,7 @@ def measure_volumes(
     for region in regions:
         for hemi in "LR":
             probability = select(atlas, table, region, hemi).get_fdata(dtype=np.float32)
-            own = probability >= MIN_REGION_PROBABILITY
-            if region != "paracentral":
-                own &= probability >= winning
+            own = in_gyrus(probability, 0 if region == "paracentral" else winning)
             grey = maps["GM"][own]
             n = int((grey > 0.5).sum())
             missing = {} if n else {"status": "the region holds no grey matter in this image"}

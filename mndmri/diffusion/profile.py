@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from mndmri.atlases import select
+from mndmri.coverage import coverage_status
 from mndmri.diffusion.tract import MEASURES
 from mndmri.grids import check_same_grid
 from mndmri.measures import OK
@@ -132,7 +133,10 @@ def measure_profile(
         kernel = _kernel(line, np.asarray(place.dataobj)[near]) * weight[near]
         n_voxels = _ratio(kernel.sum(axis=1) ** 2, (kernel**2).sum(axis=1)).round()
         seen = _coverage(whole, fov, line)
-        reasons = [_reason(*node, min_coverage, min_voxels) for node in zip(seen, n_voxels, strict=True)]
+        reasons = [
+            coverage_status(*node, min_coverage=min_coverage, min_voxels=min_voxels, place="node")
+            for node in zip(seen, n_voxels, strict=True)
+        ]
         for measure, unit in MEASURES.items():
             values = _ratio(kernel @ maps[measure].get_fdata()[near], kernel.sum(axis=1))
             side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
@@ -167,12 +171,3 @@ def _voxels(tract: SpatialImage, lowest: float) -> tuple[np.ndarray, np.ndarray]
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Quotient, 0 where there is nothing to divide by."""
     return np.divide(above, below, out=np.zeros_like(above, dtype=float), where=below > 0)
-
-
-def _reason(seen: float, n_voxels: float, min_coverage: float, min_voxels: float) -> str:
-    """Why a node has no value; ok if it has."""
-    if seen < min_coverage:
-        return f"field of view covers {100 * seen:.0f}% of the node"
-    if n_voxels < max(min_voxels, 1):
-        return f"{n_voxels:.0f} voxels of white matter, at least {min_voxels:g} are needed"
-    return OK

@@ -7,6 +7,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlases import select
+from mndmri.coverage import coverage_status
 from mndmri.grids import check_same_grid
 from mndmri.measures import MEASURE_COLUMNS, OK, row
 
@@ -18,34 +19,6 @@ ATLAS_REGIONS = (
     "callosum",
 )  # what `measure_tract` and `measure_quality` ask of an atlas
 REGIONS = [(region, hemi) for region in CST_REGIONS for hemi in "LR"] + [("cc_midbody", "both")]
-
-
-def measure_coverage(atlas: SpatialImage, table: pd.DataFrame, fov: SpatialImage) -> pd.Series:
-    """Fraction of each atlas region that lies in the diffusion field of view.
-
-    Parameters
-    ----------
-    atlas : SpatialImage
-        4D probabilities on a grid that holds every region whole: the template's, or the T1w
-        image's. On the diffusion grid, what the slab missed is missing from the total too.
-    table : DataFrame
-        ``index``, ``region``, ``hemi`` of the atlas's volumes.
-    fov : SpatialImage
-        On the atlas's grid, 0 to 1: the diffusion field of view resampled to it.
-
-    Returns
-    -------
-    Series
-        0 to 1, indexed by ``region`` and ``hemi``; missing for a region that is empty.
-    """
-    check_same_grid(atlas, fov)
-    seen = np.clip(fov.get_fdata(dtype=np.float32), 0, 1)
-    fraction = {}
-    for volume in table.itertuples(index=False):
-        weight = np.asarray(atlas.dataobj[..., int(volume.index)], np.float32)
-        total = float(weight.sum(dtype=float))
-        fraction[volume.region, volume.hemi] = float((weight * seen).sum(dtype=float)) / total if total > 0 else np.nan
-    return pd.Series(fraction, dtype=float).rename_axis(["region", "hemi"])
 
 
 def measure_tract(
@@ -72,7 +45,7 @@ def measure_tract(
     wm_probability : SpatialImage
         White-matter probability, 0 to 1, brought to the diffusion grid.
     coverage : Series
-        From `measure_coverage`.
+        From `mndmri.coverage.measure_coverage`.
     min_fa : float
         Voxels with FA up to this are left out of all four measures: they are not tract.
     min_coverage : float
@@ -98,13 +71,8 @@ def measure_tract(
         weight = _weight(weights, table, region, hemi) * tract
         n_voxels = _effective_number(weight)
         seen = float(coverage[region, hemi])
-        status = OK
-        if not np.isfinite(seen):
-            status = "the atlas has no such region"
-        elif seen < min_coverage:
-            status = f"field of view covers {100 * seen:.0f}% of the level"
-        elif n_voxels < max(min_voxels, 1):
-            status = f"{n_voxels} voxels of white matter with FA > {min_fa:g}, at least {min_voxels:g} are needed"
+        kind = f"white matter with FA > {min_fa:g}"
+        status = coverage_status(seen, n_voxels, min_coverage=min_coverage, min_voxels=min_voxels, kind=kind)
         for measure, unit in MEASURES.items():
             value = np.nan
             if status == OK:

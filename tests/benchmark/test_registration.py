@@ -10,7 +10,7 @@ import pytest
 
 from mndmri.anatomy.brain import extract_by_network, mask_image
 from mndmri.anatomy.normalisation import Template, as_template, register_brain
-from mndmri.anatomy.tissue import template_tissue
+from mndmri.anatomy.tissue import brain_tissue
 from mndmri.atlases import load_template
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
@@ -34,7 +34,7 @@ def test_our_registration_costs_a_quarter_of_antsregistrationsyn_at_no_less_over
     brain = mask_image(correct_bias(make_image(head.get_fdata(dtype=np.float32), head), mask), mask)
     fine = load_template()
     coarse = resample(fine, resampled_grid(fine, REGISTRATION_MM))
-    expected, own = template_tissue(coarse), template_tissue(brain)
+    expected, own = brain_tissue(coarse), brain_tissue(brain)
 
     rows = []
     for method in OURS + THEIRS:

@@ -10,9 +10,9 @@ from mndmri.anatomy.signal import (
     CST_REGIONS,
     N4_ITERATIONS,
     average_over_voxels,
-    measure_coverage,
     measure_signal,
 )
+from mndmri.coverage import measure_coverage
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.registration import register_rigid
@@ -73,12 +73,14 @@ class Brain:
 
     def measure(self, image: nb.Nifti1Image, to_image=np.eye(4), contrast="t1w") -> pd.DataFrame:  # noqa: B008
         back = [np.linalg.inv(to_image)]
+        recorded = make_image((np.asarray(image.dataobj) != 0).astype(np.float32), image)
+        fov = resample(recorded, self.atlas, [to_image])
         return measure_signal(
             image,
             average_over_voxels(self.wm, image, back),
             resample(self.atlas, image, back),
             self.table,
-            measure_coverage(self.atlas, self.table, image, [to_image]),
+            measure_coverage(self.atlas, self.table, fov),
             modality=contrast,
         ).set_index(["region", "hemi"])
 

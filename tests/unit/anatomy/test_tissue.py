@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
 
-from mndmri.anatomy.tissue import TISSUES, segment_tissue, template_tissue
+from mndmri.anatomy.tissue import TISSUES, brain_tissue, segment_tissue
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_volume_ml, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.transforms import resample
@@ -105,7 +105,7 @@ def test_a_repeat_is_identical_and_shares_sum_to_one(truth):
 def test_tissue_of_a_brain_without_prior_is_that_of_its_intensities(truth):
     image, mask = scan(truth)
     brain = make_image(image.get_fdata() * np.asarray(mask.dataobj), image)
-    found = template_tissue(brain)
+    found = brain_tissue(brain)
     check(
         {n: make_image(np.asarray(found.dataobj)[..., k], truth) for k, n in enumerate(TISSUES)},
         truth,

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
+from mndmri.coverage import measure_coverage
 from mndmri.diffusion.tract import (
     CST_REGIONS,
     MEASURES,
     REGIONS,
-    measure_coverage,
     measure_quality,
     measure_tract,
 )
