@@ -13,6 +13,8 @@ from mndmri.io import InputError
 
 # One more clinical score, where the config says how it is had.
 PROGRESSION_RATE = "progression_rate"
+# Keys of dwi that say how a series is corrected.
+CORRECTIONS = ("denoise", "gibbs", "motion", "outlier_sd", "distortion")
 # A name less alike than this is not offered as what was meant; difflib's own default.
 LIKENESS = 0.6
 # Of two names equally alike, the one in the same block is more probably meant.
@@ -60,6 +62,8 @@ def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         problems += _explain(error, schema)
     faulty = {error.absolute_path[0] for error in errors if error.absolute_path}
     problems += _contradictions(config, faulty)
+    if "dwi" not in faulty:
+        problems += _idle_diffusion_keys(config["dwi"], raw.get("dwi") or {})
     if problems:
         raise InputError(_as_list(problems))
     return config
@@ -199,16 +203,21 @@ def _show(value: Any) -> str:
     """A value as the user wrote it, with its kind where that is the point."""
     if isinstance(value, str):
         return f"'{value}' (text)"
+    text = _as_yaml(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _as_yaml(value: Any) -> str:
+    """A value as YAML has it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return str(value)
 
 
 def _expected(schema: Mapping[str, Any]) -> str:
     """What a schema asks for, in words."""
     if "enum" in schema:
-        return "one of " + ", ".join(map(str, schema["enum"]))
+        return "one of " + ", ".join(map(_as_yaml, schema["enum"]))
     kinds = schema.get("type", [])
     words = " or ".join(_WORDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
     bounds = [
@@ -269,6 +278,34 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
     if config["statistics"]["harmonise"] != "none" and not config["site"]:
         problems.append("site: missing; statistics.harmonise needs the column that says where a person was scanned")
     return problems
+
+
+def _distortion_not_simulated(distortion: str | bool, simulated: Mapping[str, Any]) -> list[str]:
+    """A correction for which the simulation makes nothing."""
+    if distortion == "fieldmap":
+        return ["dwi.distortion: no field map is simulated; set it to auto"]
+    if distortion in ("reverse", "fsl") and not simulated["reverse_b0"]:
+        return [
+            f"dwi.distortion: {distortion} needs a series of opposite phase encoding; set simulation.dwi.reverse_b0 "
+            "to true, or dwi.distortion to auto"
+        ]
+    return []
+
+
+def _idle_diffusion_keys(dwi: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Keys of the diffusion block that were given and would have no effect."""
+    if not dwi["preprocessed"]:
+        return (
+            ["dwi.dir: only for series that come corrected; set dwi.preprocessed to true, or take it out"]
+            if dwi["dir"]
+            else []
+        )
+    return [
+        f"dwi.{step}: found {_show(given[step])}, which does nothing to a series that comes corrected "
+        "(dwi.preprocessed is true); take one of the two out"
+        for step in CORRECTIONS
+        if given.get(step)
+    ]
 
 
 def _names_of_two_meanings(groups: list[str]) -> list[str]:
@@ -353,6 +390,8 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         ]
     if not faulty & {"bids_dir", "measures", "participants", "quality", "statistics", "site", "simulation"}:
         problems += _incomplete_choices(config)
+    if not faulty & {"simulation", "dwi"} and config["simulation"] is not None:
+        problems += _distortion_not_simulated(config["dwi"]["distortion"], config["simulation"]["dwi"])
     if not faulty & {"simulation", "groups"} and config["simulation"] is not None:
         labels = {str(label) for given in groups["levels"].values() for label in given}
         problems += [

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri import bids
+from mndmri.cohort.field_maps import field_map_metadata
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
@@ -22,7 +23,7 @@ from mndmri.io import InputError, load_image, read_text
 
 SHEAR_TOLERANCE = 0.01  # cosine between two voxel axes; a rounded quaternion is off by 1e-6, a tilted gantry by 0.1
 VOXEL_RANGE_MM = (0.1, 15.0)  # outside it the unit is not mm
-CHECKS_VERSION = 3  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 4  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -294,6 +295,41 @@ def _check_dwi(scan: Scan, bids_dir: str | Path) -> list[str]:
         if "reverse_bval" in scan.files:
             bvecs = scan.files.get("reverse_bvec", (None,))
             problems += check_gradients(reverse, scan.files["reverse_bval"][0], bvecs[0], whole=False)
+    images = scan.files.get("fieldmap", ())
+    magnitudes = scan.files.get("fieldmap_magnitude", ())
+    for part, what in ((images, "field map"), (magnitudes, "magnitude of a field map")):
+        for path in part:
+            problems += _check_image(path, what, n_dimensions=3)
+    if problems:
+        return problems
+    if "reverse" in scan.files:
+        advice = "both series of a pair are scanned with one field of view: convert them again, or set dwi.distortion"
+        problems += _check_grids([image, *scan.files["reverse"]], advice)
+    if images:
+        field_map_metadata(images, bids_dir)
+        if not magnitudes:
+            problems.append(
+                f"{Path(images[0]).name} has no magnitude image beside it, which places it on the head; add "
+                "*_magnitude1 (or *_magnitude for a field), or set dwi.distortion"
+            )
+        advice = "images of one field map lie on one grid: convert them again, or set dwi.distortion"
+        problems += _check_grids([*images, *magnitudes], advice)
+    return problems
+
+
+def _check_grids(paths: Sequence[str], advice: str) -> list[str]:
+    """Problems of images that are not on the grid of the first."""
+    first = load_image(paths[0])
+    problems = []
+    for path in paths[1:]:
+        image = load_image(path)
+        if same_grid(first, image):
+            continue
+        where = "" if image.shape[:3] != first.shape[:3] else "; other places or sizes of the voxels"
+        problems.append(
+            f"{Path(path).name} (shape {image.shape[:3]}) is not on the grid of {Path(paths[0]).name} "
+            f"(shape {first.shape[:3]}{where}); {advice}"
+        )
     return problems
 
 
@@ -318,14 +354,11 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
     if problems:
         return problems
     parts = [path for role in what for path in scan.files.get(role, ())]
-    first = load_image(parts[0])
-    for path in parts[1:]:
-        if not same_grid(first, load_image(path)):
-            problems.append(
-                f"{Path(path).name} (shape {load_image(path).shape}) is not on the grid of {Path(parts[0]).name} "
-                f"(shape {first.shape}); all that is made of one gradient-echo series lies on one grid: convert it "
-                "again, or set swi.patterns so that the other does not match"
-            )
+    advice = (
+        "all that is made of one gradient-echo series lies on one grid: convert it again, or set swi.patterns so that "
+        "the other does not match"
+    )
+    problems += _check_grids(parts, advice)
     return problems + (_check_phase_sidecars(scan, bids_dir) if "phase" in scan.files else [])
 
 

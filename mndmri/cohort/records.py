@@ -29,8 +29,10 @@ class Scan:
     modality    roles
     ==========  =========================================================================
     t1w         image; mask, parcellation (the user's own); json
-    dwi         image, bval, bvec, json; reverse, reverse_bval, reverse_bvec, reverse_json
-                (the series, or b=0 image, of opposite phase encoding)
+    dwi         image, bval, bvec, json; what `distortion` is corrected with: reverse,
+                reverse_bval, reverse_bvec, reverse_json (the series, or b=0 image, of opposite
+                phase encoding), or fieldmap (phasediff, phase1 and phase2, or a field),
+                fieldmap_magnitude, fieldmap_json
     swi         swi (as the scanner made it); magnitude, phase (by echo); chimap (the user's
                 own, ppm); json
     qsm         the files of swi, where they hold phase or a chimap; and
@@ -42,6 +44,10 @@ class Scan:
 
     modality: str
     files: Mapping[str, tuple[str, ...]]
+    distortion: str | None = None
+    """Of a diffusion series, how its distortion will be corrected (see `mndmri.cohort.distortion.Choice`)."""
+    notes: tuple[str, ...] = ()
+    """What was decided for want of something, to be told when the run starts."""
 
     def all_files(self) -> list[str]:
         """Every file of the scan, once, roles in the order of their names."""

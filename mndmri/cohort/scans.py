@@ -1,6 +1,6 @@
 """Which files of a BIDS dataset are a participant's scans."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,32 +8,16 @@ from typing import Any
 import pandas as pd
 
 from mndmri import bids
+from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
 from mndmri.cohort.records import Problem, Scan, Study
+from mndmri.cohort.search import Found, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, load_participants
-from mndmri.io import InputError, load_image
+from mndmri.io import InputError
 
 # Susceptibility-weighted images under the names that BIDS and its proposals give them.
 SWI_PATTERNS = tuple(
     f"{folder}/*_{suffix}.nii*" for folder in ("swi", "anat") for suffix in ("swi", "GRE", "MEGRE", "T2starw", "Chimap")
 )
-# The other end of an axis, in a ``dir-`` label
-_OPPOSITE_LABELS = {
-    "AP": "PA",
-    "PA": "AP",
-    "LR": "RL",
-    "RL": "LR",
-    "SI": "IS",
-    "IS": "SI",
-    "HF": "FH",
-    "FH": "HF",
-}
-_ASK = {
-    "t1w": "set t1w.pattern so that one matches",
-    "dwi": "set dwi.pattern so that one series, or two of opposite phase encoding, match",
-    "swi": "set swi.patterns so that one series matches",
-    "flair": "set flair.pattern so that one matches",
-    "t2w": "set t2w.pattern so that one matches",
-}
 
 
 def find_scans(
@@ -71,132 +55,54 @@ def find_scans(
     problems: list[Problem] = []
     for modality in config["modalities"]:
         try:
-            files, found = _FIND[modality](folder, root, config)
+            found = _FIND[modality](folder, root, config)
         except InputError as error:  # a sidecar that cannot be read
-            files, found = {}, [str(error)]
-        problems += [Problem(f"{participant_id}: {message}", participant_id, modality) for message in found]
-        if files and not found:
-            scans[modality] = Scan(modality, {role: tuple(map(str, paths)) for role, paths in files.items() if paths})
+            found = Found({}, [str(error)])
+        problems += [Problem(f"{participant_id}: {message}", participant_id, modality) for message in found.problems]
+        if found.files and not found.problems:
+            files = {role: tuple(map(str, paths)) for role, paths in found.files.items() if paths}
+            scans[modality] = Scan(modality, files, found.distortion, found.notes)
     return scans, problems
 
 
-def _matches(folder: Path, patterns: Iterable[str]) -> list[Path]:
-    """Files that match any of the patterns, in the participant's folder or in a session's."""
-    found: set[Path] = set()
-    for pattern in patterns:
-        for within in (pattern, f"ses-*/{pattern}"):
-            found |= {path for path in folder.glob(within) if path.is_file()}
-    return sorted(found)
-
-
-def _names(paths: Iterable[Path], folder: Path) -> str:
-    return ", ".join(str(path.relative_to(folder)) for path in paths)
-
-
-def _too_many(paths: Sequence[Path], folder: Path, modality: str, what: str) -> str:
-    return f"{len(paths)} files match where {what}: {_names(paths, folder)}; {_ASK[modality]}, or move the others away"
-
-
-def _json(paths: Iterable[Path], root: Path) -> list[Path]:
-    return list(dict.fromkeys(file for path in paths for file in bids.inherited_files(path, ".json", root)))
-
-
-def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
+def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     wanted = config["t1w"]
-    images = _matches(folder, [wanted["pattern"]])
+    images = matches(folder, [wanted["pattern"]])
     if not images:
         here = sorted(path for path in folder.rglob("*T1w*") if path.is_file())
-        hint = f"; there are {_names(here, folder)}" if here else ""
-        return {}, [
+        hint = f"; there are {names(here, folder)}" if here else ""
+        message = (
             f"no T1w image matches {wanted['pattern']} in {folder}{hint}; every measure needs one: "
             "correct t1w.pattern, or exclude the participant"
-        ]
+        )
+        return Found({}, [message])
     if len(images) > 1:
-        return {}, [_too_many(images, folder, "t1w", "one T1w image is used")]
-    files, problems = {"image": images, "json": _json(images, root)}, []
+        return Found({}, [too_many(images, folder, "t1w", "one T1w image is used")])
+    files, problems = {"image": images, "json": sidecars(images, root)}, []
     for role, what in (("mask", "brain masks"), ("parcellation", "parcellations")):
         pattern = wanted[f"{role}_pattern"]
-        files[role] = [] if pattern is None else _matches(folder, [pattern])
+        files[role] = [] if pattern is None else matches(folder, [pattern])
         if pattern is not None and len(files[role]) != 1:
-            listed = f": {_names(files[role], folder)}" if files[role] else ""
+            listed = f": {names(files[role], folder)}" if files[role] else ""
             problems.append(
                 f"{len(files[role]) or 'no'} {what} match t1w.{role}_pattern {pattern}{listed}; exactly one is used"
             )
     pattern = wanted["surface_stats_pattern"]
-    files["surface_stats"] = [] if pattern is None else _matches(folder, [pattern])
+    files["surface_stats"] = [] if pattern is None else matches(folder, [pattern])
     if pattern is not None and len(files["surface_stats"]) < 2:
         problems.append(
             f"{len(files['surface_stats']) or 'no'} tables match t1w.surface_stats_pattern {pattern}; "
             "lh.aparc.stats and rh.aparc.stats are used of everyone"
         )
-    return files, problems
+    return Found(files, problems)
 
 
-def _find_contrast(
-    modality: str, folder: Path, root: Path, config: Mapping[str, Any]
-) -> tuple[dict[str, list[Path]], list[str]]:
+def _find_contrast(modality: str, folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     """One image of another contrast, if there is any."""
-    images = _matches(folder, [config[modality]["pattern"]])
+    images = matches(folder, [config[modality]["pattern"]])
     if len(images) > 1:
-        return {}, [_too_many(images, folder, modality, "one image is used")]
-    return ({"image": images, "json": _json(images, root)} if images else {}), []
-
-
-def _volumes(path: Path) -> int:
-    """Number of volumes; 0 for a file that cannot be read, which the check of the scan tells."""
-    try:
-        shape = load_image(path).shape
-    except InputError:
-        return 0
-    return shape[3] if len(shape) > 3 else 1
-
-
-def _opposite(first: Path, second: Path, root: Path) -> bool:
-    """True if two series were phase-encoded in opposite directions, by sidecar or else by ``dir-`` label."""
-    one, two = (bids.sidecar(path, root).get("PhaseEncodingDirection") for path in (first, second))
-    if one and two:
-        return one != two and one.rstrip("-") == two.rstrip("-")
-    label, other = (bids.entities(path)[0].get("dir", "").upper() for path in (first, second))
-    return label != "" and _OPPOSITE_LABELS.get(label) == other
-
-
-def _find_dwi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
-    series = _matches(folder, [config["dwi"]["pattern"]])
-    if not series:
-        return {}, []
-    if len(series) > 2 or (len(series) == 2 and not _opposite(series[0], series[1], root)):
-        what = "one diffusion series, or two of opposite phase encoding (by PhaseEncodingDirection or dir-), are used"
-        return {}, [_too_many(series, folder, "dwi", what)]
-    # the sort is stable: of two with as many volumes, the first by name
-    main, *reverse = sorted(series, key=lambda path: -_volumes(path))
-    if not reverse:
-        reverse = _reverse_field_map(main, folder, root)
-    files: dict[str, list[Path]] = {"image": [main], "json": _json([main], root)}
-    files |= {"reverse": reverse, "reverse_json": _json(reverse, root)}
-    problems = []
-    for extension in (".bval", ".bvec"):
-        nearest = bids.inherited_files(main, extension, root)[-1:]
-        if not nearest:
-            problems.append(
-                f"{main.name} has no {extension} file; put {bids.strip_extension(main.name)}{extension} beside it"
-            )
-        files[extension[1:]] = nearest
-        # BIDS: a series of b=0 volumes alone may do without
-        files[f"reverse_{extension[1:]}"] = [
-            p for path in reverse for p in bids.inherited_files(path, extension, root)[-1:]
-        ]
-    return files, problems
-
-
-def _reverse_field_map(main: Path, folder: Path, root: Path) -> list[Path]:
-    """The ``fmap/*_epi`` image of opposite phase encoding, if one is meant for the diffusion series."""
-    found = []
-    for path in _matches(folder, ["fmap/*_epi.nii*"]):
-        intended = bids.sidecar(path, root).get("IntendedFor", [])
-        meant = [intended] if isinstance(intended, str) else intended
-        if any(Path(target).name == main.name for target in meant) and _opposite(main, path, root):
-            found.append(path)
-    return found[:1]
+        return Found({}, [too_many(images, folder, modality, "one image is used")])
+    return Found({"image": images, "json": sidecars(images, root)} if images else {}, [])
 
 
 def _swi_role(path: Path) -> str | None:
@@ -210,8 +116,8 @@ def _swi_role(path: Path) -> str | None:
     return {"swi": "swi", "Chimap": "chimap"}.get(suffix, "magnitude")
 
 
-def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict[str, list[Path]], list[str]]:
-    images = _matches(folder, config["swi"]["patterns"] or SWI_PATTERNS)
+def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
+    images = matches(folder, config["swi"]["patterns"] or SWI_PATTERNS)
     roles: dict[str, list[Path]] = {"swi": [], "magnitude": [], "phase": [], "chimap": []}
     problems = []
     for path in images:
@@ -225,7 +131,7 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
             roles[role].append(path)
     for role, what in (("swi", "one SWI is used"), ("chimap", "one susceptibility map is used")):
         if len(roles[role]) > 1:
-            problems.append(_too_many(roles[role], folder, "swi", what))
+            problems.append(too_many(roles[role], folder, "swi", what))
     gradient_echo = [*roles["magnitude"], *roles["phase"]]
     # what is left of a name without echo and part is the series
     series = {
@@ -237,7 +143,7 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
         for path in gradient_echo
     }
     if len(series) > 1:
-        problems.append(_too_many(gradient_echo, folder, "swi", "one gradient-echo series is used"))
+        problems.append(too_many(gradient_echo, folder, "swi", "one gradient-echo series is used"))
     for role in ("magnitude", "phase"):
         roles[role].sort(key=_echo)
     if not problems and roles["phase"]:
@@ -254,12 +160,12 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[dict
                     ]
                 )
             )
-    return ({**roles, "json": _json(images, root)} if images else {}), problems
+    return Found({**roles, "json": sidecars(images, root)} if images else {}, problems)
 
 
-_FIND: dict[str, Callable[[Path, Path, Mapping[str, Any]], tuple[dict[str, list[Path]], list[str]]]] = {
+_FIND: dict[str, Callable[[Path, Path, Mapping[str, Any]], Found]] = {
     "t1w": _find_t1w,
-    "dwi": _find_dwi,
+    "dwi": find_dwi,
     "swi": _find_swi,
     "flair": partial(_find_contrast, "flair"),
     "t2w": partial(_find_contrast, "t2w"),
@@ -302,12 +208,15 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     scans: dict[str, dict[str, Scan]] = {}
     if simulated:
         scans = _planned_scans(root, participants_table, participants, config)
+    elif config["dwi"]["dir"] and not Path(config["dwi"]["dir"]).is_dir():
+        problems.append(Problem(f"dwi.dir: no such folder {config['dwi']['dir']}; correct the path"))
     elif not root.is_dir():
         problems.append(Problem(f"bids_dir: no such folder {root}; give the path of the BIDS dataset"))
     else:
         for participant in dict.fromkeys(participants["participant_id"]):
             scans[participant], found = find_scans(root, participant, config)
             problems += found
+        notes += _decided(scans)
         notes += _unlisted(root, participants_table)
     left_out = {
         participant: {
@@ -318,6 +227,15 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         for participant in participants["participant_id"]
     }
     return Study(participants, scans, left_out, str(root), tuple(problems), tuple(notes), simulated)
+
+
+def _decided(scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:
+    """What was decided for want of something, each once with all whom it concerns."""
+    whom: dict[str, list[str]] = {}
+    for participant, own in scans.items():
+        for note in (note for scan in own.values() for note in scan.notes):
+            whom.setdefault(note, []).append(participant)
+    return [f"{', '.join(people)}: {note}" for note, people in whom.items()]
 
 
 def _unlisted(root: Path, table: pd.DataFrame) -> list[str]:
@@ -338,6 +256,7 @@ def _planned_scans(
     has = plan.set_index("participant_id")
     n_echoes = len(config["simulation"]["gre"]["echo_times_ms"])
     reverse = config["simulation"]["dwi"]["reverse_b0"]
+    distortion = planned_distortion(config)
     scans: dict[str, dict[str, Scan]] = {}
     for who in participants["participant_id"]:
 
@@ -349,7 +268,7 @@ def _planned_scans(
             roles = (("image", ".nii.gz"), ("bval", ".bval"), ("bvec", ".bvec"), ("json", ".json"))
             main = "dir-AP_dwi" if reverse else "dwi"
             own["dwi"] = {role: (named("dwi", main, extension),) for role, extension in roles}
-            if reverse:
+            if distortion in ("reverse", "fsl"):
                 own["dwi"] |= {
                     "reverse" if role == "image" else f"reverse_{role}": (named("dwi", "dir-PA_dwi", extension),)
                     for role, extension in roles
@@ -363,5 +282,9 @@ def _planned_scans(
                 "phase": tuple(named("anat", name, ".nii.gz") for name in echoes[1]),
                 "json": tuple(named("anat", name, ".json") for part in echoes for name in part),
             }
-        scans[who] = {m: Scan(m, files) for m, files in own.items() if m in config["modalities"]}
+        scans[who] = {
+            m: Scan(m, files, distortion if m == "dwi" else None)
+            for m, files in own.items()
+            if m in config["modalities"]
+        }
     return scans

@@ -670,7 +670,7 @@ def test_a_dataset_that_is_not_there_is_told(tmp_path):
 
 def test_notes_tell_who_is_left_out_and_who_has_no_row(dataset):
     (dataset / "sub-09").mkdir()
-    settings = config(dataset, groups={"levels": {"ALS": ["ALS"], "control": ["control"]}})
+    settings = config(dataset, groups={"levels": {"ALS": ["ALS"], "control": ["control"]}}, dwi={"distortion": False})
     study = load_study(settings, participants_table=people())
     assert study.notes == (
         "1 with the label 'PLS' left out: in no group of groups.levels",

@@ -99,7 +99,7 @@ def test_a_missing_bids_dir_that_was_misspelt_is_told_with_the_right_name():
             "dwi.min_fa: found '0.2' (text), expected a number at least 0 and below 1",
         ),
         ({"dwi": {"min_fa": 1.5}}, "dwi.min_fa: found 1.5, expected a number at least 0 and below 1"),
-        ({"dwi": {"denoise": 1}}, "dwi.denoise: found 1, expected true or false"),
+        ({"dwi": {"denoise": 1}}, "dwi.denoise: found 1, expected one of true, mrtrix3, false"),
         ({"dwi": {"min_voxels": True}}, "dwi.min_voxels: found true, expected a whole number at least 1"),
         ({"dwi": None}, "dwi: found null, expected a block of keys"),
         ({"bids_dir": 7}, "bids_dir: found 7, expected text"),
@@ -173,10 +173,29 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             {"simulation": {"groups": {"ALS": 3, "FTD": 3}, "effects": {}}},
             "simulation.groups: 'FTD' is not among the labels",
         ),
+        ({"dwi": {"preprocessed": True, "motion": "fsl"}}, "dwi.motion: found 'fsl' (text), which does nothing to"),
+        ({"dwi": {"preprocessed": True, "outlier_sd": 3}}, "dwi.outlier_sd: found 3, which does nothing to a series"),
+        ({"dwi": {"dir": "qsiprep"}}, "dwi.dir: only for series that come corrected; set dwi.preprocessed to true"),
+        ({"simulation": {}, "dwi": {"distortion": "fieldmap"}}, "dwi.distortion: no field map is simulated"),
+        (
+            {"simulation": {}, "dwi": {"distortion": "reverse"}},
+            "dwi.distortion: reverse needs a series of opposite phase encoding; set simulation.dwi.reverse_b0 to true",
+        ),
     ],
 )
 def test_keys_that_contradict_each_other_are_told(raw, words):
     assert words in refusal({"bids_dir": "d", **raw})
+
+
+def test_a_step_that_is_off_anyway_may_be_named_beside_a_series_that_comes_corrected():
+    given = {"preprocessed": True, "dir": "qsiprep", "denoise": False, "distortion": False, "outlier_sd": None}
+    assert resolve_config({"bids_dir": "d", "dwi": given}, SCHEMA)["dwi"]["dir"] == "qsiprep"
+
+
+def test_no_written_for_a_choice_that_may_be_false_is_read_as_false():
+    raw = yaml.safe_load("{bids_dir: d, dwi: {distortion: off, motion: no, gradient_check: false}}")
+    dwi = resolve_config(raw, SCHEMA)["dwi"]
+    assert [dwi[key] for key in ("distortion", "motion", "gradient_check")] == [False, False, False]
 
 
 def test_default_primary_measures_are_those_of_the_modalities_that_the_study_has():
