@@ -201,7 +201,7 @@ def _labelled_direction(path: str | Path) -> str | None:
     if label is None:
         return None
     codes = nb.aff2axcodes(load_image(path).affine)
-    start, end = label
+    start, end = label[0], label[1]
     return "ijk"[codes.index(end)] if end in codes else "ijk"[codes.index(start)] + "-"
 
 

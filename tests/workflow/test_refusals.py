@@ -95,3 +95,19 @@ def test_a_bad_scan_can_be_left_out_instead(snakemake, dataset):
     plan = run.stdout + run.stderr
     assert "preprocess_dwi/sub-01.log" in plan
     assert "preprocess_dwi/sub-02.log" not in plan
+
+
+def test_faulty_series_are_left_out_and_the_one_that_can_be_measured_goes_on(snakemake, dataset):
+    bvec = scan(dataset, "sub-01_dwi.bvec")
+    np.savetxt(bvec, np.loadtxt(bvec).T)
+    image = nb.load(scan(dataset, "sub-03_dwi.nii.gz"))
+    nb.save(nb.Nifti1Image(image.get_fdata()[..., :-1], image.affine), scan(dataset, "sub-03_dwi.nii.gz"))
+    run = snakemake(dataset | {"bad_input": "leave_out"}, "-n")
+    assert run.returncode == 0, run.stderr
+    plan = run.stdout + run.stderr
+    assert [f"preprocess_dwi/sub-0{i}.log" in plan for i in (1, 2, 3)] == [False, True, False]
+
+
+def test_a_method_that_the_scans_do_not_allow_is_refused_with_what_is_missing(snakemake, dataset):
+    said = refuse(snakemake(dataset | {"dwi": {"distortion": "reverse"}}, "-n"))
+    assert "3 problems" in said and "sub-02: dwi.distortion reverse needs a second series" in said
