@@ -12,8 +12,8 @@ from mndmri.atlases import select
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.measures import row
+from mndmri.phase import check_magnitude, to_radians, undo_slice_alternation
 from mndmri.susceptibility.field import Unwrapper, certainty, estimate_field
-from mndmri.susceptibility.phase import check_magnitude, to_radians, undo_slice_alternation
 from mndmri.susceptibility.preprocessing import CSF, IRON
 from mndmri.susceptibility.qsm import Method, map_susceptibility, paramagnetic_sign
 from mndmri.susceptibility.regions import REFERENCE

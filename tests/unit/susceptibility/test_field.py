@@ -10,8 +10,8 @@ from skimage.restoration import unwrap_phase
 from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
 from mndmri.grids import to_canonical
 from mndmri.io import InputError
+from mndmri.phase import CONVENTIONS, to_radians
 from mndmri.susceptibility.field import estimate_field
-from mndmri.susceptibility.phase import CONVENTIONS, to_radians
 
 TESLA = 3.0
 FIVE = (0.005, 0.010, 0.015, 0.020, 0.025)

@@ -10,8 +10,8 @@ from scipy import ndimage
 from mndmri.dipole import dipole_field
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
+from mndmri.phase import CONVENTIONS
 from mndmri.susceptibility.mapping import chi_veins, map_phase, mapping_quality, take_chimap
-from mndmri.susceptibility.phase import CONVENTIONS
 from mndmri.susceptibility.qsm import b0_axis_of
 
 from .heads import NOISE, RADIANS_PER_PPM, build_head

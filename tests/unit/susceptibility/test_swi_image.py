@@ -4,7 +4,7 @@ import pytest
 
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
-from mndmri.susceptibility.phase import to_radians
+from mndmri.phase import to_radians
 from mndmri.susceptibility.regions import precentral_regions
 from mndmri.susceptibility.swi import high_pass, make_swi, normalise, weigh_susceptibility
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mndmri.io import InputError
-from mndmri.susceptibility.phase import (
+from mndmri.phase import (
     CONVENTIONS,
     check_magnitude,
     detect_convention,
