@@ -39,6 +39,34 @@ def to_canonical(image: SpatialImage) -> SpatialImage:
     return type(image)(np.asarray(canonical.dataobj, order="F"), affine, canonical.header)
 
 
+def canonical_direction(letter: str, affine: np.ndarray) -> tuple[int, int]:
+    """Where an axis of an image as stored lies once it is canonical (RAS-stored).
+
+    Parameters
+    ----------
+    letter : {'i', 'i-', 'j', 'j-', 'k', 'k-'}
+        Axis of the array as stored, and the way along it (BIDS, PhaseEncodingDirection).
+    affine : ndarray, shape (4, 4)
+        Of the image as stored.
+
+    Returns
+    -------
+    axis : int
+        Array axis of the canonical image.
+    sign : int
+        1 if the way goes to higher indices of it, -1 if to lower.
+
+    Raises
+    ------
+    InputError
+        If there is no such axis.
+    """
+    if letter[:1] not in ("i", "j", "k") or letter[1:] not in ("", "-"):
+        raise InputError(f"direction {letter!r} along an image's axes; expected i, j or k, with or without a minus")
+    axis, flip = nb.orientations.io_orientation(affine)["ijk".index(letter[0])]
+    return int(axis), int(-flip if letter.endswith("-") else flip)
+
+
 def voxel_sizes(image: SpatialImage) -> np.ndarray:
     """Voxel size along each array axis, in mm, shape (3,), from the affine."""
     return np.asarray(nb.affines.voxel_sizes(image.affine))

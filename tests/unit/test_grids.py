@@ -98,3 +98,23 @@ def test_a_margin_in_mm_is_as_many_voxels_as_hold_it():
 def test_the_box_of_nothing_is_the_whole_grid():
     nothing = nb.Nifti1Image(np.zeros((7, 8, 9), np.uint8), np.eye(4))
     assert grids.bounding_box(nothing, margin=1) == (slice(0, 7), slice(0, 8), slice(0, 9))
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LAS", "PSR", "ILP"])
+@pytest.mark.parametrize("letter", ["i", "i-", "j", "j-", "k", "k-"])
+def test_a_stored_direction_is_found_in_the_canonical_image(axes, letter):
+    """One voxel further along the stored axis is one voxel further along the canonical one."""
+    stored = stored_as(image(), axes)
+    here = np.zeros(stored.shape)
+    here[3, 3, 3] = 1
+    step = np.where(np.arange(3) == "ijk".index(letter[0]), -1 if letter.endswith("-") else 1, 0)
+    there = np.roll(here, step, axis=(0, 1, 2))
+    found = [np.argwhere(grids.to_canonical(nb.Nifti1Image(d, stored.affine)).get_fdata())[0] for d in (here, there)]
+    axis, sign = grids.canonical_direction(letter, stored.affine)
+    np.testing.assert_array_equal(found[1] - found[0], sign * np.eye(3)[axis])
+
+
+@pytest.mark.parametrize("letter", ["", "y", "J", "j+", "ij"])
+def test_an_axis_that_no_image_has_is_refused(letter):
+    with pytest.raises(InputError, match="expected i, j or k"):
+        grids.canonical_direction(letter, np.eye(4))
