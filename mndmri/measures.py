@@ -59,6 +59,16 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Units": "1",
         "Source": "Basser and Pierpaoli 1996, J Magn Reson B 111:209",
     },
+    ("dwi", "fa_atlas_mean"): {
+        "Description": "Fractional anisotropy, mean weighted by tract probability alone, over all voxels of the brain.",
+        "Units": "1",
+        "Source": "Basser and Pierpaoli 1996, J Magn Reson B 111:209",
+    },
+    ("dwi", "fa_asymmetry"): {
+        "Description": "200 (L - R) / (L + R) of fa: above 0 where the left side has more.",
+        "Units": "%",
+        "Source": "this project",
+    },
     ("dwi", "md"): {
         "Description": "Mean diffusivity, weighted as fa.",
         "Units": "1e-3 mm2/s",
@@ -156,6 +166,9 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "thickness"): -1,
     # Agosta et al. 2014 (ALS and PLS); 30 studies: FA of the tract separates ALS from controls with an AUC of 0.76
     ("dwi", "fa"): -1,
+    ("dwi", "fa_atlas_mean"): -1,
+    # either side may be the worse
+    ("dwi", "fa_asymmetry"): 0,
     ("dwi", "md"): 1,
     ("dwi", "rd"): 1,
     # Donatelli et al. 2018, AJNR 39:63: the deep, posterior precentral cortex is darker

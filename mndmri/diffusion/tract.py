@@ -12,6 +12,7 @@ from mndmri.grids import check_same_grid
 from mndmri.measures import MEASURE_COLUMNS, OK, row
 
 MEASURES = {"fa": "1", "md": "1e-3 mm2/s", "ad": "1e-3 mm2/s", "rd": "1e-3 mm2/s"}
+ATLAS_MEAN = {"fa_atlas_mean": "1"}
 CST_REGIONS = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
 ATLAS_REGIONS = (
     *CST_REGIONS,
@@ -56,28 +57,82 @@ def measure_tract(
     Returns
     -------
     DataFrame
-        Columns `MEASURE_COLUMNS`, one row per measure and region of `REGIONS`. ``n_voxels`` is
-        the effective number, sum(w)^2 / sum(w^2): the far tail of an atlas counts for little.
+        Columns `MEASURE_COLUMNS`, one row per measure of `MEASURES` and `ATLAS_MEAN` and region of
+        `REGIONS`, and the asymmetry of each of `CST_REGIONS`. ``n_voxels`` is the effective number,
+        sum(w)^2 / sum(w^2): the far tail of an atlas counts for little.
 
     Notes
     -----
-    Mean = sum(w m) / sum(w), with w = p(region) x p(white matter) x (FA > ``min_fa``).
+    Mean = sum(w m) / sum(w), with w = p(region) x p(white matter) x (FA > ``min_fa``). Voxels that fall
+    below ``min_fa`` leave the mean, which hides some of a loss: `ATLAS_MEAN` has w = p(region) wherever
+    there is brain, and keeps them.
     """
     check_same_grid(weights, wm_probability, *maps.values())
-    fa = maps["fa"].get_fdata()
+    data = {name: maps[name].get_fdata() for name in MEASURES}
+    fa = data["fa"]
     tract = np.clip(wm_probability.get_fdata(), 0, 1) * (fa > min_fa)
     rows = []
     for region, hemi in REGIONS:
-        weight = _weight(weights, table, region, hemi) * tract
-        n_voxels = _effective_number(weight)
-        seen = float(coverage[region, hemi])
-        kind = f"white matter with FA > {min_fa:g}"
-        status = coverage_status(seen, n_voxels, min_coverage=min_coverage, min_voxels=min_voxels, kind=kind)
-        for measure, unit in MEASURES.items():
-            value = np.nan
-            if status == OK:
-                value = float(np.average(maps[measure].get_fdata(), weights=weight))
-            rows.append(row("dwi", measure, region, hemi, value, unit=unit, n_voxels=n_voxels, status=status))
+        probability, seen = _weight(weights, table, region, hemi), float(coverage[region, hemi])
+        for names, weight, kind in (
+            (MEASURES, probability * tract, f"white matter with FA > {min_fa:g}"),
+            (ATLAS_MEAN, probability * (fa > 0), "brain"),
+        ):
+            n_voxels = _effective_number(weight)
+            status = coverage_status(seen, n_voxels, min_coverage=min_coverage, min_voxels=min_voxels, kind=kind)
+            for measure, unit in names.items():
+                of = data[measure.removesuffix("_atlas_mean")]
+                value = float(np.average(of, weights=weight)) if status == OK else np.nan
+                rows.append(row("dwi", measure, region, hemi, value, unit=unit, n_voxels=n_voxels, status=status))
+    means = pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    return pd.concat([means, measure_asymmetry(means)], ignore_index=True)
+
+
+def measure_asymmetry(means: pd.DataFrame) -> pd.DataFrame:
+    """How much higher FA is on the left than on the right, for the tract and each of its levels.
+
+    Parameters
+    ----------
+    means : DataFrame
+        Columns `MEASURE_COLUMNS`, with the rows ``fa`` of `CST_REGIONS`, L and R.
+
+    Returns
+    -------
+    DataFrame
+        Columns `MEASURE_COLUMNS`: ``fa_asymmetry``, 200 (L - R) / (L + R), in percent of the mean of the two
+        sides. ``n_voxels`` is that of the smaller side. Where a side has no value neither has the asymmetry,
+        and its status says which side and why.
+    """
+    fa = means[means["measure"] == "fa"].set_index(["region", "hemi"])
+    rows = []
+    for region in CST_REGIONS:
+        left, right = fa.loc[(region, "L")], fa.loc[(region, "R")]
+        lacking = [f"{hemi}: {side['status']}" for hemi, side in (("L", left), ("R", right)) if side["status"] != OK]
+        value = np.nan if lacking else 200 * (left["value"] - right["value"]) / (left["value"] + right["value"])
+        n_voxels = int(min(left["n_voxels"], right["n_voxels"]))
+        status = "; ".join(lacking) or OK
+        rows.append(row("dwi", "fa_asymmetry", region, "both", value, unit="%", n_voxels=n_voxels, status=status))
+    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+def coverage_rows(coverage: pd.Series, weights: SpatialImage, table: pd.DataFrame) -> pd.DataFrame:
+    """Share of each region of the tract that the scan shows, for quality control.
+
+    Parameters
+    ----------
+    coverage, weights, table
+        As for `measure_tract`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `MEASURE_COLUMNS`: ``coverage``, 0 to 1, of each region of `REGIONS`.
+    """
+    rows = []
+    for region, hemi in REGIONS:
+        seen, n_voxels = float(coverage[region, hemi]), _effective_number(_weight(weights, table, region, hemi))
+        status = OK if np.isfinite(seen) else "the atlas has no such region"
+        rows.append(row("dwi", "coverage", region, hemi, seen, unit="1", n_voxels=n_voxels, status=status))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
 
 
@@ -107,8 +162,10 @@ def measure_quality(
     DataFrame
         Columns `MEASURE_COLUMNS`: the fraction of the tract's white matter with FA above
         ``min_fa`` (L, R), mean and largest framewise displacement, the fraction of voxels with a
-        negative eigenvalue, and FA of the callosum, the most coherent bundle there is (below
-        about 0.4, doubt the gradient table or the alignment with the T1w image).
+        negative eigenvalue, FA of the callosum, the most coherent bundle there is (below
+        about 0.4, doubt the gradient table or the alignment with the T1w image), and the Dice overlap of
+        the brain's voxels with FA above ``min_fa`` with those that are mostly white matter on the T1w image
+        (low where the two lie askew or one is distorted; compare scans of one protocol).
     """
     check_same_grid(weights, wm_probability, *maps.values())
     fa = maps["fa"].get_fdata()
@@ -119,6 +176,7 @@ def measure_quality(
         rows.append(_mean_row("fraction_above_min_fa", "cst", hemi, (fa > min_fa).astype(float), weight))
     rows.append(_mean_row("fa", "callosum", "both", fa, _weight(weights, table, "callosum", "both") * wm))
     n_brain = int(np.sum(fa > 0))
+    rows.append(_dice_row(fa > min_fa, (wm > 0.5) & (fa > 0)))
     for measure, value, unit in (
         ("mean_fd", float(np.mean(displacement)), "mm"),
         ("max_fd", float(np.max(displacement)), "mm"),
@@ -134,6 +192,15 @@ def _mean_row(measure: str, region: str, hemi: str, values: np.ndarray, weight: 
         status = "no white matter of the region in the image"
         return row("dwi", measure, region, hemi, np.nan, unit="1", n_voxels=0, status=status)
     return row("dwi", measure, region, hemi, float(np.average(values, weights=weight)), unit="1", n_voxels=n_voxels)
+
+
+def _dice_row(first: np.ndarray, second: np.ndarray) -> dict:
+    n_voxels = int(second.sum())
+    if n_voxels == 0:
+        status = "no white matter in the image"
+        return row("dwi", "dice_wm", "wm", "both", np.nan, unit="1", n_voxels=0, status=status)
+    dice = 2 * float(np.sum(first & second)) / float(first.sum() + n_voxels)
+    return row("dwi", "dice_wm", "wm", "both", dice, unit="1", n_voxels=n_voxels)
 
 
 def _weight(weights: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> np.ndarray:

@@ -11,11 +11,12 @@ from mndmri.diffusion.tract import (
     CST_REGIONS,
     MEASURES,
     REGIONS,
+    coverage_rows,
     measure_quality,
     measure_tract,
 )
 from mndmri.grids import make_image, to_canonical, world_coordinates
-from mndmri.measures import MEASURE_COLUMNS
+from mndmri.measures import DEFINITIONS, KEY, MEASURE_COLUMNS
 
 SHAPE = (12, 10, 9)
 AFFINE = np.eye(4)
@@ -59,7 +60,8 @@ def value(table, measure, region, hemi):
 def test_every_measure_of_every_region_is_a_row_of_the_contract():
     rows = measure_tract(maps(flat(0.5)), atlas(), TABLE, flat(1.0), coverage())
     assert list(rows.columns) == MEASURE_COLUMNS
-    assert len(rows) == len(MEASURES) * (2 * len(CST_REGIONS) + 1)
+    assert len(rows) == (len(MEASURES) + 1) * (2 * len(CST_REGIONS) + 1) + len(CST_REGIONS)
+    assert not rows.duplicated(KEY).any()
     assert (rows["status"] == "ok").all()
     assert value(rows, "md", "cst_plic", "R")["value"] == pytest.approx(0.7)
 
@@ -99,9 +101,11 @@ def test_level_outside_the_field_of_view_has_no_value_and_says_why():
 
 def test_empty_region_is_a_row_with_a_missing_value():
     rows = measure_tract(maps(flat(0.1)), atlas(), TABLE, flat(1.0), coverage())
+    rows = rows[rows["measure"] != "fa_atlas_mean"]
     assert rows["value"].isna().all()
     assert (rows["n_voxels"] == 0).all()
-    assert rows["status"].str.startswith("0 voxels of white matter with FA > 0.2").all()
+    means = rows[rows["measure"].isin(MEASURES)]
+    assert means["status"].str.startswith("0 voxels of white matter with FA > 0.2").all()
 
 
 def test_coverage_is_the_seen_part_of_the_whole_region():
@@ -133,3 +137,59 @@ def test_quality_rows_tell_what_was_put_in():
 def test_quality_of_an_absent_tract_is_missing_with_a_reason():
     rows = measure_quality(maps(flat(0.5)), atlas(), TABLE, flat(0.0), displacement=np.zeros(3), negative_fraction=0.0)
     assert value(rows, "fa", "callosum", "both")["status"] == "no white matter of the region in the image"
+
+
+def test_the_atlas_mean_keeps_what_fell_below_the_least_fa():
+    x, y, _ = np.moveaxis(world_coordinates(GRID), -1, 0)
+    fa = make_image(np.where(y < 0, 0.1, 0.5).astype(np.float32), GRID)
+    weights = np.random.default_rng(1).uniform(size=SHAPE)
+    rows = measure_tract(maps(fa), atlas(weights), TABLE, flat(0.3), coverage())
+    left = weights * (x < 0)
+    expected = np.sum(left * np.where(y < 0, 0.1, 0.5)) / np.sum(left)
+    assert value(rows, "fa", "cst", "L")["value"] == pytest.approx(0.5)
+    assert value(rows, "fa_atlas_mean", "cst", "L")["value"] == pytest.approx(expected, rel=1e-5)
+    assert 0.2 < expected < 0.4
+
+
+def test_asymmetry_is_above_zero_where_the_left_side_has_more():
+    x = world_coordinates(GRID)[..., 0]
+    fa = make_image(np.where(x < 0, 0.6, 0.4).astype(np.float32), GRID)
+    rows = measure_tract(maps(fa), atlas(), TABLE, flat(1.0), coverage())
+    for region in CST_REGIONS:
+        found = value(rows, "fa_asymmetry", region, "both")
+        assert found["value"] == pytest.approx(40)
+        assert found["unit"] == "%"
+
+
+def test_asymmetry_without_one_side_says_which_side_and_why():
+    rows = measure_tract(maps(flat(0.5)), atlas(), TABLE, flat(1.0), coverage(cst_pons=0.42))
+    pons = value(rows, "fa_asymmetry", "cst_pons", "both")
+    assert np.isnan(pons["value"])
+    assert pons["status"] == "L: field of view covers 42% of the level"
+    assert value(rows, "fa_asymmetry", "cst_plic", "both")["value"] == pytest.approx(0)
+
+
+def test_coverage_is_told_for_every_region_even_where_it_is_none():
+    rows = coverage_rows(coverage(cst_pons=0.0, cst_plic=0.37, cst_peduncle=np.nan), atlas(), TABLE)
+    assert len(rows) == len(REGIONS)
+    assert value(rows, "coverage", "cst_pons", "L")["value"] == 0
+    assert value(rows, "coverage", "cst_plic", "L")["value"] == pytest.approx(0.37)
+    assert value(rows, "coverage", "cst_plic", "R")["value"] == 1
+    assert value(rows, "coverage", "cst_peduncle", "L")["status"] == "the atlas has no such region"
+
+
+def test_overlap_of_white_matter_is_that_of_the_two_masks_within_the_brain():
+    x, y, z = np.moveaxis(world_coordinates(GRID), -1, 0)
+    anisotropic, white, brain = x < 2, y < 1, z < 5
+    fa = make_image((np.where(anisotropic, 0.5, 0.1) * brain).astype(np.float32), GRID)
+    wm = make_image(np.where(white, 0.8, 0.2).astype(np.float32), GRID)
+    rows = measure_quality(maps(fa), atlas(), TABLE, wm, displacement=np.zeros(3), negative_fraction=0.0)
+    both = np.sum(anisotropic & white & brain)
+    expected = 2 * both / (np.sum(anisotropic & brain) + np.sum(white & brain))
+    assert value(rows, "dice_wm", "wm", "both")["value"] == pytest.approx(expected)
+
+
+def test_every_measure_is_explained():
+    rows = measure_tract(maps(flat(0.5)), atlas(), TABLE, flat(1.0), coverage())
+    units = {key: entry["Units"] for key, entry in DEFINITIONS.items()}
+    assert all(units[entry.modality, entry.measure] == entry.unit for entry in rows.itertuples())
