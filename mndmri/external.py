@@ -19,6 +19,7 @@ from mndmri import fsl
 from mndmri.diffusion.gradients import Gradients, read_gradients, to_fsl
 from mndmri.grids import make_image, slice_axis
 from mndmri.io import InputError, load_image, read_text, save_image, write_text
+from mndmri.packages import EDDY_COMMANDS
 
 os.environ["NIPYPE_NO_ET"] = (
     "1"  # read when nipype is imported, which asks the network for its latest version otherwise
@@ -53,10 +54,8 @@ class Eddied(NamedTuple):
     """4D, float32, on the grid of the series; 0 where a volume has no data."""
     gradients: Gradients
     """In world axes, turned with the head."""
-    movement: np.ndarray
-    """Shifts, mm, and turns, radians, of each volume along FSL's axes, shape (N, 6)."""
-    displacement: np.ndarray
-    """Framewise displacement, mm, shape (N,)."""
+    transforms: np.ndarray
+    """From reference to volume world points, rigid, shape (N, 4, 4)."""
     outliers: np.ndarray
     """Slices that were replaced, shape (N, slices), bool; all False if outliers were not looked for."""
 
@@ -221,7 +220,7 @@ def eddy_command(
     rows = to_fsl(gradients.bvecs, series.affine)
     write_text("\n".join(" ".join(f"{v:.9g}" for v in row) for row in rows) + "\n", folder / "bvecs")
     tool = Eddy(
-        command=next((name for name in fsl.EDDY_COMMANDS if shutil.which(name)), fsl.EDDY_COMMANDS[0]),
+        command=next((name for name in EDDY_COMMANDS if shutil.which(name)), EDDY_COMMANDS[0]),
         in_file=folder / "dwi.nii.gz",
         in_mask=folder / "mask.nii.gz",
         in_acqp=folder / "acqparams.txt",
@@ -327,7 +326,7 @@ def read_eddy(base: Path, dwi: SpatialImage, gradients: Gradients) -> Eddied:
     if outlier_map.exists():
         outliers = fsl.read_outliers(read_text(outlier_map), outliers.shape)
     series = make_image(np.asarray(fsl.from_fsl_order(corrected, dwi).dataobj), dwi)
-    return Eddied(series, turned, movement, fsl.framewise_displacement(movement), outliers)
+    return Eddied(series, turned, fsl.movement_transforms(movement, corrected), outliers)
 
 
 def run(tool: CommandLine, folder: Path, *, key: str, otherwise: str) -> None:

@@ -8,15 +8,13 @@ of axes holds whichever way the scanner stored the series.
 import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
+from scipy.spatial.transform import Rotation
 
 from mndmri.grids import to_canonical
 from mndmri.io import InputError
 
-# FSL 6.0.6 and later have eddy_cpu; eddy is a script that chooses between that and the one for a GPU.
-EDDY_COMMANDS = ("eddy_openmp", "eddy_cpu", "eddy")
 # Where the readout time is not known: the displacement, field times time, does not depend on it (FSL's advice).
 ANY_READOUT_S = 0.05
-HEAD_RADIUS_MM = 50.0  # Power et al. 2012, NeuroImage 59:2142
 N_MOVEMENT = 6  # parameters: shifts along x, y and z, mm, and turns about them, radians
 _LAS = nb.orientations.axcodes2ornt("LAS")
 
@@ -113,20 +111,29 @@ def read_outliers(text: str, shape: tuple[int, int]) -> np.ndarray:
     return table[:, : shape[1]] > 0
 
 
-def framewise_displacement(movement: np.ndarray) -> np.ndarray:
-    """Head movement from each volume to the next, mm, shape (N,), 0 for the first.
+def movement_transforms(movement: np.ndarray, given: SpatialImage) -> np.ndarray:
+    """Where the head of the reference lies in each volume: from reference to volume world points, shape (N, 4, 4).
 
     Parameters
     ----------
     movement : ndarray, shape (N, 6)
-        Shifts, mm, and turns, radians.
+        From `read_movement`.
+    given : SpatialImage
+        The series as eddy was given it, from `to_fsl_order`.
 
     Notes
     -----
-    Sum of the shifts and of the turns as arcs on a sphere of 50 mm (Power et al. 2012).
+    As FSL's sources have it: turns about the centre of the grid, about z, then y, then x, each clockwise as
+    seen against its axis, then the shift, in mm along the axes of the array.
     """
-    steps = np.abs(np.diff(movement, axis=0, prepend=movement[:1]))
-    return steps[:, :3].sum(axis=1) + HEAD_RADIUS_MM * steps[:, 3:].sum(axis=1)
+    size = nb.affines.voxel_sizes(given.affine)
+    centre = (np.array(given.shape[:3]) - 1) * size / 2
+    to_world = given.affine @ np.diag([*1 / size, 1])
+    transforms = np.tile(np.eye(4), (len(movement), 1, 1))
+    # the inverse: from_euler turns anticlockwise
+    transforms[:, :3, :3] = Rotation.from_euler("xyz", movement[:, 3:]).inv().as_matrix()
+    transforms[:, :3, 3] = centre - transforms[:, :3, :3] @ centre + movement[:, :3]
+    return to_world @ transforms @ np.linalg.inv(to_world)
 
 
 def _table(text: str, name: str) -> np.ndarray:

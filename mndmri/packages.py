@@ -9,12 +9,13 @@ from pathlib import Path
 from shutil import which
 from typing import Any, NamedTuple
 
-from mndmri.fsl import EDDY_COMMANDS
 from mndmri.io import InputError
 
 # Oldest versions that are known to do what is asked: dwidenoise estimates noise as we do since MRtrix3 3.0, and
 # FSL's eddy finds outliers and writes the files that are read here since 6.0.
 MIN_VERSION = {"MRtrix3": (3, 0), "FSL": (6, 0)}
+# FSL 6.0.6 and later have eddy_cpu; eddy is a script that chooses between that and the one for a GPU.
+EDDY_COMMANDS = ("eddy_openmp", "eddy_cpu", "eddy")
 _WITHOUT_VERSION = {"MRtrix3": "install it again", "FSL": "set FSLDIR to the folder that FSL lies in"}
 
 

@@ -73,9 +73,32 @@ def test_movement_is_the_first_six_numbers_of_each_line():
         fsl.read_movement(text, 3)
 
 
-def test_displacement_adds_shifts_and_turns_at_fifty_millimetres():
-    movement = np.array([[1, 0, 0, 0, 0, 0], [2, -1, 0, 0, 0, 0], [2, -1, 0, 0.01, -0.02, 0]])
-    np.testing.assert_allclose(fsl.framewise_displacement(movement), [0, 2, 1.5])
+def clockwise(axis, angle):
+    """Turn about an axis of the array as FSL's make_rot has it, (3, 3)."""
+    c, s = np.cos(angle), np.sin(angle)
+    matrix = np.eye(3)
+    one, other = [d for d in range(3) if d != axis]
+    if axis == 1:
+        one, other = other, one
+    matrix[one, one] = matrix[other, other] = c
+    matrix[one, other], matrix[other, one] = s, -s
+    return matrix
+
+
+@pytest.mark.parametrize("storage", ["LAS", "RAS"])
+def test_movement_is_about_the_centre_of_the_grid_along_the_axes_of_what_fsl_got(storage):
+    given = fsl.to_fsl_order(oblique(storage))
+    movement = np.array([[0, 0, 0, 0, 0, 0], [1.5, 0, -0.5, 0, 0, 0], [1, 2, 3, 0.1, -0.2, 0.3]])
+    still, shifted, turned = fsl.movement_transforms(movement, given)
+    np.testing.assert_allclose(still, np.eye(4), atol=1e-12)
+    axes = given.affine[:3, :3] / nb.affines.voxel_sizes(given.affine)  # world direction of each axis of the array
+    np.testing.assert_allclose(shifted[:3, :3], np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(shifted[:3, 3], axes @ [1.5, 0, -0.5], atol=1e-9)
+    assert (axes @ [1, 0, 0])[0] < -0.9  # x runs to the left
+    matrix = clockwise(0, 0.1) @ clockwise(1, -0.2) @ clockwise(2, 0.3)
+    np.testing.assert_allclose(turned[:3, :3], axes @ matrix @ axes.T, atol=1e-6)
+    centre = nb.affines.apply_affine(given.affine, (np.array(given.shape) - 1) / 2)
+    np.testing.assert_allclose(nb.affines.apply_affine(turned, centre), centre + axes @ [1, 2, 3], atol=1e-4)
 
 
 def outlier_map(rows):
