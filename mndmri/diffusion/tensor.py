@@ -173,14 +173,25 @@ def solve_tensor(log_signal: np.ndarray, design: np.ndarray, weights: np.ndarray
     # columns of like size: b-values of 1000 beside ones square to a condition of 1e12
     scale = np.abs(design).max(axis=0)
     scaled = design / scale
-    p = design.shape[1]
-    rows, columns = np.triu_indices(p)
-    products = np.zeros((p, p), int)
-    products[rows, columns] = products[columns, rows] = np.arange(rows.size)
-    normal = (weights @ (scaled[:, rows] * scaled[:, columns]))[:, products]
-    normal[:, np.arange(p), np.arange(p)] *= 1 + _RIDGE
+    normal = normal_matrices(scaled, weights)
+    diagonal = np.arange(design.shape[1])
+    normal[:, diagonal, diagonal] *= 1 + _RIDGE
     right = (weights * log_signal) @ scaled
     return np.linalg.solve(normal, right[..., None])[..., 0] / scale
+
+
+def normal_matrices(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Design' W design of every voxel, (n, p, p): a product of weights (n, N) with those of the columns (N, p)."""
+    p = design.shape[1]
+    rows, columns = np.triu_indices(p)
+    index = np.zeros((p, p), int)
+    index[rows, columns] = index[columns, rows] = np.arange(rows.size)
+    return (weights @ (design[:, rows] * design[:, columns]))[:, index]
+
+
+def predict_signal(coefficients: np.ndarray, design: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Signal of the model, (n, N), within the lowest and highest one there is."""
+    return np.exp(np.clip(coefficients @ design.T, *np.log(limits)))
 
 
 def eigen_system(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +224,7 @@ def _fit_weighted(signal: np.ndarray, design: np.ndarray, limits: tuple[float, f
     log_signal = np.log(signal)
     coefficients = solve_tensor(log_signal, design, signal**2)
     for _ in range(REWEIGHTINGS):
-        coefficients = solve_tensor(log_signal, design, _predict(coefficients, design, limits) ** 2)
+        coefficients = solve_tensor(log_signal, design, predict_signal(coefficients, design, limits) ** 2)
     return coefficients
 
 
@@ -229,25 +240,20 @@ def _fit_robust(signal: np.ndarray, design: np.ndarray, limits: tuple[float, flo
     for _ in range(ROBUST_ROUNDS):
         residual = _residual(log_signal, coefficients, design, limits)
         distance = residual / np.maximum(_spread(residual, design), usual)
-        weights = (_predict(coefficients, design, limits) / (1 + distance**2)) ** 2
+        weights = (predict_signal(coefficients, design, limits) / (1 + distance**2)) ** 2
         coefficients = solve_tensor(log_signal, design, weights)
     kept = np.abs(distance) < OUTLIER_SD
     for _ in range(REWEIGHTINGS):
-        weights = _predict(coefficients, design, limits) ** 2
+        weights = predict_signal(coefficients, design, limits) ** 2
         coefficients = solve_tensor(log_signal, design, np.where(kept, weights, _RIDGE * weights))
     return coefficients
-
-
-def _predict(coefficients: np.ndarray, design: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Signal of the model, within the lowest and highest one there is."""
-    return np.exp(np.clip(coefficients @ design.T, *np.log(limits)))
 
 
 def _residual(
     log_signal: np.ndarray, coefficients: np.ndarray, design: np.ndarray, limits: tuple[float, float]
 ) -> np.ndarray:
     """In units of the signal, (n, N)."""
-    return (log_signal - coefficients @ design.T) * _predict(coefficients, design, limits)
+    return (log_signal - coefficients @ design.T) * predict_signal(coefficients, design, limits)
 
 
 def _spread(residual: np.ndarray, design: np.ndarray) -> np.ndarray:
