@@ -13,7 +13,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri import bids
-from mndmri.cohort.field_maps import field_map_metadata
+from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
@@ -306,7 +306,7 @@ def _check_dwi(scan: Scan, bids_dir: str | Path) -> list[str]:
         advice = "both series of a pair are scanned with one field of view: convert them again, or set dwi.distortion"
         problems += _check_grids([image, *scan.files["reverse"]], advice)
     if images:
-        field_map_metadata(images, bids_dir)
+        check_field_map(images, bids_dir)
         if not magnitudes:
             problems.append(
                 f"{Path(images[0]).name} has no magnitude image beside it, which places it on the head; add "

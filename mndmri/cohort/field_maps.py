@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from mndmri import bids
 from mndmri.echoes import MAX_ECHO_TIME_S
-from mndmri.io import InputError
+from mndmri.io import InputError, load_image
+from mndmri.phase import detect_convention
 
 # What a field map's images are, by their suffixes
 _KINDS = {("phasediff",): "phasediff", ("phase1", "phase2"): "phases", ("fieldmap",): "field"}
@@ -99,6 +100,17 @@ def field_map_metadata(images: Sequence[str | Path], bids_dir: str | Path) -> Fi
             f"{name}: echo times of {first:g} and {second:g} s, expected the second to be later; correct the sidecar"
         )
     return FieldMapMetadata(kind, (first, second), None)
+
+
+def check_field_map(images: Sequence[str | Path], bids_dir: str | Path) -> None:
+    """Raise `InputError` unless a field map's sidecars tell what is needed and its phases are on a known scale."""
+    if field_map_metadata(images, bids_dir).kind == "field":
+        return
+    for path in images:
+        try:
+            detect_convention(load_image(path))
+        except InputError as error:
+            raise InputError(f"{Path(path).name}: {error}") from error
 
 
 def _echo_time(name: str, key: str, value: object) -> float:

@@ -53,9 +53,14 @@ def add_reverse(person, **image):
     write_json(person / "fmap/sub-01_dir-PA_epi.json", PhaseEncodingDirection="j", IntendedFor="dwi/sub-01_dwi.nii.gz")
 
 
+def phase(shape):
+    """A wrapped phase on the scale of Siemens."""
+    return np.random.default_rng(2).integers(-4096, 4096, shape)
+
+
 def add_phasediff(person, name="sub-01", **metadata):
     shape = (6, 7, 8)
-    write_image(person / f"fmap/{name}_phasediff.nii.gz", shape=shape)
+    write_image(person / f"fmap/{name}_phasediff.nii.gz", data=phase(shape))
     write_json(person / f"fmap/{name}_phasediff.json", **{"EchoTime1": 0.005, "EchoTime2": 0.00746} | metadata)
     for echo in (1, 2):
         write_image(person / f"fmap/{name}_magnitude{echo}.nii.gz", shape=shape)
@@ -63,7 +68,7 @@ def add_phasediff(person, name="sub-01", **metadata):
 
 def add_two_phases(person, times=(0.005, 0.00746)):
     for echo, time in enumerate(times, 1):
-        write_image(person / f"fmap/sub-01_phase{echo}.nii.gz")
+        write_image(person / f"fmap/sub-01_phase{echo}.nii.gz", data=phase(SHAPE))
         write_json(person / f"fmap/sub-01_phase{echo}.json", EchoTime=time)
         write_image(person / f"fmap/sub-01_magnitude{echo}.nii.gz")
 
@@ -223,6 +228,14 @@ def test_a_field_map_that_cannot_be_used_is_told_unless_a_reverse_pair_is_used(p
     assert [method(person, d) for d in ("t1w", False)] == ["t1w", "none"]
     add_reverse(person)
     assert method(person) == "reverse"
+
+
+def test_a_phase_difference_that_is_no_phase_is_told(person):
+    add_phasediff(person)
+    write_image(person / "fmap/sub-01_phasediff.nii.gz", shape=(6, 7, 8))
+    assert "sub-01_phasediff.nii.gz: values from" in refusal(person)
+    assert "are no known phase scale" in refusal(person)
+    assert method(person, "t1w") == "t1w"
 
 
 def test_a_field_map_without_magnitude_or_with_one_on_another_grid_is_told(person):
