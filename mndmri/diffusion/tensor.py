@@ -9,15 +9,16 @@ from mndmri.diffusion.gradients import N_TENSOR_PARAMETERS, Gradients, design_ma
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
 
-VOXELS_AT_ONCE = 4_000  # 2 MB per array for 64 volumes: larger ones leave the cache and cost a third more
+VOXELS_AT_ONCE = 4_000  # 2 MB per array for 64 volumes: larger ones leave the cache and cost more
 # Lowest signal, as a fraction of the median b = 0 signal, that a logarithm is taken of.
 SIGNAL_FLOOR = 1e-3
 # Rounds with weights from the predicted signal; MRtrix3's dwi2tensor makes as many.
 REWEIGHTINGS = 2
-# Robust fit: rounds (more change FA by less than 0.001), and how many standard deviations away a volume is left out.
+# Robust fit: rounds (more change FA by 0.0003 on average, simulated), and how many standard deviations from the
+# others' tensor a volume is left out.
 ROBUST_ROUNDS = 6
 OUTLIER_SD = 3.0
-# Half of the volumes may be wrong where there are twice as many as unknowns.
+# With fewer volumes, what the fit leaves over does not say which of them is wrong.
 MIN_VOLUMES_ROBUST = 2 * N_TENSOR_PARAMETERS
 # The diagonal grows by this fraction: a voxel whose weights leave the fit undetermined gets numbers, not an error.
 _RIDGE = 1e-10
@@ -48,7 +49,9 @@ def fit_tensor(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage, *, m
         Brain, on the same grid. Voxels in which a b = 0 signal is not above zero, or a signal is not a
         number, are left at 0.
     method : {"wls", "robust"}
-        ``robust`` finds the volumes that do not fit a voxel's tensor and fits without them.
+        ``robust`` finds the volumes that do not fit a voxel's tensor and fits without them. It is for
+        series with lost signal: of 16 directions without any, it leaves out good ones too, and FA of a
+        voxel changes by 0.04 (SD, measured), that of white matter by 0.007.
 
     Returns
     -------

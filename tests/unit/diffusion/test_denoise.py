@@ -78,8 +78,6 @@ def test_image_thinner_than_a_patch_is_denoised(series):
 @pytest.mark.parametrize("who", mrtrix.SERIES)
 def test_noise_is_that_of_dwidenoise(real_data, tmp_path, who):
     dwi, _, mask = mrtrix.real_series(real_data, who)
-    middle = (slice(None), slice(None), slice(dwi.shape[2] // 2, dwi.shape[2] // 2 + 16))
-    dwi, mask = dwi.slicer[middle], mask.slicer[middle]
     theirs, their_noise, _ = mrtrix.dwidenoise(tmp_path, dwi)
     inside = np.asarray(mask.dataobj) > 0
     found, noise = (part.get_fdata()[inside] for part in reduce_noise(dwi, mask=mask))
