@@ -47,6 +47,7 @@ def match_along(
     *,
     ratio: float,
     to_partner: np.ndarray | None = None,
+    within: SpatialImage | None = None,
     levels_mm: Sequence[float] = LEVELS_MM,
     smoothness: float = SMOOTHNESS,
 ) -> Match:
@@ -65,6 +66,8 @@ def match_along(
         How far the partner is displaced the other way; 0: it is not distorted.
     to_partner : ndarray, shape (4, 4), optional
         Where the search for R begins; identity by default.
+    within : SpatialImage, optional
+        Where in the undistorted head the two are alike, 0 to 1; everywhere by default.
     levels_mm : sequence of float
         Voxel sizes, coarse to fine.
     smoothness : float
@@ -84,7 +87,7 @@ def match_along(
     matrix = np.eye(4) if to_partner is None else to_partner
     displacement = make_image(np.zeros(image.shape[:3], np.float32), image)
     for voxel_mm in levels_mm:
-        level = _Level(image, partner, axis, ratio, voxel_mm, smoothness)
+        level = _Level(image, partner, axis, ratio, voxel_mm, smoothness, within)
         u, matrix = level.solve(resample_to_edge(displacement, level.grid), matrix)
         displacement = make_image(u.reshape(level.grid.shape).astype(np.float32), level.grid)
         if np.all(voxel_sizes(image) >= voxel_mm):  # finer levels would be this one again
@@ -113,11 +116,19 @@ class _Level:
     """Both images on voxels of one size."""
 
     def __init__(
-        self, image: SpatialImage, partner: SpatialImage, axis: int, ratio: float, voxel_mm: float, smoothness: float
+        self,
+        image: SpatialImage,
+        partner: SpatialImage,
+        axis: int,
+        ratio: float,
+        voxel_mm: float,
+        smoothness: float,
+        within: SpatialImage | None,
     ) -> None:
         self.axis, self.ratio, self.smoothness = axis, ratio, smoothness
         first, second = (_on_voxels(i, np.maximum(voxel_sizes(i), voxel_mm)) for i in (image, partner))
         self.grid, self.partner = first, second
+        self.within = 1.0 if within is None else resample_to_edge(within, first).ravel().astype(float)
         self.step_mm = voxel_sizes(first)
         self.indices = np.indices(first.shape, dtype=float).reshape(3, -1)
         self.points = nb.affines.apply_affine(first.affine, self.indices.T)
@@ -181,7 +192,7 @@ class _Level:
         mean = gaussian_filter((size[0] + scale * size[1]) / 2, SHADING_SD_MM / self.step_mm).ravel()
         self.scale = scale
         seen = _inside(where, self.grid.shape) & _inside(there, self.partner.shape)
-        self.weight = seen / (mean + NO_SIGNAL * mean.max())
+        self.weight = np.sqrt(self.within) * seen / (mean + NO_SIGNAL * mean.max())
         self.centre = np.average(self.points, axis=0, weights=mean)
 
     def _state(self, u: np.ndarray, matrix: np.ndarray, factor: float) -> _State:
