@@ -1,5 +1,7 @@
 """Voxel grids: where they lie, which way they run, and whether two are the same."""
 
+from collections.abc import Sequence
+
 import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
@@ -21,6 +23,12 @@ def make_image(data: np.ndarray, like: SpatialImage) -> nb.Nifti1Image:
         zooms.append(like.header.get_zooms()[3] if len(like.shape) == 4 else 1.0)
     image.header.set_zooms(zooms)
     return image
+
+
+def stack(images: Sequence[SpatialImage]) -> nb.Nifti1Image:
+    """3D images of one grid as the volumes of one, float32."""
+    check_same_grid(*images)
+    return make_image(np.stack([np.asarray(image.dataobj, np.float32) for image in images], axis=-1), images[0])
 
 
 def to_canonical(image: SpatialImage) -> SpatialImage:

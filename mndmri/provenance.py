@@ -14,9 +14,11 @@ PACKAGES = (
     "dipy",
     "nibabel",
     "nilearn",
+    "nipype",
     "numpy",
     "openpyxl",
     "pandas",
+    "picsl-greedy",
     "scikit-image",
     "scikit-learn",
     "scipy",
@@ -37,10 +39,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-def provenance(config: Mapping[str, Any], left_out: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Versions, config and who was left out, ready for JSON."""
+def provenance(
+    config: Mapping[str, Any], left_out: Mapping[str, Mapping[str, str]], tools: Mapping[str, str]
+) -> dict[str, Any]:
+    """Versions, those of other programs among them, config and who was left out, ready for JSON."""
     return {
-        "versions": versions(),
+        "versions": versions() | dict(tools),
         "system": platform.system(),
         "machine": platform.machine(),
         "config": dict(config),

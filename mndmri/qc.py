@@ -42,6 +42,8 @@ def limits_from_config(qc: Mapping[str, float]) -> Limits:
         ("brain_volume", "brain"): (qc["min_brain_ml"], qc["max_brain_ml"]),
         ("dice_gm", "gm"): (qc["min_dice_gm"], None),
         ("mean_fd", "brain"): (None, qc["max_mean_fd_mm"]),
+        ("outlier_slices", "brain"): (None, qc["max_outlier_slices"]),
+        ("neighbour_correlation", "brain"): (qc["min_neighbour_correlation"], None),
         ("fa", "callosum"): (qc["min_callosal_fa"], None),
         ("fraction_above_min_fa", "cst"): (qc["min_cst_fa_share"], None),
     }

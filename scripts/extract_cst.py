@@ -1,11 +1,12 @@
 """FA, MD, AD and RD of a person's corticospinal tract, by level and along its length, and what speaks for them."""
 
 import numpy as np
+import pandas as pd
 
 from mndmri.atlases import restrict
 from mndmri.coverage import measure_coverage
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import ATLAS_REGIONS, measure_quality, measure_tract
+from mndmri.diffusion.tract import ATLAS_REGIONS, coverage_rows, measure_quality, measure_tract
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
@@ -25,7 +26,8 @@ fov = resample(load_image(snakemake.input.fov), atlas, [to_template, to_dwi])
 tract = restrict(weights, table, ["cst"])[0]
 save_image(tract, snakemake.output.tract)
 limits = {name: snakemake.params[name] for name in ("min_fa", "min_coverage", "min_voxels")}
-measures = measure_tract(maps, weights, table, white_matter, measure_coverage(atlas, table, fov), **limits)
+coverage = measure_coverage(atlas, table, fov)
+measures = measure_tract(maps, weights, table, white_matter, coverage, **limits)
 write_table(measures, snakemake.output.measures)
 profile = measure_profile(maps, weights, table, white_matter, place, atlas, fov, **limits)
 write_table(profile, snakemake.output.profile)
@@ -34,9 +36,9 @@ quality = measure_quality(
     weights,
     table,
     white_matter,
-    displacement=read_table(snakemake.input.motion)["framewise_displacement"].to_numpy(),
     negative_fraction=read_json(snakemake.input.json)["NegativeEigenvalueFraction"],
     min_fa=snakemake.params.min_fa,
 )
-write_table(quality, snakemake.output.qc)
+rows = [read_table(snakemake.input.preproc_qc), quality, coverage_rows(coverage, weights, table)]
+write_table(pd.concat(rows, ignore_index=True), snakemake.output.qc)
 log.info("%d of %d measures have a value", (measures.status == "ok").sum(), len(measures))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients, select_shell
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import make_image, resampled_grid
@@ -15,7 +16,8 @@ gradients = read_gradients(read_text(snakemake.input.bval), read_text(snakemake.
 volumes, note = select_shell(gradients, max_b=snakemake.params.max_b)
 log.info(note)
 shell = make_image(np.asarray(dwi.dataobj)[..., volumes], dwi)
-tensor = fit_tensor(shell, gradients.take(volumes), load_image(snakemake.input.mask))
+mask = load_image(snakemake.input.mask)
+tensor = fit_tensor(shell, gradients.take(volumes), mask, method=snakemake.params.tensor_fit)
 
 to_template = [load_field(snakemake.input.to_template), load_matrix(snakemake.input.xfm)]
 grid = resampled_grid(load_image(snakemake.input.template), snakemake.params.voxel_mm)
@@ -23,4 +25,5 @@ for name, image in tensor.maps.items():
     save_image(image, snakemake.output[name])
     save_image(resample(image, grid, to_template), snakemake.output[f"{name}_template"])
 save_image(tensor.v1, snakemake.output.v1)
-write_json({"Volumes": note, "NegativeEigenvalueFraction": tensor.negative_fraction}, snakemake.output.json)
+description = {"Volumes": note, "NegativeEigenvalueFraction": tensor.negative_fraction}
+write_json(description | {"FreeWater": has_two_shells(gradients)[1]}, snakemake.output.json)

@@ -83,6 +83,11 @@ def read_gradients(bvals: str | np.ndarray, bvecs: str | np.ndarray, affine: np.
     return Gradients(values, _unit(vectors @ _fsl_to_world(affine).T))
 
 
+def read_bvals(text: str) -> np.ndarray:
+    """b-values in the text of a bval file, s/mm2, shape (N,)."""
+    return _numbers(text, "bval").ravel()
+
+
 def to_fsl(bvecs: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Directions as FSL wants them beside an image with this affine, shape (3, N).
 

@@ -1,70 +1,91 @@
-"""Head motion between the volumes of a diffusion series."""
+"""Head motion and eddy currents in a diffusion series, and the slices that were lost to them."""
+
+from typing import NamedTuple
 
 import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from scipy.spatial.transform import Rotation
 
-from mndmri.diffusion.gradients import Gradients, design_matrix, rotate
-from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
-from mndmri.intensity import correct_bias
-from mndmri.io import InputError
+from mndmri.diffusion.alignment import check_table, with_margin
+from mndmri.diffusion.gradients import Gradients, rotate
+from mndmri.diffusion.outliers import find_outliers, slice_losses, worst_of_each_slice
+from mndmri.diffusion.prediction import fill_in, predict_left_out
+from mndmri.diffusion.resampling import distortion_on, phase_vector, resample_series, slice_numbers
+from mndmri.diffusion.volume_registration import (
+    HEAD_RADIUS_MM,
+    Pose,
+    Target,
+    eddy_matrix,
+    register_volume,
+    smooth,
+    still_pose,
+)
+from mndmri.grids import make_image, resampled_grid, slice_axis, voxel_sizes, world_coordinates
 from mndmri.registration import register_rigid
 from mndmri.transforms import resample
 
-# Six numbers per volume are estimated well from coarse voxels, in a tenth of the time.
+# Nine numbers per volume are estimated well from coarse voxels, in a tenth of the time; slices stay as scanned.
 WORKING_VOXEL_MM = 4.0
-T1W_WORKING_VOXEL_MM = 2.0
+MAX_POINTS = 40_000
 # Rounds of predicting and registering.
 PREDICTIONS = 2
-REFINEMENTS = 10
-CONVERGED_MM = 0.02
-# Inside the brain alone there is no edge to hold on to: comparisons reach this far beyond it.
-MARGIN_MM = 9.0
-# Power et al. 2012, NeuroImage 59:2142: distance from the head's centre to the cortex.
-HEAD_RADIUS_MM = 50.0
-# Leave-one-out prediction divides by 1 - leverage: a volume above this is needed for the fit itself.
-MAX_LEVERAGE = 0.9
+# Of the brain's voxels, by signal lost to diffusion: enough of them to be steady, few enough to be edges.
+LEAST_LOSS_PERCENTILE = 1.0
+# More volumes that lost the same slice leave too little to predict it from.
+MAX_OUTLIERS_IN_A_SLICE = 6
+# With fewer weighted volumes, eddy currents are each volume's own.
+MIN_VOLUMES_EDDY_MODEL = 6
 
 
-def b0_reference(dwi: SpatialImage, gradients: Gradients) -> SpatialImage:
-    """Mean of the volumes without diffusion weighting, float32.
+class Motion(NamedTuple):
+    """What happened to each of the N volumes."""
 
-    Raises
-    ------
-    InputError
-        If there is none, or the table is not of this series.
-    """
-    _check_table(dwi, gradients)
-    return make_image(_volumes(dwi, gradients.is_b0).mean(axis=-1), dwi)
+    rigid: np.ndarray
+    """From world points of the head at rest, which is that of the first b = 0 volume, shape (N, 4, 4)."""
+    transforms: np.ndarray
+    """The same followed by the eddy currents' scaling and shears along the phase encoding, shape (N, 4, 4)."""
+    displacement: np.ndarray
+    """Framewise displacement, mm, shape (N,); see `framewise_displacement`."""
+    outliers: np.ndarray
+    """Slices, as scanned, without their signal, bool, shape (N, number of slices)."""
+    centre: np.ndarray
+    """Where the head is taken to turn about, world coordinates, mm, shape (3,)."""
 
 
-def correct_motion(
-    dwi: SpatialImage, gradients: Gradients, *, mask: SpatialImage | None = None
-) -> tuple[SpatialImage, Gradients, np.ndarray, np.ndarray]:
-    """Series with every volume on the head position of the first b = 0 volume.
+def still(dwi: SpatialImage) -> Motion:
+    """Motion of a series in which nothing moved."""
+    n_volumes, n_slices = dwi.shape[3], dwi.shape[slice_axis(dwi)]
+    identity = np.tile(np.eye(4), (n_volumes, 1, 1))
+    nothing = np.zeros(n_volumes), np.zeros((n_volumes, n_slices), bool)
+    return Motion(identity, identity, *nothing, _centre(dwi))
+
+
+def estimate_motion(
+    dwi: SpatialImage,
+    gradients: Gradients,
+    mask: SpatialImage,
+    *,
+    displacement: SpatialImage | None = None,
+    axis: int | None = None,
+    outlier_sd: float | None = 4.0,
+) -> Motion:
+    """Where the head was in every volume, what eddy currents did, and which slices were lost.
 
     Parameters
     ----------
     dwi : SpatialImage
-        4D.
+        4D, as scanned.
     gradients : Gradients
-        In world axes.
-    mask : SpatialImage, optional
-        Brain; volumes are compared in it and 9 mm around it. By default, where the first b = 0
-        volume is brighter than its mean.
-
-    Returns
-    -------
-    aligned : SpatialImage
-        float32, from one interpolation of ``dwi``; zero where a volume has no data.
-    gradients : Gradients
-        Turned with the head.
-    transforms : ndarray, shape (N, 4, 4)
-        From world points of the first b = 0 volume to those of each volume.
-    displacement : ndarray, shape (N,)
-        Framewise displacement, mm; see `framewise_displacement`.
+        In world axes, as scanned.
+    mask : SpatialImage
+        Brain in the undistorted head of the first b = 0 volume; volumes are compared in it and 9 mm around it.
+    displacement : SpatialImage, optional
+        Susceptibility distortion of the first b = 0 volume, as in `resampling.distortion_on`.
+    axis : int, optional
+        Array axis of the phase encoding. Without it eddy currents are left alone.
+    outlier_sd : float or None
+        A slice this many standard deviations below its prediction is lost; None: none is.
 
     Notes
     -----
@@ -77,34 +98,69 @@ def correct_motion(
 
     Bright fluid and the lack of it make mutual information see a shift of 1 to 2 mm between b = 0
     and diffusion-weighted images where there is none. Diffusion cannot make a voxel brighter, so
-    the shift is believed only if it leaves fewer voxels brighter with weighting than without.
+    the shift is believed only if it raises the least loss of signal in the brain.
+
+    Eddy currents follow the gradient that makes them: scaling and shears of all volumes are fitted
+    as a linear function of its direction and amplitude (the linear second-level model of Andersson and
+    Sotiropoulos 2016, NeuroImage 125:1063), which steadies them where volumes are noisy.
     """
-    _check_table(dwi, gradients)
-    coarse = resample(dwi, resampled_grid(dwi, np.maximum(voxel_sizes(dwi), WORKING_VOXEL_MM)))
+    check_table(dwi, gradients)
+    series = _Coarse(dwi, gradients, mask, displacement, axis)
     weighted = np.flatnonzero(~gradients.is_b0)
     unweighted = np.flatnonzero(gradients.is_b0)
-    transforms = np.tile(np.eye(4), (len(gradients.bvals), 1, 1))
-
-    volumes = nb.four_to_three(coarse)
-    first = volumes[unweighted[0]]
-    brain = _bright(first) if mask is None else resample(mask, coarse)
-    where = _with_margin(brain)
+    poses = [still_pose() for _ in gradients.bvals]
+    first = series.aligned(poses)[..., unweighted[0]]
     for n in unweighted[1:]:
-        transforms[n] = _register_alike(first, volumes[n], where)
+        poses[n] = series.register_alike(first, n)
+    outliers = np.zeros((len(poses), series.n_slices), bool)
     if weighted.size:
-        far = _from_mean(coarse, transforms, weighted, first, brain)
-        tried = [_follow_prediction(coarse, gradients, start, where) for start in (transforms, far)]
-        transforms = min(tried, key=lambda result: result[1])[0]
+        far = series.from_mean(poses, weighted, first)
+        tried = [series.follow_prediction(start, outlier_sd) for start in (poses, far)]
+        poses, outliers, _ = min(tried, key=lambda result: result[2])
+        poses = series.joined(poses, weighted, first)
 
-    everything = np.arange(len(volumes))
-    aligned = make_image(_aligned(dwi, transforms, everything), dwi)
-    centre = nb.affines.apply_affine(dwi.affine, (np.array(dwi.shape[:3]) - 1) / 2)
-    return (
-        aligned,
-        rotate(gradients, transforms),
-        transforms,
-        framewise_displacement(transforms, centre=centre),
+    rigid = np.array([pose.rigid for pose in poses])
+    return Motion(
+        rigid,
+        np.array([pose.affine(series.target) for pose in poses]),
+        framewise_displacement(rigid, centre=series.target.centre),
+        outliers,
+        series.target.centre,
     )
+
+
+def replace_outliers(
+    aligned: SpatialImage, dwi: SpatialImage, gradients: Gradients, motion: Motion
+) -> tuple[SpatialImage, np.ndarray]:
+    """Aligned series in which lost slices are what the other volumes predict.
+
+    Parameters
+    ----------
+    aligned : SpatialImage
+        4D, from `resampling.resample_series`.
+    dwi : SpatialImage
+        4D, as scanned: its grid is used.
+    gradients : Gradients
+        Turned with the head.
+    motion : Motion
+
+    Returns
+    -------
+    series : SpatialImage
+        float32.
+    replaced : ndarray, shape (X, Y, Z), float
+        Share of the volumes that were filled in, 0 to 1.
+    """
+    across = slice_axis(dwi)
+    lost = np.zeros(aligned.shape, bool)
+    for n in np.flatnonzero(motion.outliers.any(axis=1)):
+        where = slice_numbers(aligned, dwi, motion.transforms[n], across)
+        lost[..., n] = _touches(where, motion.outliers[n])
+    there = lost.any(axis=-1)
+    data = np.array(aligned.dataobj, np.float32)
+    if there.any():
+        data[there] = fill_in(data[there], gradients, lost[there])
+    return make_image(data, aligned), lost.mean(axis=-1)
 
 
 def framewise_displacement(transforms: np.ndarray, *, centre: np.ndarray) -> np.ndarray:
@@ -131,216 +187,181 @@ def framewise_displacement(transforms: np.ndarray, *, centre: np.ndarray) -> np.
     return moved
 
 
-def field_of_view(grid: SpatialImage, transforms: np.ndarray | None = None) -> SpatialImage:
-    """Where on a grid every volume of a series has data.
-
-    Parameters
-    ----------
-    grid : SpatialImage
-        3D or 4D; its values are not used.
-    transforms : ndarray, shape (N, 4, 4), optional
-        From `correct_motion`; without, nothing moved.
-
-    Returns
-    -------
-    SpatialImage
-        uint8, 1 inside and 0 outside.
-    """
-    inside = np.ones(grid.shape[:3], bool)
-    points = world_coordinates(grid)
-    to_voxels = np.linalg.inv(grid.affine)
-    last = np.array(grid.shape[:3]) - 0.5
-    for transform in () if transforms is None else transforms:
-        ijk = nb.affines.apply_affine(to_voxels @ transform, points)
-        inside &= np.all((ijk >= -0.5) & (ijk <= last), axis=-1)
-    return make_image(inside, grid)
+def _centre(image: SpatialImage) -> np.ndarray:
+    """Middle of an image, world coordinates, mm, shape (3,)."""
+    return nb.affines.apply_affine(image.affine, (np.array(image.shape[:3]) - 1) / 2)
 
 
-def align_to_t1w(b0: SpatialImage, t1w_brain: SpatialImage, *, start: np.ndarray | None = None) -> np.ndarray:
-    """Rigid transform that resamples diffusion images onto the T1w image.
-
-    Parameters
-    ----------
-    b0 : SpatialImage
-        Mean b = 0 image, with or without skull.
-    t1w_brain : SpatialImage
-        Brain-extracted T1w image of the same person, zero outside the brain.
-    start : ndarray, shape (4, 4), optional
-        From T1w to diffusion world points; by default the headers are believed.
-
-    Returns
-    -------
-    ndarray, shape (4, 4)
-        From T1w to diffusion world points (RAS, mm). Its inverse brings T1w masks and labels to
-        the diffusion grid.
-
-    Notes
-    -----
-    The T1w brain, brought over by ``start``, is where the b = 0 image is freed of the coil's
-    shading and, with a margin of 9 mm, where the two are compared. The b = 0 image is the fixed
-    one: a slab lies within the brain, not the brain within a slab.
-    """
-    start = np.eye(4) if start is None else start
-    brain = resample(t1w_brain, resampled_grid(t1w_brain, np.maximum(voxel_sizes(t1w_brain), T1W_WORKING_VOXEL_MM)))
-    mask = make_image((brain.get_fdata() > 0).astype(np.float32), brain)
-    there = resample(mask, b0, [np.linalg.inv(start)], interpolation="nearest")
-    if not there.get_fdata().any():
-        raise InputError(
-            "the T1w brain and the diffusion image do not overlap in the scanner's coordinates: their headers "
-            "disagree; convert both again from the scanner's files"
-        )
-    positive = make_image(np.clip(np.asarray(b0.dataobj, np.float32), 0, None), b0)
-    even = correct_bias(positive, there, iterations=(50, 50, 50))
-    return np.linalg.inv(
-        register_rigid(even, brain, fixed_mask=_with_margin(there), start=np.linalg.inv(start), quick=True)
-    )
+def _touches(where: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """True where a fractional slice number is interpolated from a lost slice."""
+    last = len(lost) - 1
+    below, above = (np.clip(f(where), 0, last).astype(int) for f in (np.floor, np.ceil))
+    return lost[below] | lost[above]
 
 
-def _check_table(dwi: SpatialImage, gradients: Gradients) -> None:
-    if dwi.ndim != 4 or dwi.shape[3] != len(gradients.bvals):
-        raise InputError(
-            f"the diffusion image has shape {dwi.shape} but its bval file has {len(gradients.bvals)} entries; "
-            "check that the series was not truncated"
-        )
-    if not gradients.is_b0.any():
-        raise InputError(
-            f"no volume has b < 50 s/mm2 (the lowest is {gradients.bvals.min():g}); a b = 0 volume is needed"
+class _Coarse:
+    """A series on coarse voxels, in the frame of the undistorted head at rest."""
+
+    def __init__(
+        self,
+        dwi: SpatialImage,
+        gradients: Gradients,
+        mask: SpatialImage,
+        displacement: SpatialImage | None,
+        axis: int | None,
+    ) -> None:
+        self.across = slice_axis(dwi)
+        sizes = voxel_sizes(dwi)
+        coarse = np.maximum(sizes, WORKING_VOXEL_MM)
+        coarse[self.across] = sizes[self.across]
+        self.series = resample(dwi, resampled_grid(dwi, coarse))
+        self.gradients, self.displacement, self.axis = gradients, displacement, axis
+        self.n_slices = self.series.shape[self.across]
+        self.brain = resample(mask, self.series).get_fdata() > 0.5
+        self.volumes = nb.four_to_three(self.series)
+        self.pixel_mm2 = float(np.prod(np.delete(coarse, self.across)))
+
+        shift, gain = distortion_on(self.series, displacement, axis)
+        margin = with_margin(make_image(self.brain.astype(np.float32), self.series)).get_fdata() > 0
+        self.compared = np.flatnonzero(margin)
+        self.compared = self.compared[:: max(1, self.compared.size // MAX_POINTS)]
+        phase = None if axis is None else phase_vector(dwi.affine, axis)
+        self.target = Target(
+            world_coordinates(self.series).reshape(-1, 3)[self.compared],
+            shift.reshape(-1, 3)[self.compared].astype(float),
+            gain.ravel()[self.compared].astype(float),
+            None if phase is None else phase / np.linalg.norm(phase),
+            _centre(dwi),
         )
 
+    def aligned(self, poses: list[Pose]) -> np.ndarray:
+        """Volumes where the head at rest is, shape (X, Y, Z, N)."""
+        transforms = np.array([pose.affine(self.target) for pose in poses])
+        return np.asarray(
+            resample_series(self.series, transforms, displacement=self.displacement, axis=self.axis, order=1).dataobj
+        )
 
-def _volumes(image: SpatialImage, which: np.ndarray) -> np.ndarray:
-    return np.asarray(image.dataobj, np.float32)[..., which]
+    def values(self, image: np.ndarray) -> np.ndarray:
+        """An image as volumes are compared with it, at the target's points."""
+        return smooth(make_image(image, self.series)).ravel()[self.compared].astype(float)
 
+    def register_alike(self, image: np.ndarray, n: int) -> Pose:
+        """Pose of a volume whose contrast is that of an image, from near or far."""
+        values = self.values(image)
+        start = register_rigid(make_image(image, self.series), self.volumes[n], fixed_mask=self._margin(), quick=True)
+        tried = [
+            register_volume(values, self.target, self.volumes[n], pose)
+            for pose in (still_pose(), Pose(start, np.zeros(3)))
+        ]
+        return min(tried, key=lambda result: result[1])[0]
 
-def _with_margin(mask: SpatialImage) -> SpatialImage:
-    """Mask and what lies within `MARGIN_MM` of it; ``mask`` may be 0 to 1."""
-    outside = distance_transform_edt(mask.get_fdata() <= 0.5, sampling=voxel_sizes(mask))
-    return make_image((outside <= MARGIN_MM).astype(np.float32), mask)
+    def from_mean(self, poses: list[Pose], weighted: np.ndarray, first: np.ndarray) -> list[Pose]:
+        """Poses with those of the weighted volumes found through their mean, by mutual information."""
+        found, where = list(poses), self._margin()
+        mean = make_image(self.aligned(found)[..., weighted].mean(axis=-1), self.series)
+        for n in weighted:
+            found[n] = Pose(register_rigid(mean, self.volumes[n], fixed_mask=where, quick=True), np.zeros(3))
+        return self.joined(found, weighted, first)
 
+    def joined(self, poses: list[Pose], weighted: np.ndarray, first: np.ndarray) -> list[Pose]:
+        """Poses with the weighted volumes moved together onto the b = 0 image, if they lie better there.
 
-def _bright(image: SpatialImage) -> SpatialImage:
-    data = image.get_fdata()
-    return make_image(data > data.mean(), image)
+        Among themselves they are held by their predictions, to b = 0 hardly.
+        """
+        mean, b0 = (
+            make_image(self.aligned(poses)[..., weighted].mean(axis=-1), self.series),
+            make_image(first, self.series),
+        )
+        to_first = register_rigid(b0, mean, fixed_mask=self._margin(), quick=True)
+        there = np.asarray(resample(mean, b0, [to_first]).dataobj)
+        if self._least_loss(there, first) <= self._least_loss(np.asarray(mean.dataobj), first):
+            return poses
+        return [p if n not in weighted else p._replace(rigid=p.rigid @ to_first) for n, p in enumerate(poses)]
 
+    def follow_prediction(self, start: list[Pose], outlier_sd: float | None) -> tuple[list[Pose], np.ndarray, float]:
+        """Poses after registering volumes to their predictions, lost slices, and the mean squared misfit left."""
+        poses, misfit = list(start), np.inf
+        weighted = np.flatnonzero(~self.gradients.is_b0)
+        for _ in range(PREDICTIONS):
+            predicted, outliers = self._predict(poses, outlier_sd)
+            targets = {n: self._believed(self.values(predicted[..., n]), poses[n], outliers[n]) for n in weighted}
+            for n in weighted:
+                poses[n], _ = register_volume(targets[n], self.target, self.volumes[n], poses[n], with_eddy=True)
+            poses = self._model_eddy(poses, weighted)
+            costs = []
+            for n in weighted:
+                poses[n], cost = register_volume(targets[n], self.target, self.volumes[n], poses[n])
+                costs.append(cost)
+            misfit = float(np.mean(costs))
+        return poses, self._predict(poses, outlier_sd)[1], misfit
 
-def _too_bright(weighted: SpatialImage, b0: SpatialImage, brain: SpatialImage) -> float:
-    """Fraction of the brain's voxels that are brighter with diffusion weighting than without."""
-    with_b, without = weighted.get_fdata(), b0.get_fdata()
-    where = brain.get_fdata() > 0.5
-    return float(np.mean(with_b[where] > without[where]))
+    def _predict(self, poses: list[Pose], outlier_sd: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """Predictions, (X, Y, Z, N), made without the lost slices, and which those are, (N, n_slices)."""
+        data = self.aligned(poses)
+        turned = rotate(self.gradients, np.array([pose.rigid for pose in poses]))
+        predicted = predict_left_out(data, turned)
+        outliers = np.zeros((len(poses), self.n_slices), bool)
+        if outlier_sd is None:
+            return predicted, outliers
+        weighted = np.flatnonzero(~self.gradients.is_b0)
+        numbers = {n: self._slices(poses[n]) for n in weighted}
+        for _ in range(MAX_OUTLIERS_IN_A_SLICE):
+            losses = np.full(outliers.shape, np.nan)
+            for n in weighted:
+                losses[n] = slice_losses(
+                    data[self.brain, n],
+                    predicted[self.brain, n],
+                    np.rint(numbers[n][self.brain]).astype(int),
+                    n_slices=self.n_slices,
+                    voxel_mm2=self.pixel_mm2,
+                )
+            found = find_outliers(losses, outlier_sd=outlier_sd)
+            new = worst_of_each_slice(found & ~outliers, losses)
+            outliers = (outliers & found) | new
+            if not new.any():
+                break
+            lost = np.zeros(data.shape, bool)
+            for n in np.flatnonzero(outliers.any(axis=1)):
+                lost[..., n] = _touches(numbers[n], outliers[n])
+            whole, there = data.copy(), lost.any(axis=-1)
+            whole[there] = fill_in(data[there], turned, lost[there])
+            predicted = predict_left_out(whole, turned)
+        return predicted, outliers
 
+    def _slices(self, pose: Pose) -> np.ndarray:
+        return slice_numbers(self.series, self.series, pose.affine(self.target), self.across)
 
-def _aligned(dwi: SpatialImage, transforms: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Volumes resampled through their transforms, shape (X, Y, Z, n)."""
-    data = _volumes(dwi, which)
-    for position, n in enumerate(which):
-        if not np.array_equal(transforms[n], np.eye(4)):
-            volume = make_image(data[..., position], dwi)
-            data[..., position] = resample(volume, dwi, [transforms[n]]).get_fdata(dtype=np.float32)
-    return data
+    def _believed(self, values: np.ndarray, pose: Pose, lost: np.ndarray) -> np.ndarray:
+        """Values to compare with: none in lost slices."""
+        if not lost.any():
+            return values
+        return np.where(_touches(self._slices(pose), lost).ravel()[self.compared], np.nan, values)
 
+    def _model_eddy(self, poses: list[Pose], weighted: np.ndarray) -> list[Pose]:
+        """Poses with eddy currents as a linear function of the gradients that made them."""
+        if self.target.phase is None or weighted.size < MIN_VOLUMES_EDDY_MODEL:
+            return poses
+        # the amplitude of a gradient is as the root of its b-value
+        gradient = np.sqrt(self.gradients.bvals[weighted, None]) * self.gradients.bvecs[weighted]
+        found = np.array([poses[n].eddy for n in weighted])
+        fitted = gradient @ np.linalg.lstsq(gradient, found, rcond=None)[0]
+        modelled = list(poses)
+        for n, eddy in zip(weighted, fitted, strict=True):
+            # a shear looks like a turn for the most part: the centre of the head stays where it was found
+            back = np.linalg.inv(eddy_matrix(eddy, self.target)) @ eddy_matrix(poses[n].eddy, self.target)
+            centre = nb.affines.apply_affine(poses[n].rigid, self.target.points.mean(axis=0))
+            rigid = poses[n].rigid.copy()
+            rigid[:3, 3] += nb.affines.apply_affine(back, centre) - centre
+            modelled[n] = Pose(rigid, eddy)
+        return modelled
 
-def _from_mean(
-    coarse: SpatialImage,
-    transforms: np.ndarray,
-    weighted: np.ndarray,
-    first: SpatialImage,
-    brain: SpatialImage,
-) -> np.ndarray:
-    """Transforms with those of the weighted volumes found through their mean, by mutual information."""
-    found, where, volumes = transforms.copy(), _with_margin(brain), nb.four_to_three(coarse)
-    mean = make_image(_volumes(coarse, weighted).mean(axis=-1), coarse)
-    for n in weighted:
-        found[n] = register_rigid(mean, volumes[n], fixed_mask=where, quick=True)
-    mean = make_image(_aligned(coarse, found, weighted).mean(axis=-1), coarse)
-    to_first = register_rigid(first, mean, fixed_mask=where, quick=True)
-    if _too_bright(resample(mean, first, [to_first]), first, brain) < _too_bright(mean, first, brain):
-        found[weighted] = found[weighted] @ to_first
-    return found
+    def _margin(self) -> SpatialImage:
+        return with_margin(make_image(self.brain.astype(np.float32), self.series))
 
+    def _least_loss(self, weighted: np.ndarray, b0: np.ndarray) -> float:
+        """Logarithm of the signal lost to diffusion where least was lost: the 1st percentile over the brain.
 
-def _follow_prediction(
-    coarse: SpatialImage, gradients: Gradients, start: np.ndarray, where: SpatialImage
-) -> tuple[np.ndarray, float]:
-    """Transforms after registering volumes to their predictions, and the mean squared misfit left."""
-    transforms, volumes, misfit = start.copy(), nb.four_to_three(coarse), np.inf
-    for _ in range(PREDICTIONS):
-        data = _aligned(coarse, transforms, np.arange(len(volumes)))
-        predicted = _predict_left_out(data, rotate(gradients, transforms))
-        costs = []
-        for n in np.flatnonzero(~gradients.is_b0):
-            transforms[n], cost = _refine(make_image(predicted[..., n], coarse), volumes[n], where, transforms[n])
-            costs.append(cost)
-        misfit = float(np.mean(costs))
-    return transforms, misfit
-
-
-def _register_alike(target: SpatialImage, volume: SpatialImage, where: SpatialImage) -> np.ndarray:
-    """Rigid transform from target to volume points, from near or far."""
-    near, cost = _refine(target, volume, where, np.eye(4))
-    far, far_cost = _refine(target, volume, where, register_rigid(target, volume, fixed_mask=where, quick=True))
-    return near if cost <= far_cost else far
-
-
-def _refine(
-    target: SpatialImage, volume: SpatialImage, where: SpatialImage, start: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Rigid transform from target to volume points, between images of like contrast, and its cost.
-
-    Least squares of ``target - gain * volume - offset`` by Gauss-Newton steps: mutual information
-    from sampled voxels scatters by about 1 mm, too much for the last step. Returns the best
-    transform met, which is ``start`` where no step makes the images more alike.
-    """
-    inside = where.get_fdata() > 0
-    points = world_coordinates(target)[inside]
-    values = gaussian_filter(target.get_fdata(), 1.0)[inside]
-    smooth = gaussian_filter(volume.get_fdata(), 1.0)
-    to_voxels = np.linalg.inv(volume.affine)
-    slopes = np.stack(np.gradient(smooth), axis=-1) @ to_voxels[:3, :3]
-    fields = [smooth, *np.moveaxis(slopes, -1, 0)]
-
-    best, lowest, transform = start, np.inf, start
-    for _ in range(REFINEMENTS):
-        moved = nb.affines.apply_affine(transform, points)
-        ijk = nb.affines.apply_affine(to_voxels, moved).T
-        found = np.stack([map_coordinates(f, ijk, order=1, cval=np.nan) for f in fields], axis=1)
-        seen = np.isfinite(found).all(axis=1)
-        if seen.mean() < 0.5:  # the volume has left the image
-            break
-        t, v, slope = values[seen], found[seen, 0], found[seen, 1:]
-        gain, offset = np.polyfit(v, t, 1)
-        residual = t - gain * v - offset
-        cost = float(np.mean(residual**2))
-        if cost < lowest:
-            best, lowest = transform, cost
-        centre = moved[seen].mean(axis=0)
-        turning = np.cross(moved[seen] - centre, slope)
-        # gain and offset change with the position, so they are solved for together with it
-        jacobian = np.column_stack([gain * slope, gain * turning, v, np.ones_like(v)])
-        scale = np.linalg.norm(jacobian, axis=0) + np.finfo(float).tiny
-        jacobian = jacobian / scale
-        step = np.linalg.lstsq(jacobian.T @ jacobian, jacobian.T @ residual, rcond=1e-8)[0] / scale
-        turn = np.eye(4)
-        turn[:3, :3] = Rotation.from_rotvec(step[3:6]).as_matrix()
-        turn[:3, 3] = centre - turn[:3, :3] @ centre + step[:3]
-        transform = turn @ transform
-        if np.linalg.norm(step[:3]) + HEAD_RADIUS_MM * np.linalg.norm(step[3:6]) < CONVERGED_MM:
-            break
-    return best, lowest
-
-
-def _predict_left_out(data: np.ndarray, gradients: Gradients) -> np.ndarray:
-    """What a tensor fitted to the other volumes predicts for each, shape as ``data``.
-
-    Left out, because a volume that shares in its own target is held where it is. The residual of
-    a linear fit without one of its points is the residual with it, over 1 - leverage.
-    """
-    design = design_matrix(gradients) / np.append(np.full(6, gradients.bvals.max()), 1.0)
-    hat = design @ np.linalg.pinv(design)
-    # zero has no logarithm
-    floor = max(1e-3 * float(data.max()), float(np.finfo(np.float32).tiny))
-    log = np.log(np.maximum(data, floor))
-    leverage = np.diag(hat)
-    scale = np.where(leverage < MAX_LEVERAGE, 1 / (1 - np.minimum(leverage, MAX_LEVERAGE)), 1.0)
-    predicted = log - (log - log @ hat.T) * scale
-    return np.exp(np.minimum(predicted, np.log(data.max(initial=floor)))).astype(np.float32)
+        Diffusion takes signal from every voxel; where two images do not lie on each other, some seem to have gained.
+        """
+        loss = np.log(np.maximum(b0[self.brain], 1e-3)) - np.log(np.maximum(weighted[self.brain], 1e-3))
+        return float(np.percentile(loss, LEAST_LOSS_PERCENTILE))

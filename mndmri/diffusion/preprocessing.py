@@ -1,22 +1,42 @@
-"""From a series as scanned to one without noise, ringing and head motion, and the way to the T1w image."""
+"""From a series as scanned to one of the undistorted head at rest, and the way to the T1w image."""
 
 from typing import NamedTuple
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.diffusion.alignment import align_to_t1w, b0_reference, field_of_view
 from mndmri.diffusion.denoise import reduce_noise, remove_gibbs
-from mndmri.diffusion.gradients import Gradients
-from mndmri.diffusion.motion import align_to_t1w, b0_reference, correct_motion, field_of_view
-from mndmri.grids import slice_axis, to_canonical
+from mndmri.diffusion.distortion.correction import Found, Reverse, Source, find_displacement
+from mndmri.diffusion.distortion.encoding import PhaseEncoding, unwarp
+from mndmri.diffusion.gradients import Gradients, rotate
+from mndmri.diffusion.motion import Motion, estimate_motion, framewise_displacement, replace_outliers, still
+from mndmri.diffusion.resampling import distortion_on, resample_series
+from mndmri.grids import make_image, slice_axis, voxel_sizes
 from mndmri.transforms import resample
+
+# Values of a step that name another program; true is this project's own.
+MRTRIX3, FSL = "mrtrix3", "fsl"
+
+
+class Steps(NamedTuple):
+    """What is done to a series; for each step true, the name of another program, or false."""
+
+    denoise: bool | str = True
+    gibbs: bool | str = True
+    motion: bool | str = True
+    outlier_sd: float | None = 4.0
+    """Slices so many standard deviations below their prediction are replaced; None: none."""
+
+
+NOTHING = Steps(denoise=False, gibbs=False, motion=False, outlier_sd=None)
 
 
 class Preprocessed(NamedTuple):
     """A series ready for the tensor."""
 
     series: SpatialImage
-    """4D, float32, RAS-stored, in the head position of the first b = 0 volume."""
+    """4D, float32, RAS-stored: the undistorted head of the first b = 0 volume."""
     gradients: Gradients
     """In world axes, turned with the head."""
     mask: SpatialImage
@@ -25,8 +45,11 @@ class Preprocessed(NamedTuple):
     """Where every volume has data, uint8."""
     to_dwi: np.ndarray
     """From T1w to diffusion world points, shape (4, 4)."""
-    displacement: np.ndarray
-    """Framewise displacement, mm, shape (N,)."""
+    motion: Motion
+    distortion: Found
+    """Displacement and how much it made images agree."""
+    displacement_mm: SpatialImage
+    """By how far distortion had moved the signal of each voxel, mm along the phase encoding, towards higher indices."""
 
 
 def preprocess(
@@ -35,37 +58,117 @@ def preprocess(
     t1w_brain: SpatialImage,
     t1w_mask: SpatialImage,
     *,
-    denoise: bool = True,
-    gibbs: bool = True,
-    motion: bool = True,
+    steps: Steps = NOTHING,
+    encoding: PhaseEncoding | None = None,
+    source: Source | None = None,
 ) -> Preprocessed:
-    """Series without what noise, ringing and head motion did to it, step by step in that order.
+    """Series without noise, ringing, head motion, eddy currents and distortion, after one interpolation.
 
     Parameters
     ----------
     dwi : SpatialImage
-        4D, as scanned.
+        4D, RAS-stored, as scanned.
     gradients : Gradients
         In world axes.
     t1w_brain, t1w_mask : SpatialImage
         T1w image of the same person without skull, and the mask of the brain in it.
-    denoise, gibbs, motion : bool
-        Which steps are taken.
+    steps : Steps
+        By default none is taken: the series comes corrected.
+    encoding : PhaseEncoding, optional
+        Without it neither eddy currents nor distortion are corrected.
+    source : Source, optional
+        What its susceptibility distortion is known by.
 
     Raises
     ------
     InputError
-        If the gradient table does not fit the series, or the headers of the two scans disagree.
+        If the gradient table does not fit the series, the headers of the scans disagree, or another
+        program fails.
+
+    Notes
+    -----
+    Noise and ringing first, as scanned: interpolation spoils what they are known by. Distortion next, of
+    the first b = 0 volume, in whose undistorted head the movements are then found. FSL's eddy interpolates
+    by itself: a distortion that it was not told of costs a second interpolation.
     """
-    dwi = to_canonical(dwi)
     b0 = b0_reference(dwi, gradients)
     to_dwi = align_to_t1w(b0, t1w_brain)
-    mask = resample(t1w_mask, b0, [np.linalg.inv(to_dwi)], interpolation="nearest")
-    if denoise:
-        dwi, _ = reduce_noise(dwi, mask=mask)
-    if gibbs:
-        dwi = remove_gibbs(dwi, slice_axis=slice_axis(dwi))
-    if not motion:
-        return Preprocessed(dwi, gradients, mask, field_of_view(dwi), to_dwi, np.zeros(dwi.shape[3]))
-    still, turned, transforms, displacement = correct_motion(dwi, gradients, mask=mask)
-    return Preprocessed(still, turned, mask, field_of_view(dwi, transforms), to_dwi, displacement)
+    mask = _bring(t1w_mask, b0, to_dwi)
+    dwi = _without_noise_and_ringing(dwi, mask, steps)
+    first = make_image(np.asarray(dwi.dataobj, np.float32)[..., int(np.argmax(gradients.is_b0))], dwi)
+    axis = None if encoding is None else encoding.axis
+    found = Found(None)
+    if encoding is not None and source is not None:
+        found = find_displacement(first, mask, to_dwi, encoding, source)
+        if found.displacement is not None:
+            to_dwi = align_to_t1w(unwarp(first, found.displacement, encoding.axis), t1w_brain, start=to_dwi)
+            mask = _bring(t1w_mask, b0, to_dwi)
+
+    if steps.motion == FSL and encoding is not None:
+        opposite_readout = source.readout_s if isinstance(source, Reverse) else None
+        series, gradients, motion = _by_eddy(dwi, gradients, mask, steps, encoding, found, opposite_readout)
+        if found.topup is None and found.displacement is not None:
+            series = resample_series(series, still(dwi).transforms, displacement=found.displacement, axis=axis)
+    else:
+        motion = still(dwi)
+        if steps.motion:
+            motion = estimate_motion(
+                dwi, gradients, mask, displacement=found.displacement, axis=axis, outlier_sd=steps.outlier_sd
+            )
+        series = resample_series(dwi, motion.transforms, displacement=found.displacement, axis=axis)
+        gradients = rotate(gradients, motion.rigid)
+        series, _ = replace_outliers(series, dwi, gradients, motion)
+    shift, _ = distortion_on(dwi, found.displacement, axis)
+    seen = field_of_view(dwi, motion.transforms, shift)
+    return Preprocessed(series, gradients, mask, seen, to_dwi, motion, found, _in_mm(found.displacement, b0, axis))
+
+
+def _in_mm(displacement: SpatialImage | None, grid: SpatialImage, axis: int | None) -> SpatialImage:
+    if displacement is None or axis is None:
+        return make_image(np.zeros(grid.shape[:3], np.float32), grid)
+    return make_image(np.asarray(displacement.dataobj, np.float32) * np.float32(voxel_sizes(grid)[axis]), grid)
+
+
+def _bring(mask: SpatialImage, grid: SpatialImage, to_dwi: np.ndarray) -> SpatialImage:
+    return resample(mask, grid, [np.linalg.inv(to_dwi)], interpolation="nearest")
+
+
+def _without_noise_and_ringing(dwi: SpatialImage, mask: SpatialImage, steps: Steps) -> SpatialImage:
+    if MRTRIX3 in (steps.denoise, steps.gibbs):
+        from mndmri import external  # nipype takes seconds to import
+
+    if steps.denoise:
+        dwi, _ = external.dwidenoise(dwi, mask=mask) if steps.denoise == MRTRIX3 else reduce_noise(dwi, mask=mask)
+    if steps.gibbs:
+        across = slice_axis(dwi)
+        remove = external.mrdegibbs if steps.gibbs == MRTRIX3 else remove_gibbs
+        dwi = remove(dwi, slice_axis=across)
+    return dwi
+
+
+def _by_eddy(
+    dwi: SpatialImage,
+    gradients: Gradients,
+    mask: SpatialImage,
+    steps: Steps,
+    encoding: PhaseEncoding,
+    found: Found,
+    opposite_readout_s: float | None,
+) -> tuple[SpatialImage, Gradients, Motion]:
+    """Series, table and motion from FSL's eddy; after topup the distortion is undone too."""
+    from mndmri import external  # nipype takes seconds to import
+
+    done = external.eddy(
+        dwi,
+        gradients,
+        mask,
+        axis=encoding.axis,
+        polarity=encoding.polarity or 1,
+        readout_s=encoding.readout_s,
+        outlier_sd=steps.outlier_sd,
+        distortion=found.topup,
+        reverse_readout_s=opposite_readout_s,
+    )
+    centre = still(dwi).centre
+    displacement = framewise_displacement(done.transforms, centre=centre)
+    return done.series, done.gradients, Motion(done.transforms, done.transforms, displacement, done.outliers, centre)

@@ -142,7 +142,6 @@ def measure_quality(
     table: pd.DataFrame,
     wm_probability: SpatialImage,
     *,
-    displacement: np.ndarray,
     negative_fraction: float,
     min_fa: float = 0.2,
 ) -> pd.DataFrame:
@@ -152,8 +151,6 @@ def measure_quality(
     ----------
     maps, weights, table, wm_probability, min_fa
         As for `measure_tract`.
-    displacement : ndarray, shape (N,)
-        Framewise displacement, mm, as from `motion.correct_motion`.
     negative_fraction : float
         As from `tensor.fit_tensor`.
 
@@ -161,7 +158,7 @@ def measure_quality(
     -------
     DataFrame
         Columns `MEASURE_COLUMNS`: the fraction of the tract's white matter with FA above
-        ``min_fa`` (L, R), mean and largest framewise displacement, the fraction of voxels with a
+        ``min_fa`` (L, R), the fraction of voxels with a
         negative eigenvalue, FA of the callosum, the most coherent bundle there is (below
         about 0.4, doubt the gradient table or the alignment with the T1w image), and the Dice overlap of
         the brain's voxels with FA above ``min_fa`` with those that are mostly white matter on the T1w image
@@ -177,12 +174,8 @@ def measure_quality(
     rows.append(_mean_row("fa", "callosum", "both", fa, _weight(weights, table, "callosum", "both") * wm))
     n_brain = int(np.sum(fa > 0))
     rows.append(_dice_row(fa > min_fa, (wm > 0.5) & (fa > 0)))
-    for measure, value, unit in (
-        ("mean_fd", float(np.mean(displacement)), "mm"),
-        ("max_fd", float(np.max(displacement)), "mm"),
-        ("negative_eigenvalue_fraction", negative_fraction, "1"),
-    ):
-        rows.append(row("dwi", measure, "brain", "both", value, unit=unit, n_voxels=n_brain))
+    name = "negative_eigenvalue_fraction"
+    rows.append(row("dwi", name, "brain", "both", negative_fraction, unit="1", n_voxels=n_brain))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
 
 

@@ -6,15 +6,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import yaml
 from snakemake.exceptions import WorkflowError
 
 from mndmri import __version__ as VERSION
 from mndmri.cohort import check_study, load_study, participants_path, settle
 from mndmri.config import resolve_config, score_columns
-from mndmri.io import InputError, read_json, read_table, write_json
+from mndmri.diffusion.free_water import has_two_shells
+from mndmri.diffusion.gradients import read_gradients
+from mndmri.io import InputError, read_json, read_table, read_text, write_json
 from mndmri.jobs import read_unfinished
-from mndmri.packages import check_packages
+from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort
 
 SPACE = "MNI152NLin6Asym"
@@ -23,6 +26,7 @@ WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
 FAILED = "failed:"
 # What a participant's failed job takes away: the branch it belongs to, or with the T1w all.
 BRANCHES = {
+    "check_gradients": "dwi",
     "preprocess_dwi": "dwi",
     "fit_tensor": "dwi",
     "extract_cst": "dwi",
@@ -37,6 +41,8 @@ BRANCHES = {
 ALONE = {
     "measure_qsm": "qsm",
     "unfold_sulcus": "strip",
+    "track_cst": "tracking",
+    "map_free_water": "free_water",
     "measure_thickness": "t1w",
     **{
         f"{job} {contrast}": contrast.lower()
@@ -145,6 +151,24 @@ def scan(modality, role):
     return lambda wildcards: scans(modality, role)(wildcards)[0]
 
 
+def free_water_maps():
+    """Maps of free water of those whose series can tell it from tissue."""
+    maps = []
+    for subject in people("dwi") if not STUDY.simulated else []:
+        files = STUDY.scans[f"sub-{subject}"]["dwi"].files
+        table = [read_text(files[role][0]) for role in ("bval", "bvec")]
+        # the axes do not matter to how many shells there are
+        if has_two_shells(read_gradients(*table, np.eye(4)))[0]:
+            prefix = f"{RESULTS}/sub-{subject}/dwi/sub-{subject}_space-dwi"
+            maps.append(f"{prefix}_model-freewater_param-fraction_dwimap.nii.gz")
+    return maps
+
+
+def distortion_of(wildcards):
+    """Parameter function: how the distortion of a participant's diffusion series is corrected."""
+    return STUDY.scans[f"sub-{wildcards.subject}"]["dwi"].distortion
+
+
 def has(modality, path, *others, made_by=()):
     """Input function: a file of a modality's branch, or of others; none for a participant without any.
 
@@ -234,8 +258,10 @@ try:
             raise InputError(
                 f"t1w.head_template: no such file {path}; correct the path"
             )
+    TOOLS = {}
     if not config["measures"]:
         check_packages(config)
+        TOOLS = check_tools(config)
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
     STUDY = read_study()

@@ -1,19 +1,67 @@
-rule preprocess_dwi:
-    """Free a diffusion series of noise, ringing and head motion, and align it with the T1w."""
+rule check_gradients:
+    """Hold a person's gradient table against the images, and against the 23 others of its kind."""
     input:
         dwi=scan("dwi", "image"),
         bval=scan("dwi", "bval"),
         bvec=scan("dwi", "bvec"),
+        mask=rules.preprocess_t1w.output.mask,
+    output:
+        ranking="<dwi>_desc-gradients_ranking.tsv",
+    log:
+        "<logs>/check_gradients/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/check_gradients/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        version=VERSION,
+        gradient_check=config["dwi"]["gradient_check"],
+        max_b=config["dwi"]["max_b"],
+        bvec_name=lambda wildcards: Path(scan("dwi", "bvec")(wildcards)).name,
+        suggestion=lambda wildcards: f"{RESULTS}/sub-{wildcards.subject}/dwi/sub-{wildcards.subject}_desc-suggested_dwi.bvec",
+    script:
+        "../../scripts/check_gradients.py"
+
+
+rule preprocess_dwi:
+    """Free a diffusion series of noise, ringing, motion and distortion, and align it with the T1w."""
+    input:
+        dwi=scan("dwi", "image"),
+        bval=scan("dwi", "bval"),
+        bvec=scan("dwi", "bvec"),
+        json=scans("dwi", "json"),
+        # "reverse" itself is a name that Snakemake keeps
+        opposite=scans("dwi", "reverse"),
+        opposite_bval=scans("dwi", "reverse_bval"),
+        opposite_json=scans("dwi", "reverse_json"),
+        fieldmap=scans("dwi", "fieldmap"),
+        fieldmap_magnitude=scans("dwi", "fieldmap_magnitude"),
+        fieldmap_json=scans("dwi", "fieldmap_json"),
+        checked=(
+            rules.check_gradients.output.ranking
+            if config["dwi"]["gradient_check"]
+            else []
+        ),
         t1w=rules.preprocess_t1w.output.t1w,
         mask=rules.preprocess_t1w.output.mask,
+        tissue=lambda wildcards: (
+            [rules.segment_t1w.output[name] for name in ("gm", "wm", "csf")]
+            if distortion_of(wildcards) == "t1w"
+            else []
+        ),
     output:
         dwi="<dwi>_space-dwi_desc-preproc_dwi.nii.gz",
         bval="<dwi>_space-dwi_desc-preproc_dwi.bval",
         bvec="<dwi>_space-dwi_desc-preproc_dwi.bvec",
+        json="<dwi>_space-dwi_desc-preproc_dwi.json",
         mask="<dwi>_space-dwi_desc-brain_mask.nii.gz",
         fov="<dwi>_space-dwi_desc-fov_mask.nii.gz",
+        displacement="<dwi>_space-dwi_desc-distortion_displacement.nii.gz",
         motion="<dwi>_desc-motion_timeseries.tsv",
         xfm="<dwi>_from-dwi_to-T1w_mode-image_xfm.txt",
+        qc="<dwi>_desc-preproc_qc.tsv",
     log:
         "<logs>/preprocess_dwi/sub-{subject}.log",
     benchmark:
@@ -24,7 +72,12 @@ rule preprocess_dwi:
         mem_mb=4000,
     params:
         version=VERSION,
-        steps={step: config["dwi"][step] for step in ("denoise", "gibbs", "motion")},
+        bids_dir=STUDY.bids_dir,
+        distortion=distortion_of,
+        steps={
+            step: config["dwi"][step]
+            for step in ("denoise", "gibbs", "motion", "outlier_sd")
+        },
     script:
         "../../scripts/preprocess_dwi.py"
 
@@ -59,6 +112,7 @@ rule fit_tensor:
         mem_mb=4000,
     params:
         max_b=config["dwi"]["max_b"],
+        tensor_fit=config["dwi"]["tensor_fit"],
         voxel_mm=config["vbm"]["voxel_mm"],
     script:
         "../../scripts/fit_tensor.py"
@@ -71,7 +125,7 @@ rule extract_cst:
             name: rules.fit_tensor.output[name]
             for name in ("fa", "md", "ad", "rd", "json")
         },
-        motion=rules.preprocess_dwi.output.motion,
+        preproc_qc=rules.preprocess_dwi.output.qc,
         fov=rules.preprocess_dwi.output.fov,
         xfm=rules.preprocess_dwi.output.xfm,
         wm=rules.segment_t1w.output.wm,
@@ -98,3 +152,60 @@ rule extract_cst:
         min_voxels=config["dwi"]["min_voxels"],
     script:
         "../../scripts/extract_cst.py"
+
+
+rule track_cst:
+    """Track the corticospinal tract, and measure along its streamlines."""
+    input:
+        **{name: rules.fit_tensor.output[name] for name in ("fa", "md", "ad", "rd")},
+        dwi=rules.preprocess_dwi.output.dwi,
+        bval=rules.preprocess_dwi.output.bval,
+        bvec=rules.preprocess_dwi.output.bvec,
+        xfm=rules.preprocess_dwi.output.xfm,
+        wm=rules.segment_t1w.output.wm,
+        from_template=rules.register_t1w.output.from_template,
+        atlas=rules.prepare_template.output.atlas,
+        table=rules.prepare_template.output.table,
+    output:
+        left="<dwi>_space-dwi_hemi-L_label-CST_tractogram.trk",
+        right="<dwi>_space-dwi_hemi-R_label-CST_tractogram.trk",
+        profile="<dwi>_desc-tracked_profile.tsv",
+        qc="<dwi>_desc-tracked_qc.tsv",
+    log:
+        "<logs>/track_cst/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/track_cst/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        min_fa=config["dwi"]["min_fa"],
+        seed=config["statistics"]["seed"],
+    script:
+        "../../scripts/track_cst.py"
+
+
+rule map_free_water:
+    """Tell free water from tissue, where a series has the shells for it."""
+    input:
+        dwi=rules.preprocess_dwi.output.dwi,
+        bval=rules.preprocess_dwi.output.bval,
+        bvec=rules.preprocess_dwi.output.bvec,
+        mask=rules.preprocess_dwi.output.mask,
+    output:
+        **{
+            name: f"<dwi>_space-dwi_model-freewater_param-{name}_dwimap.nii.gz"
+            for name in ("fraction", "fa", "md")
+        },
+        json="<dwi>_space-dwi_model-freewater_dwimap.json",
+    log:
+        "<logs>/map_free_water/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/map_free_water/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    script:
+        "../../scripts/map_free_water.py"

@@ -21,6 +21,12 @@ SIGNAL = [
     for contrast in ("T1w", "FLAIR", "T2w")
 ]
 
+TRACKING = (
+    [has("dwi", rules.track_cst.output.qc, made_by=["track_cst"])]
+    if config["dwi"]["tractography"]
+    else []
+)
+
 
 rule collect_measures:
     """Put a participant's measures of all stages into one table, and the quality checks into another."""
@@ -37,6 +43,7 @@ rule collect_measures:
             has("t1w", rules.preprocess_t1w.output.qc),
             has("t1w", rules.segment_t1w.output.qc),
             has("dwi", rules.extract_cst.output.qc),
+            *TRACKING,
             has("swi", rules.measure_swi.output.qc),
             has("qsm", rules.map_susceptibility.output.qc),
         ),

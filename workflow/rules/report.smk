@@ -59,5 +59,6 @@ rule describe_results:
         version=VERSION,
         config=config,
         left_out=STUDY.left_out,
+        tools=TOOLS,
     script:
         "../../scripts/describe_results.py"

@@ -1,12 +1,12 @@
 """How an echo-planar image was encoded, and the image without what that did to it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy.ndimage import map_coordinates
 
-from mndmri.grids import check_same_grid, make_image
+from mndmri.grids import canonical_direction, check_same_grid, make_image
 
 
 class PhaseEncoding(NamedTuple):
@@ -18,6 +18,28 @@ class PhaseEncoding(NamedTuple):
     """1: a positive offset moves signal to higher indices of the axis; -1: to lower; None: not known."""
     readout_s: float | None
     """Total readout time as BIDS defines it: voxels of displacement per Hz; None: not known."""
+
+
+class StoredEncoding(Protocol):
+    """Phase encoding in the axes of an image as stored, as from `mndmri.bids.phase_encoding`."""
+
+    @property
+    def axis(self) -> str:
+        """Stored axis: i, j or k."""
+
+    @property
+    def polarity(self) -> int | None:
+        """1 towards higher indices, -1 towards lower."""
+
+    @property
+    def readout_s(self) -> float | None:
+        """Total readout time, s."""
+
+
+def on_canonical_grid(stored: StoredEncoding, affine: np.ndarray) -> PhaseEncoding:
+    """Phase encoding in the axes of the canonical image; ``affine`` is that of the image as stored."""
+    axis, sign = canonical_direction(stored.axis, affine)
+    return PhaseEncoding(axis, None if stored.polarity is None else sign * stored.polarity, stored.readout_s)
 
 
 def unwarp(image: SpatialImage, displacement: SpatialImage, axis: int, *, order: int = 1) -> SpatialImage:

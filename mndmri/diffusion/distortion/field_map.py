@@ -32,6 +32,27 @@ SMOOTHING_MM, KNOWN = (3.0, 6.0, 12.0, 24.0, 48.0), 0.3
 PASSES = 2
 
 
+def read_field(
+    images: Sequence[SpatialImage],
+    magnitude: SpatialImage,
+    kind: str,
+    echo_times_s: Sequence[float] | None,
+    units: str | None,
+) -> SpatialImage:
+    """Offset of the magnetic field, Hz, from a field map of any kind.
+
+    Parameters
+    ----------
+    images, magnitude : SpatialImage
+        As for `field_from_phases` or `field_from_map`.
+    kind, echo_times_s, units
+        As from `mndmri.cohort.field_maps.field_map_metadata`.
+    """
+    if kind == "field":
+        return field_from_map(images[0], magnitude, units=str(units))
+    return field_from_phases(images, magnitude, echo_times_s=list(echo_times_s or ()))
+
+
 def field_from_phases(
     phases: Sequence[SpatialImage], magnitude: SpatialImage, *, echo_times_s: Sequence[float]
 ) -> SpatialImage:

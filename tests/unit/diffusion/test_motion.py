@@ -1,88 +1,82 @@
-"""Motion correction against heads that were moved by known amounts."""
+"""Head motion, eddy currents and lost slices, against heads for which they are known."""
 
 import nibabel as nb
 import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
-from scipy.ndimage import gaussian_filter
-from scipy.spatial.transform import Rotation
 
 from mndmri.diffusion.gradients import Gradients, read_gradients, rotate, to_fsl
-from mndmri.diffusion.motion import (
-    align_to_t1w,
-    b0_reference,
-    correct_motion,
-    field_of_view,
-    framewise_displacement,
-)
+from mndmri.diffusion.motion import estimate_motion, framewise_displacement, replace_outliers
+from mndmri.diffusion.resampling import resample_series
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import make_image, to_canonical, world_coordinates
-from mndmri.io import InputError
-from mndmri.transforms import resample
+from tests.unit.diffusion.heads import AFFINE, GRID, N_WEIGHTED, SHAPE, B, brain, core, head, rigid, signal
 
-SHAPE = (38, 44, 34)
-AFFINE = np.diag([4.0, 4.0, 4.2, 1.0])
-AFFINE[:3, 3] = -AFFINE[:3, :3] @ ((np.array(SHAPE) - 1) / 2)
-GRID = nb.Nifti1Image(np.zeros(SHAPE, np.uint8), AFFINE)
-N_WEIGHTED = 12
-B = 1000.0
+PHASE = 1  # array axis
+STILL = np.tile(np.eye(4), (N_WEIGHTED + 2, 1, 1))
+NO_EDDY = np.zeros((N_WEIGHTED + 2, 3))
 
 
-def rigid(degrees, shift):
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
-    matrix[:3, 3] = shift
-    return matrix
-
-
-def head(points):
-    """Baseline signal, main direction and anisotropy of a made-up head, at world points."""
-    x, y, z = np.moveaxis(points, -1, 0)
-    radius = np.sqrt((x / 55) ** 2 + (y / 68) ** 2 + (z / 52) ** 2)
-    brain = 1 / (1 + np.exp((radius - 1) * 25))
-    ventricle = np.exp(-(((np.abs(x) - 12) / 6) ** 2) - ((y - 5) / 25) ** 2 - ((z - 6) / 8) ** 2)
-    lesion = np.exp(-(((x - 30) / 9) ** 2) - ((y + 25) / 12) ** 2 - ((z - 15) / 9) ** 2)
-    folds = np.cos(x / 4) * np.cos(y / 4.5) * np.cos(z / 4) * np.clip(radius - 0.5, 0, 1)
-    s0 = 1000 * brain * (1 + 0.6 * ventricle - 0.35 * lesion + 0.8 * folds)
-    direction = np.stack([np.sin(y / 25), 0.3 * np.ones_like(x), np.cos(x / 30)], axis=-1)
-    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    return s0, direction, brain * (1 - np.clip(ventricle, 0, 1))
-
-
-def signal(points, b, g):
-    """What a scanner would see of the unmoved head at these points."""
-    s0, direction, anisotropy = head(points)
-    along = (direction @ g) ** 2
-    diffusivity = 0.8e-3 + anisotropy * 0.9e-3 * (along - 1 / 3)
-    return s0 * np.exp(-b * diffusivity)
-
-
-def moved_series(motions):
-    """Series whose head lies, in each volume, where ``motions`` (reference to volume) puts it."""
+def table_of_directions():
     vectors = np.random.default_rng(2).normal(size=(N_WEIGHTED, 3))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    table = Gradients(np.r_[0.0, 0.0, np.full(N_WEIGHTED, B)], np.vstack([np.zeros((2, 3)), vectors]))
-    points = world_coordinates(GRID)
+    return Gradients(np.r_[0.0, 0.0, np.full(N_WEIGHTED, B)], np.vstack([np.zeros((2, 3)), vectors]))
+
+
+def field(points):
+    """By how many voxels the field of the head moves the signal of its points up the phase axis."""
+    return 2.5 * np.exp(-(np.linalg.norm(points - [0, 50, -10], axis=-1) ** 2) / 2 / 25**2)
+
+
+def moved_series(motions, eddy=NO_EDDY, strength=0.0):
+    """Series whose head lies, in each volume, where ``motions`` (reference to volume) puts it.
+
+    ``eddy`` is each volume's shift along the phase axis per mm, ``strength`` scales the head's own field.
+    """
+    table, points = table_of_directions(), world_coordinates(GRID)
     rng = np.random.default_rng(0)
+    step = AFFINE[:3, PHASE]
+    unit = step / np.linalg.norm(step)
     volumes = []
-    for motion, b, g in zip(motions, table.bvals, table.bvecs, strict=True):
-        before = nb.affines.apply_affine(np.linalg.inv(motion), points)
+    for motion, bend, b, g in zip(motions, eddy, table.bvals, table.bvecs, strict=True):
+        matrix = np.eye(4)
+        matrix[:3, :3] += np.outer(unit, bend)
+        to_rest = np.linalg.inv(matrix @ motion)
+        before = nb.affines.apply_affine(to_rest, points)
+        for _ in range(20 if strength else 0):  # fixed point: where rest + field is the voxel
+            before = nb.affines.apply_affine(to_rest, points - strength * field(before)[..., None] * step)
+        # signal that is drawn apart gets thin
+        moved = strength * field(before)[..., None] * step
+        slope = np.gradient(nb.affines.apply_affine(to_rest, points - moved)[..., 1], AFFINE[1, 1], axis=PHASE)
+        density = slope if strength else 1 / np.linalg.det(matrix[:3, :3])
         # the gradient is the scanner's; the head meets it turned back
-        clean = signal(before, b, motion[:3, :3].T @ g)
+        clean = signal(before, b, motion[:3, :3].T @ g) * density
         volumes.append(np.abs(clean + rng.normal(0, 10, clean.shape)))
     return nb.Nifti1Image(np.stack(volumes, axis=-1).astype(np.float32), AFFINE), table
 
 
-def known_motions():
+def known_motions(degrees=8, mm=4):
     rng = np.random.default_rng(5)
     motions = [np.eye(4)]
-    motions += [rigid(rng.uniform(-8, 8, 3), rng.uniform(-4, 4, 3)) for _ in range(N_WEIGHTED + 1)]
+    motions += [rigid(rng.uniform(-degrees, degrees, 3), rng.uniform(-mm, mm, 3)) for _ in range(N_WEIGHTED + 1)]
     return np.array(motions)
 
 
-def core():
-    """Anisotropic voxels well inside the head."""
-    return head(world_coordinates(GRID))[2] > 0.9
+def known_eddy(table):
+    """Scaling and shears of up to 3% that follow the gradients."""
+    mixing = np.random.default_rng(7).uniform(-0.03, 0.03, (3, 3))
+    return table.bvecs @ mixing
+
+
+def distances(found, known):
+    """How far apart two transforms put the points of the brain, mean of each volume, mm."""
+    points = world_coordinates(GRID)[core()][::50]
+    return np.array(
+        [
+            np.linalg.norm(nb.affines.apply_affine(a, points) - nb.affines.apply_affine(b, points), axis=1).mean()
+            for a, b in zip(found, known, strict=True)
+        ]
+    )
 
 
 def direction_error(fit, truth):
@@ -101,28 +95,30 @@ def test_moved_head_gives_the_directions_of_the_still_one(codes):
     truth = head(world_coordinates(dwi))[1]
     mask = make_image(core(), dwi)
 
-    aligned, turned, transforms, displacement = correct_motion(dwi, read)
+    motion = estimate_motion(dwi, read, brain(dwi))
+    aligned, turned = resample_series(dwi, motion.transforms), rotate(read, motion.rigid)
 
     points = world_coordinates(dwi)[core()][::50]
-    for found, known in zip(transforms, motions, strict=True):
+    for found, known in zip(motion.rigid, motions, strict=True):
         distance = nb.affines.apply_affine(found, points) - nb.affines.apply_affine(known, points)
         assert np.linalg.norm(distance, axis=1).mean() < 2.0
-    assert displacement[0] == 0
-    assert displacement[1:].min() > 3
+    assert motion.displacement[0] == 0
+    assert motion.displacement[1:].min() > 3
     corrected = direction_error(fit_tensor(aligned, turned, mask), truth)
     not_turned = direction_error(fit_tensor(aligned, read, mask), truth)
-    wrong_way = direction_error(fit_tensor(aligned, rotate(read, np.linalg.inv(transforms)), mask), truth)
+    wrong_way = direction_error(fit_tensor(aligned, rotate(read, np.linalg.inv(motion.rigid)), mask), truth)
     assert corrected < 2
     assert corrected < not_turned < wrong_way
 
 
 def test_still_head_is_left_where_it_is():
     series, table = moved_series(np.tile(np.eye(4), (N_WEIGHTED + 2, 1, 1)))
-    _, _, transforms, displacement = correct_motion(series, table, mask=make_image(core(), series))
+    motion = estimate_motion(series, table, brain(series), axis=1)
     points = world_coordinates(series)[core()][::50]
-    for found in transforms:
+    for found in motion.transforms:
         assert np.linalg.norm(nb.affines.apply_affine(found, points) - points, axis=1).max() < 0.3
-    assert displacement.max() < 0.5
+    assert motion.displacement.max() < 0.5
+    assert not motion.outliers.any()
 
 
 def test_framewise_displacement_adds_shifts_and_arcs():
@@ -133,58 +129,87 @@ def test_framewise_displacement_adds_shifts_and_arcs():
     np.testing.assert_allclose(found, [0, 50 * 0.02])
 
 
-def test_field_of_view_loses_what_any_volume_lost():
-    image = nb.Nifti1Image(np.zeros((7, 8, 9)), np.diag([2, 2.5, 3, 1.0]))
-    assert field_of_view(image).get_fdata().all()
-    up = rigid([0, 0, 0], [0, 0, 6])  # points are looked up two slices higher
-    seen = field_of_view(image, np.array([np.eye(4), up])).get_fdata()
-    assert seen[..., :7].all()
-    assert not seen[..., 7:].any()
+def test_eddy_currents_are_undone_and_followed_by_their_gradients():
+    motions, table = known_motions(2, 2), table_of_directions()
+    eddy = known_eddy(table)
+    series, table = moved_series(motions, eddy)
+    unit = AFFINE[:3, PHASE] / np.linalg.norm(AFFINE[:3, PHASE])
+    truth = np.array(
+        [(np.eye(4) + np.pad(np.outer(unit, bend), (0, 1))) @ m for bend, m in zip(eddy, motions, strict=True)]
+    )
+
+    found = estimate_motion(series, table, brain(series), axis=PHASE)
+    without = estimate_motion(series, table, brain(series))
+
+    left, blind = distances(found.transforms, truth), distances(without.transforms, truth)
+    assert left.mean() < 0.7
+    assert left.mean() < blind.mean() / 2
+    bends = found.transforms[:, 1, :3] - found.rigid[:, 1, :3]
+    assert np.corrcoef(bends[2:].ravel(), eddy[2:].ravel())[0, 1] > 0.95
+    np.testing.assert_array_equal(without.transforms, without.rigid)
 
 
-def test_b0_reference_is_the_mean_of_unweighted_volumes():
-    data = np.arange(4.0) * np.ones((3, 4, 5, 1))
-    table = Gradients(np.array([0.0, 1000, 5, 1000]), np.eye(4)[:, :3])
-    np.testing.assert_allclose(b0_reference(nb.Nifti1Image(data, np.eye(4)), table).get_fdata(), 1)
+def test_nothing_but_the_phase_axis_is_bent():
+    series, table = moved_series(STILL, known_eddy(table_of_directions()))
+    found = estimate_motion(series, table, brain(series), axis=PHASE)
+    np.testing.assert_allclose(found.transforms[:, [0, 2]], found.rigid[:, [0, 2]])
 
 
-@pytest.mark.parametrize(
-    ("bvals", "words"), [([0.0, 1000], "bval file has 2 entries"), ([700.0, 1000, 1000], "lowest is 700")]
-)
-def test_series_without_a_usable_table_is_refused(bvals, words):
-    table = Gradients(np.array(bvals), np.ones((len(bvals), 3)))
-    with pytest.raises(InputError, match=words):
-        b0_reference(nb.Nifti1Image(np.ones((3, 4, 5, 3)), np.eye(4)), table)
+def test_a_moving_head_takes_its_field_along():
+    motions = known_motions(5, 3)
+    series, table = moved_series(motions, strength=1.0)
+    at_rest, _ = moved_series(STILL)
+    displacement = make_image(field(world_coordinates(GRID)).astype(np.float32), GRID)
+    found = estimate_motion(series, table, brain(series), displacement=displacement, axis=PHASE)
+    assert distances(found.rigid, motions).mean() < 0.7
+
+    inside = brain(series).get_fdata() > 0
+    truth = at_rest.get_fdata()[inside][:, :2].mean(axis=1)
+    errors = {}
+    for name, options in (("with", {"displacement": displacement, "axis": PHASE}), ("without", {})):
+        b0 = resample_series(series, found.transforms, **options).get_fdata()[inside][:, :2].mean(axis=1)
+        errors[name] = np.abs(b0 - truth).mean() / truth.mean()
+    assert errors["with"] < 0.06
+    assert errors["with"] < errors["without"] / 2
 
 
-def t1w_and_b0(motion):
-    """T1w brain, and a shaded b = 0 image of the head that had moved by ``motion``."""
-    points = world_coordinates(GRID)
-    s0 = head(points)[0]
-    brain = np.linalg.norm(points / [55, 68, 52], axis=-1) < 1
-    t1w = make_image((brain * np.clip(1600 - s0, 100, None)).astype(np.float32), GRID)
-    before = nb.affines.apply_affine(np.linalg.inv(motion), points)
-    shading = np.exp(points[..., 1] / 90)
-    texture = gaussian_filter(np.random.default_rng(1).normal(size=SHAPE), 1) * 20
-    return t1w, make_image(np.clip(head(before)[0] * shading + texture, 0, None).astype(np.float32), GRID)
+LOST = {4: [10, 11], 9: [20]}
 
 
-def test_shaded_b0_is_brought_to_the_t1w_brain():
-    known = rigid([4, -3, 3], [2, -3, 1.5])
-    t1w, b0 = t1w_and_b0(known)
-    found = align_to_t1w(b0, t1w)
-    points = world_coordinates(GRID)[core()][::50]
-    distance = nb.affines.apply_affine(found, points) - nb.affines.apply_affine(known, points)
-    assert np.linalg.norm(distance, axis=1).mean() < 1.5
-    # in the direction in which diffusion maps are resampled onto the T1w image
-    right = world_coordinates(GRID)[..., 0] > 0
-    there = resample(make_image((b0.get_fdata() > 400).astype(np.float32), b0), t1w, [found]).get_fdata()[right]
-    assert np.corrcoef(there, t1w.get_fdata()[right] > 0)[0, 1] > 0.95
+def with_lost_slices(series):
+    data = np.array(series.dataobj)
+    for volume, slices in LOST.items():
+        data[:, :, slices, volume] *= 0.3
+    return make_image(data, series)
 
 
-def test_images_that_do_not_overlap_are_refused():
-    t1w, b0 = t1w_and_b0(np.eye(4))
-    far = AFFINE.copy()
-    far[0, 3] += 1000
-    with pytest.raises(InputError, match="do not overlap"):
-        align_to_t1w(nb.Nifti1Image(b0.get_fdata(), far), t1w)
+@pytest.mark.parametrize("motions", [STILL, known_motions(3, 2)], ids=["still", "moving"])
+def test_lost_slices_are_found_and_no_others(motions):
+    series, table = moved_series(motions)
+    found = estimate_motion(with_lost_slices(series), table, brain(series), axis=PHASE)
+    assert {int(n): list(np.flatnonzero(row)) for n, row in enumerate(found.outliers) if row.any()} == LOST
+
+
+def test_what_was_lost_comes_back_from_the_other_volumes():
+    series, table = moved_series(STILL)
+    spoilt = with_lost_slices(series)
+    motion = estimate_motion(spoilt, table, brain(series), axis=PHASE)
+    mended, share = replace_outliers(spoilt, spoilt, table, motion)
+    there = np.zeros(SHAPE, bool)
+    there[:, :, [10, 11, 20]] = True
+    there &= core()
+    mask = make_image(core(), series)
+    fa = {
+        name: fit_tensor(image, table, mask).maps["fa"].get_fdata()[there]
+        for name, image in (("truth", series), ("spoilt", spoilt), ("mended", mended))
+    }
+    error = {name: np.abs(fa[name] - fa["truth"]).mean() for name in ("spoilt", "mended")}
+    assert error["mended"] < 0.02
+    assert error["mended"] < error["spoilt"] / 5
+    untouched = share == 0
+    np.testing.assert_array_equal(mended.get_fdata()[untouched], spoilt.get_fdata()[untouched])
+
+
+def test_no_slice_is_lost_if_nobody_asks():
+    series, table = moved_series(STILL)
+    assert not estimate_motion(with_lost_slices(series), table, brain(series), outlier_sd=None).outliers.any()

@@ -1,0 +1,36 @@
+"""What is read and written with a diffusion series: its table as text, its b = 0 image, where the head is."""
+
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, to_fsl
+from mndmri.grids import make_image
+from mndmri.transforms import resample
+
+# Of the mean signal within the mask, below which there is no brain.
+SIGNAL_SHARE = 0.2
+
+
+def format_gradients(gradients: Gradients, affine: np.ndarray) -> tuple[str, str]:
+    """Text of the bval and of the bvec file, in FSL's convention for an image with this affine."""
+    bvals = " ".join(f"{b:g}" for b in gradients.bvals) + "\n"
+    rows = (" ".join(f"{v:.9g}" for v in axis) for axis in to_fsl(gradients.bvecs, affine))
+    return bvals, "\n".join(rows) + "\n"
+
+
+def mean_b0(image: SpatialImage, bvals: np.ndarray | None = None) -> SpatialImage:
+    """Mean b = 0 image, 3D, of a single image or of a series; of a series without b-values all volumes are."""
+    data = np.asarray(image.dataobj, np.float32)
+    if data.ndim == 3:
+        return make_image(data, image)
+    chosen = np.ones(data.shape[3], bool) if bvals is None else np.asarray(bvals) < B0_THRESHOLD
+    return make_image(data[..., chosen].mean(axis=-1), image)
+
+
+def rough_mask(b0: SpatialImage, t1w_mask: SpatialImage) -> SpatialImage:
+    """Where the brain is if the headers are right, uint8; where they disagree, where there is signal."""
+    there = np.asarray(resample(t1w_mask, b0, interpolation="nearest").dataobj) > 0
+    signal = np.asarray(b0.dataobj)
+    if not there.any():
+        there = np.ones(there.shape, bool)
+    return make_image(there & (signal > SIGNAL_SHARE * signal[there].mean()), b0)
