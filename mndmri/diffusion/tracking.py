@@ -1,0 +1,241 @@
+"""Fibres of the corticospinal tract, tracked: a second measure beside the atlas's, which decides who is in the table.
+
+Disease thins the tract until streamlines are lost, so that their absence is a finding and never a reason to leave
+anybody out.
+"""
+
+from collections.abc import Mapping
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+from dipy.core.gradients import gradient_table
+from dipy.data import default_sphere
+from dipy.io.stateful_tractogram import Space, StatefulTractogram
+from dipy.reconst.csdeconv import ConstrainedSphericalDeconvModel, response_from_mask_ssst
+from dipy.stats.analysis import afq_profile, gaussian_weights
+from dipy.tracking.stopping_criterion import BinaryStoppingCriterion
+from dipy.tracking.streamline import Streamlines
+from dipy.tracking.tracker import probabilistic_tracking
+from dipy.tracking.utils import seeds_from_mask
+from nibabel.spatialimages import SpatialImage
+from scipy import ndimage
+
+from mndmri.atlases import CST_LEVELS_Z_MM, select
+from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, to_fsl
+from mndmri.diffusion.profile import N_NODES
+from mndmri.diffusion.tract import MEASURES
+from mndmri.grids import check_same_grid, voxel_sizes
+from mndmri.io import InputError
+from mndmri.measures import MEASURE_COLUMNS, OK, row
+
+SEED_REGIONS = ("cst_peduncle", "cst_plic")
+TARGET = "precentral"
+TRACKING_REGIONS = ("cst", *SEED_REGIONS, TARGET)
+
+SEED_PROBABILITY = 0.25
+# Streamlines end where white matter does, a voxel or two below the cortex.
+TARGET_PROBABILITY, TARGET_MARGIN_MM = 0.25, 4.0
+# Fibres nearer to the midline than this are of the callosum, or cross in the pons.
+MIDLINE_MM = 2.0
+STEP_MM, MAX_ANGLE_DEG, LENGTH_MM = 1.0, 30.0, (40.0, 200.0)
+# Spherical-harmonic order that the number of directions determines: (order + 1)(order + 2) / 2 coefficients
+# (Tournier et al. 2007, NeuroImage 35:1459).
+_ORDERS = {8: 45, 6: 28, 4: 15}
+# The response is that of the voxels with the highest FA in the white matter.
+RESPONSE_VOXELS = 300
+# Streamlines further from the bundle's core, in SD (Yeatman et al. 2012, PLoS ONE 7:e49790), are not of it.
+MAX_DISTANCE_SD = 4.0
+FEWEST_STREAMLINES = 10
+
+
+def track_tract(
+    dwi: SpatialImage,
+    gradients: Gradients,
+    fa: SpatialImage,
+    wm_probability: SpatialImage,
+    weights: SpatialImage,
+    table: pd.DataFrame,
+    place: SpatialImage,
+    *,
+    min_fa: float = 0.2,
+    seed_spacing_mm: float = 0.8,
+    seed: int = 1,
+) -> dict[str, Streamlines]:
+    """Streamlines of the corticospinal tract of each side, from the pons to the cortex.
+
+    Parameters
+    ----------
+    dwi : SpatialImage
+        4D, preprocessed.
+    gradients : Gradients
+        In world axes; of several shells, the one with the highest b-value is tracked.
+    fa, wm_probability : SpatialImage
+        On the diffusion grid.
+    weights, table
+        Atlas probabilities on the diffusion grid, and their table; `TRACKING_REGIONS` have to be in it.
+    place : SpatialImage
+        Template coordinates of each voxel, mm, shape (X, Y, Z, 3).
+    min_fa : float
+        Tracking stops below it.
+    seed_spacing_mm : float
+        Tracking starts on a lattice at most this wide.
+    seed : int
+        The same seed gives the same streamlines.
+
+    Returns
+    -------
+    dict
+        ``L`` and ``R``: streamlines in world coordinates (mm). None may be left on a side.
+
+    Raises
+    ------
+    InputError
+        If there are too few directions.
+
+    Notes
+    -----
+    Probabilistic tracking of fibre orientations by constrained spherical deconvolution (Tournier et al. 2007,
+    NeuroImage 35:1459), from seeds in the posterior limb of the internal capsule and the peduncle. Kept is what
+    passes the capsule, and the peduncle where there is one in the image, and ends below the precentral gyrus.
+    """
+    check_same_grid(dwi, fa, wm_probability, weights, place)
+    side, _, height = np.moveaxis(np.asarray(place.dataobj), -1, 0)
+    # the T1w image shows little of the white matter in the pons, where the atlas knows the tract
+    tract = np.max([select(weights, table, "cst", hemi).get_fdata() for hemi in "LR"], axis=0)
+    white = (fa.get_fdata() > min_fa) & ((wm_probability.get_fdata() > 0.5) | (tract >= SEED_PROBABILITY))
+    white &= height >= CST_LEVELS_Z_MM["cst_pons"][0]
+    density = np.ceil(voxel_sizes(fa) / seed_spacing_mm).astype(int)
+    harmonics = _fibre_orientations(dwi, gradients, fa, white)
+    found = {}
+    for hemi, sign in (("L", -1), ("R", 1)):
+        own = white & (sign * side > MIDLINE_MM)
+        regions = {name: select(weights, table, name, hemi).get_fdata() for name in TRACKING_REGIONS}
+        through = [(regions[name] >= SEED_PROBABILITY) & own for name in SEED_REGIONS]
+        through = [mask for mask in through if mask.any()]
+        away = ndimage.distance_transform_edt(regions[TARGET] < TARGET_PROBABILITY, sampling=voxel_sizes(fa))
+        target = (away <= TARGET_MARGIN_MM) & (sign * side > MIDLINE_MM)
+        if not through or not target.any():
+            found[hemi] = Streamlines()
+            continue
+        seeds = seeds_from_mask(np.any(through, axis=0), fa.affine, density=list(density))
+        tracked = probabilistic_tracking(
+            seeds,
+            BinaryStoppingCriterion((own | target).astype(np.uint8)),
+            fa.affine,
+            sh=harmonics,
+            sphere=default_sphere,
+            step_size=STEP_MM,
+            max_angle=MAX_ANGLE_DEG,
+            min_len=int(LENGTH_MM[0] / STEP_MM),
+            max_len=int(LENGTH_MM[1] / STEP_MM),
+            nbr_threads=1,
+            random_seed=seed,
+            return_all=False,
+        )
+        found[hemi] = _select(tracked, through, target, place)
+    return found
+
+
+def _fibre_orientations(dwi: SpatialImage, gradients: Gradients, fa: SpatialImage, white: np.ndarray) -> np.ndarray:
+    """Spherical harmonics of the fibre orientations, shape (X, Y, Z, n), 0 outside the white matter."""
+    shell = gradients.is_b0 | (gradients.bvals > gradients.bvals.max() - 100)
+    used = gradients.take(shell)
+    n = int(np.sum(~used.is_b0))
+    order = next((order for order, least in _ORDERS.items() if n >= least), None)
+    if order is None:
+        raise InputError(
+            f"the highest shell has {n} directions, at least {min(_ORDERS.values())} are needed to track fibres; "
+            "set dwi.tractography: false"
+        )
+    # dipy tracks along the image's axes, which are those of FSL's table but for the sign of the first
+    handed = np.sign(np.linalg.det(dwi.affine[:3, :3]))
+    in_image = to_fsl(used.bvecs, dwi.affine).T * [-handed, 1, 1]
+    table = gradient_table(used.bvals, bvecs=in_image, b0_threshold=B0_THRESHOLD)
+    signal = np.asarray(dwi.dataobj, np.float32)[..., shell]
+    highest = np.sort(fa.get_fdata()[white])[-min(RESPONSE_VOXELS, int(white.sum())) :]
+    response, _ = response_from_mask_ssst(table, signal, white & (fa.get_fdata() >= highest[0]))
+    fitted = ConstrainedSphericalDeconvModel(table, response, sh_order_max=order).fit(signal, mask=white)
+    return np.ascontiguousarray(fitted.shm_coeff, dtype=float)
+
+
+def _select(tracked, through: list[np.ndarray], target: np.ndarray, place: SpatialImage) -> Streamlines:
+    """Streamlines that pass all regions, cut at the target and turned to run upwards."""
+    to_voxel = np.linalg.inv(place.affine)
+    height = np.asarray(place.dataobj)[..., 2]
+    last = np.array(target.shape) - 1
+    kept = []
+    for line in tracked:
+        # beyond the outermost voxels' centres there is nothing to interpolate between
+        at = nb.affines.apply_affine(to_voxel, line)
+        line = line[np.all((at >= 0) & (at <= last), axis=1)]
+        if len(line) < 2:
+            continue
+        index = np.rint(nb.affines.apply_affine(to_voxel, line)).astype(int)
+        where = tuple(np.clip(index, 0, last).T)
+        if height[where][0] > height[where][-1]:
+            line, where = line[::-1], tuple(axis[::-1] for axis in where)
+        if target[where][-1] and all(mask[where].any() for mask in through):
+            kept.append(line)
+    if len(kept) < FEWEST_STREAMLINES:
+        return Streamlines(kept)
+    distance = gaussian_weights(Streamlines(kept), n_points=N_NODES, return_mahalnobis=True)
+    return Streamlines([line for line, far in zip(kept, distance.max(axis=1), strict=True) if far <= MAX_DISTANCE_SD])
+
+
+def streamline_rows(streamlines: Mapping[str, Streamlines]) -> pd.DataFrame:
+    """Number of streamlines of each side, for quality control; columns `MEASURE_COLUMNS`."""
+    rows = [
+        row("dwi", "n_streamlines", "cst", hemi, float(len(lines)), unit="1", n_voxels=0)
+        for hemi, lines in streamlines.items()
+    ]
+    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+def profile_streamlines(
+    maps: Mapping[str, SpatialImage], streamlines: Mapping[str, Streamlines], place: SpatialImage
+) -> pd.DataFrame:
+    """Tensor measures along the streamlines, from their lower to their upper ends.
+
+    Parameters
+    ----------
+    maps : mapping
+        ``fa``, ``md``, ``ad``, ``rd`` on the diffusion grid.
+    streamlines : mapping
+        From `track_tract`.
+    place : SpatialImage
+        As for `track_tract`.
+
+    Returns
+    -------
+    DataFrame
+        ``measure``, ``hemi``, ``node`` (1 the lower end, 100 the cortex), ``height_mm`` (of the node in the
+        template), ``value``, ``unit``, ``n_streamlines``, ``status``.
+
+    Notes
+    -----
+    Yeatman et al. 2012, PLoS ONE 7:e49790, by dipy's ``afq_profile``.
+    """
+    rows = []
+    for hemi, lines in streamlines.items():
+        enough = len(lines) >= FEWEST_STREAMLINES
+        status = OK if enough else f"{len(lines)} streamlines, at least {FEWEST_STREAMLINES} are needed"
+        weights = gaussian_weights(lines, n_points=N_NODES) if enough else None
+        height = _along(np.asarray(place.dataobj)[..., 2], lines, weights, place.affine)
+        for measure, unit in MEASURES.items():
+            values = _along(maps[measure].get_fdata(), lines, weights, place.affine)
+            side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
+            rows.append(side.assign(height_mm=height, value=values, unit=unit, n_streamlines=len(lines), status=status))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _along(data: np.ndarray, lines: Streamlines, weights: np.ndarray | None, affine: np.ndarray) -> np.ndarray:
+    """Weighted mean at each node, shape (N_NODES,); missing without weights."""
+    if weights is None:
+        return np.full(N_NODES, np.nan)
+    return afq_profile(np.asarray(data, float), lines, affine=affine, n_points=N_NODES, weights=weights)
+
+
+def as_tractogram(streamlines: Mapping[str, Streamlines], hemi: str, grid: SpatialImage) -> StatefulTractogram:
+    """One side's streamlines with the space they lie in, to be saved by ``dipy.io.streamline.save_tractogram``."""
+    return StatefulTractogram(streamlines[hemi], nb.Nifti1Image.from_image(grid), Space.RASMM)
