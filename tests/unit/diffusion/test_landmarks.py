@@ -1,0 +1,69 @@
+"""The atlas's tract against landmarks that it was not made from."""
+
+import nibabel as nb
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from mndmri.atlases import CST_LEVELS_Z_MM, build_atlas, select
+from mndmri.grids import to_canonical, world_coordinates
+from mndmri.transforms import resample
+
+pytestmark = pytest.mark.real
+
+# JHU labels (Mori et al. 2008): tract in the brainstem, cerebral peduncle, posterior limb, superior corona radiata
+JHU = {
+    "cst_pons": {"R": 7, "L": 8},
+    "cst_peduncle": {"R": 15, "L": 16},
+    "cst_plic": {"R": 19, "L": 20},
+    "cst_corona_radiata": {"R": 25, "L": 26},
+}
+# Least share of the level within 2 mm of its label. The fan of the corona radiata passes beside the label, through
+# that of the superior longitudinal fasciculus: there the label's own neighbourhood holds less than half.
+LEAST_SHARE = {"cst_pons": 0.65, "cst_peduncle": 0.75, "cst_plic": 0.85, "cst_corona_radiata": 0.45}
+# (methods.md, section 5) published peaks on the tract
+PEAKS = {
+    "L": [(-13, -28, 58), (-24, -19, 35), (-24, -11, 12), (-7, -23, -36)],
+    "R": [(18, -21, 42), (23, -12, 7), (7, -26, -37)],
+}
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return build_atlas()
+
+
+@pytest.fixture(scope="module")
+def labels(real_data, atlas):
+    stored = to_canonical(nb.load(real_data / "atlases" / "JHU_space-MNI152NLin6_res-1x1x1.nii.gz"))
+    return np.asarray(resample(stored, atlas[0], interpolation="nearest").dataobj)
+
+
+@pytest.mark.parametrize("hemi", ["L", "R"])
+@pytest.mark.parametrize("level", JHU)
+def test_a_level_lies_on_its_label_and_on_none_of_the_other_side(atlas, labels, level, hemi):
+    weight = select(*atlas, level, hemi).get_fdata()
+    inside = np.argwhere(weight > 0)  # voxels of 1 mm
+    near = cKDTree(np.argwhere(labels == JHU[level][hemi])).query(inside)[0] <= 2
+    assert weight[tuple(inside[near].T)].sum() / weight.sum() > LEAST_SHARE[level]
+    other = labels == JHU[level]["R" if hemi == "L" else "L"]
+    assert weight[other].sum() < 0.02 * weight.sum()
+
+
+@pytest.mark.parametrize("hemi", ["L", "R"])
+@pytest.mark.parametrize("level", ["cst_pons", "cst_peduncle", "cst_plic"])
+def test_the_centre_of_a_level_is_within_5_mm_of_its_label(atlas, labels, level, hemi):
+    weight, xyz = select(*atlas, level, hemi).get_fdata(), world_coordinates(atlas[0])
+    low, high = CST_LEVELS_Z_MM[level]
+    label = (labels == JHU[level][hemi]) & (xyz[..., 2] >= low) & (xyz[..., 2] < high)
+    inside = weight > 0
+    centre = np.average(xyz[inside], axis=0, weights=weight[inside])
+    assert np.linalg.norm(centre - xyz[label].mean(axis=0)) < 5
+
+
+@pytest.mark.parametrize("hemi", ["L", "R"])
+def test_the_published_peaks_lie_in_the_tract(atlas, hemi):
+    tract, xyz = select(*atlas, "cst", hemi).get_fdata(), world_coordinates(atlas[0])
+    core = xyz[tract >= 0.25]
+    for peak in PEAKS[hemi]:
+        assert np.linalg.norm(core - peak, axis=1).min() < 2, peak
