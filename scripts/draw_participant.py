@@ -17,7 +17,7 @@ from mndmri.qc import limits_from_config, qc_table
 from mndmri.report.pages import Picture, participant_page
 
 log = start_job(snakemake)
-given, who = snakemake.input, f"sub-{snakemake.wildcards.subject}"
+given, options, who = snakemake.input, snakemake.params, f"sub-{snakemake.wildcards.subject}"
 t1w = load_image(given.t1w)
 tissue = {"grey matter": load_image(given.gm), "white matter": load_image(given.wm)}
 sheets = {
@@ -26,12 +26,13 @@ sheets = {
     "T1w in template space": template_sheet(*map(load_image, (given.t1w_template, given.template)), title=who),
 }
 if given.fa:
+    b0s = {"b = 0 image as scanned": given.b0_scanned, "b = 0 image, corrected": given.b0}
+    white = {"white matter of the T1w": load_image(given.wm_dwi)}
+    sheets |= {name: contour_sheet(load_image(path), white, title=who) for name, path in b0s.items()}
     tracts = load_image(given.tract).slicer
-    outlines = {"CST left": tracts[..., 0], "CST right": tracts[..., 1]}
-    images = map(load_image, (given.fa, given.v1))
+    outlines, images = {"CST left": tracts[..., 0], "CST right": tracts[..., 1]}, map(load_image, (given.fa, given.v1))
     sheets["Corticospinal tract on colour FA"] = colour_fa_sheet(*images, outlines, title=who)
-if given.regions:
-    masks, names = load_image(given.regions), read_table(given.names)
+masks, names = (load_image(given.regions), read_table(given.names)) if given.regions else (None, None)
 if given.swi:
     outlines = {
         name.replace("_", " "): make_image(sum(select(masks, names, name, h).get_fdata() for h in "LR"), masks)
@@ -39,21 +40,20 @@ if given.swi:
     }
     knobs = {hemi: select(masks, names, "precentral_hand", hemi) for hemi in "LR"}
     sheets["Hand knobs on the SWI"] = hand_knob_sheet(load_image(given.swi), outlines, knobs, title=who)
-chi = load_image(given.chi) if given.chi else None
-if chi is not None and np.asarray(chi.dataobj).any():
+if given.chi and np.asarray((chi := load_image(given.chi)).dataobj).any():
     iron = {f"pallidum {hemi}": select(masks, names, "pallidum", hemi) for hemi in "LR"}
     sheets["Susceptibility"] = contour_sheet(chi, iron, title=who)
 if given.strip:
-    for name, figure in person_strips(read_table(given.strip), title=who).items():
-        sheets[f"Central sulcus, unfolded: {name}"] = figure
+    strips = person_strips(read_table(given.strip), title=who)
+    sheets |= {f"Central sulcus, unfolded: {name}": figure for name, figure in strips.items()}
 scores = [read_table(path).query("participant_id == @who and measure == 'motor_band_score'") for path in given.scores]
 page = participant_page(
     who,
-    snakemake.params.group,
+    options.group,
     pictures=[Picture(title, "", to_png(figure)) for title, figure in sheets.items()],
     measures=pd.concat([read_table(given.measures), *scores])[MEASURE_COLUMNS],
-    qc=qc_table(read_table(given.qc).assign(participant_id=who), limits_from_config(snakemake.params.limits)),
-    stages=pd.DataFrame(snakemake.params.stages),
+    qc=qc_table(read_table(given.qc).assign(participant_id=who), limits_from_config(options.limits)),
+    stages=pd.DataFrame(options.stages),
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

@@ -25,6 +25,7 @@ white_matter = resample(load_image(snakemake.input.wm), maps["fa"], [np.linalg.i
 fov = resample(load_image(snakemake.input.fov), atlas, [to_template, to_dwi])
 tract = restrict(weights, table, ["cst"])[0]
 save_image(tract, snakemake.output.tract)
+save_image(white_matter, snakemake.output.wm)
 limits = {name: snakemake.params[name] for name in ("min_fa", "min_coverage", "min_voxels")}
 coverage = measure_coverage(atlas, table, fov)
 measures = measure_tract(maps, weights, table, white_matter, coverage, **limits)

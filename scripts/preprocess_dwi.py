@@ -43,10 +43,10 @@ if given.tissue:
 brain = mask_image(load_image(given.t1w), mask)
 done = preprocess(dwi, gradients, brain, mask, steps=steps, encoding=encoding, source=source)
 
-save_image(done.series, out.dwi)
-save_image(done.mask, out.mask, dtype=np.uint8)
-save_image(done.field_of_view, out.fov, dtype=np.uint8)
-save_image(done.displacement_mm, out.displacement)
+for image, path in ((done.mask, out.mask), (done.field_of_view, out.fov)):
+    save_image(image, path, dtype=np.uint8)
+for name in ("series", "b0", "b0_scanned", "displacement_mm"):
+    save_image(getattr(done, name), out[name])
 save_matrix(done.to_dwi, out.xfm)
 for text, path in zip(format_gradients(done.gradients, done.series.affine), (out.bval, out.bvec), strict=True):
     write_text(text, path)

@@ -5,7 +5,14 @@ from dipy.io.streamline import save_tractogram
 
 from mndmri.atlases import restrict
 from mndmri.diffusion.gradients import read_gradients
-from mndmri.diffusion.tracking import TRACKING_REGIONS, as_tractogram, profile_streamlines, streamline_rows, track_tract
+from mndmri.diffusion.tracking import (
+    TRACKING_REGIONS,
+    as_tractogram,
+    profile_streamlines,
+    streamline_rows,
+    track_tract,
+    why_not,
+)
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import load_field, load_image, load_matrix, read_table, read_text, write_table
 from mndmri.jobs import start_job
@@ -26,6 +33,7 @@ options = {"min_fa": snakemake.params.min_fa, "seed": snakemake.params.seed}
 streamlines = track_tract(dwi, gradients, maps["fa"], white_matter, weights, table, place, **options)
 for hemi, path in (("L", out.left), ("R", out.right)):
     save_tractogram(as_tractogram(streamlines, hemi, maps["fa"]), path)
-write_table(profile_streamlines(maps, streamlines, place), out.profile)
-write_table(streamline_rows(streamlines), out.qc)
-log.info("%s", ", ".join(f"{len(lines)} streamlines {hemi}" for hemi, lines in streamlines.items()))
+reason = why_not(gradients)
+write_table(profile_streamlines(maps, streamlines, place, reason), out.profile)
+write_table(streamline_rows(streamlines, reason), out.qc)
+log.info("%s", reason or ", ".join(f"{len(lines)} streamlines {hemi}" for hemi, lines in streamlines.items()))

@@ -39,6 +39,10 @@ class Preprocessed(NamedTuple):
     """4D, float32, RAS-stored: the undistorted head of the first b = 0 volume."""
     gradients: Gradients
     """In world axes, turned with the head."""
+    b0_scanned: SpatialImage
+    """Mean b = 0 image as scanned, float32."""
+    b0: SpatialImage
+    """The same of the preprocessed series."""
     mask: SpatialImage
     """Brain, uint8."""
     field_of_view: SpatialImage
@@ -120,7 +124,9 @@ def preprocess(
         series, _ = replace_outliers(series, dwi, gradients, motion)
     shift, _ = distortion_on(dwi, found.displacement, axis)
     seen = field_of_view(dwi, motion.transforms, shift)
-    return Preprocessed(series, gradients, mask, seen, to_dwi, motion, found, _in_mm(found.displacement, b0, axis))
+    moved_mm = _in_mm(found.displacement, b0, axis)
+    after = b0_reference(series, gradients)
+    return Preprocessed(series, gradients, b0, after, mask, seen, to_dwi, motion, found, moved_mm)
 
 
 def _in_mm(displacement: SpatialImage | None, grid: SpatialImage, axis: int | None) -> SpatialImage:

@@ -26,7 +26,6 @@ from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, to_fsl
 from mndmri.diffusion.profile import N_NODES
 from mndmri.diffusion.tract import MEASURES
 from mndmri.grids import check_same_grid, voxel_sizes
-from mndmri.io import InputError
 from mndmri.measures import MEASURE_COLUMNS, OK, row
 
 SEED_REGIONS = ("cst_peduncle", "cst_plic")
@@ -42,6 +41,7 @@ STEP_MM, MAX_ANGLE_DEG, LENGTH_MM = 1.0, 30.0, (40.0, 200.0)
 # Spherical-harmonic order that the number of directions determines: (order + 1)(order + 2) / 2 coefficients
 # (Tournier et al. 2007, NeuroImage 35:1459).
 _ORDERS = {8: 45, 6: 28, 4: 15}
+_SHELL_WIDTH = 100.0  # s/mm2
 # The response is that of the voxels with the highest FA in the white matter.
 RESPONSE_VOXELS = 300
 # Streamlines further from the bundle's core, in SD (Yeatman et al. 2012, PLoS ONE 7:e49790), are not of it.
@@ -86,12 +86,8 @@ def track_tract(
     Returns
     -------
     dict
-        ``L`` and ``R``: streamlines in world coordinates (mm). None may be left on a side.
-
-    Raises
-    ------
-    InputError
-        If there are too few directions.
+        ``L`` and ``R``: streamlines in world coordinates (mm). None may be left on a side, and none are found
+        in a series that `why_not` says cannot be tracked.
 
     Notes
     -----
@@ -100,6 +96,8 @@ def track_tract(
     passes the capsule, and the peduncle where there is one in the image, and ends below the precentral gyrus.
     """
     check_same_grid(dwi, fa, wm_probability, weights, place)
+    if why_not(gradients):
+        return {"L": Streamlines(), "R": Streamlines()}
     side, _, height = np.moveaxis(np.asarray(place.dataobj), -1, 0)
     # the T1w image shows little of the white matter in the pons, where the atlas knows the tract
     tract = np.max([select(weights, table, "cst", hemi).get_fdata() for hemi in "LR"], axis=0)
@@ -137,24 +135,31 @@ def track_tract(
     return found
 
 
+def why_not(gradients: Gradients) -> str:
+    """Why a series cannot be tracked; empty if it can."""
+    n = int(_highest_shell(gradients).sum())
+    least = min(_ORDERS.values())
+    return "" if n >= least else f"the highest shell has {n} directions, at least {least} are needed to track fibres"
+
+
+def _highest_shell(gradients: Gradients) -> np.ndarray:
+    """Which volumes have the highest b-value, bool."""
+    return ~gradients.is_b0 & (gradients.bvals > gradients.bvals.max() - _SHELL_WIDTH)
+
+
 def _fibre_orientations(dwi: SpatialImage, gradients: Gradients, fa: SpatialImage, white: np.ndarray) -> np.ndarray:
     """Spherical harmonics of the fibre orientations, shape (X, Y, Z, n), 0 outside the white matter."""
-    shell = gradients.is_b0 | (gradients.bvals > gradients.bvals.max() - 100)
+    highest = _highest_shell(gradients)
+    shell = gradients.is_b0 | highest
     used = gradients.take(shell)
-    n = int(np.sum(~used.is_b0))
-    order = next((order for order, least in _ORDERS.items() if n >= least), None)
-    if order is None:
-        raise InputError(
-            f"the highest shell has {n} directions, at least {min(_ORDERS.values())} are needed to track fibres; "
-            "set dwi.tractography: false"
-        )
+    order = next(order for order, least in _ORDERS.items() if highest.sum() >= least)
     # dipy tracks along the image's axes, which are those of FSL's table but for the sign of the first
     handed = np.sign(np.linalg.det(dwi.affine[:3, :3]))
     in_image = to_fsl(used.bvecs, dwi.affine).T * [-handed, 1, 1]
     table = gradient_table(used.bvals, bvecs=in_image, b0_threshold=B0_THRESHOLD)
     signal = np.asarray(dwi.dataobj, np.float32)[..., shell]
-    highest = np.sort(fa.get_fdata()[white])[-min(RESPONSE_VOXELS, int(white.sum())) :]
-    response, _ = response_from_mask_ssst(table, signal, white & (fa.get_fdata() >= highest[0]))
+    strongest = np.sort(fa.get_fdata()[white])[-min(RESPONSE_VOXELS, int(white.sum())) :]
+    response, _ = response_from_mask_ssst(table, signal, white & (fa.get_fdata() >= strongest[0]))
     fitted = ConstrainedSphericalDeconvModel(table, response, sh_order_max=order).fit(signal, mask=white)
     return np.ascontiguousarray(fitted.shm_coeff, dtype=float)
 
@@ -183,19 +188,22 @@ def _select(tracked, through: list[np.ndarray], target: np.ndarray, place: Spati
     return Streamlines([line for line, far in zip(kept, distance.max(axis=1), strict=True) if far <= MAX_DISTANCE_SD])
 
 
-def streamline_rows(streamlines: Mapping[str, Streamlines]) -> pd.DataFrame:
-    """Number of streamlines of each side, for quality control; columns `MEASURE_COLUMNS`."""
+def streamline_rows(streamlines: Mapping[str, Streamlines], reason: str = "") -> pd.DataFrame:
+    """Number of streamlines of each side, for quality control; columns `MEASURE_COLUMNS`.
+
+    ``reason`` is that of `why_not`: with one there is no number.
+    """
     rows = [
-        row("dwi", "n_streamlines", "cst", hemi, float(len(lines)), unit="1", n_voxels=0)
-        for hemi, lines in streamlines.items()
+        row("dwi", "n_streamlines", "cst", hemi, n, unit="1", n_voxels=0, status=reason or OK)
+        for hemi, n in ((hemi, np.nan if reason else float(len(lines))) for hemi, lines in streamlines.items())
     ]
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
 
 
 def profile_streamlines(
-    maps: Mapping[str, SpatialImage], streamlines: Mapping[str, Streamlines], place: SpatialImage
+    maps: Mapping[str, SpatialImage], streamlines: Mapping[str, Streamlines], place: SpatialImage, reason: str = ""
 ) -> pd.DataFrame:
-    """Tensor measures along the streamlines, from their lower to their upper ends.
+    """Tensor measures along the streamlines, from the lower end of the peduncle to the cortex.
 
     Parameters
     ----------
@@ -205,28 +213,46 @@ def profile_streamlines(
         From `track_tract`.
     place : SpatialImage
         As for `track_tract`.
+    reason : str
+        From `why_not`.
 
     Returns
     -------
     DataFrame
-        ``measure``, ``hemi``, ``node`` (1 the lower end, 100 the cortex), ``height_mm`` (of the node in the
-        template), ``value``, ``unit``, ``n_streamlines``, ``status``.
+        ``measure``, ``hemi``, ``node`` (1 the lower end of the peduncle, 100 the cortex), ``height_mm`` (of the node
+        in the template), ``value``, ``unit``, ``n_streamlines``, ``status``.
 
     Notes
     -----
-    Yeatman et al. 2012, PLoS ONE 7:e49790, by dipy's ``afq_profile``.
+    Yeatman et al. 2012, PLoS ONE 7:e49790, by dipy's ``afq_profile``. Streamlines end where noise or the image ends;
+    what lies below the peduncle is cut off, and those that do not reach it are left out, so that a node is the same
+    place in everybody.
     """
     rows = []
     for hemi, lines in streamlines.items():
-        enough = len(lines) >= FEWEST_STREAMLINES
-        status = OK if enough else f"{len(lines)} streamlines, at least {FEWEST_STREAMLINES} are needed"
-        weights = gaussian_weights(lines, n_points=N_NODES) if enough else None
-        height = _along(np.asarray(place.dataobj)[..., 2], lines, weights, place.affine)
+        whole = _from_the_peduncle(lines, place)
+        enough = len(whole) >= FEWEST_STREAMLINES
+        few = f"{len(whole)} of {len(lines)} streamlines reach the peduncle, at least {FEWEST_STREAMLINES} are needed"
+        status = reason or (OK if enough else few)
+        weights = gaussian_weights(whole, n_points=N_NODES) if enough else None
+        height = _along(np.asarray(place.dataobj)[..., 2], whole, weights, place.affine)
         for measure, unit in MEASURES.items():
-            values = _along(maps[measure].get_fdata(), lines, weights, place.affine)
+            values = _along(maps[measure].get_fdata(), whole, weights, place.affine)
             side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
-            rows.append(side.assign(height_mm=height, value=values, unit=unit, n_streamlines=len(lines), status=status))
+            rows.append(side.assign(height_mm=height, value=values, unit=unit, n_streamlines=len(whole), status=status))
     return pd.concat(rows, ignore_index=True)
+
+
+def _from_the_peduncle(lines: Streamlines, place: SpatialImage) -> Streamlines:
+    """Streamlines without what lies below the peduncle in the template; none of those that begin above it."""
+    to_voxel, height = np.linalg.inv(place.affine), np.asarray(place.dataobj)[..., 2]
+    lowest = CST_LEVELS_Z_MM["cst_peduncle"][0]
+    kept = []
+    for line in lines:
+        z = ndimage.map_coordinates(height, nb.affines.apply_affine(to_voxel, line).T, order=1, mode="nearest")
+        if z[0] <= lowest:
+            kept.append(line[np.flatnonzero(z <= lowest)[-1] :])
+    return Streamlines(kept)
 
 
 def _along(data: np.ndarray, lines: Streamlines, weights: np.ndarray | None, affine: np.ndarray) -> np.ndarray:

@@ -52,8 +52,28 @@ REFERENCES = {
     "2006;29:1092-1105.",
     "chakraborty2015": "Chakraborty S, Gupta A, Nguyen T, Bourque P. The “motor band sign”: susceptibility-weighted "
     "imaging in amyotrophic lateral sclerosis. Can J Neurol Sci 2015;42:260-263.",
-    "chung2006": "Chung S, Lu Y, Henry RG. Comparison of bootstrap approaches for estimation of uncertainties of DTI "
-    "parameters. NeuroImage 2006;33:531-541.",
+    "andersson2003": "Andersson JLR, Skare S, Ashburner J. How to correct susceptibility distortions in spin-echo "
+    "echo-planar images: application to diffusion tensor imaging. NeuroImage 2003;20:870-888.",
+    "andersson2016eddy": "Andersson JLR, Sotiropoulos SN. An integrated approach to correction for off-resonance "
+    "effects and subject movement in diffusion MR imaging. NeuroImage 2016;125:1063-1078.",
+    "andersson2016outliers": "Andersson JLR, Graham MS, Zsoldos E, Sotiropoulos SN. Incorporating outlier detection "
+    "and replacement into a non-parametric framework for movement and distortion correction of diffusion MR images. "
+    "NeuroImage 2016;141:556-572.",
+    "collier2015": "Collier Q, Veraart J, Jeurissen B, den Dekker AJ, Sijbers J. Iterative reweighted linear least "
+    "squares for accurate, fast, and robust estimation of diffusion magnetic resonance parameters. Magn Reson Med "
+    "2015;73:2174-2184.",
+    "cordero2019": "Cordero-Grande L, Christiaens D, Hutter J, Price AN, Hajnal JV. Complex diffusion-weighted image "
+    "estimation via matrix recovery under general noise models. NeuroImage 2019;200:391-404.",
+    "jezzard1995": "Jezzard P, Balaban RS. Correction for geometric distortion in echo planar images from B0 field "
+    "variations. Magn Reson Med 1995;34:65-73.",
+    "schilling2019": "Schilling KG, Yeh FC, Nath V, et al. A fiber coherence index for quality control of B-table "
+    "orientation in diffusion MRI scans. Magn Reson Imaging 2019;58:82-89.",
+    "tournier2007": "Tournier JD, Calamante F, Connelly A. Robust determination of the fibre orientation distribution "
+    "in diffusion MRI: non-negativity constrained super-resolved spherical deconvolution. NeuroImage 2007;35:1459-1472.",
+    "tournier2019": "Tournier JD, Smith R, Raffelt D, et al. MRtrix3: a fast, flexible and open software framework "
+    "for medical image processing and visualisation. NeuroImage 2019;202:116137.",
+    "veraart2013": "Veraart J, Sijbers J, Sunaert S, Leemans A, Jeurissen B. Weighted linear least squares estimation "
+    "of diffusion MRI parameters: strengths, limitations, and pitfalls. NeuroImage 2013;81:335-346.",
     "cieslak2021": "Cieslak M, Cook PA, He X, et al. QSIPrep: an integrative platform for preprocessing and "
     "reconstructing diffusion MRI data. Nat Methods 2021;18:775-778.",
     "cohen1960": "Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.",

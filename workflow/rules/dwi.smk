@@ -52,13 +52,15 @@ rule preprocess_dwi:
             else []
         ),
     output:
-        dwi="<dwi>_space-dwi_desc-preproc_dwi.nii.gz",
+        series="<dwi>_space-dwi_desc-preproc_dwi.nii.gz",
         bval="<dwi>_space-dwi_desc-preproc_dwi.bval",
         bvec="<dwi>_space-dwi_desc-preproc_dwi.bvec",
         json="<dwi>_space-dwi_desc-preproc_dwi.json",
         mask="<dwi>_space-dwi_desc-brain_mask.nii.gz",
         fov="<dwi>_space-dwi_desc-fov_mask.nii.gz",
-        displacement="<dwi>_space-dwi_desc-distortion_displacement.nii.gz",
+        b0="<dwi>_space-dwi_desc-preproc_dwiref.nii.gz",
+        b0_scanned="<dwi>_space-dwi_desc-scanned_dwiref.nii.gz",
+        displacement_mm="<dwi>_space-dwi_desc-distortion_displacement.nii.gz",
         motion="<dwi>_desc-motion_timeseries.tsv",
         xfm="<dwi>_from-dwi_to-T1w_mode-image_xfm.txt",
         qc="<dwi>_desc-preproc_qc.tsv",
@@ -85,7 +87,7 @@ rule preprocess_dwi:
 rule fit_tensor:
     """Fit the tensor, and bring its maps to the template in one interpolation."""
     input:
-        dwi=rules.preprocess_dwi.output.dwi,
+        dwi=rules.preprocess_dwi.output.series,
         bval=rules.preprocess_dwi.output.bval,
         bvec=rules.preprocess_dwi.output.bvec,
         mask=rules.preprocess_dwi.output.mask,
@@ -135,6 +137,7 @@ rule extract_cst:
         table=rules.prepare_template.output.table,
     output:
         tract="<dwi>_space-dwi_label-CST_probseg.nii.gz",
+        wm="<dwi>_space-dwi_label-WM_probseg.nii.gz",
         measures="<dwi>_desc-cst_measures.tsv",
         profile="<dwi>_desc-cst_profile.tsv",
         qc="<dwi>_desc-dwi_qc.tsv",
@@ -158,7 +161,7 @@ rule track_cst:
     """Track the corticospinal tract, and measure along its streamlines."""
     input:
         **{name: rules.fit_tensor.output[name] for name in ("fa", "md", "ad", "rd")},
-        dwi=rules.preprocess_dwi.output.dwi,
+        dwi=rules.preprocess_dwi.output.series,
         bval=rules.preprocess_dwi.output.bval,
         bvec=rules.preprocess_dwi.output.bvec,
         xfm=rules.preprocess_dwi.output.xfm,
@@ -189,7 +192,7 @@ rule track_cst:
 rule map_free_water:
     """Tell free water from tissue, where a series has the shells for it."""
     input:
-        dwi=rules.preprocess_dwi.output.dwi,
+        dwi=rules.preprocess_dwi.output.series,
         bval=rules.preprocess_dwi.output.bval,
         bvec=rules.preprocess_dwi.output.bvec,
         mask=rules.preprocess_dwi.output.mask,

@@ -48,7 +48,7 @@ def test_what_cannot_be_measured_is_a_row_with_a_reason():
     dwi, gradients = series(n_b0=1), table(n_b0=1)
     motion = still(dwi)
     motion.outliers[2, 4] = True
-    done = Preprocessed(dwi, gradients, MASK, MASK, np.eye(4), motion, Found(None), MASK)
+    done = Preprocessed(dwi, gradients, MASK, MASK, MASK, MASK, np.eye(4), motion, Found(None), MASK)
     rows = series_quality(dwi, gradients, done, distortion_code=0, agreement=(np.nan, np.nan)).set_index("measure")
     assert rows.loc["outlier_slices", "value"] == pytest.approx(1 / (N * SHAPE[2]))
     assert rows.loc["mean_fd", "value"] == 0

@@ -8,10 +8,10 @@ from dipy.io.streamline import load_tractogram, save_tractogram
 from dipy.tracking.streamline import Streamlines
 from scipy.spatial.transform import Rotation
 
+from mndmri.atlases import CST_LEVELS_Z_MM
 from mndmri.diffusion.gradients import Gradients
-from mndmri.diffusion.tracking import as_tractogram, profile_streamlines, streamline_rows, track_tract
+from mndmri.diffusion.tracking import as_tractogram, profile_streamlines, streamline_rows, track_tract, why_not
 from mndmri.grids import make_image, world_coordinates
-from mndmri.io import InputError
 from mndmri.phantom.dwi import gradient_directions
 
 SHAPE = (24, 12, 32)
@@ -100,6 +100,16 @@ def test_the_profile_runs_from_the_lower_end_to_the_cortex(tracked):
         assert side["node"].tolist() == list(range(1, 101))
         assert (np.diff(side["value"]) > 0).all()
         np.testing.assert_allclose(side["value"], side["height_mm"], atol=1e-4)
+        # the lower end of the peduncle in everybody, however far down streamlines go
+        assert side["value"].iloc[0] == pytest.approx(CST_LEVELS_Z_MM["cst_peduncle"][0], abs=2)
+
+
+def test_streamlines_that_do_not_reach_the_peduncle_have_no_profile(tracked):
+    given, found = tracked
+    cut = {hemi: Streamlines([line[line[:, 2] > -15] for line in lines]) for hemi, lines in found.items()}
+    profile = profile_streamlines(dict.fromkeys(("fa", "md", "ad", "rd"), given[2]), cut, given[-1])
+    assert profile["value"].isna().all()
+    assert profile["status"].str.startswith("0 of ").all()
 
 
 def test_a_slab_without_the_peduncle_is_tracked_from_the_capsule():
@@ -120,13 +130,18 @@ def test_a_side_without_streamlines_is_a_row_with_its_reason():
     profile = profile_streamlines(dict.fromkeys(("fa", "md", "ad", "rd"), most[2]), found, place)
     left, right = (profile[profile["hemi"] == hemi] for hemi in "LR")
     assert left["value"].isna().all()
-    assert set(left["status"]) == {"0 streamlines, at least 10 are needed"}
+    assert set(left["status"]) == {"0 of 0 streamlines reach the peduncle, at least 10 are needed"}
     assert right["value"].notna().all()
 
 
-def test_too_few_directions_are_refused():
-    with pytest.raises(InputError, match="has 12 directions, at least 15"):
-        track_tract(*head(n=12))
+def test_too_few_directions_are_rows_with_the_reason():
+    given = head(n=12)
+    found, reason = track_tract(*given), why_not(given[1])
+    assert reason == "the highest shell has 12 directions, at least 15 are needed to track fibres"
+    counts = streamline_rows(found, reason)
+    assert counts["value"].isna().all() and set(counts["status"]) == {reason}
+    profile = profile_streamlines(dict.fromkeys(("fa", "md", "ad", "rd"), given[2]), found, given[-1], reason)
+    assert profile["value"].isna().all() and set(profile["status"]) == {reason}
 
 
 def test_no_streamlines_are_counted_as_none():

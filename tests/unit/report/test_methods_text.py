@@ -58,7 +58,8 @@ def test_modality_that_the_study_lacks_is_not_described():
     [
         ("dwi", "denoise", "Marchenko-Pastur"),
         ("dwi", "gibbs", "Gibbs ringing was removed"),
-        ("dwi", "motion", "Head motion was corrected"),
+        ("dwi", "motion", "Head motion and eddy currents were corrected"),
+        ("dwi", "tractography", "the tract was tracked"),
         ("dwi", "motion", "framewise displacement"),
         ("swi", "bias_correction", "The shading of the coil was removed"),
         ("statistics", "pooled_patients", "all patients minus control"),
@@ -73,6 +74,26 @@ def test_series_without_any_step_are_said_to_be_as_they_were():
     sentence = "neither denoised nor corrected for Gibbs ringing or head motion"
     assert sentence in methods(dwi={"denoise": False, "gibbs": False, "motion": False})
     assert sentence not in methods(dwi={"denoise": False, "gibbs": False})
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"denoise": "mrtrix3"}, "principal component analysis [2; 3] (MRtrix3"),
+        ({"motion": "fsl"}, "corrected by FSL's eddy"),
+        ({"distortion": "fsl"}, "corrected with FSL's topup"),
+        ({"distortion": "fieldmap"}, "the displacement that a field map tells"),
+        ({"distortion": False}, "Distortion by susceptibility was not corrected"),
+        ({"outlier_sd": 5}, "Slices more than 5 standard deviations below"),
+        ({"tensor_fit": "robust"}, "robust, iteratively reweighted least squares"),
+        ({"preprocessed": True}, "The series had been preprocessed before"),
+    ],
+)
+def test_the_chosen_way_of_a_step_is_named_and_no_other(options, sentence):
+    words = " ".join(methods(dwi=options).split())
+    start, _, end = sentence.partition(" [2; 3]")
+    assert start in words and end in words
+    assert " ".join((start + end).split()) not in " ".join(methods().split())
 
 
 def test_swi_paragraph_names_regions_and_measures():
@@ -301,6 +322,7 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
         measured=MAPPED,
         qsm={"unwrapper": "romeo", "method": "closed_form"},
         t1w={"registration_engine": "ants", "template": "study"},
+        dwi={"denoise": "mrtrix3", "motion": "fsl", "distortion": "fieldmap", "tensor_fit": "robust"},
     )
     for reference in REFERENCES.values():
         assert reference in everything
