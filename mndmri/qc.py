@@ -30,6 +30,9 @@ ROBUST_Z = "robust_z_"
 # (measure, region): lowest and highest value that passes without a look; None is no limit on that side
 Limits = Mapping[tuple[str, str], tuple[float | None, float | None]]
 
+# Where the diffusion series has to reach.
+COVERED = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons", "cc_midbody")
+
 # Scales the median absolute deviation to the standard deviation of a normal distribution.
 _MAD_TO_SD = 1.482602218505602
 # With fewer values, the median deviation says nothing on a value's place among the others.
@@ -37,8 +40,9 @@ MIN_GROUP_FOR_OUTLIERS = 5
 
 
 def limits_from_config(qc: Mapping[str, float]) -> Limits:
-    """Limits of the quality measures, from the config's ``qc`` block."""
-    return {
+    """Limits of the quality measures, from the config's ``qc`` block with ``min_coverage`` of its ``dwi`` block."""
+    levels = {("coverage", region): (qc["min_coverage"], None) for region in COVERED}
+    return levels | {
         ("brain_volume", "brain"): (qc["min_brain_ml"], qc["max_brain_ml"]),
         ("dice_gm", "gm"): (qc["min_dice_gm"], None),
         ("mean_fd", "brain"): (None, qc["max_mean_fd_mm"]),

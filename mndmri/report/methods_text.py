@@ -69,7 +69,8 @@ REFERENCES = {
     "schilling2019": "Schilling KG, Yeh FC, Nath V, et al. A fiber coherence index for quality control of B-table "
     "orientation in diffusion MRI scans. Magn Reson Imaging 2019;58:82-89.",
     "tournier2007": "Tournier JD, Calamante F, Connelly A. Robust determination of the fibre orientation distribution "
-    "in diffusion MRI: non-negativity constrained super-resolved spherical deconvolution. NeuroImage 2007;35:1459-1472.",
+    "in diffusion MRI: non-negativity constrained super-resolved spherical deconvolution. NeuroImage "
+    "2007;35:1459-1472.",
     "tournier2019": "Tournier JD, Smith R, Raffelt D, et al. MRtrix3: a fast, flexible and open software framework "
     "for medical image processing and visualisation. NeuroImage 2019;202:116137.",
     "veraart2013": "Veraart J, Sijbers J, Sunaert S, Leemans A, Jeurissen B. Weighted linear least squares estimation "

@@ -2,6 +2,7 @@
 
 import json
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +26,7 @@ def results(real_data, tmp_path_factory):
         "output_dir": str(folder / "results"),
         "participants": str(folder / "participants.tsv"),
         "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
-        "dwi": {"denoise": False, "gibbs": False},
+        "dwi": {"gibbs": False},
         "statistics": {"n_permutations": 100, "map_permutations": 100},
     }
     finish(folder, config, "--cores", "2")
@@ -65,6 +66,43 @@ def test_fibres_run_up_in_the_capsule_and_across_in_the_callosum(results):
         assert np.median(v1[inside], axis=0).argmax() == 2
         x = np.argwhere(inside) @ tract.affine[0, :3] + tract.affine[0, 3]
         assert np.sign(x.mean()) == side
+
+
+@pytest.mark.parametrize("who", [WHO, OTHER])
+def test_the_gradient_table_fits_as_it_is(results, who):
+    ranking = read_table(results / who / "dwi" / f"{who}_desc-gradients_ranking.tsv")
+    assert len(ranking) == 24
+    assert ranking.loc[0, "order"] == "x y z"
+    assert ranking.loc[0, "coherence"] > ranking.loc[1, "coherence"] + 0.05
+
+
+def quality_of(results, who):
+    rows = read_table(results / who / f"{who}_qc.tsv").query("modality == 'dwi'")
+    return rows.set_index(["measure", "hemi"])["value"]
+
+
+def test_distortion_is_corrected_by_what_there_is_and_images_agree_the_better(results):
+    """A series of opposite phase encoding in one person, nothing but the T1w image in the other."""
+    for who, code, gain in ((OTHER, 1, 0.2), (WHO, 3, 0.0)):
+        quality = quality_of(results, who)
+        assert quality["distortion_correction", "both"] == code
+        assert quality["distortion_agreement", "both"] >= quality["distortion_agreement_raw", "both"] + gain
+        assert quality["neighbour_correlation", "both"] > quality["neighbour_correlation_raw", "both"] - 0.005
+        assert quality["outlier_slices", "both"] < 0.02
+
+
+@pytest.mark.parametrize("who", [WHO, OTHER])
+def test_streamlines_lie_on_their_own_side(results, who):
+    for hemi, side in (("L", -1), ("R", 1)):
+        assert quality_of(results, who)["n_streamlines", hemi] > 30
+        tractogram = nib.streamlines.load(
+            results / who / "dwi" / f"{who}_space-dwi_hemi-{hemi}_label-CST_tractogram.trk"
+        )
+        points = np.concatenate(list(tractogram.streamlines))
+        assert np.mean(np.sign(points[:, 0]) == side) > 0.95
+    profile = read_table(results / who / "dwi" / f"{who}_desc-tracked_profile.tsv").query("measure == 'fa'")
+    assert profile["value"].between(0.1, 0.9).all()
+    assert profile.groupby("hemi")["height_mm"].first().max() < -15
 
 
 def test_voxels_of_three_millimetres_do_not_resolve_the_band_and_it_is_said(values):
@@ -109,3 +147,25 @@ def test_one_person_in_a_group_is_a_row_with_a_note_and_no_crash(results):
     assert rows["note"].notna().all()
     measures = read_table(results / "group/measures.tsv").query("participant_id == @OTHER and modality == 'swi'")
     assert len(measures) and measures["value"].isna().all()
+
+
+@pytest.mark.slow
+def test_levels_below_a_slab_are_missing_with_the_reason_and_the_others_are_measured(real_data, tmp_path):
+    who = "sub-uih02"
+    table = pd.DataFrame({"participant_id": [who], "group": ["control"], "age": [40], "sex": "F"})
+    table.to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
+    config = {
+        "bids_dir": str(real_data / "real"),
+        "output_dir": str(tmp_path / "results"),
+        "participants": str(tmp_path / "participants.tsv"),
+        "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
+    }
+    measures = tmp_path / "results" / who / "dwi" / f"{who}_desc-cst_measures.tsv"
+    finish(tmp_path, config, "--cores", "2", "--", str(measures))
+    rows = read_table(measures).query("measure == 'fa'").set_index(["region", "hemi"])
+    for hemi in "LR":
+        for level in ("cst_peduncle", "cst_pons"):
+            assert np.isnan(rows.loc[(level, hemi), "value"])
+            assert rows.loc[(level, hemi), "status"].startswith("field of view covers ")
+        for level in ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic"):
+            assert 0.3 < rows.loc[(level, hemi), "value"] < 0.65

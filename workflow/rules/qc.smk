@@ -35,7 +35,7 @@ rule draw_participant:
         mem_mb=4000,
     params:
         version=VERSION,
-        limits=config["qc"],
+        limits=config["qc"] | {"min_coverage": config["dwi"]["min_coverage"]},
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
         stages=lambda wildcards: stages_of(f"sub-{wildcards.subject}"),
     script:
@@ -60,7 +60,7 @@ rule judge_quality:
         "../../envs/mndmri.yaml"
     params:
         primary=config["statistics"]["primary"],
-        limits=config["qc"],
+        limits=config["qc"] | {"min_coverage": config["dwi"]["min_coverage"]},
         failed=failed(),
     script:
         "../../scripts/judge_quality.py"
