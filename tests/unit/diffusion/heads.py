@@ -4,6 +4,7 @@ import nibabel as nb
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from mndmri.diffusion.gradients import Gradients
 from mndmri.grids import make_image, world_coordinates
 
 SHAPE = (38, 44, 34)
@@ -51,3 +52,53 @@ def core():
 def brain(grid):
     """Mask of the head at rest."""
     return make_image(np.linalg.norm(world_coordinates(grid) / [55, 68, 52], axis=-1) < 1, grid)
+
+
+PHASE = 1  # array axis
+STILL = np.tile(np.eye(4), (N_WEIGHTED + 2, 1, 1))
+NO_EDDY = np.zeros((N_WEIGHTED + 2, 3))
+
+
+def table_of_directions():
+    vectors = np.random.default_rng(2).normal(size=(N_WEIGHTED, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Gradients(np.r_[0.0, 0.0, np.full(N_WEIGHTED, B)], np.vstack([np.zeros((2, 3)), vectors]))
+
+
+def field(points):
+    """By how many voxels the field of the head moves the signal of its points up the phase axis."""
+    return 2.5 * np.exp(-(np.linalg.norm(points - [0, 50, -10], axis=-1) ** 2) / 2 / 25**2)
+
+
+def moved_series(motions, eddy=NO_EDDY, strength=0.0):
+    """Series whose head lies, in each volume, where ``motions`` (reference to volume) puts it.
+
+    ``eddy`` is each volume's shift along the phase axis per mm, ``strength`` scales the head's own field.
+    """
+    table, points = table_of_directions(), world_coordinates(GRID)
+    rng = np.random.default_rng(0)
+    step = AFFINE[:3, PHASE]
+    unit = step / np.linalg.norm(step)
+    volumes = []
+    for motion, bend, b, g in zip(motions, eddy, table.bvals, table.bvecs, strict=True):
+        matrix = np.eye(4)
+        matrix[:3, :3] += np.outer(unit, bend)
+        to_rest = np.linalg.inv(matrix @ motion)
+        before = nb.affines.apply_affine(to_rest, points)
+        for _ in range(20 if strength else 0):  # fixed point: where rest + field is the voxel
+            before = nb.affines.apply_affine(to_rest, points - strength * field(before)[..., None] * step)
+        # signal that is drawn apart gets thin
+        moved = strength * field(before)[..., None] * step
+        slope = np.gradient(nb.affines.apply_affine(to_rest, points - moved)[..., 1], AFFINE[1, 1], axis=PHASE)
+        density = slope if strength else 1 / np.linalg.det(matrix[:3, :3])
+        # the gradient is the scanner's; the head meets it turned back
+        clean = signal(before, b, motion[:3, :3].T @ g) * density
+        volumes.append(np.abs(clean + rng.normal(0, 10, clean.shape)))
+    return nb.Nifti1Image(np.stack(volumes, axis=-1).astype(np.float32), AFFINE), table
+
+
+def known_motions(degrees=8, mm=4):
+    rng = np.random.default_rng(5)
+    motions = [np.eye(4)]
+    motions += [rigid(rng.uniform(-degrees, degrees, 3), rng.uniform(-mm, mm, 3)) for _ in range(N_WEIGHTED + 1)]
+    return np.array(motions)
