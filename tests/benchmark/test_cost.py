@@ -9,7 +9,7 @@ from tests.running import finish
 WHO = "sub-philips01"
 BRANCHES = {
     "t1w": ("preprocess_t1w", "register_t1w", "segment_t1w"),
-    "dwi": ("preprocess_dwi", "fit_tensor", "extract_cst"),
+    "dwi": ("check_gradients", "preprocess_dwi", "fit_tensor", "extract_cst", "track_cst"),
     "swi": ("locate_regions", "map_susceptibility", "measure_swi", "measure_qsm", "unfold_sulcus"),
 }
 
@@ -43,6 +43,18 @@ def test_five_echoes_of_a_fine_scan_stay_within_eight_cpu_minutes_and_four_gigab
     whole = cost_of(tmp_path, "sub-01", branch)
     assert (whole["cpu_s"] < 8 * 60).all()
     assert (whole["peak_mb"] < 4096).all()
+
+
+@pytest.mark.benchmark
+def test_thirty_two_directions_of_two_millimetres_stay_within_eight_cpu_minutes_and_three_gigabytes(tmp_path):
+    dwi = {"voxel_mm": 2.0, "n_directions": 32, "reverse_b0": True, "field_hz": 40.0, "motion_deg": 1.0}
+    config = demo_config(tmp_path, dwi=dwi, missing={"dwi": 0, "swi": 0})
+    config["dwi"] |= {"denoise": True, "gibbs": True, "distortion": "auto"}
+    prefix = f"{config['output_dir']}/sub-01/dwi/sub-01_desc-"
+    finish(tmp_path, config, "--cores", "1", "--", f"{prefix}dwi_qc.tsv", f"{prefix}tracked_qc.tsv")
+    whole = cost_of(tmp_path, "sub-01", {"dwi": BRANCHES["dwi"]})
+    assert (whole["cpu_s"] < 8 * 60).all()
+    assert (whole["peak_mb"] < 3072).all()
 
 
 def cost_of(folder, who, branches):

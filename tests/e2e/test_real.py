@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mndmri.io import load_image, read_table
-from tests.running import finish
+from tests.running import finish, run
 
 pytestmark = pytest.mark.real
 
@@ -74,6 +74,31 @@ def test_the_gradient_table_fits_as_it_is(results, who):
     assert len(ranking) == 24
     assert ranking.loc[0, "order"] == "x y z"
     assert ranking.loc[0, "coherence"] > ranking.loc[1, "coherence"] + 0.05
+
+
+def test_a_wrong_gradient_table_stops_its_participant_with_a_suggestion_that_is_right(real_data, tmp_path):
+    for path in (real_data / "real" / OTHER).rglob("*"):
+        if path.is_file() and "fmap" not in path.parts:
+            place = tmp_path / "bids" / path.relative_to(real_data / "real")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(path)
+    name = f"{OTHER}_dir-AP_dwi.bvec"
+    wrong = tmp_path / "bids" / OTHER / "dwi" / name
+    right = np.loadtxt(wrong)
+    wrong.unlink()
+    np.savetxt(wrong, right[[1, 0, 2]] * [[1], [-1], [1]])
+    people = {"participant_id": [OTHER, "sub-none"], "group": ["control", "ALS"], "age": [40, 50], "sex": "F"}
+    pd.DataFrame(people).to_csv(tmp_path / "bids/participants.tsv", sep="\t", index=False)
+    config = {"bids_dir": str(tmp_path / "bids"), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]}
+    config |= {"groups": {"levels": {"control": ["control"], "ALS": ["ALS"]}}, "bad_input": "leave_out"}
+    prefix = f"{tmp_path}/results/{OTHER}/dwi/{OTHER}"
+    done = run(tmp_path, config, "--cores", "2", "--", f"{prefix}_desc-gradients_ranking.tsv")
+    assert done.returncode != 0
+    said = f"{OTHER}: {name}: the gradient table does not fit the images: fibre coherence "
+    assert said in done.stderr, done.stderr[-3000:]
+    suggested = np.loadtxt(f"{prefix}_desc-suggested_dwi.bvec")
+    # a direction and its opposite are one
+    assert np.abs(np.sum(suggested * right, axis=0))[1:].min() > 0.999
 
 
 def quality_of(results, who):
@@ -152,8 +177,8 @@ def test_one_person_in_a_group_is_a_row_with_a_note_and_no_crash(results):
 @pytest.mark.slow
 def test_levels_below_a_slab_are_missing_with_the_reason_and_the_others_are_measured(real_data, tmp_path):
     who = "sub-uih02"
-    table = pd.DataFrame({"participant_id": [who], "group": ["control"], "age": [40], "sex": "F"})
-    table.to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
+    people = {"participant_id": [who, OTHER], "group": ["control", "ALS"], "age": [40, 50], "sex": "F"}
+    pd.DataFrame(people).to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
     config = {
         "bids_dir": str(real_data / "real"),
         "output_dir": str(tmp_path / "results"),
