@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.diffusion.gradients import Gradients, design_matrix
+from mndmri.diffusion.gradients import SHELL_GAP, Gradients, design_matrix
 from mndmri.diffusion.tensor import (
     REWEIGHTINGS,
     VOXELS_AT_ONCE,
@@ -25,8 +25,6 @@ from mndmri.io import InputError
 WATER_DIFFUSIVITY = 3.0e-3  # mm2/s, at 37 degrees: Pasternak et al. 2009
 # A voxel with a higher mean diffusivity (mm2/s) is all water: its tissue cannot be told from noise (as in DIPY).
 ALL_WATER = 2.7e-3
-# b-values (s/mm2) further apart than this are of different shells.
-SHELL_GAP = 300.0
 # Tissue with a tensor is assumed, which higher b-values contradict; scanners write up to 5% more than 2000.
 MAX_B = 2100.0
 # Amounts of water that are tried, of the signal at b = 0; what lies between is found from the nearest.

@@ -10,6 +10,8 @@ from mndmri.io import InputError
 B0_THRESHOLD = 50.0
 # A direction rounded to two decimals is this close to unit length; one scaled by its b-value is not.
 UNIT_TOLERANCE = 0.05
+# b-values (s/mm2) further apart than this are of different shells.
+SHELL_GAP = 300.0
 N_TENSOR_PARAMETERS = 7
 
 

@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from mndmri.diffusion.gradients import Gradients, design_matrix
+from mndmri.diffusion.gradients import SHELL_GAP, Gradients, design_matrix
 
 # Leave-one-out prediction divides by 1 - leverage: a volume above this is needed for the fit itself.
 MAX_LEVERAGE = 0.9
-# b-values (s/mm2) further apart than this are of different shells.
-SHELL_WIDTH = 300.0
 
 
 def predict_left_out(data: np.ndarray, gradients: Gradients) -> np.ndarray:
@@ -78,7 +76,7 @@ def prediction_design(gradients: Gradients) -> np.ndarray:
     highest = max(float(gradients.bvals.max()), 1.0)
     design = design_matrix(gradients) / np.append(np.full(6, highest), 1.0)
     weighted = np.sort(gradients.bvals[~gradients.is_b0])
-    if weighted.size and np.ptp(weighted) > SHELL_WIDTH:
+    if weighted.size and np.ptp(weighted) > SHELL_GAP:
         return np.column_stack([design, (gradients.bvals / highest) ** 2])
     return design
 

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.diffusion.gradients import Gradients
-from mndmri.diffusion.prediction import SHELL_WIDTH
+from mndmri.diffusion.gradients import SHELL_GAP, Gradients
 from mndmri.diffusion.preprocessing import Preprocessed
 from mndmri.grids import check_same_grid
 from mndmri.measures import MEASURE_COLUMNS, OK, row
@@ -35,7 +34,7 @@ def neighbour_correlation(dwi: SpatialImage, gradients: Gradients, mask: Spatial
     values = np.asarray(dwi.dataobj, np.float32)[np.asarray(mask.dataobj) > 0].T
     found = []
     for n in np.flatnonzero(~gradients.is_b0):
-        shell = ~gradients.is_b0 & (np.abs(gradients.bvals - gradients.bvals[n]) < SHELL_WIDTH)
+        shell = ~gradients.is_b0 & (np.abs(gradients.bvals - gradients.bvals[n]) < SHELL_GAP)
         shell[n] = False
         others = np.flatnonzero(shell)
         if others.size:

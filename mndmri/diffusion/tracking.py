@@ -22,7 +22,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
 from mndmri.atlases import CST_LEVELS_Z_MM, select
-from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, to_fsl
+from mndmri.diffusion.gradients import B0_THRESHOLD, SHELL_GAP, Gradients, to_fsl
 from mndmri.diffusion.profile import N_NODES
 from mndmri.diffusion.tract import MEASURES
 from mndmri.grids import check_same_grid, voxel_sizes
@@ -41,7 +41,6 @@ STEP_MM, MAX_ANGLE_DEG, LENGTH_MM = 1.0, 30.0, (40.0, 200.0)
 # Spherical-harmonic order that the number of directions determines: (order + 1)(order + 2) / 2 coefficients
 # (Tournier et al. 2007, NeuroImage 35:1459).
 _ORDERS = {8: 45, 6: 28, 4: 15}
-_SHELL_WIDTH = 100.0  # s/mm2
 # The response is that of the voxels with the highest FA in the white matter.
 RESPONSE_VOXELS = 300
 # Streamlines further from the bundle's core, in SD (Yeatman et al. 2012, PLoS ONE 7:e49790), are not of it.
@@ -144,7 +143,7 @@ def why_not(gradients: Gradients) -> str:
 
 def _highest_shell(gradients: Gradients) -> np.ndarray:
     """Which volumes have the highest b-value, bool."""
-    return ~gradients.is_b0 & (gradients.bvals > gradients.bvals.max() - _SHELL_WIDTH)
+    return ~gradients.is_b0 & (gradients.bvals > gradients.bvals.max() - SHELL_GAP)
 
 
 def _fibre_orientations(dwi: SpatialImage, gradients: Gradients, fa: SpatialImage, white: np.ndarray) -> np.ndarray:

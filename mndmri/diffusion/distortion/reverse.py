@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mndmri.diffusion.distortion.encoding import PhaseEncoding, unwarp
 from mndmri.diffusion.distortion.matching import match_along
+from mndmri.diffusion.volume_registration import HEAD_RADIUS_MM
 from mndmri.grids import check_same_grid, make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
 
@@ -18,8 +19,6 @@ from mndmri.io import InputError
 TUNING_VOXELS = 0.5
 # How far a head that lies still has moved between two scans, mm.
 STILL_MM = 0.3
-# Power et al. 2012, NeuroImage 59:2142: distance from the head's centre to the cortex.
-HEAD_RADIUS_MM = 50.0
 # Without a mask the head is where the signal, over this distance, is this share of the brightest.
 SIGNAL_SD_MM, SIGNAL_SHARE = 3.0, 0.15
 SIZE_TOLERANCE = 1e-2
