@@ -16,10 +16,10 @@ from mndmri.phantom.deformation import (
     HEAD_CENTRE_MM,
     Head,
     add_rician_noise,
-    fibre_to_world,
     scan_centre,
     store,
 )
+from mndmri.phantom.fibres import fibre_directions
 from mndmri.phantom.head import TISSUES, Anatomy
 from mndmri.phantom.plan import complete
 from mndmri.phantom.scanning import FieldOfView, place_person
@@ -107,51 +107,6 @@ def axial_tensor(direction: np.ndarray, fa: np.ndarray | float, md: float) -> np
     strength = 3 * md * fa / np.sqrt(3 - 2 * fa**2)
     outer = direction[..., :, None] * direction[..., None, :]
     return md * np.eye(3) + strength[..., None, None] * (outer - np.eye(3) / 3)
-
-
-def tract_direction(place: np.ndarray, centreline: pd.DataFrame) -> np.ndarray:
-    """Direction in which the corticospinal tract of the shared head runs.
-
-    A fibre keeps its relative place across the tract, so that the tract fans out as its
-    spread grows.
-
-    Parameters
-    ----------
-    place : ndarray, shape (..., 3)
-        Points of the shared head, mm.
-    centreline : DataFrame
-        As in `Anatomy`.
-
-    Returns
-    -------
-    ndarray, shape (..., 3)
-        Upwards, not of unit length.
-    """
-    direction = np.ones(place.shape)
-    for hemi, side in (("L", place[..., 0] < 0), ("R", place[..., 0] >= 0)):
-        line = centreline[centreline["hemi"] == hemi]
-        z = line["z"].to_numpy()
-        height = place[side][:, 2]
-        for number, axis in enumerate("xy"):
-            centre, spread = line[axis].to_numpy(), line[f"spread_{axis}"].to_numpy()
-            fan = np.interp(height, z, np.gradient(np.log(spread), z))
-            across = place[side][:, number] - np.interp(height, z, centre)
-            slope = np.interp(height, z, np.gradient(centre, z)) + fan * across
-            direction[side, number] = np.clip(slope, -1.5, 1.5)  # the fan's margin, where the map is thin
-    return direction
-
-
-def _callosal_direction(place: np.ndarray) -> np.ndarray:
-    """Left to right at the midline, turning upwards to the sides."""
-    across = place[..., 0]
-    rise = np.sign(across) * np.clip(np.abs(across) - 8, 0, 40) / 15
-    return np.stack([np.ones_like(across), np.zeros_like(across), rise], axis=-1)
-
-
-def _other_direction(place: np.ndarray) -> np.ndarray:
-    """A smooth direction for the rest of the white matter, mostly front to back."""
-    x, y, z = np.moveaxis(place, -1, 0)
-    return np.stack([0.5 * np.sin(z / 25), np.ones_like(x), 0.6 * np.sin(y / 30) * np.cos(x / 30)], axis=-1)
 
 
 def white_tensor(head: Head, fibres: Mapping[str, np.ndarray], loss: np.ndarray) -> np.ndarray:
@@ -283,12 +238,7 @@ def simulate_dwi(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     head, _ = place_person(anatomy, person, settings, "dwi", _VIEW)
     grid = head.grid
 
-    fibres = {
-        "cst": tract_direction(head.place, anatomy.centreline),
-        "callosum": _callosal_direction(head.place),
-        "other": _other_direction(head.place),
-    }
-    fibres = {name: fibre_to_world(head, fibre) for name, fibre in fibres.items()}
+    fibres = fibre_directions(head, anatomy.centreline)
     white = white_tensor(head, fibres, tract_loss(head, anatomy.centreline, person, settings["cst_profile"]))
     directions = np.vstack([np.zeros((own["n_b0"], 3)), gradient_directions(own["n_directions"])])
     bvals = np.repeat([0.0, own["b_value"]], [own["n_b0"], own["n_directions"]])

@@ -13,8 +13,8 @@ from mndmri.phantom.dwi import (
     fsl_bvecs,
     gradient_directions,
     simulate_dwi,
-    tract_direction,
 )
+from mndmri.phantom.fibres import tract_direction
 
 
 def world_gradients(scan):
