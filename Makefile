@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
+# two files of tests at a time; a file's tests share what it made
+PARALLEL ?= -n 2 --dist loadfile
 
 .PHONY: demo test test-all lint bench setup clean
 
@@ -33,10 +35,10 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -m "not benchmark and not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not benchmark and not slow"
 
 test-all: lint
-	$(BIN)/pytest -m "not benchmark"
+	$(BIN)/pytest $(PARALLEL) -m "not benchmark"
 
 bench: setup
 	$(BIN)/pytest -m benchmark tests/benchmark

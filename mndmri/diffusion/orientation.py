@@ -17,7 +17,7 @@ from mndmri.io import InputError
 MIN_FA = 0.3
 # A right table of a real person has a coherence of 0.24 to 0.31 (three people: 16 directions of 2 mm, 20 of 3 mm at
 # b = 2500, a slab of 3.5 x 3.5 x 4.2 mm), and is ahead of the other 23 by 0.11 to 0.20. Where no table reaches
-# `COHERENT` the images do not tell, as in simulated heads, whose fibres do not follow the shape of the white matter.
+# `COHERENT` the images do not tell.
 COHERENT = 0.2
 MARGIN = 0.05
 # By how much another table has to fit the landmarks better: directions at random have 0.5, right ones 0.7 and more.

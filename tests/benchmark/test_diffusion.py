@@ -10,6 +10,7 @@ import pytest
 from mndmri.diffusion.distortion.correction import Reverse
 from mndmri.diffusion.distortion.encoding import PhaseEncoding
 from mndmri.diffusion.gradients import read_gradients
+from mndmri.diffusion.orientation import candidates, check_orientation
 from mndmri.diffusion.preprocessing import Steps, preprocess
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import canonical_direction, make_image, to_canonical
@@ -57,6 +58,33 @@ def test_planted_fa_comes_back_within_a_hundredth_on_every_level():
     print(f"\n{levels.round(4).to_string()}\n{table.groupby('who')['cpu_s'].first().round(0).to_string()}")
     assert (levels["mean"].abs() < 0.01).all()
     assert (table["error"].abs() < 0.02).all()
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize(
+    ("voxel_mm", "n_directions", "motion_deg", "storage"),
+    [(2.5, 16, 5.0, "LAS"), (3.0, 32, 1.0, "RAS"), (2.0, 12, 0.0, "PSR")],
+)
+def test_every_wrong_gradient_table_of_a_simulated_person_is_recognised(voxel_mm, n_directions, motion_deg, storage):
+    dwi = {"voxel_mm": voxel_mm, "n_directions": n_directions, "motion_deg": motion_deg, "storage": storage}
+    settings = {"groups": {"control": 1}, "effects": None, "dwi": {"field_hz": 0.0, **dwi}}
+    person = plan_cohort(settings).to_dict("records")[0]
+    anatomy = build_anatomy()
+    scan = simulate_dwi(anatomy, person, settings)
+    head, _ = place_person(anatomy, person, complete(settings), "dwi", _VIEW)
+    brain = make_image((sum(head.maps[t] for t in ("grey", "white", "csf")) > 0.5).astype(np.uint8), head.grid)
+    series, affine = to_canonical(scan.image), scan.image.affine
+
+    def check(bvecs):
+        tensor = fit_tensor(series, read_gradients(scan.bvals, bvecs, affine), brain)
+        return check_orientation(tensor.maps["fa"], tensor.v1, affine)
+
+    right = check(scan.bvecs)
+    print(f"\n{dwi}: coherence {right.ranking['coherence'].round(3).tolist()[:3]} {right.best['order']}")
+    assert right.best["order"] == "x y z" and not right.clearly_wrong
+    wrong = [check(change @ scan.bvecs) for order, change in candidates() if order != "x y z"]
+    assert len(wrong) == 23
+    assert all(each.clearly_wrong for each in wrong)
 
 
 def corrected(scan, head):

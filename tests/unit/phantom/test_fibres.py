@@ -1,11 +1,15 @@
-"""Fibres against maps whose shape is known."""
+"""Fibres against maps whose shape is known, and by what the check of gradient tables makes of them."""
 
 import nibabel as nb
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mndmri.grids import world_coordinates
+from mndmri.diffusion.gradients import read_gradients
+from mndmri.diffusion.orientation import COHERENT, MARGIN, check_orientation
+from mndmri.diffusion.tensor import fit_tensor
+from mndmri.grids import make_image, to_canonical, world_coordinates
+from mndmri.phantom.dwi import WHITE_SIGNAL, simulate_dwi
 from mndmri.phantom.fibres import follow_shape
 
 ALONG, ACROSS = np.array([0.48, -0.6, 0.64]), np.array([0.8, 0.6, 0.0])
@@ -51,3 +55,28 @@ def test_without_a_shape_the_usual_direction_stays(grid):
     for level in (0.0, 1.0):
         found = follow_shape(np.full(grid.shape, level), everywhere(grid, ALONG), grid)
         np.testing.assert_allclose(np.abs(found @ ALONG), 1)
+
+
+@pytest.mark.parametrize("storage", ["LAS", "RAS"])
+def test_gradient_tables_can_be_judged_by_a_simulated_head(anatomy, still, healthy, storage):
+    still["noise"]["dwi"] = 0.03
+    still["dwi"] |= {"voxel_mm": 3.0, "n_directions": 12, "storage": storage}
+    scan = simulate_dwi(anatomy, healthy, still)
+    series = to_canonical(scan.image)
+    b0 = np.asarray(series.dataobj)[..., 0]
+    head = make_image((b0 > 0.6 * WHITE_SIGNAL).astype(np.uint8), series)
+
+    def check(bvecs):
+        gradients = read_gradients(scan.bvals, bvecs, scan.image.affine)
+        tensor = fit_tensor(series, gradients, head)
+        return check_orientation(tensor.maps["fa"], tensor.v1, scan.image.affine)
+
+    right = check(scan.bvecs)
+    assert not right.clearly_wrong
+    assert right.best["order"] == "x y z"
+    # so that each of the other 23, if it were the one given, would be told to be wrong
+    assert right.best["coherence"] > COHERENT
+    assert right.best["score"] - right.ranking["score"][1] > MARGIN
+    flipped = check(scan.bvecs * [[-1], [1], [1]])
+    assert flipped.clearly_wrong
+    assert flipped.best["order"] == "-x y z"
