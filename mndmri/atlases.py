@@ -35,6 +35,14 @@ _CORTEX = {
     "pallidum": ("harvard_oxford", "{side}_Pallidum"),
 }
 _SIDE = {"L": "Left", "R": "Right"}
+# Deep grey matter, one brightness each on T1-weighted images; the accumbens has that of the caudate, which it joins.
+_MOST = 0.5
+_NUCLEI = {
+    "thalamus": ("Thalamus",),
+    "caudate": ("Caudate", "Accumbens"),
+    "putamen": ("Putamen",),
+    "pallidum": ("Pallidum",),
+}
 
 # The medial end of the precentral and postcentral gyri is the paracentral lobule.
 PARACENTRAL_MAX_X_MM = 12.0
@@ -133,6 +141,24 @@ def _pontine_tract(xyz: np.ndarray, hemi: str) -> np.ndarray:
     tube = np.exp(-0.5 * (distance / _PONS_TUBE_SD_MM) ** 2)
     low, high = CST_LEVELS_Z_MM["cst_pons"]
     return np.where((z >= low) & (z < high), tube, 0.0).astype(np.float32)
+
+
+def load_nuclei() -> SpatialImage:
+    """Where the thalamus, caudate with accumbens, putamen and pallidum of both sides are, in this order.
+
+    That is where most of the atlas's people have them, who were aligned by affine transforms: after a deformable
+    registration the atlas's probabilities are too blurred, and reach across the internal capsule.
+
+    Returns
+    -------
+    SpatialImage
+        float32, shape (X, Y, Z, 4), 0 or 1, on the template's grid.
+    """
+    template = load_template()
+    wanted = {(part, side): f"{side}_{part}" for parts in _NUCLEI.values() for part in parts for side in _SIDE.values()}
+    maps = _load_probabilities("harvard_oxford", wanted, template)
+    both = [sum(maps[part, side] for part in parts for side in _SIDE.values()) for parts in _NUCLEI.values()]
+    return make_image((np.stack(both, axis=-1) >= _MOST).astype(np.float32), template)
 
 
 def build_atlas() -> tuple[SpatialImage, pd.DataFrame]:

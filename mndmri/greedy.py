@@ -60,7 +60,12 @@ def register_affine(
 
 
 def register_velocity(
-    pairs: Sequence[tuple[SpatialImage, SpatialImage]], *, start: np.ndarray, metric: str, iterations: Sequence[int]
+    pairs: Sequence[tuple[SpatialImage, SpatialImage]],
+    *,
+    start: np.ndarray,
+    metric: str,
+    iterations: Sequence[int],
+    mask: SpatialImage | None = None,
 ) -> tuple[SpatialImage, SpatialImage]:
     """Diffeomorphic field that follows an affine transform, and its inverse.
 
@@ -70,6 +75,8 @@ def register_velocity(
         Fixed and moving images that are to agree, each of weight 1; all the fixed on one grid.
     start : ndarray, shape (4, 4)
         Affine transform, from fixed to moving world points (RAS, mm).
+    mask : SpatialImage, optional
+        Where in the fixed images the pairs are compared, on their grid; elsewhere the field follows from around.
     metric : str
         As greedy writes it: ``SSD``, or ``NCC 2x2x2`` with its radius.
     iterations : sequence of int
@@ -86,6 +93,9 @@ def register_velocity(
     for n, (fixed, moving) in enumerate(pairs):
         images |= {f"fixed{n}": _to_sitk(fixed), f"moving{n}": _to_sitk(moving)}
     inputs = " ".join(f"-w {_WEIGHT} -i fixed{n} moving{n}" for n in range(len(pairs)))
+    if mask is not None:
+        images["mask"] = _to_sitk(mask)
+        inputs += " -gm mask"
     smoothing = " ".join(f"{sd}vox" for sd in _SMOOTHING_VOX)
     with _matrix_file(start) as name:
         _execute(

@@ -18,7 +18,7 @@ from mndmri import greedy
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.itk import read_affine, read_field, to_ants, write_transform
 from mndmri.pose import centre_of_mass
-from mndmri.transforms import compose, map_points
+from mndmri.transforms import compose, map_points, resample
 
 Engine = Literal["ants", "greedy"]
 
@@ -85,6 +85,7 @@ def register_deformable(
     moving: SpatialImage,
     *,
     tissue: tuple[SpatialImage, SpatialImage] | None = None,
+    compared: SpatialImage | None = None,
     engine: Engine = "ants",
     start: np.ndarray | None = None,
     iterations: Sequence[int] = (100, 70, 40),
@@ -99,6 +100,8 @@ def register_deformable(
     tissue : pair of SpatialImage, optional
         Tissue maps of the two on their grids, 0 to 1, shape (X, Y, Z, n): they drive the
         deformation in place of the images, which drive the affine transform alone.
+    compared : SpatialImage, optional
+        Where in ``fixed`` the two drive the deformation, 0 or 1; elsewhere it follows from around.
     engine : {'ants', 'greedy'}
     start : ndarray, shape (4, 4), optional
         Starting point, from fixed to moving world points (RAS, mm), as from `mndmri.pose.align_brains`;
@@ -121,7 +124,7 @@ def register_deformable(
         start = np.eye(4)
         start[:3, 3] = centre_of_mass(moving) - centre_of_mass(fixed)
     engines = {"ants": _deform_ants, "greedy": _deform_greedy}
-    affine, bend, unbend = engines[engine](fixed, moving, tissue, start, iterations)
+    affine, bend, unbend = engines[engine](fixed, moving, tissue, compared, start, iterations)
     return Warp(
         moving_to_fixed=compose([bend, affine], fixed),
         fixed_to_moving=compose([np.linalg.inv(affine), unbend], moving),
@@ -135,6 +138,7 @@ def _deform_ants(
     fixed: SpatialImage,
     moving: SpatialImage,
     tissue: tuple[SpatialImage, SpatialImage] | None,
+    compared: SpatialImage | None,
     start: np.ndarray,
     iterations: Sequence[int],
 ) -> _Deformed:
@@ -145,6 +149,8 @@ def _deform_ants(
         # read as double, whatever they are: ants.registration converts the first pair alone
         extras = [["meansquares", *(to_ants(image).clone("double") for image in pair), 1, 0] for pair in others]
         options = {"type_of_transform": "SyNOnly", "syn_metric": "meansquares", "multivariate_extras": extras or None}
+    if compared is not None:  # each of the two images pulls the other
+        options |= {"mask": compared, "moving_mask": resample(compared, moving, [np.linalg.inv(start)])}
     with tempfile.TemporaryDirectory() as folder:
         result = _registration(fixed, moving, folder, start, reg_iterations=tuple(iterations), **options)
         bend, affine = read_field(result["fwdtransforms"][0]), read_affine(result["fwdtransforms"][1])
@@ -156,13 +162,14 @@ def _deform_greedy(
     fixed: SpatialImage,
     moving: SpatialImage,
     tissue: tuple[SpatialImage, SpatialImage] | None,
+    compared: SpatialImage | None,
     start: np.ndarray,
     iterations: Sequence[int],
 ) -> _Deformed:
     affine = greedy.register_affine(fixed, moving, start=start)
     pairs = [(fixed, moving)] if tissue is None else list(zip(*map(_channels, tissue), strict=True))
     metric = "NCC 2x2x2" if tissue is None else "SSD"
-    return affine, *greedy.register_velocity(pairs, start=affine, metric=metric, iterations=iterations)
+    return affine, *greedy.register_velocity(pairs, start=affine, metric=metric, iterations=iterations, mask=compared)
 
 
 def _channels(image: SpatialImage) -> list[SpatialImage]:

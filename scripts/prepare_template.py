@@ -1,7 +1,9 @@
 """The template at the registration's resolution, its regions and its tissue."""
 
-from mndmri.anatomy.tissue import brain_tissue
-from mndmri.atlases import build_atlas, load_template
+import numpy as np
+
+from mndmri.anatomy.tissue import away_from_nuclei, brain_tissue
+from mndmri.atlases import build_atlas, load_nuclei, load_template
 from mndmri.grids import resampled_grid
 from mndmri.io import save_image, write_table
 from mndmri.jobs import start_job
@@ -13,6 +15,7 @@ save_image(template, snakemake.output.template)
 coarse = resample(template, resampled_grid(template, snakemake.params.registration_mm))
 save_image(coarse, snakemake.output.registration)
 save_image(brain_tissue(coarse), snakemake.output.tissue)
+save_image(away_from_nuclei(resample(load_nuclei(), coarse)), snakemake.output.compared, dtype=np.uint8)
 atlas, table = build_atlas()
 save_image(atlas, snakemake.output.atlas, dtype="uint8", scale=0.01)
 write_table(table, snakemake.output.table)

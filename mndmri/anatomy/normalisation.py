@@ -18,6 +18,8 @@ class Template(NamedTuple):
     """3D, 0 outside the brain."""
     tissue: SpatialImage
     """Share of each tissue, 0 to 1, shape (X, Y, Z, 3), in the order of `mndmri.anatomy.tissue.TISSUES`."""
+    compared: SpatialImage | None = None
+    """Where tissue drives the registration of people to it, 0 or 1: everywhere by default."""
 
 
 def as_template(brain: SpatialImage) -> Template:
@@ -40,6 +42,7 @@ def register_brain(template: Template, person: Template, *, engine: Engine, iter
         template.brain,
         person.brain,
         tissue=tissue,
+        compared=template.compared,
         start=align_brains(template.brain, person.brain),
         engine=engine,
         iterations=iterations,

@@ -11,6 +11,10 @@ from mndmri.transforms import resample
 TISSUES = ("GM", "WM", "CSF")
 BY_INTENSITY = ("CSF", "GM", "WM")
 
+# The nuclei look like grey or like white matter, by their iron and myelin, the scanner and age: how far round them
+# (mm) two brains' tissue is not comparable. The internal capsule between them is a part of it.
+_NUCLEI_BLUR_SD_MM = 2.0
+_NO_NUCLEI = 0.1
 # How far a border may lie from where the template has it, once a person's brain is registered:
 # the blur that makes a prior of the template's tissue.
 PRIOR_SD_MM = 3.0
@@ -29,9 +33,25 @@ def brain_tissue(brain: SpatialImage) -> SpatialImage:
     return make_image(np.stack([p.get_fdata(dtype=np.float32) for p in (gm, wm, csf)], axis=-1), brain)
 
 
+def away_from_nuclei(nuclei: SpatialImage) -> SpatialImage:
+    """Where one brain's tissue may be compared with another's: 1, and 0 in and about the nuclei.
+
+    Parameters
+    ----------
+    nuclei : SpatialImage
+        Shape (X, Y, Z, n), 0 to 1, as from `mndmri.atlases.load_nuclei`.
+    """
+    near = _blur(nuclei, _NUCLEI_BLUR_SD_MM).sum(axis=-1)
+    return make_image((near < _NO_NUCLEI).astype(np.uint8), nuclei)
+
+
+def _blur(image: SpatialImage, sd_mm: float) -> np.ndarray:
+    return smooth_img(image, sd_mm * np.sqrt(8 * np.log(2))).get_fdata(dtype=np.float32)
+
+
 def _priors(tissue: SpatialImage) -> SpatialImage:
     """Template tissue blurred by as much as registration may err; CSF around the brain."""
-    blurred = smooth_img(tissue, PRIOR_SD_MM * np.sqrt(8 * np.log(2))).get_fdata(dtype=np.float32)
+    blurred = _blur(tissue, PRIOR_SD_MM)
     total = blurred.sum(axis=-1, keepdims=True)
     outside = np.array([0, 0, 1], np.float32)
     return make_image(np.where(total > 0.05, blurred / np.maximum(total, 1e-6), outside), tissue)

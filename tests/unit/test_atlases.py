@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mndmri.atlases import build_atlas
+from mndmri.atlases import build_atlas, load_nuclei
 from mndmri.grids import world_coordinates
 
 
@@ -32,3 +32,18 @@ def test_reference_white_matter_is_in_front_and_behind(centres):
     for hemi in "LR":
         assert centres["frontal_wm", hemi][1] > 20
         assert centres["occipital_wm", hemi][1] < -60
+
+
+def test_nuclei_lie_where_they_do_and_as_much_on_either_side():
+    nuclei = load_nuclei()
+    x, y, z = np.moveaxis(world_coordinates(nuclei), -1, 0)
+    data = np.asarray(nuclei.dataobj)
+    assert data.shape[3] == 4
+    # |x|, y and z of the centre, mm (Talairach and Tournoux 1988, rounded)
+    expected = [(11, -19, 7), (13, 9, 9), (25, 1, 0), (20, -5, -1)]
+    for volume, centre in zip(np.moveaxis(data, -1, 0), expected, strict=True):
+        found = [np.average(axis, weights=volume) for axis in (np.abs(x), y, z)]
+        np.testing.assert_allclose(found, centre, atol=3)
+        left, right = volume[x < 0].sum(), volume[x > 0].sum()
+        assert left == pytest.approx(right, rel=0.1)
+    assert data.sum(axis=-1).max() == 1

@@ -23,8 +23,12 @@ rule preprocess_t1w:
         "../../scripts/preprocess_t1w.py"
 
 
-# What people are registered to, brain and tissue, and the way from there to the standard template.
-MNI = [rules.prepare_template.output.registration, rules.prepare_template.output.tissue]
+# What people are registered to, brain, tissue and where it is compared, and the way from there to the standard template.
+MNI = [
+    rules.prepare_template.output.registration,
+    rules.prepare_template.output.tissue,
+    rules.prepare_template.output.compared,
+]
 TARGET, ONWARD = MNI, []
 
 
