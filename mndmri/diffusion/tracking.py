@@ -202,7 +202,7 @@ def streamline_rows(streamlines: Mapping[str, Streamlines], reason: str = "") ->
 def profile_streamlines(
     maps: Mapping[str, SpatialImage], streamlines: Mapping[str, Streamlines], place: SpatialImage, reason: str = ""
 ) -> pd.DataFrame:
-    """Tensor measures along the streamlines, from the lower end of the peduncle to the cortex.
+    """Tensor measures along the streamlines, from the lower end of the internal capsule to the cortex.
 
     Parameters
     ----------
@@ -218,20 +218,20 @@ def profile_streamlines(
     Returns
     -------
     DataFrame
-        ``measure``, ``hemi``, ``node`` (1 the lower end of the peduncle, 100 the cortex), ``height_mm`` (of the node
+        ``measure``, ``hemi``, ``node`` (1 the lower end of the capsule, 100 the cortex), ``height_mm`` (of the node
         in the template), ``value``, ``unit``, ``n_streamlines``, ``status``.
 
     Notes
     -----
     Yeatman et al. 2012, PLoS ONE 7:e49790, by dipy's ``afq_profile``. Streamlines end where noise or the image ends;
-    what lies below the peduncle is cut off, and those that do not reach it are left out, so that a node is the same
+    what lies below the capsule is cut off, and those that do not reach it are left out, so that a node is the same
     place in everybody.
     """
     rows = []
     for hemi, lines in streamlines.items():
-        whole = _from_the_peduncle(lines, place)
+        whole = _from_the_capsule(lines, place)
         enough = len(whole) >= FEWEST_STREAMLINES
-        few = f"{len(whole)} of {len(lines)} streamlines reach the peduncle, at least {FEWEST_STREAMLINES} are needed"
+        few = f"{len(whole)} of {len(lines)} streamlines reach the capsule, at least {FEWEST_STREAMLINES} are needed"
         status = reason or (OK if enough else few)
         weights = gaussian_weights(whole, n_points=N_NODES) if enough else None
         height = _along(np.asarray(place.dataobj)[..., 2], whole, weights, place.affine)
@@ -242,10 +242,10 @@ def profile_streamlines(
     return pd.concat(rows, ignore_index=True)
 
 
-def _from_the_peduncle(lines: Streamlines, place: SpatialImage) -> Streamlines:
-    """Streamlines without what lies below the peduncle in the template; none of those that begin above it."""
+def _from_the_capsule(lines: Streamlines, place: SpatialImage) -> Streamlines:
+    """Streamlines without what lies below the capsule in the template; none of those that begin above it."""
     to_voxel, height = np.linalg.inv(place.affine), np.asarray(place.dataobj)[..., 2]
-    lowest = CST_LEVELS_Z_MM["cst_peduncle"][0]
+    lowest = CST_LEVELS_Z_MM["cst_plic"][0]
     kept = []
     for line in lines:
         z = ndimage.map_coordinates(height, nb.affines.apply_affine(to_voxel, line).T, order=1, mode="nearest")

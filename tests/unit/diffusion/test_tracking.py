@@ -100,13 +100,13 @@ def test_the_profile_runs_from_the_lower_end_to_the_cortex(tracked):
         assert side["node"].tolist() == list(range(1, 101))
         assert (np.diff(side["value"]) > 0).all()
         np.testing.assert_allclose(side["value"], side["height_mm"], atol=1e-4)
-        # the lower end of the peduncle in everybody, however far down streamlines go
-        assert side["value"].iloc[0] == pytest.approx(CST_LEVELS_Z_MM["cst_peduncle"][0], abs=2)
+        # the lower end of the capsule in everybody, however far down streamlines go
+        assert side["value"].iloc[0] == pytest.approx(CST_LEVELS_Z_MM["cst_plic"][0], abs=2)
 
 
-def test_streamlines_that_do_not_reach_the_peduncle_have_no_profile(tracked):
+def test_streamlines_that_do_not_reach_the_capsule_have_no_profile(tracked):
     given, found = tracked
-    cut = {hemi: Streamlines([line[line[:, 2] > -15] for line in lines]) for hemi, lines in found.items()}
+    cut = {hemi: Streamlines([line[line[:, 2] > 2] for line in lines]) for hemi, lines in found.items()}
     profile = profile_streamlines(dict.fromkeys(("fa", "md", "ad", "rd"), given[2]), cut, given[-1])
     assert profile["value"].isna().all()
     assert profile["status"].str.startswith("0 of ").all()
@@ -130,7 +130,7 @@ def test_a_side_without_streamlines_is_a_row_with_its_reason():
     profile = profile_streamlines(dict.fromkeys(("fa", "md", "ad", "rd"), most[2]), found, place)
     left, right = (profile[profile["hemi"] == hemi] for hemi in "LR")
     assert left["value"].isna().all()
-    assert set(left["status"]) == {"0 of 0 streamlines reach the peduncle, at least 10 are needed"}
+    assert set(left["status"]) == {"0 of 0 streamlines reach the capsule, at least 10 are needed"}
     assert right["value"].notna().all()
 
 
