@@ -37,6 +37,7 @@ _CORTEX = {
 _SIDE = {"L": "Left", "R": "Right"}
 # Deep grey matter, one brightness each on T1-weighted images; the accumbens has that of the caudate, which it joins.
 _MOST = 0.5
+_WHITE_PERCENTILE = 90  # of the template's brain: the middle of its white matter
 _NUCLEI = {
     "thalamus": ("Thalamus",),
     "caudate": ("Caudate", "Accumbens"),
@@ -147,7 +148,8 @@ def load_nuclei() -> SpatialImage:
     """Where the thalamus, caudate with accumbens, putamen and pallidum of both sides are, in this order.
 
     That is where most of the atlas's people have them, who were aligned by affine transforms: after a deformable
-    registration the atlas's probabilities are too blurred, and reach across the internal capsule.
+    registration the atlas's probabilities are too blurred, and reach across the internal capsule. What of that is
+    nearer in brightness to the template's white matter than to the nucleus is the capsule, and left out.
 
     Returns
     -------
@@ -157,8 +159,13 @@ def load_nuclei() -> SpatialImage:
     template = load_template()
     wanted = {(part, side): f"{side}_{part}" for parts in _NUCLEI.values() for part in parts for side in _SIDE.values()}
     maps = _load_probabilities("harvard_oxford", wanted, template)
-    both = [sum(maps[part, side] for part in parts for side in _SIDE.values()) for parts in _NUCLEI.values()]
-    return make_image((np.stack(both, axis=-1) >= _MOST).astype(np.float32), template)
+    brightness = template.get_fdata(dtype=np.float32)
+    white = np.percentile(brightness[brightness > 0], _WHITE_PERCENTILE)
+    nuclei = []
+    for parts in _NUCLEI.values():
+        nucleus = sum(maps[part, side] for part in parts for side in _SIDE.values()) >= _MOST
+        nuclei.append(nucleus & (brightness < (np.median(brightness[nucleus]) + white) / 2))
+    return make_image(np.stack(nuclei, axis=-1).astype(np.float32), template)
 
 
 def build_atlas() -> tuple[SpatialImage, pd.DataFrame]:

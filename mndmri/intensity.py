@@ -56,7 +56,11 @@ def correct_bias(
 
 
 def classify_tissue(
-    image: SpatialImage, mask: SpatialImage, *, priors: Sequence[SpatialImage] | None = None
+    image: SpatialImage,
+    mask: SpatialImage,
+    *,
+    priors: Sequence[SpatialImage] | None = None,
+    nuclei: SpatialImage | None = None,
 ) -> list[SpatialImage]:
     """Share of CSF, grey and white matter in every voxel of a brain.
 
@@ -68,6 +72,9 @@ def classify_tissue(
         Brain mask on the same grid.
     priors : sequence of SpatialImage, optional
         Prior probability of CSF, grey and white matter, in this order, on the same grid.
+    nuclei : SpatialImage, optional
+        Prior probability of parts of grey matter that are brighter than the cortex, shape (X, Y, Z, n),
+        on the same grid.
 
     Returns
     -------
@@ -85,8 +92,9 @@ def classify_tissue(
     all proportions are equally likely; noise is the same in all (Santago and Gage 1993, IEEE Trans Med
     Imaging 12:566; Tohka et al. 2004, NeuroImage 23:84). Means, noise and proportions are found by
     expectation and maximisation, weighted by the priors as in Ashburner and Friston 2005, NeuroImage 26:839.
+    Each nucleus is grey matter with a mean of its own, between those of cortex and white matter.
     """
-    check_same_grid(image, mask, *(priors or ()))
+    check_same_grid(image, mask, *(priors or ()), *([] if nuclei is None else [nuclei]))
     inside = np.asarray(mask.dataobj) > 0
     values = np.asarray(image.dataobj)[inside].astype(np.float32)
     if values.size < _MIN_VOXELS or np.ptp(values) <= 0:
@@ -95,6 +103,10 @@ def classify_tissue(
             "no tissue can be told; check the brain mask and the T1-weighted image"
         )
     weights = _EVEN if priors is None else _class_weights([np.asarray(p.dataobj, np.float32)[inside] for p in priors])
+    if nuclei is not None:
+        deep_grey = np.asarray(nuclei.dataobj, np.float32)[inside]
+        rest = np.clip(1 - deep_grey.sum(axis=-1, keepdims=True), _MIN_PRIOR, 1)
+        weights = np.hstack([weights * rest, deep_grey])
     every = max(values.size // _FITTED_VOXELS, 1)
     some, deep = values[::every], _depth_mm(mask)[::every] > _DEEP_MM
     if deep.sum() < _MIN_VOXELS:  # a part of a brain
@@ -126,33 +138,41 @@ def _depth_mm(mask: SpatialImage) -> np.ndarray:
 def _fit(
     values: np.ndarray, weights: np.ndarray, start: np.ndarray, *, csf: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means and widths of the three tissues, shape (3,), and proportions of the five classes, shape (5,).
+    """Means and widths of CSF, grey and white matter and the nuclei, shape (3 + n,), and proportions, shape (5 + n,).
 
     Without the mean of CSF each tissue has its own width, so that what is darker still does not pull at
-    that mean; with it, one noise, that of grey and white matter, is in all.
+    that mean; with it, one noise, that of grey and white matter, is in all. The nuclei have that of grey matter.
     """
     means = start
     if csf is not None:
         means, values = np.r_[csf, start[1:]], np.maximum(values, csf)
-    widths = np.full(3, (means[2] - means[1]) / 3)
-    proportions = np.full(5, 0.2)
+    n_classes = weights.shape[1]
+    means = np.r_[means, np.full(n_classes - 5, (means[1] + means[2]) / 2)]
+    widths = np.full(len(means), (means[2] - means[1]) / 3)
+    proportions = np.full(n_classes, 1 / n_classes)
     for _ in range(_STEPS):
         posterior = _posteriors(values, weights, means, widths, proportions)
         amount = posterior.sum(axis=0)
-        means = values @ posterior[:, :3] / amount[:3]
+        means[:3] = values @ posterior[:, :3] / amount[:3]
         if csf is not None:
             means[0] = csf
-        if not (np.isfinite(means).all() and (np.diff(means) > 0).all()):
+        # a nucleus that the image does not hold keeps the mean it had
+        np.divide(values @ posterior[:, 5:], amount[5:], out=means[3:], where=amount[5:] > 0)
+        means[3:] = np.clip(means[3:], means[1], means[2])
+        if not (np.isfinite(means).all() and (np.diff(means[:3]) > 0).all()):
             raise InputError(
                 "CSF, grey and white matter do not differ in intensity, or not in this order; "
                 "check that the image is T1-weighted and that its brain mask is right"
             )
-        variance = np.array([(values - m) ** 2 @ p for m, p in zip(means, posterior.T[:3], strict=True)]) / amount[:3]
+        tissues = zip(means[:3], posterior.T[:3], strict=True)
+        variance = np.array([(values - m) ** 2 @ p for m, p in tissues]) / amount[:3]
         if csf is not None:
             variance[:] = np.average(variance[1:], weights=amount[1:3])
-        widths = np.maximum(np.sqrt(variance), _MIN_WIDTH * (means[2] - means[0]))
+        widths[:3] = np.maximum(np.sqrt(variance), _MIN_WIDTH * (means[2] - means[0]))
+        widths[3:] = widths[1]
         expected = weights * proportions
-        proportions = proportions * amount / (expected / expected.sum(axis=1, keepdims=True)).mean(axis=0)
+        fair = (expected / expected.sum(axis=1, keepdims=True)).mean(axis=0)
+        proportions = proportions * amount / np.maximum(fair, np.finfo(np.float32).tiny)
         proportions /= proportions.sum()
     return means, widths, proportions
 
@@ -160,20 +180,20 @@ def _fit(
 def _posteriors(
     values: np.ndarray, weights: np.ndarray, means: np.ndarray, widths: np.ndarray, proportions: np.ndarray
 ) -> np.ndarray:
-    """Probability of each of the five classes at each voxel, shape (n, 5)."""
+    """Probability of each class at each voxel: the tissues, CSF with grey, grey with white, and the nuclei."""
     # looked up, as there are fewer intensities to tell apart than voxels
     axis = np.linspace(values.min(), values.max(), _INTENSITY_BINS)
     density = [
         np.exp(-0.5 * ((axis - m) / w) ** 2) / (w * np.sqrt(2 * np.pi)) for m, w in zip(means, widths, strict=True)
     ]
-    for dark, bright in ((0, 1), (1, 2)):
+    for place, (dark, bright) in ((3, (0, 1)), (4, (1, 2))):
         width = (widths[dark] + widths[bright]) / 2
         between = ndtr((axis - means[dark]) / width) - ndtr((axis - means[bright]) / width)
-        density.append(between / (means[bright] - means[dark]))
+        density.insert(place, between / (means[bright] - means[dark]))
     # far from every tissue no density may be 0: the priors decide
     table = np.maximum(density, 1e-12 / np.ptp(axis)).T.astype(np.float32)
-    place = np.rint((values - axis[0]) * ((_INTENSITY_BINS - 1) / np.ptp(axis))).astype(np.int32)
-    posterior = table[place] * (weights * proportions.astype(np.float32))
+    bins = np.rint((values - axis[0]) * ((_INTENSITY_BINS - 1) / np.ptp(axis))).astype(np.int32)
+    posterior = table[bins] * (weights * proportions.astype(np.float32))
     return posterior / posterior.sum(axis=1, keepdims=True)
 
 
@@ -182,13 +202,13 @@ def _shares(
 ) -> np.ndarray:
     """Share of CSF, grey and white matter at each voxel, shape (n, 3)."""
     values = np.maximum(values, means[0])
-    csf, grey, white, csf_grey, grey_white = _posteriors(values, weights, means, widths, proportions).T
+    csf, grey, white, csf_grey, grey_white, *nuclei = _posteriors(values, weights, means, widths, proportions).T
     of_grey = np.clip((values - means[0]) / (means[1] - means[0]), 0, 1)
     of_white = np.clip((values - means[1]) / (means[2] - means[1]), 0, 1)
     return np.stack(
         [
             csf + csf_grey * (1 - of_grey),
-            grey + csf_grey * of_grey + grey_white * (1 - of_white),
+            sum(nuclei, grey) + csf_grey * of_grey + grey_white * (1 - of_white),
             white + grey_white * of_white,
         ],
         axis=-1,

@@ -16,7 +16,7 @@ t1w, mask = load_image(snakemake.input.t1w), load_image(snakemake.input.mask)
 template, expected = load_image(snakemake.input.template), load_image(snakemake.input.template_tissue)
 to_template, from_template = load_field(snakemake.input.to_template), load_field(snakemake.input.from_template)
 
-tissue = segment_tissue(t1w, mask, expected, from_template)
+tissue = segment_tissue(t1w, mask, expected, from_template, nuclei=load_image(snakemake.input.nuclei))
 for name, image in tissue.items():
     save_image(image, snakemake.output[name.lower()])
 

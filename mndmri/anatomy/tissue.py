@@ -18,10 +18,20 @@ _NO_NUCLEI = 0.1
 # How far a border may lie from where the template has it, once a person's brain is registered:
 # the blur that makes a prior of the template's tissue.
 PRIOR_SD_MM = 3.0
+# The same of the nuclei, whose shape varies less than that of the gyri; a wider blur fills the internal capsule.
+NUCLEI_SD_MM = 0.7
 
 
-def brain_tissue(brain: SpatialImage) -> SpatialImage:
-    """Share of grey matter, white matter and CSF in every voxel of a brain, from its intensities alone.
+def brain_tissue(brain: SpatialImage, *, nuclei: SpatialImage | None = None) -> SpatialImage:
+    """Share of grey matter, white matter and CSF in every voxel of a brain, from its intensities.
+
+    Parameters
+    ----------
+    brain : SpatialImage
+        3D, 0 outside the brain.
+    nuclei : SpatialImage, optional
+        Where deep grey matter is, on the same grid, as from `mndmri.atlases.load_nuclei`, if that is known:
+        without, a nucleus is grey in so far as it is as dark as the cortex.
 
     Returns
     -------
@@ -29,7 +39,7 @@ def brain_tissue(brain: SpatialImage) -> SpatialImage:
         float32, shape (X, Y, Z, 3), in the order of `TISSUES`; sums to 1 in the brain.
     """
     mask = make_image(brain.get_fdata() > 0, brain)
-    csf, gm, wm = classify_tissue(brain, mask)
+    csf, gm, wm = classify_tissue(brain, mask, nuclei=nuclei)
     return make_image(np.stack([p.get_fdata(dtype=np.float32) for p in (gm, wm, csf)], axis=-1), brain)
 
 
@@ -58,7 +68,12 @@ def _priors(tissue: SpatialImage) -> SpatialImage:
 
 
 def segment_tissue(
-    t1w: SpatialImage, mask: SpatialImage, tissue: SpatialImage, warp_to_template: SpatialImage
+    t1w: SpatialImage,
+    mask: SpatialImage,
+    tissue: SpatialImage,
+    warp_to_template: SpatialImage,
+    *,
+    nuclei: SpatialImage | None = None,
 ) -> dict[str, SpatialImage]:
     """Share of each tissue in every voxel of a person's brain.
 
@@ -70,6 +85,8 @@ def segment_tissue(
         The template's tissue, as from `brain_tissue`: the prior.
     warp_to_template : SpatialImage
         Field that takes points of the person to the template.
+    nuclei : SpatialImage, optional
+        The template's deep grey matter, as from `mndmri.atlases.load_nuclei`: grey matter of a brightness of its own.
 
     Returns
     -------
@@ -79,6 +96,9 @@ def segment_tissue(
     here = resample(_priors(tissue), t1w, [warp_to_template]).get_fdata(dtype=np.float32)
     here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)  # beyond the template's edge
     prior = dict(zip(TISSUES, np.moveaxis(here, -1, 0), strict=True))
-    found = classify_tissue(t1w, mask, priors=[make_image(prior[name], t1w) for name in BY_INTENSITY])
+    priors = [make_image(prior[name], t1w) for name in BY_INTENSITY]
+    if nuclei is not None:
+        nuclei = resample(make_image(_blur(nuclei, NUCLEI_SD_MM), nuclei), t1w, [warp_to_template])
+    found = classify_tissue(t1w, mask, priors=priors, nuclei=nuclei)
     maps = dict(zip(BY_INTENSITY, found, strict=True))
     return {name: maps[name] for name in TISSUES}

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mndmri.atlases import build_atlas, load_nuclei
-from mndmri.grids import world_coordinates
+from mndmri.grids import to_canonical, world_coordinates
+from mndmri.io import load_image
+from mndmri.transforms import resample
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +49,13 @@ def test_nuclei_lie_where_they_do_and_as_much_on_either_side():
         left, right = volume[x < 0].sum(), volume[x > 0].sum()
         assert left == pytest.approx(right, rel=0.1)
     assert data.sum(axis=-1).max() == 1
+
+
+def test_nuclei_spare_the_internal_capsule(real_data):
+    nuclei = load_nuclei()
+    labels = to_canonical(load_image(real_data / "atlases/JHU_space-MNI152NLin6_res-1x1x1.nii.gz"))
+    labels = resample(labels, nuclei, interpolation="nearest").get_fdata()
+    inside = np.asarray(nuclei.dataobj).sum(axis=-1) > 0
+    for limb in ((17, 18), (19, 20)):  # anterior, posterior; right and left
+        for side in limb:
+            assert inside[labels == side].mean() < 0.15

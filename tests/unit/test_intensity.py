@@ -93,3 +93,42 @@ def test_a_brain_without_contrast_is_refused(brain):
         classify_tissue(make_image(np.full(brain.shape, 7.0), brain), mask)
     with pytest.raises(InputError, match="check the brain mask"):
         classify_tissue(brain, make_image(np.zeros(brain.shape), brain))
+
+
+def nucleus_of(mixture, *, level):
+    """The mixture with a block in it whose brightness lies at this level from grey (0) to white matter (1)."""
+    _, image, mask = mixture
+    block = np.zeros(image.shape, bool)
+    block[16:22, 16:22, 10:16] = True
+    noise = np.random.default_rng(6).normal(0, 2, image.shape)
+    values = np.where(block, PURE[1] + level * (PURE[2] - PURE[1]) + noise, image.get_fdata())
+    prior = np.where(block, 0.9, 0)[..., None].astype(np.float32)
+    return make_image(values * mask.get_fdata(), image), mask, make_image(prior, image), block & (mask.get_fdata() > 0)
+
+
+@pytest.mark.parametrize("level", [0.6, 0.9])
+def test_a_nucleus_brighter_than_the_cortex_is_grey_matter(mixture, level):
+    image, mask, prior, block = nucleus_of(mixture, level=level)
+    plain, found = (classify_tissue(image, mask, nuclei=nuclei)[1].get_fdata() for nuclei in (None, prior))
+    assert plain[block].mean() < 0.7
+    assert found[block].mean() > 0.95
+    assert np.abs(found - plain)[~block & (mask.get_fdata() > 0)].mean() < 0.01
+
+
+def test_white_matter_within_the_prior_of_a_darker_nucleus_stays_white(mixture):
+    image, mask, prior, block = nucleus_of(mixture, level=0.4)
+    white = block.copy()
+    white[16:20] = False  # a third of the block is not what the prior says
+    values = image.get_fdata()
+    values[white] = PURE[2]
+    found = classify_tissue(make_image(values, image), mask, nuclei=prior)
+    assert found[2].get_fdata()[white].mean() > 0.9
+    assert found[1].get_fdata()[block & ~white].mean() > 0.9
+
+
+def test_a_nucleus_outside_the_image_changes_nothing(mixture):
+    _, image, mask = mixture
+    absent = make_image(np.zeros((*image.shape, 2), np.float32), image)
+    plain, found = (classify_tissue(image, mask, nuclei=nuclei) for nuclei in (None, absent))
+    for one, other in zip(plain, found, strict=True):
+        np.testing.assert_allclose(other.get_fdata(), one.get_fdata(), atol=0.01)

@@ -75,6 +75,7 @@ rule segment_t1w:
     input:
         template=rules.prepare_template.output.template,
         template_tissue=rules.prepare_template.output.tissue,
+        nuclei=rules.prepare_template.output.nuclei,
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
         t1w=rules.preprocess_t1w.output.t1w,

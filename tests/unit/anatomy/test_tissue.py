@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
 
-from mndmri.anatomy.tissue import TISSUES, brain_tissue, segment_tissue
+from mndmri.anatomy.tissue import TISSUES, away_from_nuclei, brain_tissue, segment_tissue
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_volume_ml, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.transforms import resample
@@ -112,3 +112,38 @@ def test_tissue_of_a_brain_without_prior_is_that_of_its_intensities(truth):
         min_dice=0.9,
         max_error=0.06,
     )
+
+
+def with_nucleus(truth, *, side):
+    """Tissue with a ball of 12 mm in the white matter of one side that is grey, and its probability."""
+    xyz = world_coordinates(truth)
+    centre = np.array([-27.0 if side == "L" else 27.0, -20.0, 24.0])
+    ball = np.linalg.norm(xyz - centre, axis=-1) < 12
+    probability = make_image(ball[..., None].astype(np.float32), truth)
+    return ball & (np.asarray(truth.dataobj).sum(axis=-1) > 0.5), probability
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_a_nucleus_is_grey_matter_on_its_side_however_bright(truth, side):
+    ball, probability = with_nucleus(truth, side=side)
+    image, mask = scan(truth)
+    values = image.get_fdata()
+    values[ball] = 500 * (0.88 + np.random.default_rng(3).normal(0, NOISE, ball.sum()))  # cortex 0.70, white matter 1
+    image = make_image(values.astype(np.float32), image)
+    plain, found = (
+        segment_tissue(image, mask, truth, ASTRAY, nuclei=nuclei)["GM"].get_fdata() for nuclei in (None, probability)
+    )
+    inner = ball & (make_image(probability.get_fdata()[..., 0], truth).get_fdata() > 0)
+    assert plain[inner].mean() < 0.6
+    assert found[inner].mean() > 0.8
+    other = (world_coordinates(truth)[..., 0] > 0) == (side == "L")
+    assert np.abs(found - plain)[other].mean() < 0.005
+
+
+def test_brains_are_not_compared_in_and_about_the_nuclei(truth):
+    ball, probability = with_nucleus(truth, side="L")
+    compared = np.asarray(away_from_nuclei(probability).dataobj) > 0
+    xyz = world_coordinates(truth)
+    away = np.linalg.norm(xyz - xyz[ball].mean(axis=0), axis=-1)
+    assert not compared[away < 13].any()
+    assert compared[away > 20].all()
