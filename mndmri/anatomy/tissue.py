@@ -56,6 +56,7 @@ def away_from_nuclei(nuclei: SpatialImage) -> SpatialImage:
 
 
 def _blur(image: SpatialImage, sd_mm: float) -> np.ndarray:
+    image = make_image(np.asarray(image.dataobj, np.float32), image)  # of labels, integers would come out
     return smooth_img(image, sd_mm * np.sqrt(8 * np.log(2))).get_fdata(dtype=np.float32)
 
 

@@ -138,6 +138,8 @@ def test_a_nucleus_is_grey_matter_on_its_side_however_bright(truth, side):
     assert found[inner].mean() > 0.8
     other = (world_coordinates(truth)[..., 0] > 0) == (side == "L")
     assert np.abs(found - plain)[other].mean() < 0.005
+    stored = make_image(np.asarray(probability.dataobj, np.uint8), probability)
+    np.testing.assert_array_equal(segment_tissue(image, mask, truth, ASTRAY, nuclei=stored)["GM"].get_fdata(), found)
 
 
 def test_brains_are_not_compared_in_and_about_the_nuclei(truth):
