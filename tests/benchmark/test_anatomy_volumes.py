@@ -14,8 +14,8 @@ import statsmodels.api as sm
 from tests.running import finish
 
 # measure, hemisphere: column of the reference (mm3), least correlation.
-# The aim for the postcentral gyrus was 0.85 on each side. Both together reach it; one alone is at the reference's own limit:
-# its left and right correlate 0.79 (precentral 0.90), and with 40 people 0.82 is not to be told from 0.85.
+# The aim for the postcentral gyrus was 0.85 on each side. Both together reach it; one alone is at the reference's own
+# limit: its left and right correlate 0.79 (precentral 0.90), and with 40 people 0.82 is not to be told from 0.85.
 AIMS = {
     ("tiv", "both"): ("ICV", 0.99),
     ("gm", "both"): ("GM", 0.93),
