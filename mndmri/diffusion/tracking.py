@@ -57,6 +57,8 @@ def track_tract(
     table: pd.DataFrame,
     place: SpatialImage,
     *,
+    coverage: pd.Series,
+    min_coverage: float = 0.8,
     min_fa: float = 0.2,
     seed_spacing_mm: float = 0.8,
     seed: int = 1,
@@ -75,6 +77,10 @@ def track_tract(
         Atlas probabilities on the diffusion grid, and their table; `TRACKING_REGIONS` have to be in it.
     place : SpatialImage
         Template coordinates of each voxel, mm, shape (X, Y, Z, 3).
+    coverage : Series
+        From `mndmri.coverage.measure_coverage`.
+    min_coverage : float
+        A peduncle or capsule of which the scan shows less is no place that streamlines have to pass.
     min_fa : float
         Tracking stops below it.
     seed_spacing_mm : float
@@ -92,7 +98,7 @@ def track_tract(
     -----
     Probabilistic tracking of fibre orientations by constrained spherical deconvolution (Tournier et al. 2007,
     NeuroImage 35:1459), from seeds in the posterior limb of the internal capsule and the peduncle. Kept is what
-    passes the capsule, and the peduncle where there is one in the image, and ends below the precentral gyrus.
+    passes the capsule and the peduncle, as far as the scan shows them, and ends below the precentral gyrus.
     """
     check_same_grid(dwi, fa, wm_probability, weights, place)
     if why_not(gradients):
@@ -108,7 +114,8 @@ def track_tract(
     for hemi, sign in (("L", -1), ("R", 1)):
         own = white & (sign * side > MIDLINE_MM)
         regions = {name: select(weights, table, name, hemi).get_fdata() for name in TRACKING_REGIONS}
-        through = [(regions[name] >= SEED_PROBABILITY) & own for name in SEED_REGIONS]
+        shown = [name for name in SEED_REGIONS if coverage[name, hemi] >= min_coverage]
+        through = [(regions[name] >= SEED_PROBABILITY) & own for name in shown]
         through = [mask for mask in through if mask.any()]
         away = ndimage.distance_transform_edt(regions[TARGET] < TARGET_PROBABILITY, sampling=voxel_sizes(fa))
         target = (away <= TARGET_MARGIN_MM) & (sign * side > MIDLINE_MM)

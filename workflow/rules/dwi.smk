@@ -166,6 +166,8 @@ rule track_cst:
         bvec=rules.preprocess_dwi.output.bvec,
         xfm=rules.preprocess_dwi.output.xfm,
         wm=rules.segment_t1w.output.wm,
+        fov=rules.preprocess_dwi.output.fov,
+        to_template=rules.register_t1w.output.to_template,
         from_template=rules.register_t1w.output.from_template,
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
@@ -183,6 +185,7 @@ rule track_cst:
     resources:
         mem_mb=4000,
     params:
+        min_coverage=config["dwi"]["min_coverage"],
         min_fa=config["dwi"]["min_fa"],
         seed=config["statistics"]["seed"],
     script:
