@@ -140,7 +140,7 @@ def test_a_side_without_streamlines_is_a_row_with_its_reason():
     profile = profile_streamlines(dict.fromkeys(("fa", "md", "ad", "rd"), most[2]), found, place)
     left, right = (profile[profile["hemi"] == hemi] for hemi in "LR")
     assert left["value"].isna().all()
-    assert set(left["status"]) == {"0 of 0 streamlines reach the capsule, at least 10 are needed"}
+    assert set(left["status"]) == {"0 of 0 streamlines reach the lower end of the capsule, at least 10 are needed"}
     assert right["value"].notna().all()
 
 
