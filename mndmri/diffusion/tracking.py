@@ -238,7 +238,8 @@ def profile_streamlines(
     for hemi, lines in streamlines.items():
         whole = _from_the_capsule(lines, place)
         enough = len(whole) >= FEWEST_STREAMLINES
-        few = f"{len(whole)} of {len(lines)} streamlines reach the lower end of the capsule, at least {FEWEST_STREAMLINES} are needed"
+        few = f"{len(whole)} of {len(lines)} streamlines reach the lower end of the capsule"
+        few += f", at least {FEWEST_STREAMLINES} are needed"
         status = reason or (OK if enough else few)
         weights = gaussian_weights(whole, n_points=N_NODES) if enough else None
         height = _along(np.asarray(place.dataobj)[..., 2], whole, weights, place.affine)
