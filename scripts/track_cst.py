@@ -4,7 +4,6 @@ import numpy as np
 from dipy.io.streamline import save_tractogram
 
 from mndmri.atlases import restrict
-from mndmri.coverage import measure_coverage
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.diffusion.tracking import (
     TRACKING_REGIONS,
@@ -24,16 +23,14 @@ given, out = snakemake.input, snakemake.output
 dwi = load_image(given.dwi)
 gradients = read_gradients(read_text(given.bval), read_text(given.bvec), dwi.affine)
 maps = {name: load_image(given[name]) for name in ("fa", "md", "ad", "rd")}
-to_dwi = load_matrix(given.xfm)
-from_template, to_template = load_field(given.from_template), load_field(given.to_template)
+to_dwi, from_template = load_matrix(given.xfm), load_field(given.from_template)
 atlas, table = restrict(load_image(given.atlas), read_table(given.table), TRACKING_REGIONS)
 to_native = [np.linalg.inv(to_dwi), from_template]
 weights = resample(atlas, maps["fa"], to_native)
 place = resample(make_image(world_coordinates(atlas).astype(np.float32), atlas), maps["fa"], to_native)
 white_matter = resample(load_image(given.wm), maps["fa"], to_native[:1])
-fov = resample(load_image(given.fov), atlas, [to_template, to_dwi])
 options = {name: snakemake.params[name] for name in ("min_coverage", "min_fa", "seed")}
-options["coverage"] = measure_coverage(atlas, table, fov)
+options["coverage"] = read_table(given.coverage).query("measure == 'coverage'").set_index(["region", "hemi"])["value"]
 streamlines = track_tract(dwi, gradients, maps["fa"], white_matter, weights, table, place, **options)
 for hemi, path in (("L", out.left), ("R", out.right)):
     save_tractogram(as_tractogram(streamlines, hemi, maps["fa"]), path)
