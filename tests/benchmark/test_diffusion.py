@@ -63,7 +63,7 @@ def test_planted_fa_comes_back_within_a_hundredth_on_every_level():
 @pytest.mark.benchmark
 @pytest.mark.parametrize(
     ("voxel_mm", "n_directions", "motion_deg", "storage"),
-    [(2.5, 16, 5.0, "LAS"), (3.0, 32, 1.0, "RAS"), (2.0, 12, 0.0, "PSR")],
+    [(2.5, 30, 2.5, "LAS"), (2.5, 16, 5.0, "LAS"), (3.0, 32, 1.0, "RAS"), (2.0, 12, 0.0, "PSR")],
 )
 def test_every_wrong_gradient_table_of_a_simulated_person_is_recognised(voxel_mm, n_directions, motion_deg, storage):
     dwi = {"voxel_mm": voxel_mm, "n_directions": n_directions, "motion_deg": motion_deg, "storage": storage}
