@@ -4,9 +4,9 @@ from mndmri.anatomy.brain import mask_image
 from mndmri.anatomy.normalisation import Template, as_template, register_brain
 from mndmri.io import load_image, save_field
 from mndmri.jobs import start_job
-from mndmri.pose import align_brains
-from mndmri.registration import register_affine
-from mndmri.transforms import compose
+from mndmri.registration.pose import align_brains
+from mndmri.registration.register import register_affine
+from mndmri.registration.transforms import compose
 
 log = start_job(snakemake)
 options = snakemake.params

@@ -2,9 +2,9 @@
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.qc import flagged_scans, head_motion
 from mndmri.statistics.samples import as_categories
 from mndmri.statistics.sensitivity import sensitivity_dictionary, sensitivity_table
+from mndmri.tables.qc import flagged_scans, head_motion
 
 log = start_job(snakemake)
 options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study

@@ -2,8 +2,8 @@
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.measures import DAMAGE_DIRECTION
 from mndmri.statistics.roc import classification_dictionary, classify, roc_points_dictionary
+from mndmri.tables.measures import DAMAGE_DIRECTION
 
 log = start_job(snakemake)
 statistics, study = snakemake.params.statistics, snakemake.params.study

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mndmri.freesurfer import replace_rows, surface_measures
 from mndmri.io import read_table, read_text, write_table
 from mndmri.jobs import start_job
+from mndmri.tables.freesurfer import replace_rows, surface_measures
 
 log = start_job(snakemake)
 given = snakemake.input

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mndmri.atlas_names import ATLASES, load_regions
+from mndmri.atlas.names import ATLASES, load_regions
 from mndmri.io import load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters

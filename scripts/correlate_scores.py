@@ -1,11 +1,11 @@
 """Every measure correlated with the clinical scores, within patients."""
 
-from mndmri.config import PROGRESSION_RATE
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.correlations import correlation_table, correlations_dictionary
 from mndmri.statistics.progression import progression_reasons
 from mndmri.statistics.samples import as_categories
+from mndmri.tables.participants import PROGRESSION_RATE
 
 log = start_job(snakemake)
 options, statistics = snakemake.params, snakemake.params.statistics

@@ -2,10 +2,10 @@
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.qc import head_motion
 from mndmri.statistics.balance import balance_dictionary, balance_table
 from mndmri.statistics.demographics import demographics
 from mndmri.statistics.samples import as_categories
+from mndmri.tables.qc import head_motion
 
 log = start_job(snakemake)
 options, study = snakemake.params, snakemake.params.study

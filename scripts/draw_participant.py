@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.figures import to_png
 from mndmri.figures.hand_knob import hand_knob_sheet
 from mndmri.figures.slices import colour_fa_sheet, contour_sheet, template_sheet
@@ -11,10 +11,10 @@ from mndmri.figures.strip import person_strips
 from mndmri.grids import make_image
 from mndmri.io import load_image, read_table, write_text
 from mndmri.jobs import start_job
-from mndmri.measures import MEASURE_COLUMNS
 from mndmri.provenance import versions
-from mndmri.qc import limits_from_config, qc_table
 from mndmri.report.pages import Picture, participant_page
+from mndmri.tables.measures import MEASURE_COLUMNS
+from mndmri.tables.qc import limits_from_config, qc_table
 
 log = start_job(snakemake)
 given, options, who = snakemake.input, snakemake.params, f"sub-{snakemake.wildcards.subject}"

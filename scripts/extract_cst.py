@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from mndmri.atlases import restrict
-from mndmri.coverage import measure_coverage
+from mndmri.atlas.regions import restrict
 from mndmri.diffusion.profile import measure_profile
 from mndmri.diffusion.tract import ATLAS_REGIONS, coverage_rows, measure_quality, measure_tract
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
+from mndmri.tables.coverage import measure_coverage
 
 log = start_job(snakemake)
 maps = {name: load_image(snakemake.input[name]) for name in ("fa", "md", "ad", "rd")}

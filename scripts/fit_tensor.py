@@ -8,7 +8,7 @@ from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import make_image, resampled_grid
 from mndmri.io import load_field, load_image, load_matrix, read_text, save_image, write_json
 from mndmri.jobs import start_job
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 dwi = load_image(snakemake.input.dwi)

@@ -4,10 +4,10 @@ import pandas as pd
 
 from mndmri.io import read_own_tables, read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.measures import data_dictionary, stack_measures
 from mndmri.statistics.motor_band import check_norms, cutoffs_dictionary, learn_cutoffs, score_motor_band
 from mndmri.statistics.progression import add_progression
 from mndmri.statistics.wide import wide_table
+from mndmri.tables.measures import data_dictionary, stack_measures
 
 log = start_job(snakemake)
 given, made, reference = snakemake.input, snakemake.output, snakemake.params.reference

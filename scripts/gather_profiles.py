@@ -5,7 +5,7 @@ import pandas as pd
 from mndmri.diffusion.profile import profiles_dictionary
 from mndmri.io import read_own_tables, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.measures import stack_tables
+from mndmri.tables.measures import stack_tables
 
 log = start_job(snakemake)
 profiles = stack_tables(read_own_tables(snakemake.input), pd.DataFrame(snakemake.params.participants))

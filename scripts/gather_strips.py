@@ -4,8 +4,8 @@ import pandas as pd
 
 from mndmri.io import read_own_tables, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.measures import stack_tables
 from mndmri.susceptibility.strip import strips_dictionary
+from mndmri.tables.measures import stack_tables
 
 log = start_job(snakemake)
 strips = stack_tables(read_own_tables(snakemake.input), pd.DataFrame(snakemake.params.participants))

@@ -7,8 +7,8 @@ import pandas as pd
 from mndmri.io import read_own_tables, read_table, write_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
-from mndmri.qc import limits_from_config, qc_table, robust_outliers
 from mndmri.report.pages import qc_index
+from mndmri.tables.qc import limits_from_config, qc_table, robust_outliers
 
 log = start_job(snakemake)
 limits = snakemake.params.limits

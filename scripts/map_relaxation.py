@@ -1,6 +1,6 @@
 """A person's R2* map, from the decay of the magnitude over the echoes."""
 
-from mndmri import bids
+from mndmri.cohort import bids
 from mndmri.grids import to_canonical
 from mndmri.io import load_image, save_image, write_json
 from mndmri.jobs import start_job

@@ -1,6 +1,6 @@
 """A person's susceptibility map in ppm: from the phase, or the user's own."""
 
-from mndmri import bids
+from mndmri.cohort import bids
 from mndmri.grids import to_canonical
 from mndmri.io import load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job

@@ -3,12 +3,12 @@
 import numpy as np
 
 from mndmri.anatomy.signal import ATLAS_REGIONS, average_over_voxels, measure_signal
-from mndmri.atlases import restrict
-from mndmri.coverage import measure_coverage
+from mndmri.atlas.regions import restrict
 from mndmri.grids import make_image
 from mndmri.io import load_field, load_image, load_matrix, read_table, write_table
 from mndmri.jobs import start_job
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
+from mndmri.tables.coverage import measure_coverage
 
 log = start_job(snakemake)
 given = snakemake.input

@@ -2,17 +2,17 @@
 
 import pandas as pd
 
-from mndmri import bids
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
+from mndmri.cohort import bids
 from mndmri.grids import to_canonical
 from mndmri.io import load_image, read_json, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.measures import split_quality
 from mndmri.susceptibility.measures import QUALITY, measure_susceptibility
 from mndmri.susceptibility.regions import REFERENCE, any_region
 from mndmri.susceptibility.relaxation import measure_r2star
 from mndmri.susceptibility.swi import BIAS_ITERATIONS, normalise, weigh_susceptibility
 from mndmri.susceptibility.veins import find_veins
+from mndmri.tables.measures import split_quality
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params

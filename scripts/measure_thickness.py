@@ -2,11 +2,11 @@
 
 from mndmri.anatomy.thickness import measure_thickness
 from mndmri.anatomy.volumes import VOLUME_REGIONS
-from mndmri.atlases import restrict
+from mndmri.atlas.regions import restrict
 from mndmri.grids import bounding_box
 from mndmri.io import load_field, load_image, read_table, write_table
 from mndmri.jobs import start_job
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 gyri = [region for region in VOLUME_REGIONS if region != "paracentral"]

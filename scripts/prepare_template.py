@@ -3,11 +3,11 @@
 import numpy as np
 
 from mndmri.anatomy.tissue import away_from_nuclei, brain_tissue
-from mndmri.atlases import build_atlas, load_nuclei, load_template
+from mndmri.atlas.regions import build_atlas, load_nuclei, load_template
 from mndmri.grids import resampled_grid
 from mndmri.io import save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 template = load_template()

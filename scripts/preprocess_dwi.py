@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from mndmri import bids
 from mndmri.anatomy.brain import mask_image
+from mndmri.cohort import bids
 from mndmri.cohort.field_maps import field_map_metadata
 from mndmri.diffusion.distortion.correction import METHOD_CODES, FieldMap, Reverse, Tissue
 from mndmri.diffusion.distortion.encoding import on_canonical_grid

@@ -3,7 +3,7 @@
 from mndmri.anatomy.normalisation import Template, register_brain
 from mndmri.io import load_image, save_field
 from mndmri.jobs import start_job
-from mndmri.registration import jacobian_determinant
+from mndmri.registration.register import jacobian_determinant
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params

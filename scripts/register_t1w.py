@@ -4,8 +4,8 @@ from mndmri.anatomy.brain import mask_image
 from mndmri.anatomy.normalisation import Template, as_template, by_way_of, register_brain
 from mndmri.io import load_field, load_image, save_field, save_image
 from mndmri.jobs import start_job
-from mndmri.registration import Warp, jacobian_determinant
-from mndmri.transforms import resample
+from mndmri.registration.register import Warp, jacobian_determinant
+from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params

@@ -4,12 +4,12 @@ from mndmri.anatomy.quality import measure_quality
 from mndmri.anatomy.tissue import segment_tissue
 from mndmri.anatomy.vbm import correct_head_size, modulate
 from mndmri.anatomy.volumes import VOLUME_REGIONS, measure_volumes
-from mndmri.atlases import restrict
+from mndmri.atlas.regions import restrict
 from mndmri.grids import resampled_grid, voxel_volume_ml
 from mndmri.io import load_field, load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.smoothing import smooth
-from mndmri.transforms import resample
+from mndmri.registration.smoothing import smooth
+from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 t1w, mask = load_image(snakemake.input.t1w), load_image(snakemake.input.mask)

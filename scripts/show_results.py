@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mndmri.io import read_json, read_table  # noqa: E402
-from mndmri.words import readable_interval, readable_p, readable_place  # noqa: E402
+from mndmri.tables.words import readable_interval, readable_p, readable_place  # noqa: E402
 
 results = Path(sys.argv[1])
 primary = pd.DataFrame(read_json(results / "provenance.json")["config"]["statistics"]["primary"])

@@ -2,8 +2,8 @@
 
 from mndmri.io import load_field, load_image, save_image
 from mndmri.jobs import start_job
-from mndmri.smoothing import smooth_within
-from mndmri.transforms import resample
+from mndmri.registration.smoothing import smooth_within
+from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 given, fwhm_mm = snakemake.input, snakemake.params.fwhm_mm

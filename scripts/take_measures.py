@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from mndmri.given import complete_measures
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.measures import data_dictionary
 from mndmri.statistics.progression import add_progression
 from mndmri.statistics.wide import wide_table
+from mndmri.tables.given import complete_measures
+from mndmri.tables.measures import data_dictionary
 
 log = start_job(snakemake)
 participants = add_progression(pd.DataFrame(snakemake.params.participants), snakemake.params.progression)

@@ -3,7 +3,7 @@
 import numpy as np
 from dipy.io.streamline import save_tractogram
 
-from mndmri.atlases import restrict
+from mndmri.atlas.regions import restrict
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.diffusion.tracking import (
     TRACKING_REGIONS,
@@ -16,7 +16,7 @@ from mndmri.diffusion.tracking import (
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import load_field, load_image, load_matrix, read_table, read_text, write_table
 from mndmri.jobs import start_job
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output

@@ -10,7 +10,7 @@ from mndmri.provenance import versions
 from mndmri.report.brain_maps import ComparedMaps, map_sections
 from mndmri.report.pages import Picture, group_page
 from mndmri.report.sections import group_sections
-from mndmri.words import capitalised, readable
+from mndmri.tables.words import capitalised, readable
 
 log = start_job(snakemake)
 given, primary = snakemake.input, snakemake.params.primary

@@ -13,10 +13,10 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.head_template import simulate_head, take_head_template
 from mndmri.anatomy.template_brain import extract_by_template
-from mndmri.atlases import load_template
+from mndmri.atlas.regions import load_template
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
-from mndmri.measures import row
+from mndmri.tables.measures import row
 
 Method = Literal["deepbet", "template"]
 # What the table of quality measures says of where a mask comes from.

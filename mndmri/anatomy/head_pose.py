@@ -9,7 +9,7 @@ from scipy import fft
 from scipy.spatial.transform import Rotation
 
 from mndmri.anatomy.head_template import HeadTemplate, coarsen
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # On these voxels a head is some 25 wide: all places of the template are tried in a few milliseconds.
 _VOXEL_MM = 8.0

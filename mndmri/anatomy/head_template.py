@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from mndmri.grids import check_same_grid, make_image, resampled_grid, voxel_sizes, world_coordinates
 from mndmri.io import InputError
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # Room round the brain for what lies over it (mm), and the voxel size at which layers are laid.
 _ROOM_MM = 30.0

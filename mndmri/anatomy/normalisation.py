@@ -6,9 +6,9 @@ from typing import NamedTuple
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.tissue import brain_tissue
-from mndmri.pose import align_brains
-from mndmri.registration import Engine, Warp, register_deformable
-from mndmri.transforms import compose
+from mndmri.registration.pose import align_brains
+from mndmri.registration.register import Engine, Warp, register_deformable
+from mndmri.registration.transforms import compose
 
 
 class Template(NamedTuple):
@@ -34,7 +34,7 @@ def register_brain(template: Template, person: Template, *, engine: Engine, iter
     ----------
     template, person : Template
     engine, iterations
-        As in `mndmri.registration.register_deformable`.
+        As in `mndmri.registration.register.register_deformable`.
     """
     # fluid is what grey and white matter leave
     tissue = (template.tissue.slicer[..., :2], person.tissue.slicer[..., :2])

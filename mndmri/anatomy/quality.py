@@ -5,9 +5,9 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, voxel_volume_ml
-from mndmri.measures import row
-from mndmri.registration import jacobian_determinant
-from mndmri.transforms import resample
+from mndmri.registration.register import jacobian_determinant
+from mndmri.registration.transforms import resample
+from mndmri.tables.measures import row
 
 
 def measure_quality(

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.atlases import select
-from mndmri.coverage import coverage_status
+from mndmri.atlas.regions import select
 from mndmri.grids import check_same_grid, make_image, resampled_grid, voxel_sizes
 from mndmri.intensity import correct_bias
-from mndmri.measures import MEASURE_COLUMNS, OK, row
-from mndmri.registration import register_rigid
-from mndmri.transforms import Transform, resample
+from mndmri.registration.register import register_rigid
+from mndmri.registration.transforms import Transform, resample
+from mndmri.tables.coverage import coverage_status
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 CST_REGIONS = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
 REFERENCE_REGIONS = ("frontal_wm", "occipital_wm")
@@ -100,7 +100,7 @@ def measure_signal(
     table : DataFrame
         ``index``, ``region``, ``hemi`` of the atlas's volumes.
     coverage : Series
-        From `mndmri.coverage.measure_coverage`.
+        From `mndmri.tables.coverage.measure_coverage`.
     modality : {'t1w', 'flair', 't2w'}
     min_coverage : float
         Share of a level that the image has to show.

@@ -9,7 +9,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.anatomy.normalisation import Template
 from mndmri.anatomy.tissue import TISSUES
 from mndmri.grids import make_image, world_coordinates
-from mndmri.transforms import Transform, compose, map_points, resample
+from mndmri.registration.transforms import Transform, compose, map_points, resample
 
 # Fixed-point steps that turn a displacement round; what is left shrinks by its slope, below a half, with each.
 _INVERSION_STEPS = 10

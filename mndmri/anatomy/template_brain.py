@@ -8,8 +8,8 @@ from mndmri.anatomy.head_pose import find_pose
 from mndmri.anatomy.head_template import HeadTemplate, close_mask, coarsen, distance_inside
 from mndmri.grids import bounding_box, make_image
 from mndmri.io import InputError
-from mndmri.registration import register_affine
-from mndmri.transforms import resample
+from mndmri.registration.register import register_affine
+from mndmri.registration.transforms import resample
 
 _POSITION_MM = 4.0  # voxels on which the template is laid over the head
 _INNER_RIM_MM = 6.0  # beyond the brain, in which it is told from the bone

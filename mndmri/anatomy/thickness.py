@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.anatomy.laminar import cortical_thickness
 from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, in_gyrus
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, resampled_grid, voxel_sizes
-from mndmri.laminar import cortical_thickness
-from mndmri.measures import MEASURE_COLUMNS, OK, row
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 THICKNESS_REGIONS = ("precentral", "postcentral")
 

@@ -6,7 +6,7 @@ from nilearn.image import smooth_img
 
 from mndmri.grids import make_image
 from mndmri.intensity import classify_tissue
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 TISSUES = ("GM", "WM", "CSF")
 BY_INTENSITY = ("CSF", "GM", "WM")
@@ -30,7 +30,7 @@ def brain_tissue(brain: SpatialImage, *, nuclei: SpatialImage | None = None) -> 
     brain : SpatialImage
         3D, 0 outside the brain.
     nuclei : SpatialImage, optional
-        Where deep grey matter is, on the same grid, as from `mndmri.atlases.load_nuclei`, if that is known:
+        Where deep grey matter is, on the same grid, as from `mndmri.atlas.regions.load_nuclei`, if that is known:
         without, a nucleus is grey in so far as it is as dark as the cortex.
 
     Returns
@@ -49,7 +49,7 @@ def away_from_nuclei(nuclei: SpatialImage) -> SpatialImage:
     Parameters
     ----------
     nuclei : SpatialImage
-        Shape (X, Y, Z, n), 0 to 1, as from `mndmri.atlases.load_nuclei`.
+        Shape (X, Y, Z, n), 0 to 1, as from `mndmri.atlas.regions.load_nuclei`.
     """
     near = _blur(nuclei, _NUCLEI_BLUR_SD_MM).sum(axis=-1)
     return make_image((near < _NO_NUCLEI).astype(np.uint8), nuclei)
@@ -87,7 +87,8 @@ def segment_tissue(
     warp_to_template : SpatialImage
         Field that takes points of the person to the template.
     nuclei : SpatialImage, optional
-        The template's deep grey matter, as from `mndmri.atlases.load_nuclei`: grey matter of a brightness of its own.
+        The template's deep grey matter, as from `mndmri.atlas.regions.load_nuclei`: grey matter with an intensity
+        class of its own.
 
     Returns
     -------

@@ -5,8 +5,8 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import InputError
-from mndmri.registration import jacobian_determinant
-from mndmri.transforms import compose, map_points, resample
+from mndmri.registration.register import jacobian_determinant
+from mndmri.registration.transforms import compose, map_points, resample
 
 
 def modulate(gm: SpatialImage, field: SpatialImage, grid: SpatialImage) -> SpatialImage:

@@ -7,9 +7,9 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.tissue import TISSUES
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.grids import check_same_grid, voxel_volume_ml
-from mndmri.measures import row
+from mndmri.tables.measures import row
 
 VOLUME_REGIONS = (
     "precentral",

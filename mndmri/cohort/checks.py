@@ -12,14 +12,14 @@ import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri import bids
+from mndmri.cohort import bids
 from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.records import Problem, Scan, Study
-from mndmri.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
-from mndmri.freesurfer import surface_measures
+from mndmri.gradient_echo.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
 from mndmri.grids import same_grid, voxel_sizes
 from mndmri.io import InputError, load_image, read_text
+from mndmri.tables.freesurfer import surface_measures
 
 SHEAR_TOLERANCE = 0.01  # cosine between two voxel axes; a rounded quaternion is off by 1e-6, a tilted gantry by 0.1
 VOXEL_RANGE_MM = (0.1, 15.0)  # outside it the unit is not mm

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mndmri import bids
+from mndmri.cohort import bids
 from mndmri.cohort.distortion import choose_distortion
 from mndmri.cohort.field_maps import find_field_maps
 from mndmri.cohort.search import Found, matches, names, sidecars, too_many

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mndmri import bids
+from mndmri.cohort import bids
 from mndmri.cohort.field_maps import FieldMap
 
 _DIRECTION = "PhaseEncodingDirection, nor PhaseEncodingAxis, nor a dir- label"

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mndmri import bids
-from mndmri.echoes import MAX_ECHO_TIME_S
+from mndmri.cohort import bids
+from mndmri.gradient_echo.echoes import MAX_ECHO_TIME_S
+from mndmri.gradient_echo.phase import detect_convention
 from mndmri.io import InputError, load_image
-from mndmri.phase import detect_convention
 
 # What a field map's images are, by their suffixes
 _KINDS = {("phasediff",): "phasediff", ("phase1", "phase2"): "phases", ("fieldmap",): "field"}
@@ -39,7 +39,7 @@ class FieldMapMetadata(NamedTuple):
 def find_field_maps(folder: Path, image: Path, root: Path) -> list[FieldMap]:
     """Field maps in a folder that are for an image, in the order of their names.
 
-    Those that say so (see `mndmri.bids.is_meant_for`); all of them if none says what it is for.
+    Those that say so (see `mndmri.cohort.bids.is_meant_for`); all of them if none says what it is for.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class Study:
     left_out : mapping
         ``left_out[participant_id][modality]`` says why a modality of the study is absent.
     bids_dir : str
-        Root of the dataset, for `mndmri.bids.sidecar`.
+        Root of the dataset, for `mndmri.cohort.bids.sidecar`.
     problems : tuple of Problem
         Found while reading the table and looking for files.
     notes : tuple of str

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mndmri import bids
+from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, matches, names, sidecars, too_many

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mndmri import bids
+from mndmri.cohort import bids
 
 _ASK = {
     "t1w": "set t1w.pattern so that one matches",

@@ -9,8 +9,8 @@ from mndmri.diffusion.gradients import Gradients
 from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
-from mndmri.registration import register_rigid
-from mndmri.transforms import resample
+from mndmri.registration.register import register_rigid
+from mndmri.registration.transforms import resample
 
 T1W_WORKING_VOXEL_MM = 2.0
 # Inside the brain alone there is no edge to hold on to: comparisons reach this far beyond it.

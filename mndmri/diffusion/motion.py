@@ -22,8 +22,8 @@ from mndmri.diffusion.volume_registration import (
     still_pose,
 )
 from mndmri.grids import make_image, resampled_grid, slice_axis, voxel_sizes, world_coordinates
-from mndmri.registration import register_rigid
-from mndmri.transforms import resample
+from mndmri.registration.register import register_rigid
+from mndmri.registration.transforms import resample
 
 # Nine numbers per volume are estimated well from coarse voxels, in a tenth of the time; slices stay as scanned.
 WORKING_VOXEL_MM = 4.0

@@ -8,7 +8,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy.ndimage import binary_erosion
 
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.diffusion.gradients import Gradients, to_fsl
 from mndmri.grids import check_same_grid
 from mndmri.io import InputError

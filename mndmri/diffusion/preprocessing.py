@@ -13,7 +13,7 @@ from mndmri.diffusion.gradients import Gradients, rotate
 from mndmri.diffusion.motion import Motion, estimate_motion, framewise_displacement, replace_outliers, still
 from mndmri.diffusion.resampling import distortion_on, resample_series
 from mndmri.grids import make_image, slice_axis, voxel_sizes
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # Values of a step that name another program; true is this project's own.
 MRTRIX3, FSL = "mrtrix3", "fsl"
@@ -141,13 +141,13 @@ def _bring(mask: SpatialImage, grid: SpatialImage, to_dwi: np.ndarray) -> Spatia
 
 def _without_noise_and_ringing(dwi: SpatialImage, mask: SpatialImage, steps: Steps) -> SpatialImage:
     if MRTRIX3 in (steps.denoise, steps.gibbs):
-        from mndmri import external  # nipype takes seconds to import
+        from mndmri.diffusion.tools import commands  # nipype takes seconds to import
 
     if steps.denoise:
-        dwi, _ = external.dwidenoise(dwi, mask=mask) if steps.denoise == MRTRIX3 else reduce_noise(dwi, mask=mask)
+        dwi, _ = commands.dwidenoise(dwi, mask=mask) if steps.denoise == MRTRIX3 else reduce_noise(dwi, mask=mask)
     if steps.gibbs:
         across = slice_axis(dwi)
-        remove = external.mrdegibbs if steps.gibbs == MRTRIX3 else remove_gibbs
+        remove = commands.mrdegibbs if steps.gibbs == MRTRIX3 else remove_gibbs
         dwi = remove(dwi, slice_axis=across)
     return dwi
 
@@ -162,9 +162,9 @@ def _by_eddy(
     opposite_readout_s: float | None,
 ) -> tuple[SpatialImage, Gradients, Motion]:
     """Series, table and motion from FSL's eddy; after topup the distortion is undone too."""
-    from mndmri import external  # nipype takes seconds to import
+    from mndmri.diffusion.tools import commands  # nipype takes seconds to import
 
-    done = external.eddy(
+    done = commands.eddy(
         dwi,
         gradients,
         mask,

@@ -10,11 +10,11 @@ from nibabel.spatialimages import SpatialImage
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from mndmri.atlases import select
-from mndmri.coverage import coverage_status
+from mndmri.atlas.regions import select
 from mndmri.diffusion.tract import MEASURES
 from mndmri.grids import check_same_grid
-from mndmri.measures import OK
+from mndmri.tables.coverage import coverage_status
+from mndmri.tables.measures import OK
 
 N_NODES = 100
 PROFILE_COLUMNS = ["measure", "hemi", "node", "position_mm", "value", "unit", "n_voxels", "status"]

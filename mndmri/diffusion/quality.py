@@ -7,7 +7,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.diffusion.gradients import SHELL_GAP, Gradients
 from mndmri.diffusion.preprocessing import Preprocessed
 from mndmri.grids import check_same_grid
-from mndmri.measures import MEASURE_COLUMNS, OK, row
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 
 def neighbour_correlation(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage) -> float:

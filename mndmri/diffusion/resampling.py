@@ -6,7 +6,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy.ndimage import map_coordinates
 
 from mndmri.grids import make_image, same_grid, world_coordinates
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # Cubic B-splines: linear interpolation smooths the more the further a volume has moved, and FA with it.
 ORDER = 3

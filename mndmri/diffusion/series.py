@@ -5,7 +5,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, to_fsl
 from mndmri.grids import make_image
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # Of the mean signal within the mask, below which there is no brain.
 SIGNAL_SHARE = 0.2

@@ -21,12 +21,12 @@ from dipy.tracking.utils import seeds_from_mask
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlases import CST_LEVELS_Z_MM, select
+from mndmri.atlas.regions import CST_LEVELS_Z_MM, select
 from mndmri.diffusion.gradients import B0_THRESHOLD, SHELL_GAP, Gradients, to_fsl
 from mndmri.diffusion.profile import N_NODES
 from mndmri.diffusion.tract import MEASURES
 from mndmri.grids import check_same_grid, voxel_sizes
-from mndmri.measures import MEASURE_COLUMNS, OK, row
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 SEED_REGIONS = ("cst_peduncle", "cst_plic")
 TARGET = "precentral"
@@ -78,7 +78,7 @@ def track_tract(
     place : SpatialImage
         Template coordinates of each voxel, mm, shape (X, Y, Z, 3).
     coverage : Series
-        From `mndmri.coverage.measure_coverage`.
+        From `mndmri.tables.coverage.measure_coverage`.
     min_coverage : float
         A peduncle or capsule of which the scan shows less is no place that streamlines have to pass.
     min_fa : float

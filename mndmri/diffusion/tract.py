@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.atlases import select
-from mndmri.coverage import coverage_status
+from mndmri.atlas.regions import select
 from mndmri.grids import check_same_grid
-from mndmri.measures import MEASURE_COLUMNS, OK, row
+from mndmri.tables.coverage import coverage_status
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 MEASURES = {"fa": "1", "md": "1e-3 mm2/s", "ad": "1e-3 mm2/s", "rd": "1e-3 mm2/s"}
 ATLAS_MEAN = {"fa_atlas_mean": "1"}
@@ -46,7 +46,7 @@ def measure_tract(
     wm_probability : SpatialImage
         White-matter probability, 0 to 1, brought to the diffusion grid.
     coverage : Series
-        From `mndmri.coverage.measure_coverage`.
+        From `mndmri.tables.coverage.measure_coverage`.
     min_fa : float
         Voxels with FA up to this are left out of all four measures: they are not tract.
     min_coverage : float

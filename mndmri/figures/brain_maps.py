@@ -12,7 +12,7 @@ from nilearn.plotting import plot_glass_brain
 
 from mndmri.figures.slices import CONVENTION, data_of, draw_slice, extent_of, prepare, spread_slices
 from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # diverging, told apart by every reader: blue lower, red higher
 _COLOURS = "RdBu_r"

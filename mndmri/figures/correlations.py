@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
-from mndmri.measures import KEY
-from mndmri.words import capitalised, readable, readable_interval, readable_place, readable_unit
+from mndmri.tables.measures import KEY
+from mndmri.tables.words import capitalised, readable, readable_interval, readable_place, readable_unit
 
 _COEFFICIENTS = {"spearman": "ρ", "kendall": "τ", "partial_spearman": "partial ρ"}
 _NAMES = {"spearman": "Spearman's", "kendall": "Kendall's tau-b", "partial_spearman": "Spearman's partial"}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from mndmri.io import InputError
-from mndmri.words import OMNIBUS, capitalised, readable, readable_place, readable_unit
+from mndmri.tables.words import OMNIBUS, capitalised, readable, readable_place, readable_unit
 
 # Okabe and Ito (2008), colours that every reader can tell apart, in the order groups are given
 GROUP_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

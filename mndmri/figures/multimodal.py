@@ -10,7 +10,7 @@ from scipy import stats
 
 from mndmri.figures.groups import GREY, strip_offsets
 from mndmri.io import InputError
-from mndmri.words import readable_interval
+from mndmri.tables.words import readable_interval
 
 _DARK = "#222222"
 _STRIP_WIDTH = 0.6

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
-from mndmri.words import capitalised, readable, readable_unit
+from mndmri.tables.words import capitalised, readable, readable_unit
 
 _SIDES = {"L": "Left", "R": "Right"}
 _SIGNIFICANT = 0.05

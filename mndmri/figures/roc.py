@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from mndmri.figures.groups import GREY
 from mndmri.io import InputError
-from mndmri.measures import KEY
-from mndmri.words import capitalised, readable, readable_interval, readable_place
+from mndmri.tables.measures import KEY
+from mndmri.tables.words import capitalised, readable, readable_interval, readable_place
 
 # Tol (2021), the scheme "muted": told apart by every reader, and none of them the colour of a group
 _CURVE_COLOURS = (

@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
-from mndmri.measures import KEY
-from mndmri.words import MISSING, capitalised, readable, readable_p, readable_place, readable_unit
+from mndmri.tables.measures import KEY
+from mndmri.tables.words import MISSING, capitalised, readable, readable_p, readable_place, readable_unit
 
 _ALL_SITES = "all"  # in the table, the row of the sites together
 _SITE_COLOUR, _TOGETHER_COLOUR = "#1F3A5F", "#D55E00"

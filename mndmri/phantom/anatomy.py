@@ -19,13 +19,13 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlases import build_atlas, load_template, restrict, select
+from mndmri.atlas.regions import build_atlas, load_template, restrict, select
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_sizes, world_coordinates
 from mndmri.io import InputError, load_image
 from mndmri.phantom.head import MAP_NAMES, TISSUES, Anatomy
 from mndmri.phantom.veins import grow_veins
-from mndmri.registration import Warp, register_deformable
-from mndmri.transforms import resample
+from mndmri.registration.register import Warp, register_deformable
+from mndmri.registration.transforms import resample
 
 # Box of the shared head in ICBM world coordinates: the brain, the scalp, the face, some neck (mm).
 _BOX_MM = np.array([[-90, 90], [-128, 112], [-125, 100]])

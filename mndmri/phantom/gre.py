@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
+from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.phantom.damage import deep_effect
 from mndmri.phantom.deformation import Head, head_map, store

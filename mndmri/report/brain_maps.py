@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from mndmri.report.pages import Picture, Section
-from mndmri.words import readable_number, readable_p
+from mndmri.tables.words import readable_number, readable_p
 
 KINDS = {
     "vbm": "Grey-matter volume",

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from mndmri.words import readable
+from mndmri.tables.words import readable
 
 _TEMPLATE = Path(__file__).parent / "templates" / "methods.md.j2"
 _CITATION = re.compile(r"(?<!\\)\[(@\w+(?:;\s+@\w+)*)\]")
@@ -191,7 +191,7 @@ def methods_paragraph(
     Parameters
     ----------
     config : mapping
-        Resolved config (`mndmri.config.resolve_config`).
+        Resolved config (`mndmri.cohort.config.resolve_config`).
     versions : mapping
         Name of a program to its version, as from `mndmri.provenance.versions`; ``mndmri`` is there.
     n_by_group : mapping

@@ -14,9 +14,9 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from mndmri.measures import OK
-from mndmri.qc import FLAGGED
-from mndmri.words import (
+from mndmri.tables.measures import OK
+from mndmri.tables.qc import FLAGGED
+from mndmri.tables.words import (
     MISSING,
     OMNIBUS,
     capitalised,
@@ -124,9 +124,9 @@ def participant_page(
     pictures : sequence of Picture
         Contact sheets, in reading order.
     measures : DataFrame
-        The person's measures table (`mndmri.measures.MEASURE_COLUMNS`). Left and right stand side by side.
+        The person's measures table (`mndmri.tables.measures.MEASURE_COLUMNS`). Left and right stand side by side.
     qc : DataFrame
-        The person's rows of the quality-control table (`mndmri.qc.QC_COLUMNS`).
+        The person's rows of the quality-control table (`mndmri.tables.qc.QC_COLUMNS`).
     stages : DataFrame
         ``stage, status, reason``: status ``done``, ``left out`` or ``failed``, and why.
     versions : mapping
@@ -372,7 +372,7 @@ def qc_index(
     participants : DataFrame
         ``participant_id, group``.
     qc : DataFrame
-        The study's quality-control table (`mndmri.qc.QC_COLUMNS`).
+        The study's quality-control table (`mndmri.tables.qc.QC_COLUMNS`).
     failed : mapping
         ``participant_id`` to the reason.
     versions : mapping

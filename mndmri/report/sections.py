@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from mndmri.measures import KEY
 from mndmri.report.pages import Picture, Section
-from mndmri.words import capitalised, readable, readable_interval, readable_number, readable_place
+from mndmri.tables.measures import KEY
+from mndmri.tables.words import capitalised, readable, readable_interval, readable_number, readable_place
 
 _Column = Callable[[pd.Series], object]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from mndmri.atlas_names import NamedRegions, name_at, name_share
+from mndmri.atlas.names import NamedRegions, name_at, name_share
 from mndmri.grids import voxel_volume_ml
 from mndmri.statistics.tfce import NEIGHBOURS
 from mndmri.statistics.voxelwise import ContrastMaps, is_significant

@@ -7,10 +7,10 @@ import pandas as pd
 from scipy import stats
 
 from mndmri.io import InputError
-from mndmri.measures import GROUP_COLUMNS, KEY, OK, row
 from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.prevalence import NOT_ASSESSABLE, SCORE
 from mndmri.statistics.samples import Measured, check_columns, each_measure, select_people
+from mndmri.tables.measures import GROUP_COLUMNS, KEY, OK, row
 
 PARTS = ("precentral_leg", "precentral_hand", "precentral_face")
 CONTRAST = ("swi", "band_contrast")
@@ -99,8 +99,8 @@ def score_motor_band(
     Returns
     -------
     DataFrame
-        Columns `mndmri.measures.GROUP_COLUMNS`; for each participant the measure ``motor_band_score`` of `PARTS`,
-        L and R (0 to 2), and of the row `prevalence.SCORE` (0 to 12). What cannot be judged has the status
+        Columns `mndmri.tables.measures.GROUP_COLUMNS`; for each participant the measure ``motor_band_score`` of
+        `PARTS`, L and R (0 to 2), and of the row `prevalence.SCORE` (0 to 12). What cannot be judged has the status
         ``not assessable`` with its reason.
 
     Raises

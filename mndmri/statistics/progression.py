@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from mndmri.config import PROGRESSION_RATE
 from mndmri.io import InputError
 from mndmri.statistics.samples import check_columns
+from mndmri.tables.participants import PROGRESSION_RATE
 
 
 def add_progression(participants: pd.DataFrame, progression: Mapping[str, Any] | None) -> pd.DataFrame:

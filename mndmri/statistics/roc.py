@@ -223,7 +223,7 @@ def classify(
         One of the groups: the one without damage.
     directions : mapping
         (modality, measure), or (modality, measure, region) where a region differs, to 1 if damage
-        raises it, -1 if it lowers it, and 0 for none; `mndmri.measures.DAMAGE_DIRECTION`.
+        raises it, -1 if it lowers it, and 0 for none; `mndmri.tables.measures.DAMAGE_DIRECTION`.
     contrasts : sequence of pairs, optional
         Pairs of groups, the first the positive class; default all, the reference second.
     pooled : bool

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from mndmri.io import InputError
-from mndmri.measures import KEY
+from mndmri.tables.measures import KEY
 
 MOTION = "head motion"
 # Spread below this share of a measure's size, or of its variance, is rounding

@@ -6,10 +6,10 @@ from nibabel.spatialimages import SpatialImage
 from scipy import stats
 
 from mndmri.grids import check_same_grid
-from mndmri.measures import MEASURE_COLUMNS, OK, row
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
 from mndmri.susceptibility.regions import measured_values
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 
 def _mean(values: np.ndarray) -> float:
@@ -62,7 +62,7 @@ def measure_chi(
     Returns
     -------
     DataFrame
-        Columns `mndmri.measures.MEASURE_COLUMNS`: a row for each of `STATISTICS` and each mask of the table.
+        Columns `mndmri.tables.measures.MEASURE_COLUMNS`: a row for each of `STATISTICS` and each mask of the table.
 
     Raises
     ------

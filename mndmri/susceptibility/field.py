@@ -8,8 +8,8 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 from skimage.restoration import unwrap_phase
 
-from mndmri.dipole import GYROMAGNETIC_RATIO_HZ
-from mndmri.echoes import check_echo_times
+from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ
+from mndmri.gradient_echo.echoes import check_echo_times
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 

@@ -6,7 +6,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import fft
 
-from mndmri.dipole import dipole_kernel
+from mndmri.gradient_echo.dipole import dipole_kernel
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 

@@ -8,17 +8,17 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
+from mndmri.gradient_echo.phase import check_magnitude, to_radians, undo_slice_alternation
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
-from mndmri.measures import row
-from mndmri.phase import check_magnitude, to_radians, undo_slice_alternation
 from mndmri.susceptibility.field import Unwrapper, certainty, estimate_field
 from mndmri.susceptibility.preprocessing import CSF, IRON
 from mndmri.susceptibility.qsm import Method, map_susceptibility, paramagnetic_sign
 from mndmri.susceptibility.regions import REFERENCE
 from mndmri.susceptibility.swi import normalise
 from mndmri.susceptibility.veins import find_veins
+from mndmri.tables.measures import row
 
 # Fewer voxels of the pallidum tell nothing: the slab lies above it, and veins are asked.
 _MIN_IRON_VOXELS = 30

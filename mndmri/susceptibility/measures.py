@@ -7,7 +7,6 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import check_same_grid, make_image
-from mndmri.measures import MEASURE_COLUMNS, OK, row
 from mndmri.susceptibility.curvature import plate_response
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.regions import (
@@ -18,6 +17,7 @@ from mndmri.susceptibility.regions import (
     THICKNESS_REGIONS,
     region_values,
 )
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 QUALITY = ("removed_vein_fraction", "in_plane_voxel_size", "phase_weighted")
 CONTROL_GYRI = [(region, hemi) for region in ("postcentral", "superior_frontal", "middle_frontal") for hemi in "LR"]
@@ -104,7 +104,7 @@ def measure_susceptibility(
     Returns
     -------
     DataFrame
-        Columns `mndmri.measures.MEASURE_COLUMNS`; without unit but for two.
+        Columns `mndmri.tables.measures.MEASURE_COLUMNS`; without unit but for two.
 
         - ``normalised_hypointensity``: 1 - median(region) / median(reference white matter).
         - ``dark_fraction``: fraction of voxels below the control gyri's low percentile.

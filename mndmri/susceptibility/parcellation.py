@@ -5,7 +5,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlases import ATLAS_COLUMNS, select
+from mndmri.atlas.regions import ATLAS_COLUMNS, select
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 

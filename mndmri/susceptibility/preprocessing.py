@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.atlases import ATLAS_COLUMNS, restrict, select
+from mndmri.atlas.regions import ATLAS_COLUMNS, restrict, select
 from mndmri.grids import make_image, world_coordinates
-from mndmri.registration import register_rigid
+from mndmri.registration.register import register_rigid
+from mndmri.registration.transforms import Transform, map_points, resample
 from mndmri.susceptibility.parcellation import take_parcellation
 from mndmri.susceptibility.regions import ATLAS_REGIONS, precentral_regions, with_coverage, with_thickness
-from mndmri.transforms import Transform, map_points, resample
 
 # Deep grey matter that holds iron in every adult: the phase's sign is told by it
 IRON = "pallidum"

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.dipole import dipole_field
+from mndmri.gradient_echo.dipole import dipole_field
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.susceptibility.background import remove_background

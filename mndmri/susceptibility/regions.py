@@ -8,12 +8,12 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlases import ATLAS_COLUMNS, select
+from mndmri.atlas.regions import ATLAS_COLUMNS, select
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
+from mndmri.registration.transforms import Transform, map_points
 from mndmri.susceptibility.geometry import distance_mm
 from mndmri.susceptibility.sulcus import label_gyri
-from mndmri.transforms import Transform, map_points
 
 BODY_PARTS = ("leg", "hand", "face")
 BANKS = ("precentral_posterior_deep", "precentral_anterior_deep", "postcentral_anterior_deep")

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.echoes import MIN_ECHOES_R2STAR, check_echo_times
+from mndmri.gradient_echo.echoes import MIN_ECHOES_R2STAR, check_echo_times
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
-from mndmri.measures import MEASURE_COLUMNS, OK, row
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
 from mndmri.susceptibility.regions import measured_values
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 # Nothing in a brain decays faster than with a T2* of 2 ms, and nothing grows: beyond, noise was fitted.
 MAX_R2STAR = 500.0
@@ -93,7 +93,7 @@ def measure_r2star(
     Returns
     -------
     DataFrame
-        Columns `mndmri.measures.MEASURE_COLUMNS`; 1/s.
+        Columns `mndmri.tables.measures.MEASURE_COLUMNS`; 1/s.
     """
     check_same_grid(r2star, masks, veins)
     known = (np.asarray(r2star.dataobj) > 0) & (np.asarray(veins.dataobj) <= 0.5)

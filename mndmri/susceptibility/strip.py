@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm

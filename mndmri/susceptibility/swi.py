@@ -7,10 +7,10 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri import grids
+from mndmri.gradient_echo.phase import to_radians, undo_slice_alternation
 from mndmri.grids import check_same_grid, make_image, to_canonical, voxel_sizes
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
-from mndmri.phase import to_radians, undo_slice_alternation
 
 # Haacke et al. 2004 keep the central 64 x 64 points of k-space; over a field of view of 230 mm
 # their outermost frequency has this wavelength.

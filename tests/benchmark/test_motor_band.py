@@ -15,21 +15,21 @@ import pytest
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage, stats
 
-from mndmri.atlases import build_atlas, restrict, select
+from mndmri.atlas.regions import build_atlas, restrict, select
 from mndmri.grids import make_image, to_canonical, voxel_sizes
-from mndmri.measures import GROUP_COLUMNS
 from mndmri.phantom import anatomy as shared_head
 from mndmri.phantom.gre import VIEW, simulate_gre
 from mndmri.phantom.head import Anatomy
 from mndmri.phantom.plan import BAND_KEYS, complete, plan_cohort
 from mndmri.phantom.scanning import place_person
+from mndmri.registration.transforms import map_points
 from mndmri.statistics.motor_band import MIN_CONTROLS, PARTS, score_motor_band
 from mndmri.statistics.prevalence import sign_prevalence
 from mndmri.susceptibility.measures import measure_susceptibility
 from mndmri.susceptibility.regions import ATLAS_REGIONS, REFERENCE, precentral_regions
 from mndmri.susceptibility.swi import make_swi, normalise
 from mndmri.susceptibility.veins import find_veins
-from mndmri.transforms import map_points
+from mndmri.tables.measures import GROUP_COLUMNS
 
 pytestmark = pytest.mark.benchmark
 

@@ -11,13 +11,13 @@ import pytest
 from mndmri.anatomy.brain import extract_by_network, mask_image
 from mndmri.anatomy.normalisation import Template, as_template, register_brain
 from mndmri.anatomy.tissue import away_from_nuclei, brain_tissue
-from mndmri.atlases import load_nuclei, load_template
+from mndmri.atlas.regions import load_nuclei, load_template
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.io import load_image
-from mndmri.itk import SEED, read_affine, read_field, to_ants
-from mndmri.registration import Warp, jacobian_determinant
-from mndmri.transforms import compose, map_points, resample
+from mndmri.registration.itk import SEED, read_affine, read_field, to_ants
+from mndmri.registration.register import Warp, jacobian_determinant
+from mndmri.registration.transforms import compose, map_points, resample
 
 HEADS = {"sub-philips01": "1 mm", "sub-iu01": "2 mm"}
 REGISTRATION_MM = 2.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mndmri.config import resolve_config
+from mndmri.cohort.config import resolve_config
 from tests.running import ROOT, finish
 
 

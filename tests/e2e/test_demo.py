@@ -8,11 +8,11 @@ import pytest
 
 from mndmri.grids import world_coordinates
 from mndmri.io import load_field, load_image, read_table
-from mndmri.measures import GROUP_COLUMNS
 from mndmri.phantom.deformation import head_map
 from mndmri.phantom.plan import plan_cohort
+from mndmri.registration.transforms import map_points
 from mndmri.statistics.comparisons import compare_groups
-from mndmri.transforms import map_points
+from mndmri.tables.measures import GROUP_COLUMNS
 from tests.running import finish
 
 pytestmark = pytest.mark.demo

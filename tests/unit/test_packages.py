@@ -115,5 +115,5 @@ def test_a_program_of_that_name_that_is_no_such_tool_is_told(folder):
 
 
 def test_the_check_does_not_import_nipype():
-    code = "import sys, mndmri.packages, mndmri.cohort, mndmri.config; sys.exit('nipype' in sys.modules)"
+    code = "import sys, mndmri.packages, mndmri.cohort, mndmri.cohort.config; sys.exit('nipype' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

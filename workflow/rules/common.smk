@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 from mndmri import __version__ as VERSION
 from mndmri.cohort import check_study, load_study, participants_path, settle
-from mndmri.config import resolve_config, score_columns
+from mndmri.cohort.config import resolve_config, score_columns
 from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_table, read_text, write_json

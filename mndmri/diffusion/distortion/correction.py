@@ -11,7 +11,7 @@ from mndmri.diffusion.distortion.reverse import displacement_from_reverse
 from mndmri.diffusion.distortion.t1w import displacement_from_t1w
 
 if TYPE_CHECKING:
-    from mndmri.external import Topup
+    from mndmri.diffusion.tools.commands import Topup
 
 # What the quality table calls each method, as its columns hold numbers.
 METHOD_CODES = {"none": 0, "reverse": 1, "fieldmap": 2, "t1w": 3, "fsl": 4, "before": 5}
@@ -101,9 +101,9 @@ def find_displacement(
 
 
 def _run_topup(b0: SpatialImage, encoding: PhaseEncoding, source: Reverse) -> "Topup":
-    from mndmri import external  # nipype takes seconds to import
+    from mndmri.diffusion.tools import commands  # nipype takes seconds to import
 
-    return external.topup(
+    return commands.topup(
         b0,
         source.b0,
         axis=encoding.axis,

@@ -21,7 +21,7 @@ class PhaseEncoding(NamedTuple):
 
 
 class StoredEncoding(Protocol):
-    """Phase encoding in the axes of an image as stored, as from `mndmri.bids.phase_encoding`."""
+    """Phase encoding in the axes of an image as stored, as from `mndmri.cohort.bids.phase_encoding`."""
 
     @property
     def axis(self) -> str:

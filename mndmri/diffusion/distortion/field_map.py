@@ -9,11 +9,11 @@ from skimage.restoration import unwrap_phase
 
 from mndmri.diffusion.distortion.encoding import PhaseEncoding, unwarp
 from mndmri.diffusion.distortion.matching import resample_to_edge
-from mndmri.echoes import check_echo_times
+from mndmri.gradient_echo.echoes import check_echo_times
+from mndmri.gradient_echo.phase import to_radians
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
-from mndmri.phase import to_radians
-from mndmri.registration import register_rigid
+from mndmri.registration.register import register_rigid
 
 # Hz in one of a field's unit (BIDS, Units).
 HZ_PER = {"Hz": 1.0, "rad/s": 1 / (2 * np.pi)}
@@ -61,7 +61,8 @@ def field_from_phases(
     Parameters
     ----------
     phases : sequence of SpatialImage
-        The phase of each echo, or one image of their difference, 3D, on any scale of `mndmri.phase.CONVENTIONS`.
+        The phase of each echo, or one image of their difference, 3D, on any scale of
+        `mndmri.gradient_echo.phase.CONVENTIONS`.
     magnitude : SpatialImage
         Of either echo, same grid.
     echo_times_s : sequence of float

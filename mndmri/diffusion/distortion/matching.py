@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial.transform import Rotation
 
 from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # Voxels of the levels, coarse to fine, mm; an image's own where they are larger.
 LEVELS_MM = (8.0, 4.0, 2.0)

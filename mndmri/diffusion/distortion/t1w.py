@@ -11,7 +11,7 @@ from mndmri.diffusion.distortion.matching import match_along
 from mndmri.grids import make_image, voxel_sizes
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # b = 0 signal of grey matter, white matter and CSF, relative to white matter: T2-weighted (echo time 70 to 90 ms, 3 T).
 # Fitted to an image that is still distorted, the contrast of CSF comes out at half of this, and the displacement agreed

@@ -8,7 +8,7 @@ from mndmri.grids import make_image, resampled_grid, world_coordinates
 from mndmri.phantom.anatomy import _head_grid, _load_icbm, build_tissues
 from mndmri.phantom.deformation import HEAD_CENTRE_MM
 from mndmri.phantom.t1w import INTENSITY
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # T1-weighted at 7 T: grey matter and fluid closer to white, fat brighter
 FLAT_CONTRAST = INTENSITY | {"grey": 0.80, "csf": 0.40, "fat": 1.6}

@@ -6,7 +6,7 @@ import pytest
 
 from mndmri.anatomy.quality import measure_quality
 from mndmri.grids import make_image, world_coordinates
-from mndmri.transforms import compose
+from mndmri.registration.transforms import compose
 
 AFFINE = np.array([[2.0, 0, 0, -40], [0, 2.0, 0, -40], [0, 0, 2.0, -40], [0, 0, 0, 1]])
 

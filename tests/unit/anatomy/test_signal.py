@@ -12,11 +12,11 @@ from mndmri.anatomy.signal import (
     average_over_voxels,
     measure_signal,
 )
-from mndmri.coverage import measure_coverage
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
-from mndmri.registration import register_rigid
-from mndmri.transforms import resample
+from mndmri.registration.register import register_rigid
+from mndmri.registration.transforms import resample
+from mndmri.tables.coverage import measure_coverage
 from tests.unit.egg import rigid
 
 AFFINE = np.array([[2.0, 0, 0, -63], [0, 2.0, 0, -75], [0, 0, 2.0, -55], [0, 0, 0, 1]])

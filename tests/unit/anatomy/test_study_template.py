@@ -7,8 +7,8 @@ import pytest
 from mndmri.anatomy.normalisation import Template, by_way_of
 from mndmri.anatomy.study_template import Registered, average_brains
 from mndmri.grids import make_image, world_coordinates
-from mndmri.registration import Warp
-from mndmri.transforms import compose, map_points, resample
+from mndmri.registration.register import Warp
+from mndmri.registration.transforms import compose, map_points, resample
 from tests.unit.egg import rigid
 
 

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from mndmri.anatomy.head_pose import find_pose
 from mndmri.anatomy.head_template import simulate_head, take_head_template
 from mndmri.anatomy.template_brain import extract_by_template
-from mndmri.atlases import load_template
+from mndmri.atlas.regions import load_template
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
 from tests.unit.anatomy.heads import build_head, dice, scan_head, share_inside

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mndmri.anatomy.laminar import cortical_thickness
 from mndmri.anatomy.thickness import measure_thickness
 from mndmri.grids import make_image, resampled_grid, world_coordinates
-from mndmri.laminar import cortical_thickness
 from tests.unit.egg import rigid
 
 SHAPE = (40, 34, 18)

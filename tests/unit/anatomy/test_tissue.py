@@ -8,7 +8,7 @@ from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, lo
 from mndmri.anatomy.tissue import TISSUES, away_from_nuclei, brain_tissue, segment_tissue
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_volume_ml, world_coordinates
 from mndmri.intensity import correct_bias
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 # CSF and grey matter against white matter: spin-warp at 1.5 T, MPRAGE at 3 T, MP2RAGE at 7 T
 CONTRASTS = {"1.5 T": (0.40, 0.80), "3 T": (0.25, 0.70), "7 T": (0.10, 0.50)}

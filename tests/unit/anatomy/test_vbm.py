@@ -7,7 +7,7 @@ import pytest
 from mndmri.anatomy.vbm import correct_head_size, modulate
 from mndmri.grids import make_image, voxel_volume_ml, world_coordinates
 from mndmri.io import InputError
-from mndmri.transforms import compose
+from mndmri.registration.transforms import compose
 
 AFFINE = np.array([[2.0, 0, 0, -20], [0, 2.5, 0, -20], [0, 0, 3.0, -15], [0, 0, 0, 1]])
 SHAPE = (21, 17, 11)

@@ -9,7 +9,7 @@ from mndmri.diffusion.alignment import align_to_t1w, b0_reference, field_of_view
 from mndmri.diffusion.gradients import Gradients
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import InputError
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 from tests.unit.diffusion.heads import AFFINE, GRID, SHAPE, core, head, rigid
 
 

@@ -11,9 +11,9 @@ from mndmri.diffusion.distortion.field_map import (
     field_from_map,
     field_from_phases,
 )
+from mndmri.gradient_echo.phase import CONVENTIONS
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import InputError
-from mndmri.phase import CONVENTIONS
 from tests.unit.diffusion.distorted import brain, push_mm, rigid, scan, scanner, signal, true_voxels
 
 DWI = scanner()

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from mndmri.atlases import CST_LEVELS_Z_MM, build_atlas, select
+from mndmri.atlas.regions import CST_LEVELS_Z_MM, build_atlas, select
 from mndmri.grids import to_canonical, world_coordinates
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
 
 pytestmark = pytest.mark.real
 

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.atlases import CST_LEVELS_Z_MM, build_atlas, select
+from mndmri.atlas.regions import CST_LEVELS_Z_MM, build_atlas, select
 from mndmri.diffusion.profile import N_NODES, PROFILE_COLUMNS, find_centreline, measure_profile, profiles_dictionary
 from mndmri.grids import make_image, world_coordinates
-from mndmri.measures import OK
-from mndmri.transforms import resample
+from mndmri.registration.transforms import resample
+from mndmri.tables.measures import OK
 
 SHAPE, VOXEL = (50, 30, 60), 2.0
 TABLE = pd.DataFrame({"index": [0, 1], "region": "cst", "hemi": ["L", "R"]})

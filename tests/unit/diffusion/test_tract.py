@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mndmri.coverage import measure_coverage
 from mndmri.diffusion.tract import (
     CST_REGIONS,
     MEASURES,
@@ -16,7 +15,8 @@ from mndmri.diffusion.tract import (
     measure_tract,
 )
 from mndmri.grids import make_image, to_canonical, world_coordinates
-from mndmri.measures import DEFINITIONS, KEY, MEASURE_COLUMNS
+from mndmri.tables.coverage import measure_coverage
+from mndmri.tables.measures import DEFINITIONS, KEY, MEASURE_COLUMNS
 
 SHAPE = (12, 10, 9)
 AFFINE = np.eye(4)

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
+from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
 from mndmri.phantom.gre import VIEW, background_field, simulate_gre
 
 

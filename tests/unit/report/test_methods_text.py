@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mndmri.config import resolve_config
+from mndmri.cohort.config import resolve_config
 from mndmri.provenance import versions
 from mndmri.report.methods_text import REFERENCES, methods_paragraph
 from mndmri.statistics.motor_band import MARKED_SHARE, MILD_SHARE, PARTS

@@ -10,8 +10,8 @@ import pytest
 
 from mndmri.figures import to_png
 from mndmri.figures.groups import group_colours, measure_plot
-from mndmri.qc import qc_table, robust_outliers
 from mndmri.report.pages import Picture, Section, group_page, participant_page, qc_index
+from mndmri.tables.qc import qc_table, robust_outliers
 
 ATTACK = "<script>alert('x')</script>"
 PNG = b"\x89PNG\r\n\x1a\nnot a real one"

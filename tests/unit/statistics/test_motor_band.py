@@ -4,7 +4,6 @@ import pytest
 from scipy import stats
 
 from mndmri.io import InputError, read_table, write_table
-from mndmri.measures import GROUP_COLUMNS
 from mndmri.statistics.motor_band import (
     MARKED_SHARE,
     MILD_SHARE,
@@ -15,6 +14,7 @@ from mndmri.statistics.motor_band import (
     score_motor_band,
 )
 from mndmri.statistics.prevalence import sign_prevalence
+from mndmri.tables.measures import GROUP_COLUMNS
 
 SIDES = [(part, hemi) for part in PARTS for hemi in "LR"]
 SIZES = {"ALS": 13, "PLS": 5, "control": 10}

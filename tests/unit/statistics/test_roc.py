@@ -7,7 +7,6 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from mndmri.io import InputError
-from mndmri.measures import DAMAGE_DIRECTION
 from mndmri.statistics.roc import (
     auc_delong,
     classification_dictionary,
@@ -15,6 +14,7 @@ from mndmri.statistics.roc import (
     roc_points_dictionary,
     sensitivity_at,
 )
+from mndmri.tables.measures import DAMAGE_DIRECTION
 
 GROUPS = ["ALS", "PLS", "control"]
 CONTRASTS = ["ALS-PLS", "ALS-control", "PLS-control", "patients-control"]

@@ -11,7 +11,7 @@ from nilearn.maskers import NiftiMasker
 from nilearn.mass_univariate import permuted_ols
 from scipy.ndimage import gaussian_filter, label
 
-from mndmri.atlas_names import load_regions
+from mndmri.atlas.names import load_regions
 from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.statistics import compare_groups, voxelwise

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import nibabel as nb
 import numpy as np
 
-from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
+from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
 from mndmri.grids import make_image, world_coordinates
 
 WORLD_Z = np.array([0.0, 0.0, 1.0])

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mndmri.dipole import dipole_field
+from mndmri.gradient_echo.dipole import dipole_field
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
 from mndmri.susceptibility.background import remove_background

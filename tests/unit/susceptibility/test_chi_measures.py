@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.grids import make_image
 from mndmri.susceptibility.chi_measures import STATISTICS, measure_chi
 from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions

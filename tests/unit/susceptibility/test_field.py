@@ -7,10 +7,10 @@ import pytest
 from scipy import ndimage
 from skimage.restoration import unwrap_phase
 
-from mndmri.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
+from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
+from mndmri.gradient_echo.phase import CONVENTIONS, to_radians
 from mndmri.grids import to_canonical
 from mndmri.io import InputError
-from mndmri.phase import CONVENTIONS, to_radians
 from mndmri.susceptibility.field import estimate_field
 
 TESLA = 3.0

@@ -2,7 +2,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.dipole import dipole_field
+from mndmri.gradient_echo.dipole import dipole_field
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import InputError
 from mndmri.susceptibility.inversion import invert_closed_form, invert_total_variation

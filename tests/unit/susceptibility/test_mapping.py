@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from mndmri.dipole import dipole_field
+from mndmri.gradient_echo.dipole import dipole_field
+from mndmri.gradient_echo.phase import CONVENTIONS
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
-from mndmri.phase import CONVENTIONS
 from mndmri.susceptibility.mapping import chi_veins, map_phase, mapping_quality, take_chimap
 from mndmri.susceptibility.qsm import b0_axis_of
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.susceptibility.parcellation import take_parcellation

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.atlases import _load_probabilities, load_template
+from mndmri.atlas.regions import _load_probabilities, load_template
 from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.susceptibility.strip import BANKS, STRIP_COLUMNS, SULCUS_MM, strips_dictionary, unfold

@@ -2,9 +2,9 @@ import nibabel as nb
 import numpy as np
 import pytest
 
+from mndmri.gradient_echo.phase import to_radians
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
-from mndmri.phase import to_radians
 from mndmri.susceptibility.regions import precentral_regions
 from mndmri.susceptibility.swi import high_pass, make_swi, normalise, weigh_susceptibility
 

@@ -3,10 +3,10 @@ import pytest
 
 from mndmri.grids import make_image
 from mndmri.io import InputError
-from mndmri.measures import MEASURE_COLUMNS
 from mndmri.susceptibility.measures import measure_susceptibility
 from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions, with_thickness
 from mndmri.susceptibility.veins import find_veins
+from mndmri.tables.measures import MEASURE_COLUMNS
 
 BAND = 0.8  # intensity of the planted band relative to the tissue it lies in
 

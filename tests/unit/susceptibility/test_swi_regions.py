@@ -2,7 +2,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.atlases import select
+from mndmri.atlas.regions import select
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm

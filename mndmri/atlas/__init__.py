@@ -1,0 +1,1 @@
+"""The template and its regions."""

@@ -1,0 +1,406 @@
+"""The study's config: defaults filled in, and everything wrong with it told at once."""
+
+import copy
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from itertools import permutations
+from typing import Any
+
+import jsonschema
+
+from mndmri.io import InputError
+from mndmri.tables.participants import PROGRESSION_RATE
+
+# Keys of dwi that say how a series is corrected.
+CORRECTIONS = ("denoise", "gibbs", "motion", "outlier_sd", "distortion")
+# A name less alike than this is not offered as what was meant; difflib's own default.
+LIKENESS = 0.6
+# Of two names equally alike, the one in the same block is more probably meant.
+SAME_BLOCK = 0.15
+
+_WORDS = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a block of keys",
+    "null": "null",
+}
+
+
+def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Config with the schema's defaults filled in, checked.
+
+    Parameters
+    ----------
+    raw : mapping
+        As read from the user's YAML; left as it is.
+    schema : mapping
+        JSON Schema; what has a ``default`` may be left out, at every depth.
+
+    Returns
+    -------
+    dict
+        Every key of the schema, none converted from one type to another.
+
+    Raises
+    ------
+    InputError
+        With one line for each problem.
+    """
+    problems = [*_wrong_keys(raw, ""), *_not_finite(raw, "")]
+    if problems:  # jsonschema cannot go on with keys that are no text
+        raise InputError(_as_list(problems))
+    config = _fill(copy.deepcopy(dict(raw)), schema, schema)
+    _keep_default_primary_measured(config, raw)
+    _adjust_for_site(config)
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: _dotted(e.absolute_path))
+    for error in errors:
+        problems += _explain(error, schema)
+    faulty = {error.absolute_path[0] for error in errors if error.absolute_path}
+    problems += _contradictions(config, faulty)
+    if "dwi" not in faulty:
+        problems += _idle_diffusion_keys(config["dwi"], raw.get("dwi") or {})
+    if problems:
+        raise InputError(_as_list(problems))
+    return config
+
+
+def _as_list(problems: list[str]) -> str:
+    """The problems as one message, a bullet each."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"{count} in the config:", *(f"  - {p}" for p in dict.fromkeys(problems))])
+
+
+def _join(place: str, key: object) -> str:
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    return f"{place}.{key}" if place else str(key)
+
+
+def _dotted(path: Any) -> str:
+    """Place of a value: ``dwi.min_fa``, ``statistics.primary[0].hemi``."""
+    place = ""
+    for key in path:
+        place = _join(place, key)
+    return place
+
+
+def _walk(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    yield place, value
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _walk(inner, _join(place, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _walk(inner, _join(place, index))
+
+
+def _wrong_keys(raw: Any, place: str) -> list[str]:
+    """Keys that YAML read as something other than text, such as ``no`` or ``1``."""
+    return [
+        f"{where or 'top level'}: key {key!r} was read as {type(key).__name__}, not text; put it in quotes"
+        for where, value in _walk(raw, place)
+        if isinstance(value, Mapping)
+        for key in value
+        if not isinstance(key, str)
+    ]
+
+
+def _not_finite(raw: Any, place: str) -> list[str]:
+    """Numbers that pass every range check without being one (``.nan``) or have no bound (``.inf``)."""
+    return [
+        f"{where}: found {value}, expected a finite number"
+        for where, value in _walk(raw, place)
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
+
+
+def _deref(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Schema with a local ``$ref`` resolved; what stands beside the reference overrides it."""
+    if "$ref" not in schema:
+        return schema
+    target: Any = root
+    for step in schema["$ref"].removeprefix("#/").split("/"):
+        target = target[step]
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    """Value with defaults filled in at every depth; a value of another type is left for the check."""
+    schema = _deref(schema, root)
+    if isinstance(value, dict):
+        inner = schema.get("properties", {})
+        for key, below in inner.items():
+            default = _deref(below, root)
+            if key not in value and "default" in default:
+                value[key] = copy.deepcopy(default["default"])
+        others = schema.get("additionalProperties")
+        for key in value:
+            below = inner.get(key, others)
+            if isinstance(below, Mapping):
+                value[key] = _fill(value[key], below, root)
+    elif isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+        return [_fill(item, schema["items"], root) for item in value]
+    return value
+
+
+def _keep_default_primary_measured(config: dict[str, Any], raw: Mapping[str, Any]) -> None:
+    """Of the default primary measures, keep those of the modalities that the study has."""
+    chosen = raw.get("statistics")
+    statistics, modalities = config.get("statistics"), config.get("modalities")
+    if not isinstance(statistics, dict) or not isinstance(modalities, list):
+        return
+    if not (isinstance(chosen, Mapping) and "primary" in chosen):
+        statistics["primary"] = [p for p in statistics.get("primary", []) if p["modality"] in modalities]
+
+
+def score_columns(config: Mapping[str, Any]) -> list[str]:
+    """Columns of the clinical scores in the study's own participants table."""
+    return [*config["clinical_scores"], *([PROGRESSION_RATE] if config["progression"] else [])]
+
+
+def _adjust_for_site(config: dict[str, Any]) -> None:
+    """Sites are a fixed effect, unless what they do is taken out before."""
+    site, statistics = config.get("site"), config.get("statistics")
+    if not isinstance(site, str) or not isinstance(statistics, dict):
+        return
+    columns = ["categorical", "covariates"] if statistics.get("harmonise") == "none" else ["categorical"]
+    for name in columns:
+        if isinstance(config.get(name), list) and site not in config[name]:
+            config[name].append(site)
+
+
+def known_places(schema: Mapping[str, Any], root: Mapping[str, Any] | None = None, place: str = "") -> Iterator[str]:
+    """Dotted name of every key that the schema knows by name; ``root`` is where references point."""
+    root = schema if root is None else root
+    schema = _deref(schema, root)
+    for key, below in schema.get("properties", {}).items():
+        yield _join(place, key)
+        yield from known_places(below, root, _join(place, key))
+    for inner in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(inner, Mapping):
+            yield from known_places(inner, root, place)
+
+
+def nearest_place(place: str, schema: Mapping[str, Any]) -> str | None:
+    """Known key most like an unknown one, by its last name, also in another block."""
+
+    def likeness(known: str) -> float:
+        block, _, name = known.rpartition(".")
+        own_block, _, own_name = place.rpartition(".")
+        same = difflib.SequenceMatcher(None, own_name.lower(), name.lower()).ratio()
+        return same + SAME_BLOCK * (block == own_block) if same >= LIKENESS else 0.0
+
+    best = max(known_places(schema), key=likeness, default=None)
+    return best if best is not None and likeness(best) else None
+
+
+def _show(value: Any) -> str:
+    """A value as the user wrote it, with its kind where that is the point."""
+    if isinstance(value, str):
+        return f"'{value}' (text)"
+    text = _as_yaml(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _as_yaml(value: Any) -> str:
+    """A value as YAML has it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _expected(schema: Mapping[str, Any]) -> str:
+    """What a schema asks for, in words."""
+    if "enum" in schema:
+        return "one of " + ", ".join(map(_as_yaml, schema["enum"]))
+    kinds = schema.get("type", [])
+    words = " or ".join(_WORDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    bounds = [
+        f"{text} {schema[key]}"
+        for key, text in (
+            ("minimum", "at least"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "below"),
+            ("minLength", "of a length of at least"),
+            ("minItems", "with at least"),
+            ("maxItems", "with at most"),
+            ("minProperties", "with at least"),
+            ("pattern", "of the form"),
+        )
+        if key in schema
+    ]
+    unique = ["each entry once"] if schema.get("uniqueItems") else []
+    return ", ".join([" ".join([words, " and ".join(bounds)]).strip(), *unique])
+
+
+def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> list[str]:
+    """One line for each thing that a validation error is about."""
+    place = _dotted(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = set(error.schema.get("properties", {}))
+        lines = []
+        for key in error.instance:
+            if key in known:
+                continue
+            near = nearest_place(_join(place, key), schema)
+            hint = f"did you mean {near}?" if near else f"known here: {', '.join(sorted(known))}"
+            lines.append(f"{_join(place, key)}: unknown key; {hint}")
+        return lines
+    if error.validator == "required":
+        lines = []
+        for key in error.validator_value:
+            if key not in error.instance:
+                about = _deref(error.schema["properties"][key], schema).get("description", "")
+                lines.append(f"{_join(place, key)}: missing; it has no default. {about}".rstrip())
+        return lines
+    if "propertyNames" in error.absolute_schema_path:
+        return [f"{place}: found the name {_show(error.instance)}; take the spaces around it away"]
+    return [f"{place}: found {_show(error.instance)}, expected {_expected(error.schema)}"]
+
+
+def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
+    """Keys that do nothing without another one."""
+    problems = []
+    if not config["bids_dir"] and not config["measures"]:
+        problems.append("bids_dir: missing; give the path of the BIDS dataset")
+    if config["measures"] and not config["participants"]:
+        problems.append("participants: missing; with measures, give the path of the table of groups and covariates")
+    if config["measures"] and config["simulation"] is not None:
+        problems.append("simulation: nothing is simulated for a table of measures; take one of the two out")
+    if config["quality"] and not config["measures"]:
+        problems.append("quality: only for a table of measures; a study with scans makes its own, so take it out")
+    if config["statistics"]["harmonise"] != "none" and not config["site"]:
+        problems.append("site: missing; statistics.harmonise needs the column that says where a person was scanned")
+    return problems
+
+
+def _distortion_not_simulated(distortion: str | bool, simulated: Mapping[str, Any]) -> list[str]:
+    """A correction for which the simulation makes nothing."""
+    if distortion == "fieldmap":
+        return ["dwi.distortion: no field map is simulated; set it to auto"]
+    if distortion in ("reverse", "fsl") and not simulated["reverse_b0"]:
+        return [
+            f"dwi.distortion: {distortion} needs a series of opposite phase encoding; set simulation.dwi.reverse_b0 "
+            "to true, or dwi.distortion to auto"
+        ]
+    return []
+
+
+def _idle_diffusion_keys(dwi: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Keys of the diffusion block that were given and would have no effect."""
+    if not dwi["preprocessed"]:
+        return (
+            ["dwi.dir: only for series that come corrected; set dwi.preprocessed to true, or take it out"]
+            if dwi["dir"]
+            else []
+        )
+    return [
+        f"dwi.{step}: found {_show(given[step])}, which does nothing to a series that comes corrected "
+        "(dwi.preprocessed is true); take one of the two out"
+        for step in CORRECTIONS
+        if given.get(step)
+    ]
+
+
+def _names_of_two_meanings(groups: list[str]) -> list[str]:
+    """Names of groups that would make two contrasts of one name."""
+    problems = []
+    if "patients" in groups:
+        problems.append(
+            "groups.levels: the name 'patients' stands for all groups but the reference, pooled; give the group another"
+        )
+    contrasts: dict[str, tuple[str, str]] = {}
+    for pair in permutations(groups, 2):
+        other = contrasts.setdefault("-".join(pair), pair)
+        if other != pair:
+            problems.append(
+                f"groups.levels: the contrast '{'-'.join(pair)}' could be of {' and '.join(pair)} or of "
+                f"{' and '.join(other)}; write one of the names without a hyphen"
+            )
+    return problems
+
+
+def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
+    """Keys that are each right and do not fit together; blocks already known to be wrong are passed over."""
+    problems = []
+    groups = config.get("groups", {})
+    if "groups" not in faulty:
+        levels = groups["levels"]
+        if groups["reference"] not in levels:
+            problems.append(
+                f"groups.reference: found '{groups['reference']}', which is not in groups.levels "
+                f"({', '.join(levels)}); name one of them"
+            )
+        problems += _names_of_two_meanings(list(levels))
+        owner: dict[str, str] = {}
+        for name, labels in [*levels.items(), ("leave_out", groups["leave_out"])]:
+            for label in map(str, labels):
+                if label in owner:
+                    problems.append(
+                        f"groups: the label '{label}' is under both {owner[label]} and {name}; keep it under one"
+                    )
+                owner[label] = name
+        if "statistics" not in faulty:
+            for index, pair in enumerate(config["statistics"]["contrasts"] or []):
+                problems += [
+                    f"statistics.contrasts[{index}]: '{name}' is not in groups.levels ({', '.join(levels)})"
+                    for name in pair
+                    if name not in levels
+                ]
+    if "modalities" not in faulty and "t1w" not in config["modalities"]:
+        problems.append("modalities: t1w is missing; every measure is placed with the T1w image, so add it")
+    if "t1w" not in faulty:
+        if not any(config["t1w"]["registration_iterations"]):
+            problems.append("t1w.registration_iterations: all are 0; give steps at one resolution at least")
+        own = config["t1w"]["head_template"]
+        if (own["image"] is None) != (own["mask"] is None):
+            problems.append("t1w.head_template: image and mask belong together; give both paths, or neither")
+    if not faulty & {"statistics", "covariates"}:
+        problems += [
+            f"statistics.map_covariates: '{name}' is not in covariates ({', '.join(config['covariates']) or 'none'}); "
+            "add it there or take it out"
+            for name in config["statistics"]["map_covariates"]
+            if name not in config["covariates"]
+        ]
+    if not faulty & {"statistics", "modalities"}:
+        problems += [
+            f"statistics.primary[{index}]: {primary['modality']} is not in modalities "
+            f"({', '.join(config['modalities'])}); take the entry out or add the modality"
+            for index, primary in enumerate(config["statistics"]["primary"])
+            if primary["modality"] not in config["modalities"]
+        ]
+    if not faulty & {"covariates", "clinical_scores", "groups"}:
+        used = [*config["covariates"], *config["clinical_scores"], groups["column"], "participant_id"]
+        problems += [
+            f"covariates and clinical_scores: the column '{name}' is used twice; name it once"
+            for name in dict.fromkeys(used)
+            if used.count(name) > 1
+        ]
+        problems += [
+            f"clinical_sides: '{name}' is not in clinical_scores ({', '.join(config['clinical_scores']) or 'none'}); "
+            "add it there or correct the name"
+            for name in config["clinical_sides"]
+            if name not in config["clinical_scores"]
+        ]
+    if not faulty & {"bids_dir", "measures", "participants", "quality", "statistics", "site", "simulation"}:
+        problems += _incomplete_choices(config)
+    if not faulty & {"simulation", "dwi"} and config["simulation"] is not None:
+        problems += _distortion_not_simulated(config["dwi"]["distortion"], config["simulation"]["dwi"])
+    if not faulty & {"simulation", "groups"} and config["simulation"] is not None:
+        labels = {str(label) for given in groups["levels"].values() for label in given}
+        problems += [
+            f"simulation.groups: '{name}' is not among the labels of groups.levels ({', '.join(sorted(labels))})"
+            for name in config["simulation"]["groups"]
+            if name not in labels
+        ]
+        problems += [
+            f"simulation.effects: '{name}' is not in simulation.groups; correct the name"
+            for name in config["simulation"]["effects"]
+            if name not in config["simulation"]["groups"]
+        ]
+    return problems

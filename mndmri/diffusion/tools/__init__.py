@@ -1,0 +1,1 @@
+"""Command-line tools that a diffusion step can be handed to."""

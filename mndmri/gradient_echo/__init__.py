@@ -1,0 +1,1 @@
+"""Physics of gradient-echo scans: phase, echo times, the dipole field."""

@@ -1,0 +1,1 @@
+"""Tables of measures and of their quality: columns, dictionaries, words."""

@@ -1,0 +1,67 @@
+"""How much of a region a scan shows, and whether that is enough to measure it."""
+
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+
+from mndmri.grids import check_same_grid
+from mndmri.tables.measures import OK
+
+
+def measure_coverage(atlas: SpatialImage, table: pd.DataFrame, fov: SpatialImage) -> pd.Series:
+    """Fraction of each atlas region that lies in a scan's field of view.
+
+    Parameters
+    ----------
+    atlas : SpatialImage
+        4D probabilities on a grid that holds every region whole: the template's, or the T1w
+        image's. On the scan's own grid, what a slab missed is missing from the total too.
+    table : DataFrame
+        ``index``, ``region``, ``hemi`` of the atlas's volumes.
+    fov : SpatialImage
+        On the atlas's grid, 0 to 1: the field of view resampled to it.
+
+    Returns
+    -------
+    Series
+        0 to 1, indexed by ``region`` and ``hemi``; missing for a region that is empty.
+    """
+    check_same_grid(atlas, fov)
+    seen = np.clip(fov.get_fdata(dtype=np.float32), 0, 1)
+    fraction = {}
+    for volume in table.itertuples(index=False):
+        weight = np.asarray(atlas.dataobj[..., int(volume.index)], np.float32)
+        total = float(weight.sum(dtype=float))
+        fraction[volume.region, volume.hemi] = float((weight * seen).sum(dtype=float)) / total if total > 0 else np.nan
+    return pd.Series(fraction, dtype=float).rename_axis(["region", "hemi"])
+
+
+def coverage_status(
+    seen: float,
+    n_voxels: float,
+    *,
+    min_coverage: float,
+    min_voxels: float,
+    place: str = "level",
+    kind: str = "white matter",
+) -> str:
+    """Why a place of the tract has no value; ok if it has.
+
+    Parameters
+    ----------
+    seen : float
+        Share of it in the field of view, 0 to 1; not finite where the atlas has none.
+    n_voxels : float
+        Voxels to measure there.
+    min_coverage, min_voxels : float
+        The least of each.
+    place, kind : str
+        What it is called, and what the voxels are of.
+    """
+    if not np.isfinite(seen):
+        return "the atlas has no such region"
+    if seen < min_coverage:
+        return f"field of view covers {100 * seen:.0f}% of the {place}"
+    if n_voxels < max(min_voxels, 1):
+        return f"{n_voxels:.0f} voxels of {kind}, at least {min_voxels:g} are needed"
+    return OK

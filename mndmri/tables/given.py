@@ -1,0 +1,78 @@
+"""A table of measures that somebody brings, made fit for the statistics."""
+
+import numpy as np
+import pandas as pd
+
+from mndmri.io import InputError
+from mndmri.tables.measures import GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
+
+NEEDED = ["participant_id", *KEY, "value"]
+HEMIS = ("L", "R", "both")
+# What a table may lack: rows with a value are as good as ours, and have no unit that we know of.
+_UNKNOWN = {"unit": "", "n_voxels": 0}
+
+
+def complete_measures(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
+    """Measures of everyone in the study, from a long table laid out as ``group/measures.tsv``.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``participant_id`` (with or without ``sub-``), ``modality``, ``measure``, ``region``, ``hemi``
+        and ``value``; ``unit``, ``n_voxels`` and ``status`` if it has them. A value that is missing
+        or infinite is kept as one that is not there.
+    participants : DataFrame
+        ``participant_id`` and ``group``; people who are not in it are left out.
+
+    Returns
+    -------
+    DataFrame
+        Columns `GROUP_COLUMNS`; every participant has every row that anyone has.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the table.
+    """
+    lacking = [name for name in NEEDED if name not in table.columns]
+    if lacking:
+        has = ", ".join(map(str, table.columns))
+        raise InputError(
+            f"the measures table has no column {', '.join(lacking)}; it has {has}. Lay it out as group/measures.tsv"
+        )
+    own = table.assign(
+        participant_id=["sub-" + str(who).removeprefix("sub-") for who in table["participant_id"]],
+        value=pd.to_numeric(table["value"], errors="coerce"),
+    )
+    own = own.assign(**{name: value for name, value in _UNKNOWN.items() if name not in own.columns})
+    problems = [
+        f"{row.participant_id}: {row.measure} {row.region} {row.hemi} is '{row.value}', expected a number or n/a"
+        for row in table[own["value"].isna() & table["value"].notna()].itertuples()
+    ]
+    problems += [
+        f"{row.participant_id}: {row.measure} {row.region} has hemi '{row.hemi}', expected L, R or both"
+        for row in own[~own["hemi"].isin(HEMIS)].itertuples()
+    ]
+    for name in KEY[:3]:
+        problems += [
+            f"{row.participant_id}: a row has no {name}; name it" for row in own[own[name].isna()].itertuples()
+        ]
+    repeated = own.duplicated(["participant_id", *KEY])
+    problems += [
+        f"{row.participant_id}: {row.measure} {row.region} {row.hemi} stands there twice; keep one row"
+        for row in own[repeated].itertuples()
+    ]
+    known = own["participant_id"].isin(participants["participant_id"])
+    if not known.any():
+        problems.append("nobody in it is in the participants table; the ids of the two tables must be the same")
+    if problems:
+        raise InputError("the measures table cannot be used:\n" + "\n".join(f"  - {p}" for p in problems))
+
+    finite = np.isfinite(own["value"])
+    reason = own["status"] if "status" in own.columns else pd.Series(np.nan, own.index)
+    reason = reason.where(reason.notna() & (reason != OK), "no value in the table").where(
+        ~np.isinf(own["value"]), "infinite"
+    )
+    own = own.assign(status=np.where(finite, OK, reason), value=own["value"].where(finite))
+    tables = {str(who): rows[MEASURE_COLUMNS] for who, rows in own[known].groupby("participant_id", sort=False)}
+    return stack_measures(tables, participants, {})[GROUP_COLUMNS]

@@ -1,0 +1,62 @@
+"""Names of places: every label on the side that its name says, at known landmarks, on any grid."""
+
+import nibabel as nb
+import numpy as np
+import pytest
+
+from mndmri.atlas.names import ATLASES, load_regions, name_at, name_share
+from mndmri.grids import world_coordinates
+
+
+@pytest.fixture(scope="module")
+def grid():
+    """3 mm over the brain."""
+    affine = np.array([[3.0, 0, 0, -76.5], [0, 3.0, 0, -112], [0, 0, 3.0, -70], [0, 0, 0, 1]])
+    return nb.Nifti1Image(np.zeros((52, 65, 53), np.uint8), affine)
+
+
+@pytest.mark.parametrize("atlas", ATLASES)
+def test_every_region_lies_on_the_side_of_its_name(grid, atlas):
+    regions = load_regions(atlas, grid)
+    labels, x = np.asarray(regions.labels.dataobj), world_coordinates(grid)[..., 0]
+    sides = {"Left": 0, "Right": 0}
+    for label, name in regions.names.items():
+        side = name.split()[0]
+        if side in sides and (labels == label).any():
+            assert (x[labels == label].mean() < 0) == (side == "Left"), name
+            sides[side] += 1
+    assert min(sides.values()) > 40
+
+
+def test_known_places_have_their_names_on_both_sides(grid):
+    cortex, tracts = (load_regions(atlas, grid) for atlas in ATLASES)
+
+    def at(regions, xyz):
+        return name_at(regions, np.rint(nb.affines.apply_affine(np.linalg.inv(grid.affine), xyz)).astype(int))
+
+    for sign, side in ((-1, "Left"), (1, "Right")):
+        assert at(cortex, (sign * 38, -20, 58)) == f"{side} Precentral Gyrus"
+        assert at(cortex, (sign * 37, 4, 0)) == f"{side} Insular Cortex"
+        assert at(tracts, (sign * 24, -19, 20)) == f"{side} Corticospinal tract"
+    assert at(cortex, (60, 70, 70)) == ""
+
+
+def test_a_grid_stored_from_right_to_left_has_the_same_names_at_the_same_places(grid):
+    affine = grid.affine @ np.array([[-1, 0, 0, grid.shape[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    turned = load_regions("harvard_oxford", nb.Nifti1Image(np.zeros(grid.shape, np.uint8), affine))
+    straight = load_regions("harvard_oxford", grid)
+    np.testing.assert_array_equal(turned.labels.get_fdata()[::-1], straight.labels.get_fdata())
+
+
+def test_shares_are_of_all_voxels_and_small_ones_are_not_named(grid):
+    regions = load_regions("harvard_oxford", grid)
+    labels = np.asarray(regions.labels.dataobj)
+    precentral, postcentral, pole = (
+        next(n for n, name in regions.names.items() if name == f"Left {wanted}")
+        for wanted in ("Precentral Gyrus", "Postcentral Gyrus", "Frontal Pole")
+    )
+    inside = np.zeros(labels.shape, bool)
+    for label, count in ((precentral, 60), (postcentral, 30), (pole, 3), (0, 7)):
+        inside.flat[np.flatnonzero(labels == label)[:count]] = True
+    assert name_share(regions, inside) == "Left Precentral Gyrus 60%; Left Postcentral Gyrus 30%"
+    assert name_share(regions, np.zeros(labels.shape, bool)) == ""

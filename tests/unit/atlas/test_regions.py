@@ -1,0 +1,61 @@
+"""Every region lies on the side of its name, and reference white matter in its lobe."""
+
+import numpy as np
+import pytest
+
+from mndmri.atlas.regions import build_atlas, load_nuclei
+from mndmri.grids import to_canonical, world_coordinates
+from mndmri.io import load_image
+from mndmri.registration.transforms import resample
+
+
+@pytest.fixture(scope="module")
+def centres():
+    """Centre of mass of every region, mm."""
+    image, table = build_atlas()
+    xyz = world_coordinates(image)
+    data = np.asarray(image.dataobj)
+    return {
+        (entry.region, entry.hemi): np.average(xyz[inside], axis=0, weights=data[..., entry.index][inside])
+        for entry in table.itertuples()
+        for inside in [data[..., entry.index] > 0]
+    }
+
+
+def test_left_regions_are_left_and_right_ones_right(centres):
+    for (region, hemi), centre in centres.items():
+        if hemi == "both":
+            assert abs(centre[0]) < 2, region
+        else:
+            assert (centre[0] < 0) == (hemi == "L"), (region, hemi)
+
+
+def test_reference_white_matter_is_in_front_and_behind(centres):
+    for hemi in "LR":
+        assert centres["frontal_wm", hemi][1] > 20
+        assert centres["occipital_wm", hemi][1] < -60
+
+
+def test_nuclei_lie_where_they_do_and_as_much_on_either_side():
+    nuclei = load_nuclei()
+    x, y, z = np.moveaxis(world_coordinates(nuclei), -1, 0)
+    data = np.asarray(nuclei.dataobj)
+    assert data.shape[3] == 4
+    # |x|, y and z of the centre, mm (Talairach and Tournoux 1988, rounded)
+    expected = [(11, -19, 7), (13, 9, 9), (25, 1, 0), (20, -5, -1)]
+    for volume, centre in zip(np.moveaxis(data, -1, 0), expected, strict=True):
+        found = [np.average(axis, weights=volume) for axis in (np.abs(x), y, z)]
+        np.testing.assert_allclose(found, centre, atol=3)
+        left, right = volume[x < 0].sum(), volume[x > 0].sum()
+        assert left == pytest.approx(right, rel=0.1)
+    assert data.sum(axis=-1).max() == 1
+
+
+def test_nuclei_spare_the_internal_capsule(real_data):
+    nuclei = load_nuclei()
+    labels = to_canonical(load_image(real_data / "atlases/JHU_space-MNI152NLin6_res-1x1x1.nii.gz"))
+    labels = resample(labels, nuclei, interpolation="nearest").get_fdata()
+    inside = np.asarray(nuclei.dataobj).sum(axis=-1) > 0
+    for limb in ((17, 18), (19, 20)):  # anterior, posterior; right and left
+        for side in limb:
+            assert inside[labels == side].mean() < 0.15

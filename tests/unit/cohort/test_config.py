@@ -1,0 +1,244 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mndmri.cohort.config import known_places, resolve_config
+from mndmri.io import InputError
+from mndmri.phantom.plan import DEFAULTS, complete
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+
+
+def refusal(raw):
+    with pytest.raises(InputError) as error:
+        resolve_config(raw, SCHEMA)
+    return str(error.value)
+
+
+def read(name):
+    return yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
+
+
+def objects(schema, place="config"):
+    """Every part of the schema that describes a block with named keys."""
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            yield place, schema
+        for key, below in schema.items():
+            yield from objects(below, f"{place}.{key}")
+
+
+def test_bids_dir_is_the_one_key_without_a_default():
+    config = resolve_config({"bids_dir": "data"}, SCHEMA)
+    assert config["groups"]["levels"] == {"ALS": ["ALS"], "PLS": ["PLS"], "control": ["control", "HC"]}
+    assert config["dwi"]["min_fa"] == 0.2
+    assert config["simulation"] is None
+    assert "bids_dir: missing" in refusal({})
+
+
+def test_a_default_is_filled_in_beside_a_value_that_was_given():
+    config = resolve_config({"bids_dir": "data", "dwi": {"min_fa": 0.3}}, SCHEMA)
+    assert (config["dwi"]["min_fa"], config["dwi"]["max_b"]) == (0.3, 1200)
+
+
+def test_groups_that_were_given_are_not_mixed_with_the_default_ones():
+    groups = {"levels": {"patient": ["p"], "control": ["c"]}}
+    assert resolve_config({"bids_dir": "d", "groups": groups}, SCHEMA)["groups"]["levels"] == groups["levels"]
+
+
+def test_the_argument_and_the_schema_are_left_as_they_were():
+    raw = {"bids_dir": "data", "dwi": {"min_fa": 0.3}}
+    before, schema = copy.deepcopy(raw), copy.deepcopy(SCHEMA)
+    config = resolve_config(raw, SCHEMA)
+    config["covariates"].append("site")
+    config["dwi"]["pattern"] = "x"
+    assert raw == before
+    assert schema == SCHEMA
+    assert resolve_config(raw, SCHEMA)["covariates"] == ["age", "sex"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "place", "nearest"),
+    [
+        ({"dwi": {"min_faa": 0.2}}, "dwi.min_faa", "dwi.min_fa"),
+        ({"covariate": ["age"]}, "covariate", "covariates"),
+        ({"min_fa": 0.2}, "min_fa", "dwi.min_fa"),
+        ({"swi": {"fwhm": 8}}, "swi.fwhm", "vbm.fwhm_mm"),
+        ({"DWI": {}}, "DWI", "dwi"),
+        (
+            {"simulation": {"dwi": {"n_direction": 9}}},
+            "simulation.dwi.n_direction",
+            "simulation.dwi.n_directions",
+        ),
+        ({"dwi": {"min_voxel": 5}}, "dwi.min_voxel", "dwi.min_voxels"),
+        ({"swi": {"min_voxel": 5}}, "swi.min_voxel", "swi.min_voxels"),
+    ],
+)
+def test_misspelt_key_is_told_with_its_place_and_the_nearest_right_one(raw, place, nearest):
+    assert f"- {place}: unknown key; did you mean {nearest}?" in refusal({"bids_dir": "d", **raw})
+
+
+def test_a_key_like_no_other_is_told_with_the_keys_there_are():
+    assert "vbm.xyzzy: unknown key; known here: fwhm_mm, voxel_mm" in refusal({"bids_dir": "d", "vbm": {"xyzzy": 1}})
+
+
+def test_a_missing_bids_dir_that_was_misspelt_is_told_with_the_right_name():
+    message = refusal({"bids_dri": "d"})
+    assert "bids_dri: unknown key; did you mean bids_dir?" in message
+    assert "bids_dir: missing" in message
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (
+            {"dwi": {"min_fa": "0.2"}},
+            "dwi.min_fa: found '0.2' (text), expected a number at least 0 and below 1",
+        ),
+        ({"dwi": {"min_fa": 1.5}}, "dwi.min_fa: found 1.5, expected a number at least 0 and below 1"),
+        ({"dwi": {"denoise": 1}}, "dwi.denoise: found 1, expected one of true, mrtrix3, false"),
+        ({"dwi": {"min_voxels": True}}, "dwi.min_voxels: found true, expected a whole number at least 1"),
+        ({"dwi": None}, "dwi: found null, expected a block of keys"),
+        ({"bids_dir": 7}, "bids_dir: found 7, expected text"),
+        ({"modalities": ["t1w", "pet"]}, "modalities[1]: found 'pet' (text), expected one of t1w, dwi, swi"),
+        ({"bad_input": "ignore"}, "bad_input: found 'ignore' (text), expected one of stop, leave_out"),
+        (
+            {"covariates": ["age", "age"]},
+            "covariates: found ['age', 'age'], expected a list, each entry once",
+        ),
+        (
+            {"groups": {"levels": {"ALS": "ALS", "control": ["c"]}}},
+            "groups.levels.ALS: found 'ALS' (text), expected a list",
+        ),
+        ({"vbm": {"fwhm_mm": float("inf")}}, "vbm.fwhm_mm: found inf, expected a finite number"),
+        ({"vbm": {"fwhm_mm": float("nan")}}, "vbm.fwhm_mm: found nan, expected a finite number"),
+        (
+            {"groups": {"levels": {False: ["no"], "c": ["c"]}}},
+            "groups.levels: key False was read as bool, not text",
+        ),
+        (
+            {"groups": {"levels": {" A": ["a"], "c": ["c"]}}},
+            "groups.levels: found the name ' A' (text); take the spaces",
+        ),
+        ({"exclude": {"sub-01": None}}, "exclude.sub-01: found null, expected text"),
+        (
+            {"simulation": {"t1w": {"storage": "XYZ"}}},
+            "simulation.t1w.storage: found 'XYZ' (text), expected text of the form",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expected(raw, words):
+    assert words in refusal({"bids_dir": "d", **raw})
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (
+            {"groups": {"reference": "HC"}},
+            "groups.reference: found 'HC', which is not in groups.levels (ALS, PLS, control)",
+        ),
+        (
+            {"groups": {"levels": {"ALS": ["a"], "control": ["a", "b"]}}},
+            "the label 'a' is under both ALS and control; keep it under one",
+        ),
+        (
+            {"statistics": {"contrasts": [["ALS", "controls"]]}},
+            "statistics.contrasts[0]: 'controls' is not in groups.levels",
+        ),
+        (
+            {"groups": {"levels": {"patients": ["a"], "PLS": ["b"], "control": ["c"]}}},
+            "the name 'patients' stands for all groups but the reference",
+        ),
+        (
+            {"groups": {"levels": {"A": ["a"], "B-C": ["b"], "A-B": ["c"], "control": ["d"], "C": ["e"]}}},
+            "the contrast 'A-B-C' could be of A-B and C or of A and B-C",
+        ),
+        ({"modalities": ["dwi"]}, "modalities: t1w is missing"),
+        ({"covariates": ["age", "group"]}, "the column 'group' is used twice"),
+        ({"t1w": {"registration_iterations": [0, 0]}}, "t1w.registration_iterations: all are 0"),
+        ({"t1w": {"head_template": {"image": "head.nii.gz"}}}, "t1w.head_template: image and mask belong together"),
+        ({"statistics": {"map_covariates": ["bmi"]}}, "map_covariates: 'bmi' is not in covariates (age, sex)"),
+        (
+            {
+                "modalities": ["t1w"],
+                "statistics": {"primary": [{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}]},
+            },
+            "statistics.primary[0]: dwi is not in modalities (t1w)",
+        ),
+        (
+            {"simulation": {"groups": {"ALS": 3, "FTD": 3}, "effects": {}}},
+            "simulation.groups: 'FTD' is not among the labels",
+        ),
+        ({"dwi": {"preprocessed": True, "motion": "fsl"}}, "dwi.motion: found 'fsl' (text), which does nothing to"),
+        ({"dwi": {"preprocessed": True, "outlier_sd": 3}}, "dwi.outlier_sd: found 3, which does nothing to a series"),
+        ({"dwi": {"dir": "qsiprep"}}, "dwi.dir: only for series that come corrected; set dwi.preprocessed to true"),
+        ({"simulation": {}, "dwi": {"distortion": "fieldmap"}}, "dwi.distortion: no field map is simulated"),
+        (
+            {"simulation": {}, "dwi": {"distortion": "reverse"}},
+            "dwi.distortion: reverse needs a series of opposite phase encoding; set simulation.dwi.reverse_b0 to true",
+        ),
+    ],
+)
+def test_keys_that_contradict_each_other_are_told(raw, words):
+    assert words in refusal({"bids_dir": "d", **raw})
+
+
+def test_a_step_that_is_off_anyway_may_be_named_beside_a_series_that_comes_corrected():
+    given = {"preprocessed": True, "dir": "qsiprep", "denoise": False, "distortion": False, "outlier_sd": None}
+    assert resolve_config({"bids_dir": "d", "dwi": given}, SCHEMA)["dwi"]["dir"] == "qsiprep"
+
+
+def test_no_written_for_a_choice_that_may_be_false_is_read_as_false():
+    raw = yaml.safe_load("{bids_dir: d, dwi: {distortion: off, motion: no, gradient_check: false}}")
+    dwi = resolve_config(raw, SCHEMA)["dwi"]
+    assert [dwi[key] for key in ("distortion", "motion", "gradient_check")] == [False, False, False]
+
+
+def test_default_primary_measures_are_those_of_the_modalities_that_the_study_has():
+    config = resolve_config({"bids_dir": "d", "modalities": ["t1w", "dwi"]}, SCHEMA)
+    assert {primary["modality"] for primary in config["statistics"]["primary"]} == {"t1w", "dwi"}
+
+
+def test_all_problems_are_told_in_one_list():
+    message = refusal({"dwi": {"min_faa": 0.2, "max_b": "x"}, "bad_input": "no", "groups": {"reference": "HC"}})
+    assert message.startswith("5 problems in the config:")
+    for place in ("bids_dir", "dwi.min_faa", "dwi.max_b", "bad_input", "groups.reference"):
+        assert f"  - {place}:" in message
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "study.example.yaml"])
+def test_the_configs_that_come_with_the_project_are_accepted(name):
+    resolve_config(read(name), SCHEMA)
+
+
+def test_every_key_is_in_the_demo_config_and_in_the_table_of_keys():
+    demo, table = (
+        resolve_config({"bids_dir": "d"}, SCHEMA),
+        (ROOT / "config/README.md").read_text(encoding="utf-8"),
+    )
+    given = read("config.yaml")
+    for place in known_places(SCHEMA):
+        assert f"`{place.replace('primary.', 'primary[].').replace('effects.', 'effects.<group>.')}`" in table, place
+        if place.startswith(("statistics.primary.", "simulation.effects.")):
+            continue
+        value = given
+        for key in place.split("."):
+            assert key in value, f"{place} is not in config.yaml"
+            value = value[key]
+    assert set(demo) == set(given)
+
+
+def test_the_default_simulation_is_the_one_that_the_phantom_documents():
+    config = resolve_config({"bids_dir": "d", "simulation": {}}, SCHEMA)
+    assert config["simulation"] == complete({}) == DEFAULTS
+
+
+def test_no_block_of_the_schema_takes_unknown_keys_and_every_key_is_described():
+    for place, block in objects(SCHEMA):
+        assert block.get("additionalProperties") is False, place
+        for key, below in block["properties"].items():
+            assert "description" in below or "$ref" in below, f"{place}.{key}"

@@ -1,0 +1,83 @@
+"""Every participant has every row, with a value or with the reason for its absence."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri.tables.measures import (
+    DAMAGE_DIRECTION,
+    DEFINITIONS,
+    GROUP_COLUMNS,
+    data_dictionary,
+    row,
+    split_quality,
+    stack_measures,
+    stack_tables,
+)
+
+PEOPLE = pd.DataFrame({"participant_id": ["sub-1", "sub-2", "sub-3"], "group": ["ALS", "ALS", "control"]})
+
+
+def own(*modalities: str) -> pd.DataFrame:
+    rows = [row("t1w", "volume", "gm", "both", 600.0, unit="ml", n_voxels=9)]
+    rows += [row("dwi", "fa", "cst", hemi, 0.5, unit="1", n_voxels=7) for hemi in "LR"]
+    return pd.DataFrame([r for r in rows if r["modality"] in modalities])
+
+
+def test_stacked_tables_keep_the_order_of_the_study_and_name_the_group():
+    node = pd.DataFrame({"node": [0, 1], "fa": [0.4, 0.5]})
+    stacked = stack_tables({"sub-3": node, "sub-1": 2 * node}, PEOPLE)
+    assert list(stacked.columns) == ["participant_id", "group", "node", "fa"]
+    assert stacked["participant_id"].tolist() == ["sub-1", "sub-1", "sub-3", "sub-3"]
+    assert stacked["group"].tolist() == ["ALS", "ALS", "control", "control"]
+    assert stacked["fa"].tolist() == [0.8, 1.0, 0.4, 0.5]
+
+
+def test_nobody_loses_a_row():
+    left_out = {"sub-2": {"dwi": "no file in the dataset"}, "sub-3": {"t1w": "failed", "dwi": "failed: no brain"}}
+    table = stack_measures({"sub-1": own("t1w", "dwi"), "sub-2": own("t1w")}, PEOPLE, left_out)
+    assert list(table.columns) == GROUP_COLUMNS
+    assert len(table) == 9
+    lacking = table[(table.participant_id == "sub-2") & (table.modality == "dwi")]
+    assert lacking["value"].isna().all()
+    assert set(lacking["status"]) == {"no file in the dataset"}
+    assert set(lacking["n_voxels"]) == {0}
+    assert set(lacking["unit"]) == {"1"}
+    failed = table[(table.participant_id == "sub-3") & (table.modality == "dwi")]
+    assert set(failed["status"]) == {"failed: no brain"}
+
+
+def test_a_value_does_not_move_to_another_participant_when_tables_come_in_another_order():
+    first, second = own("t1w").assign(value=1.0), own("t1w").assign(value=2.0)
+    table = stack_measures({"sub-2": second, "sub-1": first}, PEOPLE.iloc[:2], {})
+    assert table.set_index("participant_id")["value"].to_dict() == {"sub-1": 1.0, "sub-2": 2.0}
+
+
+def test_a_row_without_a_value_must_say_why():
+    with pytest.raises(ValueError, match="status"):
+        row("dwi", "fa", "cst", "L", np.nan, unit="1", n_voxels=0)
+    with pytest.raises(ValueError, match="status"):
+        row("dwi", "fa", "cst", "L", 0.5, unit="1", n_voxels=3, status="field of view")
+
+
+def test_quality_rows_are_parted_from_measures():
+    measures, quality = split_quality(own("t1w", "dwi"), ["fa"])
+    assert set(measures["measure"]) == {"volume"}
+    assert set(quality["measure"]) == {"fa"}
+
+
+def test_the_dictionary_describes_every_column_and_gives_unit_and_source():
+    described = data_dictionary([("dwi", "fa"), ("swi", "bank_ratio")])
+    assert set(GROUP_COLUMNS) <= set(described)
+    assert described["measures"]["dwi fa"]["Units"] == "1"
+    assert all({"Description", "Units", "Source"} <= set(entry) for entry in DEFINITIONS.values())
+
+
+def test_damage_has_a_declared_direction_in_every_measure_but_axial_diffusivity():
+    assert {kind for kind in DEFINITIONS if kind not in DAMAGE_DIRECTION} == {("dwi", "ad")}
+    assert set(DAMAGE_DIRECTION.values()) == {-1, 0, 1}
+
+
+def test_what_a_region_does_otherwise_is_an_exception_to_a_declared_direction():
+    regional = [kind for kind in DAMAGE_DIRECTION if len(kind) == 3]
+    assert all(DAMAGE_DIRECTION[kind] != DAMAGE_DIRECTION[kind[:2]] for kind in regional)

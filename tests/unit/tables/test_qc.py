@@ -1,0 +1,176 @@
+"""Flags: outside the limits is flagged, with the reason; missing is neither good nor bad."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri.io import InputError
+from mndmri.tables.qc import (
+    FLAGGED,
+    NOT_FLAGGED,
+    QC_COLUMNS,
+    flagged_scans,
+    head_motion,
+    limits_from_config,
+    qc_table,
+    robust_outliers,
+)
+
+LIMITS = limits_from_config(
+    {
+        "min_brain_ml": 1000,
+        "max_brain_ml": 2000,
+        "min_dice_gm": 0.75,
+        "max_mean_fd_mm": 1.0,
+        "max_outlier_slices": 0.05,
+        "min_neighbour_correlation": 0.6,
+        "min_coverage": 0.8,
+        "min_callosal_fa": 0.5,
+        "min_cst_fa_share": 0.6,
+    }
+)
+PRIMARY = [("dwi", "fa", "cst")]
+
+
+def _row(measure, value, **others):
+    known = {"participant_id": "sub-01", "modality": "dwi", "region": "brain", "hemi": "both", "unit": "1"}
+    return known | {"measure": measure, "value": value, "status": "ok"} | others
+
+
+def _flags(*rows, limits=LIMITS):
+    return qc_table(pd.DataFrame(rows), limits)
+
+
+@pytest.mark.parametrize(
+    ("measure", "region", "good", "bad", "words"),
+    [
+        ("brain_volume", "brain", 1000, 999, "below 1000"),
+        ("brain_volume", "brain", 2000, 2001, "above 2000"),
+        ("dice_gm", "gm", 0.75, 0.74, "below 0.75"),
+        ("mean_fd", "brain", 1.0, 1.2, "above 1"),
+        ("outlier_slices", "brain", 0.05, 0.06, "above 0.05"),
+        ("neighbour_correlation", "brain", 0.6, 0.55, "below 0.6"),
+        ("coverage", "cst_pons", 0.8, 0.7, "below 0.8"),
+        ("fa", "callosum", 0.5, 0.4, "below 0.5"),
+        ("fraction_above_min_fa", "cst", 0.6, 0.5, "below 0.6"),
+    ],
+)
+def test_limits_of_the_config_pass_what_is_on_them_and_flag_what_is_beyond(measure, region, good, bad, words):
+    table = _flags(_row(measure, good, region=region), _row(measure, bad, region=region))
+    assert list(table["flag"]) == [NOT_FLAGGED, FLAGGED]
+    assert table["reason"][0] == ""
+    assert words in table["reason"][1]
+    lower, upper = LIMITS[measure, region]
+    assert [table["lower"][0], table["upper"][0]] == pytest.approx(
+        [np.nan if lower is None else lower, np.nan if upper is None else upper], nan_ok=True
+    )
+
+
+def test_a_limit_of_one_region_is_not_held_against_another():
+    assert list(_flags(_row("fa", 0.3, region="cst"))["flag"]) == [NOT_FLAGGED]
+
+
+def test_a_missing_value_is_a_row_without_a_flag_and_with_its_reason():
+    table = _flags(_row("mean_fd", np.nan, status="no dwi"))
+    assert table["flag"].isna().all()
+    assert list(table["reason"]) == ["no dwi"]
+
+
+def test_a_measure_without_limits_is_never_flagged():
+    table = _flags(_row("n_streamlines", 1e9))
+    assert list(table["flag"]) == [NOT_FLAGGED]
+    assert table[["lower", "upper"]].isna().all(axis=None)
+
+
+def test_the_studys_own_limits_are_used():
+    table = _flags(_row("mean_fd", 0.4), limits={("mean_fd", "brain"): (None, 0.3)})
+    assert list(table["flag"]) == [FLAGGED]
+
+
+def test_limits_the_wrong_way_round_are_refused():
+    with pytest.raises(InputError, match=r"mean_fd in brain: the lower, 2, is above the upper, 1"):
+        _flags(_row("mean_fd", 1.0), limits={("mean_fd", "brain"): (2, 1)})
+
+
+def test_table_has_the_columns_of_the_contract_also_when_it_is_empty():
+    nothing = pd.DataFrame(columns=list(_row("mean_fd", 1.0)))
+    assert list(qc_table(nothing, LIMITS)) == list(_flags(_row("mean_fd", 1))) == QC_COLUMNS
+    assert list(robust_outliers(_measures({}), PRIMARY, limit=3.5)) == QC_COLUMNS
+
+
+def _measures(values_of_groups, **others):
+    rows = [
+        {"participant_id": f"sub-{group}{n}", "group": group, "hemi": hemi, "value": value, "status": "ok"}
+        for group, values in values_of_groups.items()
+        for n, value in enumerate(values)
+        for hemi in ("L", "R")
+    ]
+    columns = ["participant_id", "group", "modality", "measure", "region", "hemi", "value", "unit", "status"]
+    kind = {"modality": "dwi", "measure": "fa", "region": "cst", "unit": "1"} | others
+    return pd.DataFrame(rows, columns=columns).assign(**kind)
+
+
+def test_a_planted_outlier_is_the_one_that_is_flagged_on_its_own_side():
+    measures = _measures({"control": [0.50, 0.51, 0.52, 0.53, 0.54, 0.55, 0.56]})
+    planted = (measures["participant_id"] == "sub-control3") & (measures["hemi"] == "L")
+    measures.loc[planted, "value"] = 0.9
+    table = robust_outliers(measures, PRIMARY, limit=3.5)
+    flagged = table[table["flag"] == FLAGGED]
+    assert list(zip(flagged["participant_id"], flagged["hemi"], strict=True)) == [("sub-control3", "L")]
+    assert "0.9 is far from the median of group control" in flagged["reason"].iloc[0]
+    assert (flagged["lower"].iloc[0], flagged["upper"].iloc[0]) == (-3.5, 3.5)
+
+
+def test_the_distance_that_is_flagged_can_be_chosen():
+    measures = _measures({"control": [0.50, 0.51, 0.52, 0.53, 0.54, 0.55]})
+    assert FLAGGED not in set(robust_outliers(measures, PRIMARY, limit=3.5)["flag"])
+    assert FLAGGED in set(robust_outliers(measures, PRIMARY, limit=0.5)["flag"])
+
+
+def test_robust_z_of_normal_values_has_the_scale_of_a_standard_deviation():
+    values = np.random.default_rng(4).normal(0.5, 0.02, 4001)
+    table = robust_outliers(_measures({"control": values}), PRIMARY, limit=3.5)
+    assert table["value"].std() == pytest.approx(1, abs=0.05)
+    assert table["value"].median() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_difference_between_groups_is_not_an_outlier():
+    controls = [0.50, 0.51, 0.52, 0.53, 0.54, 0.55]
+    table = robust_outliers(_measures({"control": controls, "ALS": [v - 0.3 for v in controls]}), PRIMARY, limit=3.5)
+    assert set(table["flag"]) == {NOT_FLAGGED}
+
+
+@pytest.mark.parametrize(("values", "reason"), [([0.5, 0.6, 0.9], "3 of 5 values"), ([0.5] * 6 + [0.9], "most values")])
+def test_a_group_that_gives_no_spread_is_not_judged_and_says_why(values, reason):
+    table = robust_outliers(_measures({"PLS": values}), PRIMARY, limit=3.5)
+    assert table["flag"].isna().all()
+    assert table["value"].isna().all()
+    assert table["reason"].str.contains(reason).all()
+
+
+def test_a_missing_primary_value_keeps_its_reason():
+    measures = _measures({"ALS": [0.5, 0.51, 0.52, 0.53, 0.54, np.nan]})
+    measures.loc[measures["value"].isna(), "status"] = "no dwi"
+    table = robust_outliers(measures, PRIMARY, limit=3.5)
+    assert list(table.loc[table["value"].isna(), "reason"]) == ["no dwi", "no dwi"]
+
+
+def test_only_primary_measures_are_looked_at():
+    assert robust_outliers(_measures({"ALS": [1.0] * 6}, region="cst_plic"), PRIMARY, limit=3.5).empty
+
+
+def test_a_flag_of_the_t1w_makes_every_modality_doubtful_and_an_unlikely_value_none():
+    rows = [
+        ("sub-01", "t1w", "dice_gm", "yes"),
+        ("sub-02", "dwi", "mean_fd", "yes"),
+        ("sub-03", "dwi", "mean_fd", "no"),
+        ("sub-04", "swi", "robust_z_dark_fraction", "yes"),
+    ]
+    table = pd.DataFrame(rows, columns=["participant_id", "modality", "measure", "flag"])
+    assert flagged_scans(table) == {"t1w": {"sub-01"}, "dwi": {"sub-01", "sub-02"}, "swi": {"sub-01"}}
+
+
+def test_head_motion_is_that_of_the_diffusion_series():
+    rows = [("sub-01", "dwi", "mean_fd", 0.4), ("sub-01", "t1w", "dice_gm", 0.8), ("sub-02", "dwi", "mean_fd", np.nan)]
+    found = head_motion(pd.DataFrame(rows, columns=["participant_id", "modality", "measure", "value"]))
+    pd.testing.assert_series_equal(found, pd.Series({"sub-01": 0.4, "sub-02": np.nan}), check_names=False)
