@@ -8,7 +8,7 @@ from mndmri.cohort.config import known_places, resolve_config
 from mndmri.io import InputError
 from mndmri.phantom.plan import DEFAULTS, complete
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from mndmri.cohort import check_scan, check_study, find_scans, load_study, settle
 from mndmri.cohort.field_maps import field_map_metadata
 from mndmri.phantom.plan import plan_cohort
-from tests.unit.test_cohort_scans import AFFINE, SHAPE, config, directions, names, write_dwi, write_image, write_json
+from tests.unit.cohort.test_scans import AFFINE, SHAPE, config, directions, names, write_dwi, write_image, write_json
 
 SHIFTED = AFFINE + np.outer([0, 0, 3, 0], [0, 0, 0, 1])  # by a slice
 ENCODING = {"PhaseEncodingDirection": "j-", "TotalReadoutTime": 0.05}

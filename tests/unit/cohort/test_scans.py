@@ -12,7 +12,7 @@ from mndmri.cohort.config import resolve_config
 from mndmri.io import InputError
 from mndmri.phantom.plan import plan_cohort
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 SHAPE = (7, 8, 9)
 N_DIRECTIONS = 8

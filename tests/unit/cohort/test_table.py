@@ -11,7 +11,7 @@ from mndmri.cohort import count_left_out, load_participants
 from mndmri.cohort.config import resolve_config
 from mndmri.io import read_table
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "workflow/schemas"
+SCHEMAS = Path(__file__).resolve().parents[3] / "workflow/schemas"
 SCHEMA = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8"))
 ROW_SCHEMA = yaml.safe_load((SCHEMAS / "participants.schema.yaml").read_text(encoding="utf-8"))
 
