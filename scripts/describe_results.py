@@ -10,7 +10,7 @@ write_json(provenance(options.config, options.left_out, options.tools), snakemak
 write_json(dataset_description(), snakemake.output.description)
 # names that BIDS does not have yet
 write_text(
-    "*_xfm.*\n*_dwimap.*\n*_displacement.*\n*_tractogram.*\n*_ranking.tsv\n*_profile.tsv\n*_swi.*\n*_measures.tsv\n*_qc.tsv\n*.html\nresources/\nsimulation/\n",
+    "*_xfm.*\n*_dwimap.*\n*_displacement.*\n*_tractogram.*\n*_ranking.tsv\n*_profile.tsv\n*_coordinates.*\n*_swi.*\n*_measures.tsv\n*_qc.tsv\n*.html\nresources/\nsimulation/\n",
     snakemake.output.ignore,
 )
 log.info("written")

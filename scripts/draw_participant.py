@@ -29,8 +29,9 @@ if given.fa:
     b0s = {"b = 0 image as scanned": given.b0_scanned, "b = 0 image, corrected": given.b0}
     white = {"white matter of the T1w": load_image(given.wm_dwi)}
     sheets |= {name: contour_sheet(load_image(path), white, title=who) for name, path in b0s.items()}
-    tracts = load_image(given.tract).slicer
-    outlines, images = {"CST left": tracts[..., 0], "CST right": tracts[..., 1]}, map(load_image, (given.fa, given.v1))
+    weights, regions = load_image(given.atlas_dwi), read_table(given.table_dwi)
+    outlines = {f"CST {side}": select(weights, regions, "cst", hemi) for side, hemi in (("left", "L"), ("right", "R"))}
+    images = map(load_image, (given.fa, given.v1))
     sheets["Corticospinal tract on colour FA"] = colour_fa_sheet(*images, outlines, title=who)
 masks, names = (load_image(given.regions), read_table(given.names)) if given.regions else (None, None)
 if given.swi:

@@ -3,31 +3,40 @@
 import numpy as np
 
 from mndmri.anatomy.brain import mask_image
+from mndmri.atlas.on_scan import Person
+from mndmri.atlas.regions import restrict
 from mndmri.grids import to_canonical
 from mndmri.io import load_field, load_image, read_table, save_image, save_matrix, write_table
 from mndmri.jobs import start_job
 from mndmri.susceptibility.preprocessing import Anatomical, locate
+from mndmri.susceptibility.regions import ATLAS_REGIONS
 
 log = start_job(snakemake)
-given = snakemake.input
+given, out = snakemake.input, snakemake.output
 mask = load_image(given.mask)
 weighted = [*given.swi, *given.magnitude]
+atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS)
 located = locate(
     to_canonical(load_image([*weighted, *given.chimap][0])),
     Anatomical(
-        mask_image(load_image(given.t1w), mask),
-        mask,
-        *(load_image(given[name]) for name in ("gm", "wm", "csf")),
-        load_field(given.from_template),
-        load_field(given.to_template),
+        brain=mask_image(load_image(given.t1w), mask),
+        mask=mask,
+        grey=load_image(given.gm),
+        csf=load_image(given.csf),
         parcellation=load_image(given.parcellation[0]) if given.parcellation else None,
     ),
-    load_image(given.atlas),
-    read_table(given.table),
+    Person(
+        from_template=load_field(given.from_template),
+        to_template=load_field(given.to_template),
+        atlas=atlas,
+        table=table,
+        white_matter=load_image(given.wm),
+    ),
     aligned=not weighted,
 )
-save_image(located.brain, snakemake.output.brain, dtype=np.uint8)
-save_image(located.masks, snakemake.output.regions, dtype=np.uint8)
-write_table(located.names, snakemake.output.names)
-save_matrix(located.to_scan, snakemake.output.xfm)
+save_image(located.brain, out.brain, dtype=np.uint8)
+save_image(located.masks, out.regions, dtype=np.uint8)
+write_table(located.names, out.names)
+save_image(located.mni_mm, out.mni_mm)
+save_matrix(located.to_scan, out.xfm)
 log.info("aligned to the T1w by its header" if not weighted else "registered to the T1w")

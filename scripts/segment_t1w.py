@@ -4,12 +4,12 @@ from mndmri.anatomy.quality import measure_quality
 from mndmri.anatomy.tissue import segment_tissue
 from mndmri.anatomy.vbm import correct_head_size, modulate
 from mndmri.anatomy.volumes import VOLUME_REGIONS, measure_volumes
+from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.grids import resampled_grid, voxel_volume_ml
 from mndmri.io import load_field, load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job
 from mndmri.registration.smoothing import smooth
-from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 t1w, mask = load_image(snakemake.input.t1w), load_image(snakemake.input.mask)
@@ -28,7 +28,10 @@ save_image(smooth(modulated, snakemake.params.fwhm_mm), snakemake.output.smoothe
 save_image(smooth(corrected, snakemake.params.fwhm_mm), snakemake.output.corrected)
 
 atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), VOLUME_REGIONS)
-volumes = measure_volumes(tissue, resample(atlas, t1w, [from_template]), table)
+here = on_scan(t1w, Person(from_template, to_template, atlas, table, white_matter=tissue["WM"]))
+save_image(here.weights, snakemake.output.weights)
+write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), snakemake.output.table)
+volumes = measure_volumes(tissue, here.weights, table)
 write_table(volumes, snakemake.output.measures)
 write_table(measure_quality(mask, tissue, expected, to_template), snakemake.output.qc)
 log.info(

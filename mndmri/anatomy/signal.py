@@ -1,16 +1,14 @@
 """Brightness of the corticospinal tract on T1w, FLAIR and T2w images, against white matter elsewhere."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.regions import select
-from mndmri.grids import check_same_grid, make_image, resampled_grid, voxel_sizes
+from mndmri.grids import check_same_grid, make_image
 from mndmri.intensity import correct_bias
 from mndmri.registration.register import register_rigid
-from mndmri.registration.transforms import Transform, resample
+from mndmri.registration.transforms import resample
 from mndmri.tables.coverage import coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
@@ -58,22 +56,9 @@ def align_contrast(
     return correct_bias(image, in_brain, iterations=N4_ITERATIONS), to_image
 
 
-def average_over_voxels(image: SpatialImage, grid: SpatialImage, transforms: Sequence[Transform]) -> SpatialImage:
-    """Image on a coarser grid, each voxel the mean of what lies in it.
-
-    Parameters
-    ----------
-    image : SpatialImage
-        3D.
-    grid : SpatialImage
-        Where the output's voxels lie.
-    transforms : sequence of transforms
-        From points of ``grid`` to those of ``image``.
-    """
-    parts = np.maximum(np.rint(voxel_sizes(grid) / voxel_sizes(image).min()), 1).astype(int)
-    fine = resample(image, resampled_grid(grid, tuple(voxel_sizes(grid) / parts)), transforms).get_fdata()
-    blocks = fine.reshape([n for pair in zip(grid.shape[:3], parts, strict=True) for n in pair])
-    return make_image(blocks.mean(axis=(1, 3, 5)).astype(np.float32), grid)
+def recorded(image: SpatialImage) -> SpatialImage:
+    """Where a scanner recorded a signal, 0 or 1: it writes 0 where it did not."""
+    return make_image(np.asarray(image.dataobj) != 0, image)
 
 
 def measure_signal(
@@ -94,7 +79,7 @@ def measure_signal(
     image : SpatialImage
         3D, shading removed.
     wm : SpatialImage
-        White-matter probability, 0 to 1, on its grid (`average_over_voxels`).
+        White-matter probability, 0 to 1, on its grid, averaged over its voxels.
     atlas : SpatialImage
         Probabilities of `ATLAS_REGIONS` on its grid, shape (X, Y, Z, n), 0 to 1.
     table : DataFrame

@@ -6,13 +6,15 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.laminar import cortical_thickness
-from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, in_gyrus
+from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.regions import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, resampled_grid, voxel_sizes
 from mndmri.registration.transforms import resample
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 THICKNESS_REGIONS = ("precentral", "postcentral")
+# A gyrus ends where another is likelier; the paracentral lobule is made of parts of two, and competes with none.
+GYRI = tuple(region for region in VOLUME_REGIONS if region != "paracentral")
 
 # Voxels on which thickness is found: finer ones take longer and tell no more.
 WORKING_MM = 1.0
@@ -31,9 +33,9 @@ def measure_thickness(
     gm, wm : SpatialImage
         Probability of grey and of white matter, 0 to 1, on the T1w image's grid.
     atlas : SpatialImage
-        Probability of each gyrus on the same grid, shape (X, Y, Z, n).
+        Probability of each of the `GYRI` on the same grid, shape (X, Y, Z, n).
     table : DataFrame
-        ``index``, ``region``, ``hemi`` of its volumes; `THICKNESS_REGIONS` are needed.
+        ``index``, ``region``, ``hemi`` of its volumes.
     max_voxel_mm : float
         An image with longer voxels does not show the two borders of a cortex of 2 to 3 mm: n/a.
 
@@ -49,6 +51,9 @@ def measure_thickness(
     `laminar.cortical_thickness`, in a box about the two gyri of a side, which are where `volumes.in_gyrus` has them.
     """
     check_same_grid(gm, wm, atlas)
+    # half of a head is not brain
+    box = bounding_box(gm)
+    gm, wm, atlas = gm.slicer[box], wm.slicer[box], atlas.slicer[box]
     longest = float(voxel_sizes(gm).max())
     if longest > max_voxel_mm:
         reason = f"voxels of {longest:.3g} mm do not resolve the cortex; at most {max_voxel_mm:g} mm needed"

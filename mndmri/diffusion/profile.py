@@ -87,7 +87,7 @@ def measure_profile(
     weights: SpatialImage,
     table: pd.DataFrame,
     wm_probability: SpatialImage,
-    place: SpatialImage,
+    mni_mm: SpatialImage,
     atlas: SpatialImage,
     fov: SpatialImage,
     *,
@@ -101,7 +101,7 @@ def measure_profile(
     ----------
     maps, weights, table, wm_probability, min_fa, min_coverage, min_voxels
         As for `tract.measure_tract`.
-    place : SpatialImage
+    mni_mm : SpatialImage
         Where each voxel of the maps lies in the template: world coordinates, mm, shape (X, Y, Z, 3).
     atlas : SpatialImage
         The atlas in template space, whose volumes are those of ``weights``.
@@ -121,7 +121,7 @@ def measure_profile(
     by position as in Yeatman et al. 2012, PLoS One 7:e49790, without its streamlines: those that a
     disease takes away must not decide where it is measured).
     """
-    check_same_grid(weights, wm_probability, place, *maps.values())
+    check_same_grid(weights, wm_probability, mni_mm, *maps.values())
     fa = maps["fa"].get_fdata()
     tract = np.clip(wm_probability.get_fdata(), 0, 1) * (fa > min_fa)
     rows = []
@@ -130,7 +130,7 @@ def measure_profile(
         line = find_centreline(whole)
         weight = np.clip(select(weights, table, "cst", hemi).get_fdata(), 0, None) * tract
         near = weight > 0
-        kernel = _kernel(line, np.asarray(place.dataobj)[near]) * weight[near]
+        kernel = _kernel(line, np.asarray(mni_mm.dataobj)[near]) * weight[near]
         n_voxels = _ratio(kernel.sum(axis=1) ** 2, (kernel**2).sum(axis=1)).round()
         seen = _coverage(whole, fov, line)
         reasons = [

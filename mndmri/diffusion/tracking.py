@@ -55,7 +55,7 @@ def track_tract(
     wm_probability: SpatialImage,
     weights: SpatialImage,
     table: pd.DataFrame,
-    place: SpatialImage,
+    mni_mm: SpatialImage,
     *,
     coverage: pd.Series,
     min_coverage: float = 0.8,
@@ -75,7 +75,7 @@ def track_tract(
         On the diffusion grid.
     weights, table
         Atlas probabilities on the diffusion grid, and their table; `TRACKING_REGIONS` have to be in it.
-    place : SpatialImage
+    mni_mm : SpatialImage
         Template coordinates of each voxel, mm, shape (X, Y, Z, 3).
     coverage : Series
         From `mndmri.tables.coverage.measure_coverage`.
@@ -100,10 +100,10 @@ def track_tract(
     NeuroImage 35:1459), from seeds in the posterior limb of the internal capsule and the peduncle. Kept is what
     passes the capsule and the peduncle, as far as the scan shows them, and ends below the precentral gyrus.
     """
-    check_same_grid(dwi, fa, wm_probability, weights, place)
+    check_same_grid(dwi, fa, wm_probability, weights, mni_mm)
     if why_not(gradients):
         return {"L": Streamlines(), "R": Streamlines()}
-    side, _, height = np.moveaxis(np.asarray(place.dataobj), -1, 0)
+    side, _, height = np.moveaxis(np.asarray(mni_mm.dataobj), -1, 0)
     # the T1w image shows little of the white matter in the pons, where the atlas knows the tract
     tract = np.max([select(weights, table, "cst", hemi).get_fdata() for hemi in "LR"], axis=0)
     white = (fa.get_fdata() > min_fa) & ((wm_probability.get_fdata() > 0.5) | (tract >= SEED_PROBABILITY))
@@ -137,7 +137,7 @@ def track_tract(
             random_seed=seed,
             return_all=False,
         )
-        found[hemi] = _select(tracked, through, target, place)
+        found[hemi] = _select(tracked, through, target, mni_mm)
     return found
 
 
@@ -170,10 +170,10 @@ def _fibre_orientations(dwi: SpatialImage, gradients: Gradients, fa: SpatialImag
     return np.ascontiguousarray(fitted.shm_coeff, dtype=float)
 
 
-def _select(tracked, through: list[np.ndarray], target: np.ndarray, place: SpatialImage) -> Streamlines:
+def _select(tracked, through: list[np.ndarray], target: np.ndarray, mni_mm: SpatialImage) -> Streamlines:
     """Streamlines that pass all regions, cut at the target and turned to run upwards."""
-    to_voxel = np.linalg.inv(place.affine)
-    height = np.asarray(place.dataobj)[..., 2]
+    to_voxel = np.linalg.inv(mni_mm.affine)
+    height = np.asarray(mni_mm.dataobj)[..., 2]
     last = np.array(target.shape) - 1
     kept = []
     for line in tracked:
@@ -207,7 +207,7 @@ def streamline_rows(streamlines: Mapping[str, Streamlines], reason: str = "") ->
 
 
 def profile_streamlines(
-    maps: Mapping[str, SpatialImage], streamlines: Mapping[str, Streamlines], place: SpatialImage, reason: str = ""
+    maps: Mapping[str, SpatialImage], streamlines: Mapping[str, Streamlines], mni_mm: SpatialImage, reason: str = ""
 ) -> pd.DataFrame:
     """Tensor measures along the streamlines, from the lower end of the internal capsule to the cortex.
 
@@ -217,7 +217,7 @@ def profile_streamlines(
         ``fa``, ``md``, ``ad``, ``rd`` on the diffusion grid.
     streamlines : mapping
         From `track_tract`.
-    place : SpatialImage
+    mni_mm : SpatialImage
         As for `track_tract`.
     reason : str
         From `why_not`.
@@ -236,23 +236,23 @@ def profile_streamlines(
     """
     rows = []
     for hemi, lines in streamlines.items():
-        whole = _from_the_capsule(lines, place)
+        whole = _from_the_capsule(lines, mni_mm)
         enough = len(whole) >= FEWEST_STREAMLINES
         few = f"{len(whole)} of {len(lines)} streamlines reach the lower end of the capsule"
         few += f", at least {FEWEST_STREAMLINES} are needed"
         status = reason or (OK if enough else few)
         weights = gaussian_weights(whole, n_points=N_NODES) if enough else None
-        height = _along(np.asarray(place.dataobj)[..., 2], whole, weights, place.affine)
+        height = _along(np.asarray(mni_mm.dataobj)[..., 2], whole, weights, mni_mm.affine)
         for measure, unit in MEASURES.items():
-            values = _along(maps[measure].get_fdata(), whole, weights, place.affine)
+            values = _along(maps[measure].get_fdata(), whole, weights, mni_mm.affine)
             side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
             rows.append(side.assign(height_mm=height, value=values, unit=unit, n_streamlines=len(whole), status=status))
     return pd.concat(rows, ignore_index=True)
 
 
-def _from_the_capsule(lines: Streamlines, place: SpatialImage) -> Streamlines:
+def _from_the_capsule(lines: Streamlines, mni_mm: SpatialImage) -> Streamlines:
     """Streamlines without what lies below the capsule in the template; none of those that begin above it."""
-    to_voxel, height = np.linalg.inv(place.affine), np.asarray(place.dataobj)[..., 2]
+    to_voxel, height = np.linalg.inv(mni_mm.affine), np.asarray(mni_mm.dataobj)[..., 2]
     lowest = CST_LEVELS_Z_MM["cst_plic"][0]
     kept = []
     for line in lines:

@@ -14,11 +14,8 @@ from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 MEASURES = {"fa": "1", "md": "1e-3 mm2/s", "ad": "1e-3 mm2/s", "rd": "1e-3 mm2/s"}
 ATLAS_MEAN = {"fa_atlas_mean": "1"}
 CST_REGIONS = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
-ATLAS_REGIONS = (
-    *CST_REGIONS,
-    "cc_midbody",
-    "callosum",
-)  # what `measure_tract` and `measure_quality` ask of an atlas
+# What the measures, the checks and the tracking of a diffusion series ask of an atlas
+ATLAS_REGIONS = (*CST_REGIONS, "cc_midbody", "callosum", "precentral")
 REGIONS = [(region, hemi) for region in CST_REGIONS for hemi in "LR"] + [("cc_midbody", "both")]
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.grids import make_image, world_coordinates
+from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
 
 Transform = np.ndarray | SpatialImage
+Interpolation = Literal["nearest", "linear", "cubic"]
 
 
 def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarray:
@@ -39,11 +40,16 @@ def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarra
         if isinstance(transform, np.ndarray):
             points = nb.affines.apply_affine(transform, points)
             continue
-        where = np.moveaxis(nb.affines.apply_affine(np.linalg.inv(transform.affine), points), -1, 0)
+        where = _indices(transform, points)
         lps = np.asarray(transform.dataobj)[..., 0, :]
         moved = [sign * _sample(lps[..., axis], where, mode="nearest") for axis, sign in enumerate((-1, -1, 1))]
         points = points + np.stack(moved, axis=-1)
     return points
+
+
+def _indices(image: SpatialImage, points: np.ndarray) -> np.ndarray:
+    """Fractional voxel indices of world points, shape (3, ...)."""
+    return np.moveaxis(nb.affines.apply_affine(np.linalg.inv(image.affine), points), -1, 0)
 
 
 def _sample(data: np.ndarray, where: np.ndarray, *, order: int = 1, mode: str = "constant") -> np.ndarray:
@@ -56,7 +62,7 @@ def resample(
     grid: SpatialImage,
     transforms: Sequence[Transform] = (),
     *,
-    interpolation: Literal["nearest", "linear", "cubic"] = "linear",
+    interpolation: Interpolation = "linear",
 ) -> SpatialImage:
     """Image on another grid, through a chain of transforms and one interpolation.
 
@@ -76,16 +82,54 @@ def resample(
     SpatialImage
         float32, zero where ``image`` has no data.
     """
+    return make_image(sample_points(image, map_points(world_coordinates(grid), transforms), interpolation), grid)
+
+
+def sample_points(image: SpatialImage, points: np.ndarray, interpolation: Interpolation = "linear") -> np.ndarray:
+    """Values of an image at world points.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D or 4D (each volume alike).
+    points : ndarray, shape (..., 3)
+        RAS, mm, in the space of ``image``.
+    interpolation : {'nearest', 'linear', 'cubic'}
+        As for `resample`.
+
+    Returns
+    -------
+    ndarray
+        float32, of the shape of the points less their last axis, and with one of volumes if ``image`` has; zero
+        where it has no data.
+    """
     order = {"nearest": 0, "linear": 1, "cubic": 3}[interpolation]
-    points = map_points(world_coordinates(grid), transforms)
-    where = np.moveaxis(nb.affines.apply_affine(np.linalg.inv(image.affine), points), -1, 0)
+    where = _indices(image, points)
     if image.ndim == 3:
-        return make_image(_sample(np.asarray(image.dataobj, np.float32), where, order=order), grid)
+        return _sample(np.asarray(image.dataobj, np.float32), where, order=order)
     # Fortran order: each volume lies in one piece of memory
-    data = np.empty((*grid.shape[:3], image.shape[3]), np.float32, order="F")
+    data = np.empty((*where.shape[1:], image.shape[3]), np.float32, order="F")
     for n in range(image.shape[3]):
         data[..., n] = _sample(np.asarray(image.dataobj[..., n], np.float32), where, order=order)
-    return make_image(data, grid)
+    return data
+
+
+def average_over_voxels(image: SpatialImage, grid: SpatialImage, transforms: Sequence[Transform]) -> SpatialImage:
+    """Image on a coarser grid, each voxel the mean of what lies in it.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D.
+    grid : SpatialImage
+        Where the output's voxels lie.
+    transforms : sequence of transforms
+        From points of ``grid`` to those of ``image``.
+    """
+    parts = np.maximum(np.rint(voxel_sizes(grid) / voxel_sizes(image).min()), 1).astype(int)
+    fine = resample(image, resampled_grid(grid, tuple(voxel_sizes(grid) / parts)), transforms).get_fdata()
+    blocks = fine.reshape([n for pair in zip(grid.shape[:3], parts, strict=True) for n in pair])
+    return make_image(blocks.mean(axis=(1, 3, 5)).astype(np.float32), grid)
 
 
 def compose(transforms: Sequence[Transform], grid: SpatialImage) -> SpatialImage:

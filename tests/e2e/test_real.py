@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.atlas.regions import CST_LEVELS_Z_MM
+from mndmri.atlas.regions import CST_LEVELS_Z_MM, select
 from mndmri.io import load_image, read_table
 from tests.running import finish, run
 
@@ -70,9 +70,10 @@ def test_fibres_run_up_in_the_capsule_and_across_in_the_callosum(results):
     prefix = results / WHO / "dwi" / WHO
     v1 = np.abs(load_image(f"{prefix}_space-dwi_model-tensor_param-v1_dwimap.nii.gz").get_fdata())
     fa = load_image(f"{prefix}_space-dwi_model-tensor_param-fa_dwimap.nii.gz").get_fdata()
-    tract = load_image(f"{prefix}_space-dwi_label-CST_probseg.nii.gz")
-    for n, side in ((0, -1), (1, 1)):
-        inside = (tract.get_fdata()[..., n] > 0.5) & (fa > 0.4)
+    regions = f"{prefix}_space-dwi_atlas-mndmri_probseg"
+    for hemi, side in (("L", -1), ("R", 1)):
+        tract = select(load_image(f"{regions}.nii.gz"), read_table(f"{regions}.tsv"), "cst", hemi)
+        inside = (tract.get_fdata() > 0.5) & (fa > 0.4)
         assert np.median(v1[inside], axis=0).argmax() == 2
         x = np.argwhere(inside) @ tract.affine[0, :3] + tract.affine[0, 3]
         assert np.sign(x.mean()) == side

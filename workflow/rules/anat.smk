@@ -89,6 +89,8 @@ rule segment_t1w:
         modulated="<anat>_space-<space>_label-GM_desc-modulated_probseg.nii.gz",
         smoothed="<anat>_space-<space>_label-GM_desc-smoothed_probseg.nii.gz",
         corrected="<anat>_space-<space>_label-GM_desc-headsize_probseg.nii.gz",
+        weights="<anat>_space-T1w_atlas-mndmri_probseg.nii.gz",
+        table="<anat>_space-T1w_atlas-mndmri_probseg.tsv",
         measures="<anat>_desc-volumes_measures.tsv",
         qc="<anat>_desc-t1w_qc.tsv",
     log:

@@ -136,7 +136,9 @@ rule extract_cst:
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
     output:
-        tract="<dwi>_space-dwi_label-CST_probseg.nii.gz",
+        weights="<dwi>_space-dwi_atlas-mndmri_probseg.nii.gz",
+        table="<dwi>_space-dwi_atlas-mndmri_probseg.tsv",
+        mni_mm="<dwi>_space-dwi_desc-<space>_coordinates.nii.gz",
         wm="<dwi>_space-dwi_label-WM_probseg.nii.gz",
         measures="<dwi>_desc-cst_measures.tsv",
         profile="<dwi>_desc-cst_profile.tsv",
@@ -161,15 +163,13 @@ rule track_cst:
     """Track the corticospinal tract, and measure along its streamlines."""
     input:
         **{name: rules.fit_tensor.output[name] for name in ("fa", "md", "ad", "rd")},
+        **{
+            name: rules.extract_cst.output[name]
+            for name in ("weights", "table", "mni_mm", "wm")
+        },
         dwi=rules.preprocess_dwi.output.series,
         bval=rules.preprocess_dwi.output.bval,
         bvec=rules.preprocess_dwi.output.bvec,
-        xfm=rules.preprocess_dwi.output.xfm,
-        wm=rules.segment_t1w.output.wm,
-        coverage=rules.extract_cst.output.qc,
-        from_template=rules.register_t1w.output.from_template,
-        atlas=rules.prepare_template.output.atlas,
-        table=rules.prepare_template.output.table,
     output:
         left="<dwi>_space-dwi_hemi-L_label-CST_tractogram.trk",
         right="<dwi>_space-dwi_hemi-R_label-CST_tractogram.trk",

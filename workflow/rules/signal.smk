@@ -3,9 +3,8 @@ rule measure_thickness:
     input:
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,
-        from_template=rules.register_t1w.output.from_template,
-        atlas=rules.prepare_template.output.atlas,
-        table=rules.prepare_template.output.table,
+        weights=rules.segment_t1w.output.weights,
+        table=rules.segment_t1w.output.table,
     output:
         measures="<anat>_desc-thickness_measures.tsv",
     log:

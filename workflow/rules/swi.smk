@@ -18,6 +18,7 @@ rule locate_regions:
         brain="<swi>_space-swi_desc-brain_mask.nii.gz",
         regions="<swi>_space-swi_desc-regions_mask.nii.gz",
         names="<swi>_space-swi_desc-regions_mask.tsv",
+        mni_mm="<swi>_space-swi_desc-<space>_coordinates.nii.gz",
         xfm="<swi>_from-swi_to-T1w_mode-image_xfm.txt",
     log:
         "<logs>/locate_regions/sub-{subject}.log",
@@ -158,8 +159,7 @@ rule unfold_sulcus:
         veins=has("swi", rules.measure_swi.output.veins),
         regions=rules.locate_regions.output.regions,
         names=rules.locate_regions.output.names,
-        xfm=rules.locate_regions.output.xfm,
-        from_template=rules.register_t1w.output.from_template,
+        mni_mm=rules.locate_regions.output.mni_mm,
     output:
         strip="<swi>_desc-centralsulcus_strip.tsv",
         json="<swi>_desc-centralsulcus_strip.json",

@@ -9,13 +9,12 @@ from mndmri.anatomy.signal import (
     ATLAS_REGIONS,
     CST_REGIONS,
     N4_ITERATIONS,
-    average_over_voxels,
     measure_signal,
 )
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.registration.register import register_rigid
-from mndmri.registration.transforms import resample
+from mndmri.registration.transforms import average_over_voxels, resample
 from mndmri.tables.coverage import measure_coverage
 from tests.unit.egg import rigid
 
