@@ -5,6 +5,7 @@ that exists is a file that is complete.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from nibabel.spatialimages import SpatialImage
 
 MISSING = "n/a"  # BIDS specification, "Tabular files"
 SIGNIFICANT_DIGITS = 6
+# a file's entity space-, where it is not one of the person's own
+_TEMPLATE_SPACE = re.compile(r"(^|_)space-(?!(dwi|swi|T1w)_)")
 
 
 class InputError(ValueError):
@@ -173,7 +176,7 @@ def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32
     nifti.header.set_slope_inter(scale, 0)
     nifti.header.set_zooms(image.header.get_zooms()[: data.ndim])
     # code 4: template space is for images in it to claim; 1, scanner, is true of the rest
-    code = 4 if "space-MNI" in Path(path).name else 1
+    code = 4 if _TEMPLATE_SPACE.search(Path(path).name) else 1
     nifti.set_sform(image.affine, code)
     nifti.set_qform(image.affine, code)
     nifti.header.set_xyzt_units("mm")

@@ -2,24 +2,32 @@
 
 import numpy as np
 
-from mndmri.anatomy.tissue import away_from_nuclei, brain_tissue
-from mndmri.atlas.regions import build_atlas, load_nuclei, load_template
-from mndmri.grids import resampled_grid
-from mndmri.io import save_image, write_table
+from mndmri.anatomy.template_space import prepare_space
+from mndmri.atlas.own import take_labels, take_template
+from mndmri.io import load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
-template = load_template()
-save_image(template, snakemake.output.template)
-coarse = resample(template, resampled_grid(template, snakemake.params.registration_mm))
-save_image(coarse, snakemake.output.registration)
-nuclei = load_nuclei()
-save_image(nuclei, snakemake.output.nuclei, dtype=np.uint8)
-nuclei = resample(nuclei, coarse)
-save_image(away_from_nuclei(nuclei), snakemake.output.compared, dtype=np.uint8)
-save_image(brain_tissue(coarse, nuclei=nuclei), snakemake.output.tissue)
-atlas, table = build_atlas()
-save_image(atlas, snakemake.output.atlas, dtype="uint8", scale=0.01)
-write_table(table, snakemake.output.table)
-log.info("%d regions on a grid of %s", len(table), template.shape)
+given, out, options = snakemake.input, snakemake.output, snakemake.params
+template = labels = None
+if given.own_template:
+    mask = load_image(given.own_mask) if given.own_mask else None
+    template = take_template(load_image(given.own_template), mask)
+if given.own_labels:
+    labels = take_labels(load_image(given.own_labels), read_table(given.own_table))
+space = prepare_space(
+    template,
+    labels,
+    builtin=options.builtin,
+    registration_mm=options.registration_mm,
+    engine=options.engine,
+    iterations=options.iterations,
+)
+save_image(space.brain, out.template)
+save_image(space.coarse, out.registration)
+save_image(space.tissue, out.tissue)
+save_image(space.nuclei, out.nuclei, dtype=np.uint8)
+save_image(space.compared, out.compared, dtype=np.uint8)
+save_image(space.atlas, out.atlas, dtype="uint8", scale=0.01)
+write_table(space.table, out.table)
+log.info("%d regions on a grid of %s", len(space.table), space.brain.shape)

@@ -55,6 +55,13 @@ def away_from_nuclei(nuclei: SpatialImage) -> SpatialImage:
     return make_image((near < _NO_NUCLEI).astype(np.uint8), nuclei)
 
 
+def known_nuclei(nuclei: SpatialImage) -> SpatialImage | None:
+    """Nuclei without those of which nothing is known, whose volumes are empty; none if that is all of them."""
+    data = np.asarray(nuclei.dataobj)
+    kept = data[..., data.any(axis=(0, 1, 2))]
+    return make_image(kept, nuclei) if kept.shape[3] else None
+
+
 def _blur(image: SpatialImage, sd_mm: float) -> np.ndarray:
     image = make_image(np.asarray(image.dataobj, np.float32), image)  # of labels, integers would come out
     return smooth_img(image, sd_mm * np.sqrt(8 * np.log(2))).get_fdata(dtype=np.float32)
@@ -88,7 +95,7 @@ def segment_tissue(
         Field that takes points of the person to the template.
     nuclei : SpatialImage, optional
         The template's deep grey matter, as from `mndmri.atlas.regions.load_nuclei`: grey matter with an intensity
-        class of its own.
+        class of its own. Empty volumes are passed over.
 
     Returns
     -------
@@ -99,6 +106,7 @@ def segment_tissue(
     here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)  # beyond the template's edge
     prior = dict(zip(TISSUES, np.moveaxis(here, -1, 0), strict=True))
     priors = [make_image(prior[name], t1w) for name in BY_INTENSITY]
+    nuclei = None if nuclei is None else known_nuclei(nuclei)
     if nuclei is not None:
         nuclei = resample(make_image(_blur(nuclei, NUCLEI_SD_MM), nuclei), t1w, [warp_to_template])
     found = classify_tissue(t1w, mask, priors=priors, nuclei=nuclei)

@@ -20,6 +20,7 @@ VOLUME_REGIONS = (
     "supplementary_motor",
 )
 
+ABSENT = "the region is outside this image, or the atlas has no such region"
 # The usual threshold of the Harvard-Oxford maximum-probability labels.
 MIN_REGION_PROBABILITY = 0.25
 
@@ -65,7 +66,8 @@ def measure_volumes(
             own = in_gyrus(probability, 0 if region == "paracentral" else winning)
             grey = maps["GM"][own]
             n = int((grey > 0.5).sum())
-            missing = {} if n else {"status": "the region holds no grey matter in this image"}
+            why = "the region holds no grey matter in this image" if probability.any() else ABSENT
+            missing = {} if n else {"status": why}
             value = float(grey.sum()) * ml if n else np.nan
             rows.append(row("t1w", "volume", region, hemi, value, unit="ml", n_voxels=n, **missing))
     return pd.DataFrame(rows)

@@ -15,10 +15,10 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
+from mndmri.atlas.own import CST_LEVELS_Z_MM, NUCLEI, SIDES, RegionMaps
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import InputError, load_image
 
-SPACE = "MNI152NLin6Asym"
 ATLAS_COLUMNS = ["index", "region", "hemi"]
 
 # region: atlas, and the name of its left and right volumes in the label table
@@ -48,16 +48,6 @@ _NUCLEI = {
 # The medial end of the precentral and postcentral gyri is the paracentral lobule.
 PARACENTRAL_MAX_X_MM = 12.0
 
-# Levels of the corticospinal tract by height in the template (mm). The limits are the vertical
-# extents of the cerebral peduncle, posterior limb and superior corona radiata in the JHU labels
-# (Mori et al. 2008, NeuroImage 40:570), which meet at these heights.
-CST_LEVELS_Z_MM = {
-    "cst_pons": (-40.0, -21.0),
-    "cst_peduncle": (-21.0, -4.5),
-    "cst_plic": (-4.5, 18.5),
-    "cst_corona_radiata": (18.5, 44.5),
-    "cst_subcortical": (44.5, 80.0),
-}
 # The Juelich tract ends above the pons. It is carried on as a tube from its lower end through the
 # published peaks in the pons, L (-7, -23, -36) and R (7, -26, -37), at their mean mirrored depth.
 _PONS_TOP_MM = np.array([13.5, -18.5, -20.0])
@@ -145,16 +135,16 @@ def _pontine_tract(xyz: np.ndarray, hemi: str) -> np.ndarray:
 
 
 def load_nuclei() -> SpatialImage:
-    """Where the thalamus, caudate with accumbens, putamen and pallidum of both sides are, in this order.
+    """Where the thalamus, caudate with accumbens, putamen and pallidum are, of both sides together.
 
-    That is where most of the atlas's people have them, who were aligned by affine transforms: after a deformable
-    registration the atlas's probabilities are too blurred, and reach across the internal capsule. What of that is
-    nearer in brightness to the template's white matter than to the nucleus is the capsule, and left out.
+    That is where most of the atlas's people, aligned by affine transforms, have them: after a deformable registration
+    the atlas's probabilities are too blurred, and reach across the internal capsule. Voxels whose template intensity
+    is nearer to that of white matter than to that of the nucleus belong to the capsule, and are left out.
 
     Returns
     -------
     SpatialImage
-        float32, shape (X, Y, Z, 4), 0 or 1, on the template's grid.
+        float32, shape (X, Y, Z, 4), 0 or 1, on the template's grid, in the order of `mndmri.atlas.own.NUCLEI`.
     """
     template = load_template()
     wanted = {(part, side): f"{side}_{part}" for parts in _NUCLEI.values() for part in parts for side in _SIDE.values()}
@@ -162,8 +152,8 @@ def load_nuclei() -> SpatialImage:
     brightness = template.get_fdata(dtype=np.float32)
     white = np.percentile(brightness[brightness > 0], _WHITE_PERCENTILE)
     nuclei = []
-    for parts in _NUCLEI.values():
-        nucleus = sum(maps[part, side] for part in parts for side in _SIDE.values()) >= _MOST
+    for name in NUCLEI:
+        nucleus = sum(maps[part, side] for part in _NUCLEI[name] for side in _SIDE.values()) >= _MOST
         nuclei.append(nucleus & (brightness < (np.median(brightness[nucleus]) + white) / 2))
     return make_image(np.stack(nuclei, axis=-1).astype(np.float32), template)
 
@@ -178,24 +168,65 @@ def build_atlas() -> tuple[SpatialImage, pd.DataFrame]:
     table : DataFrame
         ``index`` of the volume, ``region``, ``hemi`` (``L``, ``R`` or ``both``).
     """
+    return stack_regions(load_builtin(), load_template())
+
+
+def load_builtin() -> RegionMaps:
+    """Regions of the built-in atlases on the template's grid, without those that follow from others."""
     template = load_template()
-    xyz = world_coordinates(template)
     cortex = {(r, h): name.format(side=_SIDE[h]) for r, (_, name) in _CORTEX.items() for h in "LR"}
     maps = _load_probabilities("harvard_oxford", cortex, template)
     tracts = {("cst", h): f"WM_Corticospinal_tract_{h}" for h in "LR"} | {("callosum", "both"): "WM_Callosal_body"}
     maps |= _load_probabilities("juelich", tracts, template)
-
+    xyz = world_coordinates(template)
     for hemi in "LR":
-        central = np.clip(maps["precentral", hemi] + maps["postcentral", hemi], 0, 1)
-        maps["paracentral", hemi] = central * (np.abs(xyz[..., 0]) <= PARACENTRAL_MAX_X_MM)
         maps["cst", hemi] = np.maximum(maps["cst", hemi], _pontine_tract(xyz, hemi))
-        for level, (low, high) in CST_LEVELS_Z_MM.items():
-            maps[level, hemi] = maps["cst", hemi] * ((xyz[..., 2] >= low) & (xyz[..., 2] < high))
     maps |= _white_matter_under(template)
-    maps["cc_midbody", "both"] = _callosal_midbody(maps["callosum", "both"], xyz)
+    return RegionMaps({key: make_image(probability, template) for key, probability in maps.items()})
 
-    table = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(maps)], columns=ATLAS_COLUMNS)
-    stack = np.stack(list(maps.values()), axis=-1).astype(np.float32)
+
+def stack_regions(maps: RegionMaps, template: SpatialImage) -> tuple[SpatialImage, pd.DataFrame]:
+    """All regions in one image and a table, those that follow from others made where they are not given.
+
+    The levels of the tract follow from the tract by their height, or the tract from its levels; the paracentral lobule
+    from the central gyri, and the mid-body from the callosum. A region that is neither given nor follows is an empty
+    volume: what is measured there is n/a.
+
+    Parameters
+    ----------
+    maps : RegionMaps
+        On the grid of ``template``.
+    template : SpatialImage
+        In MNI coordinates.
+
+    Returns
+    -------
+    image, table
+        As from `build_atlas`: the regions of `mndmri.atlas.own.SIDES` but for nuclei that are not the pallidum.
+    """
+    xyz = world_coordinates(template)
+    found = {key: np.asarray(image.dataobj, np.float32) for key, image in maps.items()}
+    for hemi in "LR":
+        levels = [found[level, hemi] for level in CST_LEVELS_Z_MM if (level, hemi) in found]
+        if levels and ("cst", hemi) not in found:
+            found["cst", hemi] = np.max(levels, axis=0)
+        if ("cst", hemi) in found:
+            for level, (low, high) in CST_LEVELS_Z_MM.items():
+                there = (xyz[..., 2] >= low) & (xyz[..., 2] < high)
+                found.setdefault((level, hemi), found["cst", hemi] * there)
+        if {("precentral", hemi), ("postcentral", hemi)} <= found.keys():
+            central = np.clip(found["precentral", hemi] + found["postcentral", hemi], 0, 1)
+            found.setdefault(("paracentral", hemi), central * (np.abs(xyz[..., 0]) <= PARACENTRAL_MAX_X_MM))
+    if ("callosum", "both") in found:
+        found.setdefault(("cc_midbody", "both"), _callosal_midbody(found["callosum", "both"], xyz))
+
+    kept = [region for region in SIDES if region not in NUCLEI or region in _CORTEX]
+    keys = [(region, hemi) for region in kept for hemi in (["both"] if SIDES[region] == "both" else SIDES[region])]
+    stack = np.zeros((*template.shape, len(keys)), np.float32)
+    for n, key in enumerate(keys):
+        if key in found:
+            stack[..., n] = found[key]
+    table = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(keys)], columns=ATLAS_COLUMNS)
     return make_image(stack, template), table
 
 

@@ -279,6 +279,30 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def _incomplete_atlas(atlas: Mapping[str, Any], t1w: Mapping[str, Any]) -> list[str]:
+    """Keys of an own atlas that do nothing, or cannot be read, without another one."""
+    problems = []
+    if (atlas["labels"] is None) != (atlas["table"] is None):
+        problems.append("atlas.labels: labels and table belong together; give both paths, or neither")
+    if atlas["mask"] and not atlas["template"]:
+        problems.append("atlas.mask: is the mask of a template of your own; give atlas.template too, or take it out")
+    if bool(atlas["template"]) != bool(atlas["space"]):
+        problems.append(
+            "atlas.space: template and space belong together; give the path of the template and the name of its space, "
+            "as MNI152NLin2009cAsym, or neither"
+        )
+    if not atlas["builtin"]:
+        lacking = [key for key in ("template", "labels") if not atlas[key]]
+        if lacking:
+            problems.append(f"atlas.builtin: false needs {' and '.join(lacking)} of your own; give them in atlas")
+        if t1w["brain_extraction"] == "template" and not t1w["head_template"]["image"]:
+            problems.append(
+                "t1w.brain_extraction: template is made from the built-in template; give t1w.head_template, or set it "
+                "to deepbet, or atlas.builtin to true"
+            )
+    return problems
+
+
 def _distortion_not_simulated(distortion: str | bool, simulated: Mapping[str, Any]) -> list[str]:
     """A correction for which the simulation makes nothing."""
     if distortion == "fieldmap":
@@ -360,6 +384,8 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         own = config["t1w"]["head_template"]
         if (own["image"] is None) != (own["mask"] is None):
             problems.append("t1w.head_template: image and mask belong together; give both paths, or neither")
+    if not faulty & {"atlas", "t1w"}:
+        problems += _incomplete_atlas(config["atlas"], config["t1w"])
     if not faulty & {"statistics", "covariates"}:
         problems += [
             f"statistics.map_covariates: '{name}' is not in covariates ({', '.join(config['covariates']) or 'none'}); "

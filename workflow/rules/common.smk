@@ -11,6 +11,8 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from mndmri import __version__ as VERSION
+from mndmri.atlas.own import FILES as OWN_ATLAS
+from mndmri.atlas.own import check_atlas, space_of
 from mndmri.cohort import check_study, load_study, participants_path, settle
 from mndmri.cohort.config import resolve_config, score_columns
 from mndmri.diffusion.free_water import has_two_shells
@@ -20,7 +22,6 @@ from mndmri.jobs import read_unfinished
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort
 
-SPACE = "MNI152NLin6Asym"
 # Set for the second pass after a run in which jobs failed, see measure_the_others.
 WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
 FAILED = "failed:"
@@ -258,9 +259,12 @@ try:
             raise InputError(
                 f"t1w.head_template: no such file {path}; correct the path"
             )
+    SPACE = space_of(config["atlas"])
     TOOLS = {}
     if not config["measures"]:
         check_packages(config)
+        if workflow.is_main_process:
+            check_atlas(config["atlas"])
         TOOLS = check_tools(config)
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"

@@ -1,5 +1,7 @@
 rule prepare_template:
     """Write the template, its regions and its tissue where every job finds them."""
+    input:
+        **{f"own_{key}": config["atlas"][key] or [] for key in OWN_ATLAS},
     output:
         template="<resources>/tpl-<space>_res-01_desc-brain_T1w.nii.gz",
         registration="<resources>/tpl-<space>_desc-registration_T1w.nii.gz",
@@ -19,6 +21,11 @@ rule prepare_template:
         mem_mb=4000,
     params:
         version=VERSION,
+        builtin=config["atlas"]["builtin"],
         registration_mm=config["t1w"]["registration_mm"],
+        # by these the built-in atlas is brought to a template of the user's own
+        engine=config["atlas"]["template"] and config["t1w"]["registration_engine"],
+        iterations=config["atlas"]["template"]
+        and config["t1w"]["registration_iterations"],
     script:
         "../../scripts/prepare_template.py"
