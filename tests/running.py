@@ -39,10 +39,10 @@ def finish(folder: Path, config: Mapping[str, Any], *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def start(folder: Path, config: Mapping[str, Any], *arguments: str) -> subprocess.Popen:
+def start(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = ROOT) -> subprocess.Popen:
     """Start a study in a process group of its own."""
     return subprocess.Popen(
-        command(folder, config, *arguments),
+        command(folder, config, *arguments, root=root),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -1,12 +1,9 @@
 """Running Snakemake as a user does, on small made-up datasets."""
 
-import json
-
-import nibabel as nb
-import numpy as np
 import pytest
 
 from tests.running import run
+from tests.workflow.stubs import PEOPLE, THREE_ECHOES, StubStudy, add_contrast, add_gradient_echo, make_dataset
 
 
 @pytest.fixture
@@ -18,22 +15,34 @@ def snakemake(tmp_path):
 @pytest.fixture
 def dataset(tmp_path):
     """A BIDS dataset of three people that passes every check, and its config."""
-    bids = tmp_path / "bids"
-    rng = np.random.default_rng(1)
-    for who in ("sub-01", "sub-02", "sub-03"):
-        for folder in ("anat", "dwi"):
-            (bids / who / folder).mkdir(parents=True)
-        image = nb.Nifti1Image(rng.uniform(1, 100, (8, 9, 10)).astype(np.float32), np.diag([2, 2.5, 3, 1]))
-        nb.save(image, bids / who / "anat" / f"{who}_T1w.nii.gz")
-        bvals = np.array([0, *[1000] * 8])
-        bvecs = np.column_stack([np.zeros(3), rng.standard_normal((3, 8))])
-        bvecs[:, 1:] /= np.linalg.norm(bvecs[:, 1:], axis=0)
-        series = rng.uniform(1, 100, (6, 7, 8, 9)).astype(np.float32)
-        nb.save(nb.Nifti1Image(series, np.diag([3, 3, 3, 1])), bids / who / "dwi" / f"{who}_dwi.nii.gz")
-        np.savetxt(bids / who / "dwi" / f"{who}_dwi.bval", bvals[None], fmt="%g")
-        np.savetxt(bids / who / "dwi" / f"{who}_dwi.bvec", bvecs, fmt="%.6f")
-    (bids / "dataset_description.json").write_text(json.dumps({"Name": "made up", "BIDSVersion": "1.9.0"}))
-    (bids / "participants.tsv").write_text(
-        "participant_id\tgroup\tage\tsex\nsub-01\tALS\t61\tF\nsub-02\tPLS\t58\tM\nsub-03\tHC\t60\tF\n"
-    )
-    return {"bids_dir": str(bids), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]}
+    make_dataset(tmp_path / "bids")
+    return {"bids_dir": str(tmp_path / "bids"), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]}
+
+
+@pytest.fixture(scope="session")
+def all_modalities(tmp_path_factory):
+    """Function that makes a stub study of three people with everything; a FLAIR has sub-02 alone."""
+
+    def make() -> StubStudy:
+        folder = tmp_path_factory.mktemp("stubs")
+        make_dataset(folder / "bids")
+        for who in PEOPLE:
+            add_gradient_echo(folder / "bids", who, *THREE_ECHOES)
+        add_contrast(folder / "bids", "sub-02", "FLAIR")
+        return StubStudy(folder, {"modalities": ["t1w", "dwi", "swi", "flair"]})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_study(all_modalities):
+    """That study when all its jobs have run; a test that changes anything takes a copy."""
+    study = all_modalities()
+    study.finish()
+    return study
+
+
+@pytest.fixture
+def finished(finished_study, tmp_path):
+    """A finished study of three people with everything, the test's own."""
+    return finished_study.copy(tmp_path / "study")

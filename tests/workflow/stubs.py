@@ -1,0 +1,246 @@
+"""The real workflow over stub scripts, which make their outputs out of nothing: a whole study runs in seconds.
+
+Snakefile, rules, config, schemas and library are the real ones; only ``scripts/`` is replaced. A stub calls
+``start_job`` as every script does, so that logs and notes of failures are real too, then meets the fate that the
+test has set for it, and otherwise touches its outputs. Nothing computes, so nothing can be said of values.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel as nb
+import numpy as np
+
+from mndmri.cohort.bids import entities
+from tests import running
+
+PEOPLE = ("sub-01", "sub-02", "sub-03")
+# A scan of three echoes with phase, of which everything can be made.
+THREE_ECHOES = [f"echo-{echo}_part-{part}_MEGRE" for echo in (1, 2, 3) for part in ("mag", "phase")]
+
+# One text for every rule. What `mndmri.io` imports costs each job half a second, and no stub reads an image.
+STUB = """
+import json, os, signal, sys, time
+from fnmatch import fnmatch
+from pathlib import Path
+from unittest.mock import MagicMock
+
+for heavy in ("nibabel", "nibabel.spatialimages", "numpy", "pandas"):
+    sys.modules[heavy] = MagicMock()
+
+from mndmri.io import InputError
+from mndmri.jobs import start_job
+
+start_job(snakemake)
+fates = json.loads(Path("fates.json").read_text())
+names = [Path(path).name for path in snakemake.output]
+fate = next((fate for made, fate in fates.items() for name in names if fnmatch(name, made)), "end")
+job = {
+    "rule": snakemake.rule,
+    "wildcards": ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items()),
+    "input": list(snakemake.input),
+    "output": list(snakemake.output),
+    "fate": fate,
+}
+with open("jobs.jsonl", "a") as record:
+    record.write(json.dumps(job) + "\\n")
+if fate == "fail":
+    raise InputError("told to fail")
+if fate == "be killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+if fate == "hang":
+    time.sleep(600)
+for path in map(Path, snakemake.output):
+    if "." in path.name:
+        path.write_text(f"{job['rule']} {job['wildcards']}\\n")
+    else:  # directory(...)
+        path.mkdir(exist_ok=True)
+"""
+PLANNED = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
+DETAIL = re.compile(r"^    (wildcards|reason): (.*)$", re.MULTILINE)
+# Modules that every start of Snakemake on the workflow imports.
+PRELOADED = ["snakemake.cli", "snakemake.api", "snakemake.dag", "snakemake.scheduling.job_scheduler"]
+PRELOADED += ["mndmri.cohort.config", "mndmri.diffusion.free_water", "mndmri.phantom.plan", "mndmri.packages"]
+# The default scheduler solves an integer programme before each job.
+COMMON = ["--cores", "2", "--scheduler", "greedy"]
+
+
+class Job(NamedTuple):
+    """A job, as Snakemake names it."""
+
+    rule: str
+    wildcards: str = ""
+    """Such as ``subject=01, contrast=FLAIR``; empty for a job of the whole study."""
+
+
+class Record(NamedTuple):
+    """A job that has begun, and what it was given and asked for."""
+
+    job: Job
+    input: list[str]
+    output: list[str]
+    fate: str
+    """``end``, ``fail``, ``be killed`` or ``hang``."""
+
+
+class Run(NamedTuple):
+    """A run that has come to its end, whatever that was."""
+
+    returncode: int
+    said: str
+    """Standard output and error."""
+    records: list[Record]
+    """Jobs that began, in the order in which they did."""
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Jobs that ended well, in the order in which they began."""
+        return [record.job for record in self.records if record.fate == "end"]
+
+
+class StubStudy:
+    """A study whose jobs are stubs, in a folder of its own.
+
+    Parameters
+    ----------
+    folder : path
+        Holds the dataset, as ``bids``; the workflow's copy goes to ``code``, outputs to ``results``.
+    config : mapping
+        The study's config, less the two folders; ``study.config`` may be changed between runs.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        self.folder, self.config = folder, {**config, "bids_dir": "bids", "output_dir": "results"}
+        self.bids, self.results, self.root = (folder / name for name in ("bids", "results", "code"))
+        if self.root.exists():  # a copy
+            return
+        shutil.copytree(running.ROOT / "workflow", self.root / "workflow")
+        shutil.copy(running.ROOT / "Snakefile", self.root)
+        for part in ("mndmri", "config", "envs"):
+            (self.root / part).symlink_to(running.ROOT / part)
+        (self.root / "scripts").mkdir()
+        for script in (running.ROOT / "scripts").glob("*.py"):
+            (self.root / "scripts" / script.name).write_text(STUB)
+        self.set_fates({})
+
+    def copy(self, folder: Path) -> "StubStudy":
+        """The study in another folder with all that it has made, so that each test can start from a finished one."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return StubStudy(folder, self.config)
+
+    def set_fates(self, fates: Mapping[str, str]) -> None:
+        """Decide how jobs end from now on: by the name of a file that they make (``*`` and ``?`` allowed).
+
+        Fates are ``fail`` (an `InputError`), ``be killed`` (as when memory runs out) and ``hang`` (until the whole
+        study is killed); every other job makes its outputs.
+        """
+        (self.folder / "fates.json").write_text(json.dumps(dict(fates)))
+
+    def records(self) -> list[Record]:
+        """All jobs that have ever begun."""
+        path = self.folder / "jobs.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        own = [json.loads(line) for line in lines]
+        return [Record(Job(job["rule"], job["wildcards"]), job["input"], job["output"], job["fate"]) for job in own]
+
+    def run(self, *arguments: str) -> Run:
+        """Run the study with arguments of Snakemake."""
+        before = len(self.records())
+        done = running.run(self.folder, self.config, *COMMON, *arguments, root=self.root)
+        return Run(done.returncode, done.stdout + done.stderr, self.records()[before:])
+
+    def finish(self, *arguments: str) -> list[Job]:
+        """Run the study, which must succeed; the jobs that ran."""
+        run = self.run(*arguments)
+        assert run.returncode == 0, run.said
+        return run.jobs
+
+    def plan(self, *arguments: str) -> dict[Job, str]:
+        """Jobs that a run would run, and Snakemake's reason for each; nothing is run.
+
+        A process that has all imports behind it is forked, which takes a third of the time of a start.
+        """
+        line = running.command(self.folder, self.config, "--dry-run", *arguments, root=self.root)
+        said = self.folder / "plan.txt"
+        context = get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        process = context.Process(target=_snakemake, args=(line[3:], self.folder, running.environment(), said))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, said.read_text()
+        planned = {}
+        for rule, text in PLANNED.findall(said.read_text()):
+            details = dict(DETAIL.findall(text))
+            planned[Job(rule, details.get("wildcards", ""))] = details.get("reason", "")
+        planned.pop(Job("all"), None)
+        return planned
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """Start the study in a process group of its own, to be killed (`tests.running.kill`)."""
+        return running.start(self.folder, self.config, *COMMON, *arguments, root=self.root)
+
+    def wait_until(self, fate: str, process: subprocess.Popen) -> None:
+        """Wait until a job of a study that was started has met a fate."""
+        while not any(record.fate == fate for record in self.records()):
+            assert process.poll() is None, f"the study ended before a job could {fate}"
+            time.sleep(0.1)
+
+
+def _snakemake(arguments: list[str], folder: Path, environment: Mapping[str, str], said: Path) -> None:
+    """Snakemake's command line in this process, all that it says in a file."""
+    import snakemake.cli
+
+    with said.open("w") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    snakemake.cli.main(arguments)
+
+
+def make_dataset(bids: Path) -> None:
+    """Write a BIDS dataset of three people, with T1w and diffusion, that passes every check."""
+    rng = np.random.default_rng(1)
+    for who in PEOPLE:
+        (bids / who / "dwi").mkdir(parents=True)
+        _save_image(bids / who / "anat" / f"{who}_T1w.nii.gz", rng, (8, 9, 10), (2, 2.5, 3))
+        stem = bids / who / "dwi" / f"{who}_dwi"
+        bvals = np.array([0, *[1000] * 8])
+        bvecs = np.column_stack([np.zeros(3), rng.standard_normal((3, 8))])
+        bvecs[:, 1:] /= np.linalg.norm(bvecs[:, 1:], axis=0)
+        _save_image(stem.with_suffix(".nii.gz"), rng, (6, 7, 8, 9), (3, 3, 3))
+        np.savetxt(stem.with_suffix(".bval"), bvals[None], fmt="%g")
+        np.savetxt(stem.with_suffix(".bvec"), bvecs, fmt="%.6f")
+    (bids / "dataset_description.json").write_text(json.dumps({"Name": "made up", "BIDSVersion": "1.9.0"}))
+    (bids / "participants.tsv").write_text(
+        "participant_id\tgroup\tage\tsex\nsub-01\tALS\t61\tF\nsub-02\tPLS\t58\tM\nsub-03\tHC\t60\tF\n"
+    )
+
+
+def add_contrast(bids: Path, who: str, suffix: str) -> None:
+    """Give a participant of the made-up dataset a further contrast, such as ``FLAIR``."""
+    _save_image(bids / who / "anat" / f"{who}_{suffix}.nii.gz", np.random.default_rng(2), (8, 9, 10), (1, 1, 3))
+
+
+def add_gradient_echo(bids: Path, who: str, *names: str) -> None:
+    """Give a participant of the made-up dataset images of a gradient-echo scan, such as ``part-mag_GRE``."""
+    for name in names:
+        path = bids / who / "anat" / f"{who}_{name}"
+        _save_image(path.with_suffix(".nii.gz"), np.random.default_rng(3), (8, 9, 10), (1, 1, 2))
+        echo_time_s = 0.008 * int(entities(name)[0].get("echo", "1"))
+        path.with_suffix(".json").write_text(json.dumps({"EchoTime": echo_time_s, "MagneticFieldStrength": 3}))
+
+
+def _save_image(path: Path, rng: np.random.Generator, shape: tuple[int, ...], voxel_mm: tuple[float, ...]) -> None:
+    """Save an image of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nb.save(nb.Nifti1Image(rng.uniform(1, 100, shape).astype(np.float32), np.diag([*voxel_mm, 1])), path)
