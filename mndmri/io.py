@@ -184,8 +184,9 @@ def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32
 
 
 def load_field(path: str | Path) -> SpatialImage:
-    """Displacement field as `save_field` wrote it, in memory."""
+    """Displacement field as `save_field` or ANTs wrote it, float32, in memory, so that the file may go."""
     image = load_image(path)
+    image.header.set_data_dtype(np.float32)
     return nb.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine, image.header)
 
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from mndmri.grids import check_same_grid, make_image, resampled_grid, voxel_sizes, world_coordinates
 from mndmri.io import InputError
+from mndmri.masks import close_mask, distance_inside
 from mndmri.registration.transforms import resample
 
 # Room round the brain for what lies over it (mm), and the voxel size at which layers are laid.
@@ -37,22 +38,6 @@ class HeadTemplate(NamedTuple):
     """The brain with the fluid in its sulci and ventricles."""
     compared: SpatialImage
     """Where other heads may be expected to look like it."""
-
-
-def distance_inside(mask: SpatialImage) -> np.ndarray:
-    """Distance of each voxel from a mask's border, mm: positive inside, negative outside."""
-    inside = np.asarray(mask.dataobj) > 0
-    zooms = voxel_sizes(mask)
-    # the border lies half way between the last voxel inside and the first outside
-    away = ndimage.distance_transform_edt(inside, zooms) - ndimage.distance_transform_edt(~inside, zooms)
-    return away - np.sign(away) * zooms.mean() / 2
-
-
-def close_mask(mask: SpatialImage, radius_mm: float) -> SpatialImage:
-    """Mask without the gaps and holes that a ball of this radius cannot enter (by distances)."""
-    grown = make_image(distance_inside(mask) > -radius_mm, mask)
-    closed = (distance_inside(grown) > radius_mm) | (np.asarray(mask.dataobj) > 0)
-    return make_image(ndimage.binary_fill_holes(closed), mask)
 
 
 def coarsen(image: SpatialImage, voxel_mm: float) -> SpatialImage:

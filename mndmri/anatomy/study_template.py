@@ -9,7 +9,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.anatomy.normalisation import Template
 from mndmri.anatomy.tissue import TISSUES
 from mndmri.grids import make_image, world_coordinates
-from mndmri.registration.transforms import Transform, compose, map_points, resample
+from mndmri.registration.transforms import Transform, make_field, map_points, resample
 
 # Fixed-point steps that turn a displacement round; what is left shrinks by its slope, below a half, with each.
 _INVERSION_STEPS = 10
@@ -73,14 +73,8 @@ def _to_mean_shape(fields: Iterable[SpatialImage], target: SpatialImage) -> Spat
         affine, *_ = np.linalg.lstsq(corners, there[inside], rcond=None)
         shift += (there - affine[3]) @ np.linalg.inv(affine[:3]) - points
         count += 1
-    mean_shift = _displacement(shift / count, target)
+    mean_shift = make_field(shift / count, target)
     turned = np.zeros(points.shape)
     for _ in range(_INVERSION_STEPS):
         turned = points - map_points(points + turned, [mean_shift]) + turned
-    return _displacement(turned, target)
-
-
-def _displacement(shift: np.ndarray, grid: SpatialImage) -> SpatialImage:
-    """Displacement field of shifts (RAS, mm) at the points of a grid, in ITK's format."""
-    field = compose([], grid)
-    return type(field)((shift * (-1, -1, 1))[..., None, :].astype(np.float32), field.affine, field.header)
+    return make_field(turned, target)

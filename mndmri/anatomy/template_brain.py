@@ -5,9 +5,10 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
 from mndmri.anatomy.head_pose import find_pose
-from mndmri.anatomy.head_template import HeadTemplate, close_mask, coarsen, distance_inside
+from mndmri.anatomy.head_template import HeadTemplate, coarsen
 from mndmri.grids import bounding_box, make_image
 from mndmri.io import InputError
+from mndmri.masks import close_mask, distance_inside
 from mndmri.registration.register import register_affine
 from mndmri.registration.transforms import resample
 

@@ -3,12 +3,12 @@
 import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
-from scipy.ndimage import distance_transform_edt
 
 from mndmri.diffusion.gradients import Gradients
 from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
+from mndmri.masks import dilate
 from mndmri.registration.register import register_rigid
 from mndmri.registration.transforms import resample
 
@@ -40,12 +40,6 @@ def check_table(dwi: SpatialImage, gradients: Gradients) -> None:
         raise InputError(
             f"no volume has b < 50 s/mm2 (the lowest is {gradients.bvals.min():g}); a b = 0 volume is needed"
         )
-
-
-def with_margin(mask: SpatialImage) -> SpatialImage:
-    """Mask and what lies within `MARGIN_MM` of it, float32; ``mask`` may be 0 to 1."""
-    outside = distance_transform_edt(mask.get_fdata() <= 0.5, sampling=voxel_sizes(mask))
-    return make_image((outside <= MARGIN_MM).astype(np.float32), mask)
 
 
 def field_of_view(
@@ -114,5 +108,5 @@ def align_to_t1w(b0: SpatialImage, t1w_brain: SpatialImage, *, start: np.ndarray
     positive = make_image(np.clip(np.asarray(b0.dataobj, np.float32), 0, None), b0)
     even = correct_bias(positive, there, iterations=(50, 50, 50))
     return np.linalg.inv(
-        register_rigid(even, brain, fixed_mask=with_margin(there), start=np.linalg.inv(start), quick=True)
+        register_rigid(even, brain, fixed_mask=dilate(there, MARGIN_MM), start=np.linalg.inv(start), quick=True)
     )

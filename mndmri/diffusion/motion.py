@@ -7,7 +7,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy.spatial.transform import Rotation
 
-from mndmri.diffusion.alignment import check_table, with_margin
+from mndmri.diffusion.alignment import MARGIN_MM, check_table
 from mndmri.diffusion.gradients import Gradients, rotate
 from mndmri.diffusion.outliers import find_outliers, slice_losses, worst_of_each_slice
 from mndmri.diffusion.prediction import fill_in, predict_left_out
@@ -22,6 +22,7 @@ from mndmri.diffusion.volume_registration import (
     still_pose,
 )
 from mndmri.grids import make_image, resampled_grid, slice_axis, voxel_sizes, world_coordinates
+from mndmri.masks import dilate
 from mndmri.registration.register import register_rigid
 from mndmri.registration.transforms import resample
 
@@ -222,8 +223,8 @@ class _Coarse:
         self.pixel_mm2 = float(np.prod(np.delete(coarse, self.across)))
 
         shift, gain = distortion_on(self.series, displacement, axis)
-        margin = with_margin(make_image(self.brain.astype(np.float32), self.series)).get_fdata() > 0
-        self.compared = np.flatnonzero(margin)
+        self.margin = dilate(make_image(self.brain, self.series), MARGIN_MM)
+        self.compared = np.flatnonzero(self.margin.get_fdata())
         self.compared = self.compared[:: max(1, self.compared.size // MAX_POINTS)]
         phase = None if axis is None else phase_vector(dwi.affine, axis)
         self.target = Target(
@@ -248,7 +249,7 @@ class _Coarse:
     def register_alike(self, image: np.ndarray, n: int) -> Pose:
         """Pose of a volume whose contrast is that of an image, from near or far."""
         values = self.values(image)
-        start = register_rigid(make_image(image, self.series), self.volumes[n], fixed_mask=self._margin(), quick=True)
+        start = register_rigid(make_image(image, self.series), self.volumes[n], fixed_mask=self.margin, quick=True)
         tried = [
             register_volume(values, self.target, self.volumes[n], pose)
             for pose in (still_pose(), Pose(start, np.zeros(3)))
@@ -257,10 +258,10 @@ class _Coarse:
 
     def from_mean(self, poses: list[Pose], weighted: np.ndarray, first: np.ndarray) -> list[Pose]:
         """Poses with those of the weighted volumes found through their mean, by mutual information."""
-        found, where = list(poses), self._margin()
+        found = list(poses)
         mean = make_image(self.aligned(found)[..., weighted].mean(axis=-1), self.series)
         for n in weighted:
-            found[n] = Pose(register_rigid(mean, self.volumes[n], fixed_mask=where, quick=True), np.zeros(3))
+            found[n] = Pose(register_rigid(mean, self.volumes[n], fixed_mask=self.margin, quick=True), np.zeros(3))
         return self.joined(found, weighted, first)
 
     def joined(self, poses: list[Pose], weighted: np.ndarray, first: np.ndarray) -> list[Pose]:
@@ -272,7 +273,7 @@ class _Coarse:
             make_image(self.aligned(poses)[..., weighted].mean(axis=-1), self.series),
             make_image(first, self.series),
         )
-        to_first = register_rigid(b0, mean, fixed_mask=self._margin(), quick=True)
+        to_first = register_rigid(b0, mean, fixed_mask=self.margin, quick=True)
         there = np.asarray(resample(mean, b0, [to_first]).dataobj)
         if self._least_loss(there, first) <= self._least_loss(np.asarray(mean.dataobj), first):
             return poses
@@ -354,9 +355,6 @@ class _Coarse:
             rigid[:3, 3] += nb.affines.apply_affine(back, centre) - centre
             modelled[n] = Pose(rigid, eddy)
         return modelled
-
-    def _margin(self) -> SpatialImage:
-        return with_margin(make_image(self.brain.astype(np.float32), self.series))
 
     def _least_loss(self, weighted: np.ndarray, b0: np.ndarray) -> float:
         """Logarithm of the signal lost to diffusion where least was lost: the 1st percentile over the brain.

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from mndmri.robust import MAD_TO_SD
+
 # Of brain in a slice (mm2), below which its mean says nothing.
 MIN_BRAIN_MM2 = 1000.0
 # A slice that lost less than this is not worth replacing: model and movement leave as much (measured on still heads).
 MIN_LOSS = 0.1
-_MAD_TO_SD = 1.482602218505602
 
 
 def slice_losses(
@@ -56,7 +57,7 @@ def find_outliers(losses: np.ndarray, *, outlier_sd: float = 4.0) -> np.ndarray:
     if not known.any():
         return np.zeros(losses.shape, bool)
     deviation = np.abs(losses - np.nanmedian(losses))
-    sd = _MAD_TO_SD * float(
+    sd = MAD_TO_SD * float(
         np.median([np.median(own[there]) for own, there in zip(deviation.T, known.T, strict=True) if there.any()])
     )
     return known & (losses < -max(outlier_sd * sd, MIN_LOSS))

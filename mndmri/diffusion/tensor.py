@@ -8,6 +8,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.diffusion.gradients import N_TENSOR_PARAMETERS, Gradients, design_matrix
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
+from mndmri.robust import MAD_TO_SD
 
 VOXELS_AT_ONCE = 4_000  # 2 MB per array for 64 volumes: larger ones leave the cache and cost more
 # Lowest signal, as a fraction of the median b = 0 signal, that a logarithm is taken of.
@@ -22,7 +23,6 @@ OUTLIER_SD = 3.0
 MIN_VOLUMES_ROBUST = 2 * N_TENSOR_PARAMETERS
 # The diagonal grows by this fraction: a voxel whose weights leave the fit undetermined gets numbers, not an error.
 _RIDGE = 1e-10
-_MAD_TO_SD = 1.482602218505602
 
 
 class TensorMaps(NamedTuple):
@@ -262,4 +262,4 @@ def _residual(
 def _spread(residual: np.ndarray, design: np.ndarray) -> np.ndarray:
     """Robust standard deviation of each voxel's residuals, (n, 1), for what the fit took of them."""
     n, p = design.shape
-    return _MAD_TO_SD * np.sqrt(n / (n - p)) * np.median(np.abs(residual), axis=1, keepdims=True)
+    return MAD_TO_SD * np.sqrt(n / (n - p)) * np.median(np.abs(residual), axis=1, keepdims=True)

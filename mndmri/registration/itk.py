@@ -12,12 +12,10 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image
-from mndmri.registration.transforms import Transform
+from mndmri.registration.transforms import RAS_TO_LPS, Transform
 
 SEED = 1
 ants.config.set_ants_deterministic(on=True, seed_value=SEED)
-
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world has x and y the other way round
 
 
 def to_ants(image: SpatialImage) -> ants.core.ANTsImage:
@@ -41,13 +39,13 @@ def read_affine(path: str) -> np.ndarray:
     lps = np.eye(4)
     lps[:3, :3] = matrix
     lps[:3, 3] = np.asarray(transform.parameters[9:]) + centre - matrix @ centre
-    return _LPS @ lps @ _LPS
+    return RAS_TO_LPS @ lps @ RAS_TO_LPS
 
 
 def write_transform(transform: Transform, path: Path) -> str:
     """Write a transform where ANTs can read it and return the file's name."""
     if isinstance(transform, np.ndarray):
-        lps = _LPS @ transform @ _LPS
+        lps = RAS_TO_LPS @ transform @ RAS_TO_LPS
         affine = ants.create_ants_transform(
             transform_type="AffineTransform",
             precision="double",
@@ -61,10 +59,3 @@ def write_transform(transform: Transform, path: Path) -> str:
     name = str(path.with_suffix(".nii"))
     nb.save(transform, name)
     return name
-
-
-def read_field(path: str) -> SpatialImage:
-    """Displacement field in memory, so that the file may go."""
-    image = nb.Nifti1Image.from_filename(path)
-    image.header.set_data_dtype(np.float32)
-    return nb.Nifti1Image(np.asarray(image.dataobj, np.float32), image.affine, image.header)

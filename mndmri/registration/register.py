@@ -15,8 +15,9 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
+from mndmri.io import load_field
 from mndmri.registration import greedy
-from mndmri.registration.itk import read_affine, read_field, to_ants, write_transform
+from mndmri.registration.itk import read_affine, to_ants, write_transform
 from mndmri.registration.pose import centre_of_mass
 from mndmri.registration.transforms import compose, map_points, resample
 
@@ -153,8 +154,8 @@ def _deform_ants(
         options |= {"mask": compared, "moving_mask": resample(compared, moving, [np.linalg.inv(start)])}
     with tempfile.TemporaryDirectory() as folder:
         result = _registration(fixed, moving, folder, start, reg_iterations=tuple(iterations), **options)
-        bend, affine = read_field(result["fwdtransforms"][0]), read_affine(result["fwdtransforms"][1])
-        unbend = read_field(result["invtransforms"][1])
+        bend, affine = load_field(result["fwdtransforms"][0]), read_affine(result["fwdtransforms"][1])
+        unbend = load_field(result["invtransforms"][1])
     return affine, bend, unbend
 
 

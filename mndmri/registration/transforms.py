@@ -19,6 +19,11 @@ from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordina
 Transform = np.ndarray | SpatialImage
 Interpolation = Literal["nearest", "linear", "cubic"]
 
+# ITK's world runs to the left, to posterior and to superior; nibabel's, and that of all arrays here, to the right
+# and to anterior (RAS). The signs of a vector's components in the other, and the matrix that turns points over.
+_OTHER_SIGNS = (-1, -1, 1)
+RAS_TO_LPS = np.diag([*map(float, _OTHER_SIGNS), 1.0])
+
 
 def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarray:
     """World points after a chain of transforms.
@@ -42,7 +47,7 @@ def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarra
             continue
         where = _indices(transform, points)
         lps = np.asarray(transform.dataobj)[..., 0, :]
-        moved = [sign * _sample(lps[..., axis], where, mode="nearest") for axis, sign in enumerate((-1, -1, 1))]
+        moved = [sign * _sample(lps[..., axis], where, mode="nearest") for axis, sign in enumerate(_OTHER_SIGNS)]
         points = points + np.stack(moved, axis=-1)
     return points
 
@@ -133,15 +138,27 @@ def average_over_voxels(image: SpatialImage, grid: SpatialImage, transforms: Seq
 
 
 def compose(transforms: Sequence[Transform], grid: SpatialImage) -> SpatialImage:
-    """One displacement field for a chain of transforms, at the points of a grid.
+    """One displacement field for a chain of transforms, at the points of a grid."""
+    points = world_coordinates(grid)
+    return make_field(map_points(points, transforms) - points, grid)
+
+
+def make_field(shift: np.ndarray, grid: SpatialImage) -> SpatialImage:
+    """Displacement field that shifts each point of a grid by so much.
+
+    Parameters
+    ----------
+    shift : ndarray, shape (X, Y, Z, 3)
+        Towards right, anterior, superior, mm.
+    grid : SpatialImage
+        Its values are not used.
 
     Returns
     -------
     SpatialImage
         float32, shape (X, Y, Z, 1, 3): ITK's format, mm along left, posterior, superior.
     """
-    points = world_coordinates(grid)
-    displacement = (map_points(points, transforms) - points) * (-1, -1, 1)
+    displacement = shift * _OTHER_SIGNS
     field = nb.Nifti1Image(displacement[..., None, :].astype(np.float32), grid.affine)
     field.header.set_intent("vector")
     field.header.set_xyzt_units("mm")

@@ -12,6 +12,7 @@ from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ
 from mndmri.gradient_echo.echoes import check_echo_times
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
+from mndmri.robust import MAD_TO_SD
 
 Unwrapper = Literal["skimage", "romeo"]
 
@@ -28,7 +29,6 @@ _SAME_SPACING = 1.02  # echo spacings within 2 % are one: sidecars round them
 # 1 to 5 echoes, SNR 8 and more, no voxel left was off by a turn; with half a turn here, and all that hangs on the
 # rest by a voxel kept, up to 0.7 % of the brain were.
 _MAX_STEP = 0.75 * np.pi
-_MAD_TO_SD = 1.4826  # of a normal distribution
 _ROUNDING = 1e-3  # by which a stored phase may exceed half a turn, radians
 
 
@@ -256,7 +256,7 @@ def _noise(rate: np.ndarray, spread: np.ndarray, inside: np.ndarray) -> float:
             before, here, after = (rate[row][whole] for row in rows)
             variance = sum(f * spread[row][whole] ** 2 for f, row in zip((1, 4, 1), rows, strict=True))
             found.append(float(np.median(np.abs(before - 2 * here + after) / np.sqrt(variance))))
-    return min(found, default=0.0) * _MAD_TO_SD
+    return min(found, default=0.0) * MAD_TO_SD
 
 
 def _without_jumps(phase: np.ndarray, trusted: np.ndarray) -> np.ndarray:

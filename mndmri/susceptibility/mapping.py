@@ -6,12 +6,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
-from scipy import ndimage
 
 from mndmri.atlas.regions import select
 from mndmri.gradient_echo.phase import check_magnitude, to_radians, undo_slice_alternation
-from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
+from mndmri.masks import dilate
 from mndmri.susceptibility.field import Unwrapper, certainty, estimate_field
 from mndmri.susceptibility.preprocessing import CSF, IRON
 from mndmri.susceptibility.qsm import Method, map_susceptibility, paramagnetic_sign
@@ -98,7 +98,8 @@ def map_phase(
     field = estimate_field(
         magnitude,
         radians,
-        _with_fluid(brain),
+        # with the fluid over the gyri, so that what the filter of the background loses at the edge is no cortex
+        dilate(brain, _FLUID_MM),
         echo_times_s=echo_times_s,
         field_strength_T=field_strength_T,
         unwrapper=unwrapper,
@@ -121,12 +122,6 @@ def map_phase(
             return Mapped(nothing, nothing, nowhere, None, note, unknown=str(reason))
     chi, local = (make_image(sign * part.get_fdata(dtype=np.float32), brain) for part in (mapped.chi, mapped.local))
     return Mapped(chi, local, mapped.mask, sign, note)
-
-
-def _with_fluid(brain: SpatialImage) -> SpatialImage:
-    """Brain with the fluid over the gyri, so that what the filter of the background loses at the edge is no cortex."""
-    away = ndimage.distance_transform_edt(np.asarray(brain.dataobj) == 0, sampling=voxel_sizes(brain))
-    return make_image(away <= _FLUID_MM, brain)
 
 
 def _paramagnetic(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
+from mndmri.robust import MAD_TO_SD
 
 QC_COLUMNS = [
     "participant_id",
@@ -33,8 +34,6 @@ Limits = Mapping[tuple[str, str], tuple[float | None, float | None]]
 # Where the diffusion series has to reach.
 COVERED = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons", "cc_midbody")
 
-# Scales the median absolute deviation to the standard deviation of a normal distribution.
-_MAD_TO_SD = 1.482602218505602
 # With fewer values, the median deviation says nothing on a value's place among the others.
 MIN_GROUP_FOR_OUTLIERS = 5
 
@@ -130,7 +129,7 @@ def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, 
         values = group["value"].to_numpy(float)
         known = values[np.isfinite(values)]
         median = np.median(known) if known.size else np.nan
-        spread = _MAD_TO_SD * np.median(np.abs(known - median)) if known.size else np.nan
+        spread = MAD_TO_SD * np.median(np.abs(known - median)) if known.size else np.nan
         for record, value in zip(group.to_dict("records"), values, strict=True):
             z, flag, reason = np.nan, None, ""
             if not np.isfinite(value):

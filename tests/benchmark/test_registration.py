@@ -14,8 +14,8 @@ from mndmri.anatomy.tissue import away_from_nuclei, brain_tissue
 from mndmri.atlas.regions import load_nuclei, load_template
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
-from mndmri.io import load_image
-from mndmri.registration.itk import SEED, read_affine, read_field, to_ants
+from mndmri.io import load_field, load_image
+from mndmri.registration.itk import SEED, read_affine, to_ants
 from mndmri.registration.register import Warp, jacobian_determinant
 from mndmri.registration.transforms import compose, map_points, resample
 
@@ -64,8 +64,8 @@ def register_theirs(template, brain, kind):
         found = ants.registration(
             to_ants(template), to_ants(brain), type_of_transform=kind, outprefix=f"{folder}/out-", random_seed=SEED
         )
-        bend, affine = read_field(found["fwdtransforms"][0]), read_affine(found["fwdtransforms"][1])
-        unbend = read_field(found["invtransforms"][1])
+        bend, affine = load_field(found["fwdtransforms"][0]), read_affine(found["fwdtransforms"][1])
+        unbend = load_field(found["invtransforms"][1])
     return Warp(compose([bend, affine], template), compose([np.linalg.inv(affine), unbend], brain))
 
 

@@ -14,6 +14,7 @@ from mndmri.gradient_echo.phase import to_radians
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.registration.register import register_rigid
+from mndmri.robust import MAD_TO_SD
 
 # Hz in one of a field's unit (BIDS, Units).
 HZ_PER = {"Hz": 1.0, "rad/s": 1 / (2 * np.pi)}
@@ -22,7 +23,6 @@ HEAD_SD_MM, HEAD_SHARE = 2.0, 0.12
 # A voxel is believed if it differs from the median of the 5 x 5 x 5 round it by at most so many robust standard
 # deviations; noise at the head's rim and what unwrapping left by a turn do not.
 OUTLIER_SD, NEIGHBOURHOOD = 4.0, 5
-MAD_TO_SD = 1.4826  # of a normal distribution
 # Gaussians by whose weighted means the field is smoothed and carried on outside the head: each where the
 # finer ones hold less than this share of known voxels.
 SMOOTHING_MM, KNOWN = (3.0, 6.0, 12.0, 24.0, 48.0), 0.3

@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from mndmri.diffusion.distortion.encoding import PhaseEncoding, unwarp
 from mndmri.diffusion.distortion.matching import match_along
 from mndmri.grids import make_image, voxel_sizes
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
+from mndmri.masks import dilate
 from mndmri.registration.transforms import resample
 
 # b = 0 signal of grey matter, white matter and CSF, relative to white matter: T2-weighted (echo time 70 to 90 ms, 3 T).
@@ -69,16 +70,16 @@ def displacement_from_t1w(
     brain = maps.sum(axis=-1) > 0.5
     if not brain.any():
         raise InputError("the tissue of the T1w image lies outside the diffusion image; check that the two overlap")
-    outside = distance_transform_edt(~brain, sampling=voxel_sizes(b0))
     positive = make_image(np.clip(np.asarray(b0.dataobj, np.float32), 0, None), b0)
-    even = correct_bias(positive, make_image(brain.astype(np.float32), b0), iterations=(50, 50, 50))
+    mask = make_image(brain, b0)
+    even = correct_bias(positive, mask, iterations=(50, 50, 50))
     expected = make_image(maps @ np.array(B0_SIGNAL, np.float32), b0)
     found = match_along(
         even,
         expected,
         axis,
         ratio=0.0,
-        within=make_image((outside <= MARGIN_MM).astype(np.float32), b0),
+        within=dilate(mask, MARGIN_MM),
         smoothness=SMOOTHNESS,
     )
     displacement = make_image(np.asarray(found.displacement_mm.dataobj) / np.float32(size), b0)

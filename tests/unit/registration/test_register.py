@@ -44,6 +44,14 @@ def test_an_inverse_matrix_before_a_field_is_taken_as_it_is(brain):
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
 
 
+def test_a_shift_to_the_right_is_stored_in_the_axes_of_itk_and_read_as_it_was_meant(brain):
+    shift = np.broadcast_to([3.0, 6.0, -9.0], (*brain.shape, 3))
+    field = transforms.make_field(shift, brain)
+    assert field.shape == (*brain.shape, 1, 3) and field.header.get_intent()[0] == "vector"
+    np.testing.assert_array_equal(np.asarray(field.dataobj)[4, 5, 6, 0], [-3, -6, -9])
+    np.testing.assert_allclose(map_points(np.array([[1.0, 2.0, 3.0]]), [field]), [[4, 8, -6]])
+
+
 def test_a_series_is_resampled_volume_by_volume(brain):
     series = make_image(np.stack([brain.get_fdata(), 2 * brain.get_fdata()], axis=-1), brain)
     moved = transforms.resample(series, brain, [rigid()]).get_fdata()
