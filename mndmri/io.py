@@ -7,7 +7,7 @@ that exists is a file that is complete.
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,26 @@ def _as_text(value: object) -> object:
     return value
 
 
+def by_participant(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Files of single participants, by the participant that each is named after.
+
+    Raises
+    ------
+    InputError
+        If two are of the same one.
+    """
+    found: dict[str, str] = {}
+    for path in map(str, paths):
+        who = Path(path).name.split("_")[0]
+        if who in found:
+            raise InputError(f"{path} and {found[who]} are both of {who}; one file of each participant is expected")
+        found[who] = path
+    return found
+
+
 def read_own_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
     """Tables of single participants, by the participant that each file is named after."""
-    return {Path(path).name.split("_")[0]: read_table(path) for path in paths}
+    return {who: read_table(path) for who, path in by_participant(paths).items()}
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
@@ -181,6 +198,20 @@ def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32
     nifti.set_qform(image.affine, code)
     nifti.header.set_xyzt_units("mm")
     _write_in_place(path, lambda to: nb.save(nifti, to))
+
+
+def load_optional(paths: str | Sequence[str]) -> SpatialImage | None:
+    """Image of an input that may be absent: of the one file that is named, None for an empty list."""
+    names = [paths] if isinstance(paths, str) else list(paths)
+    if len(names) > 1:
+        raise InputError(f"one image is expected, found {', '.join(names)}")
+    return load_image(names[0]) if names else None
+
+
+def load_parts(files: Mapping[str, str | Sequence[str]], of: str) -> dict[str, SpatialImage]:
+    """Images of the inputs that are named ``<of>_<part>``, by part; without those that are absent."""
+    named = {name: load_optional(paths) for name, paths in files.items() if name.startswith(f"{of}_")}
+    return {name.removeprefix(f"{of}_"): image for name, image in named.items() if image is not None}
 
 
 def load_field(path: str | Path) -> SpatialImage:

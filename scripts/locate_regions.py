@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from mndmri.anatomy.brain import mask_image
 from mndmri.atlas.on_scan import Person
 from mndmri.atlas.regions import restrict
 from mndmri.grids import to_canonical
@@ -13,14 +12,13 @@ from mndmri.susceptibility.regions import ATLAS_REGIONS
 
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output
-mask = load_image(given.mask)
 weighted = [*given.swi, *given.magnitude]
 atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS)
 located = locate(
     to_canonical(load_image([*weighted, *given.chimap][0])),
     Anatomical(
-        brain=mask_image(load_image(given.t1w), mask),
-        mask=mask,
+        brain=load_image(given.t1w_brain),
+        mask=load_image(given.mask),
         grey=load_image(given.gm),
         csf=load_image(given.csf),
         parcellation=load_image(given.parcellation[0]) if given.parcellation else None,

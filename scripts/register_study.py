@@ -1,14 +1,18 @@
 """The way from the study's template to the standard one and back."""
 
 from mndmri.anatomy.normalisation import Template, register_brain
-from mndmri.io import load_image, save_field
+from mndmri.io import load_parts, save_field
 from mndmri.jobs import start_job
 from mndmri.registration.register import jacobian_determinant
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
-template, study = (Template(*map(load_image, pair)) for pair in (given.template, given.study))
-warp = register_brain(template, study, engine=options.engine, iterations=options.iterations)
+warp = register_brain(
+    Template(**load_parts(given, "target")),
+    Template(**load_parts(given, "study")),
+    engine=options.engine,
+    iterations=options.iterations,
+)
 save_field(warp.moving_to_fixed, snakemake.output.to_template)
 save_field(warp.fixed_to_moving, snakemake.output.from_template)
 log.info("smallest Jacobian determinant %.3f", jacobian_determinant(warp.moving_to_fixed).get_fdata().min())

@@ -28,7 +28,8 @@ def find_brain(
     *,
     own_mask: SpatialImage | None = None,
     method: Method = "deepbet",
-    head_template: tuple[SpatialImage, SpatialImage] | None = None,
+    head_template: SpatialImage | None = None,
+    head_template_mask: SpatialImage | None = None,
 ) -> tuple[SpatialImage, pd.DataFrame]:
     """Brain mask of a head, and a row for the quality table that says how it was found.
 
@@ -39,8 +40,8 @@ def find_brain(
     own_mask : SpatialImage, optional
         The user's own, on the same grid; it goes before any method.
     method : {'deepbet', 'template'}
-    head_template : pair of SpatialImage, optional
-        A user's own head template (T1-weighted, with skull) and its brain mask, for the method ``template``;
+    head_template, head_template_mask : SpatialImage, optional
+        A user's own head template (T1-weighted, with skull) and the mask of its brain, for the method ``template``;
         by default layers of a head are simulated over the brain template.
 
     Returns
@@ -60,7 +61,10 @@ def find_brain(
     elif method == "deepbet":
         mask, code = extract_by_network(head), METHOD_CODES[method]
     else:
-        template = take_head_template(*head_template) if head_template else simulate_head(load_template())
+        if head_template is None or head_template_mask is None:
+            template = simulate_head(load_template())
+        else:
+            template = take_head_template(head_template, head_template_mask)
         mask, code = extract_by_template(head, template), METHOD_CODES[method]
     n_voxels = int(np.asarray(mask.dataobj).sum())
     return mask, pd.DataFrame([row("t1w", "brain_extraction", "brain", "both", code, unit="1", n_voxels=n_voxels)])

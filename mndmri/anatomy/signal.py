@@ -5,7 +5,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.regions import select
-from mndmri.grids import check_same_grid, make_image
+from mndmri.grids import check_same_grid, make_image, to_canonical
 from mndmri.intensity import correct_bias
 from mndmri.registration.register import register_rigid
 from mndmri.registration.transforms import resample
@@ -38,7 +38,7 @@ def align_contrast(
     Parameters
     ----------
     image : SpatialImage
-        3D, as scanned.
+        3D, as scanned, of any storage order.
     mask : SpatialImage
         Brain, on the T1w image's grid.
     t1w_brain : SpatialImage, optional
@@ -47,10 +47,12 @@ def align_contrast(
     Returns
     -------
     image : SpatialImage
-        On its own grid.
+        On its own grid, RAS-stored.
     to_image : ndarray, shape (4, 4)
         From points of the T1w image to those of ``image`` (RAS, mm).
     """
+    image = to_canonical(image)
+    image = make_image(image.get_fdata(dtype=np.float32), image)
     to_image = np.eye(4) if t1w_brain is None else register_rigid(t1w_brain, image, fixed_mask=mask)
     in_brain = resample(mask, image, [np.linalg.inv(to_image)], interpolation="nearest")
     return correct_bias(image, in_brain, iterations=N4_ITERATIONS), to_image

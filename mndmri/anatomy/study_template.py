@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.normalisation import Template
+from mndmri.anatomy.normalisation import Template, register_brain
 from mndmri.anatomy.tissue import TISSUES
 from mndmri.grids import make_image, world_coordinates
-from mndmri.registration.transforms import Transform, make_field, map_points, resample
+from mndmri.registration.pose import align_brains
+from mndmri.registration.register import Engine, register_affine
+from mndmri.registration.transforms import Transform, compose, make_field, map_points, resample
 
 # Fixed-point steps that turn a displacement round; what is left shrinks by its slope, below a half, with each.
 _INVERSION_STEPS = 10
@@ -23,6 +25,25 @@ class Registered(NamedTuple):
     own: Template
     field: SpatialImage
     """Displacement from template points to the person's, affine part included."""
+
+
+def align_to_study(
+    target: Template, person: Template, *, affine: bool, engine: Engine, iterations: Sequence[int]
+) -> SpatialImage:
+    """Displacement from points of the study's template, as it was a round before, to a person's.
+
+    Parameters
+    ----------
+    target, person : Template
+    affine : bool
+        Pose and size alone, from the brains: for the first round, whose target is not of the study.
+    engine, iterations
+        As in `mndmri.registration.register.register_deformable`.
+    """
+    if affine:
+        matrix = register_affine(target.brain, person.brain, start=align_brains(target.brain, person.brain))
+        return compose([matrix], target.brain)
+    return register_brain(target, person, engine=engine, iterations=iterations).moving_to_fixed
 
 
 def average_brains(people: Sequence[Callable[[], Registered]], target: SpatialImage) -> Template:

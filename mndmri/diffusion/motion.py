@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy.spatial.transform import Rotation
 
@@ -128,6 +129,11 @@ def estimate_motion(
         outliers,
         series.target.centre,
     )
+
+
+def motion_table(motion: Motion) -> pd.DataFrame:
+    """Framewise displacement (mm) and number of lost slices, a row a volume."""
+    return pd.DataFrame({"framewise_displacement": motion.displacement, "outlier_slices": motion.outliers.sum(axis=1)})
 
 
 def replace_outliers(

@@ -9,8 +9,11 @@ from nibabel.spatialimages import SpatialImage
 from scipy.ndimage import binary_erosion
 
 from mndmri.atlas.regions import select
+from mndmri.diffusion.alignment import b0_reference
 from mndmri.diffusion.gradients import Gradients, to_fsl
-from mndmri.grids import check_same_grid
+from mndmri.diffusion.series import rough_mask, take_shell
+from mndmri.diffusion.tensor import fit_tensor
+from mndmri.grids import check_same_grid, to_canonical
 from mndmri.io import InputError
 
 # Fibres are looked for where FA says that there are some.
@@ -45,6 +48,29 @@ class OrientationCheck(NamedTuple):
     clearly_wrong: bool
     """True if the best table is ahead of the given one by more than `MARGIN`, and is coherent or fits the
     landmarks better by `ANATOMY_MARGIN`."""
+
+
+def check_table_by_images(
+    stored: SpatialImage, gradients: Gradients, t1w_mask: SpatialImage, *, max_b: float
+) -> OrientationCheck:
+    """How well the table of a series fits it: `check_orientation` on a tensor fitted to it as scanned.
+
+    Parameters
+    ----------
+    stored : SpatialImage
+        4D, as stored: its axes name the candidates.
+    gradients : Gradients
+        In world axes.
+    t1w_mask : SpatialImage
+        Brain in the T1w image of the same person.
+    max_b : float
+        As in `mndmri.diffusion.gradients.select_shell`.
+    """
+    dwi = to_canonical(stored)
+    mask = rough_mask(b0_reference(dwi, gradients), t1w_mask)
+    shell = take_shell(dwi, gradients, max_b=max_b)
+    tensor = fit_tensor(shell.dwi, shell.gradients, mask)
+    return check_orientation(tensor.maps["fa"], tensor.v1, stored.affine)
 
 
 def check_orientation(

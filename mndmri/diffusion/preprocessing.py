@@ -1,6 +1,7 @@
 """From a series as scanned to one of the undistorted head at rest, and the way to the T1w image."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
@@ -8,7 +9,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.diffusion.alignment import align_to_t1w, b0_reference, field_of_view
 from mndmri.diffusion.denoise import reduce_noise, remove_gibbs
 from mndmri.diffusion.distortion.correction import Found, Reverse, Source, find_displacement
-from mndmri.diffusion.distortion.encoding import PhaseEncoding, unwarp
+from mndmri.diffusion.distortion.encoding import PhaseEncoding, StoredEncoding, on_canonical_grid, unwarp
 from mndmri.diffusion.gradients import Gradients, rotate
 from mndmri.diffusion.motion import Motion, estimate_motion, framewise_displacement, replace_outliers, still
 from mndmri.diffusion.resampling import distortion_on, resample_series
@@ -30,6 +31,27 @@ class Steps(NamedTuple):
 
 
 NOTHING = Steps(denoise=False, gibbs=False, motion=False, outlier_sd=None)
+
+
+def plan_steps(
+    method: str, steps: Mapping[str, Any], encoding: StoredEncoding | None, affine: np.ndarray
+) -> tuple[Steps, PhaseEncoding | None]:
+    """Steps for a series and its phase encoding on the canonical grid; neither for one that comes corrected.
+
+    Parameters
+    ----------
+    method : str
+        Of its distortion correction, a key of `distortion.correction.METHOD_CODES`.
+    steps : mapping
+        Fields of `Steps`.
+    encoding : StoredEncoding, optional
+        As far as it is known.
+    affine : ndarray, shape (4, 4)
+        Of the series as stored.
+    """
+    if method == "before":
+        return NOTHING, None
+    return Steps(**steps), None if encoding is None else on_canonical_grid(encoding, affine)
 
 
 class Preprocessed(NamedTuple):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.diffusion.distortion.correction import METHOD_CODES
 from mndmri.diffusion.gradients import SHELL_GAP, Gradients
 from mndmri.diffusion.preprocessing import Preprocessed
 from mndmri.grids import check_same_grid
@@ -57,8 +58,7 @@ def series_quality(
     gradients: Gradients,
     done: Preprocessed,
     *,
-    distortion_code: int,
-    agreement: tuple[float, float],
+    method: str,
 ) -> pd.DataFrame:
     """Rows of the quality table on a series and its preprocessing.
 
@@ -67,10 +67,8 @@ def series_quality(
     before, gradients : SpatialImage, Gradients
         As scanned.
     done : Preprocessed
-    distortion_code : int
-        Of the method, see `distortion.correction.METHOD_CODES`.
-    agreement : (float, float)
-        Before and after distortion correction, as in `distortion.correction.Found`.
+    method : str
+        Of distortion correction, a key of `distortion.correction.METHOD_CODES`.
 
     Returns
     -------
@@ -91,9 +89,9 @@ def series_quality(
         ("neighbour_correlation_raw", neighbour_correlation(before, gradients, mask), "1", alone),
         ("neighbour_correlation", neighbour_correlation(after, turned, mask), "1", alone),
         ("b0_tsnr", b0_tsnr(after, turned, mask), "1", f"{n_b0} volumes with b = 0, at least 3 are needed"),
-        ("distortion_correction", float(distortion_code), "1", ""),
-        ("distortion_agreement_raw", agreement[0], "1", unmeasured),
-        ("distortion_agreement", agreement[1], "1", unmeasured),
+        ("distortion_correction", float(METHOD_CODES[method]), "1", ""),
+        ("distortion_agreement_raw", done.distortion.agreement_before, "1", unmeasured),
+        ("distortion_agreement", done.distortion.agreement, "1", unmeasured),
     ]
     rows = [
         row("dwi", name, "brain", "both", value, unit=unit, n_voxels=n_brain, status=OK if np.isfinite(value) else why)

@@ -1,9 +1,11 @@
 """What is read and written with a diffusion series: its table as text, its b = 0 image, where the head is."""
 
+from typing import NamedTuple
+
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, to_fsl
+from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, select_shell, to_fsl
 from mndmri.grids import make_image
 from mndmri.registration.transforms import resample
 
@@ -11,11 +13,18 @@ from mndmri.registration.transforms import resample
 SIGNAL_SHARE = 0.2
 
 
-def format_gradients(gradients: Gradients, affine: np.ndarray) -> tuple[str, str]:
+class GradientFiles(NamedTuple):
+    """A gradient table as text."""
+
+    bval: str
+    bvec: str
+
+
+def format_gradients(gradients: Gradients, affine: np.ndarray) -> GradientFiles:
     """Text of the bval and of the bvec file, in FSL's convention for an image with this affine."""
     bvals = " ".join(f"{b:g}" for b in gradients.bvals) + "\n"
     rows = (" ".join(f"{v:.9g}" for v in axis) for axis in to_fsl(gradients.bvecs, affine))
-    return bvals, "\n".join(rows) + "\n"
+    return GradientFiles(bvals, "\n".join(rows) + "\n")
 
 
 def mean_b0(image: SpatialImage, bvals: np.ndarray | None = None) -> SpatialImage:
@@ -25,6 +34,21 @@ def mean_b0(image: SpatialImage, bvals: np.ndarray | None = None) -> SpatialImag
         return make_image(data, image)
     chosen = np.ones(data.shape[3], bool) if bvals is None else np.asarray(bvals) < B0_THRESHOLD
     return make_image(data[..., chosen].mean(axis=-1), image)
+
+
+class Shell(NamedTuple):
+    """Volumes of a series that a tensor is fitted to."""
+
+    dwi: SpatialImage
+    gradients: Gradients
+    note: str
+    """Which they are."""
+
+
+def take_shell(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> Shell:
+    """Volumes for a tensor fit; see `mndmri.diffusion.gradients.select_shell`."""
+    volumes, note = select_shell(gradients, max_b=max_b)
+    return Shell(make_image(np.asarray(dwi.dataobj)[..., volumes], dwi), gradients.take(volumes), note)
 
 
 def rough_mask(b0: SpatialImage, t1w_mask: SpatialImage) -> SpatialImage:

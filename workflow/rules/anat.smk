@@ -3,9 +3,11 @@ rule preprocess_t1w:
     input:
         t1w=scan("t1w", "image"),
         mask=scans("t1w", "mask"),
-        head_template=[path for path in config["t1w"]["head_template"].values() if path],
+        head_template=config["t1w"]["head_template"]["image"] or [],
+        head_template_mask=config["t1w"]["head_template"]["mask"] or [],
     output:
         t1w="<anat>_desc-preproc_T1w.nii.gz",
+        brain="<anat>_desc-brain_T1w.nii.gz",
         mask="<anat>_desc-brain_mask.nii.gz",
         qc="<anat>_desc-brain_qc.tsv",
     log:
@@ -23,34 +25,34 @@ rule preprocess_t1w:
         "../../scripts/preprocess_t1w.py"
 
 
-# What people are registered to, brain, tissue and where it is compared, and the way from there to the standard template.
-MNI = [
-    rules.prepare_template.output.registration,
-    rules.prepare_template.output.tissue,
-    rules.prepare_template.output.compared,
-]
-TARGET, ONWARD = MNI, []
+# What people are registered to (see Template), and the way from there to the standard template and back.
+MNI = dict(
+    target_brain=rules.prepare_template.output.registration,
+    target_tissue=rules.prepare_template.output.tissue,
+    target_compared=rules.prepare_template.output.compared,
+)
+TARGET, ONWARD = MNI, dict(study_to_template=[], study_from_template=[])
 
 
 if config["t1w"]["template"] == "study":
 
     include: "study.smk"
 
-    TARGET = study_template(lambda wildcards: ROUNDS - 1)
-    ONWARD = [
-        rules.register_study.output.to_template,
-        rules.register_study.output.from_template,
-    ]
+    TARGET = study_template("target", lambda wildcards: ROUNDS - 1)
+    ONWARD = dict(
+        study_to_template=rules.register_study.output.to_template,
+        study_from_template=rules.register_study.output.from_template,
+    )
 
 
 rule register_t1w:
     """Find the way from a person's brain to the template and back."""
     input:
+        **TARGET,
+        **ONWARD,
         template=rules.prepare_template.output.registration,
-        target=TARGET,
-        onward=ONWARD,
         t1w=rules.preprocess_t1w.output.t1w,
-        mask=rules.preprocess_t1w.output.mask,
+        brain=rules.preprocess_t1w.output.brain,
     output:
         to_template="<anat>_from-T1w_to-<space>_mode-image_xfm.nii.gz",
         from_template="<anat>_from-<space>_to-T1w_mode-image_xfm.nii.gz",

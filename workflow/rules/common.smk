@@ -170,6 +170,17 @@ def distortion_of(wildcards):
     return STUDY.scans[f"sub-{wildcards.subject}"]["dwi"].distortion
 
 
+def tissue_for_distortion():
+    """Input functions: tissue maps of a participant whose distortion is corrected with the T1w image."""
+
+    def part(name):
+        return lambda wildcards: (
+            rules.segment_t1w.output[name] if distortion_of(wildcards) == "t1w" else []
+        )
+
+    return {f"tissue_{name}": part(name) for name in ("gm", "wm", "csf")}
+
+
 def has(modality, path, *others, made_by=()):
     """Input function: a file of a modality's branch, or of others; none for a participant without any.
 
@@ -190,16 +201,19 @@ def joined(*functions):
     ]
 
 
-def study_template(before):
-    """Input function: the study's template after a number of rounds, or the standard one before the first."""
-    return lambda wildcards: (
-        expand(
-            (rules.average_study.output.brain, rules.average_study.output.tissue),
-            round=before(wildcards),
-        )
-        if before(wildcards) >= 0
-        else MNI
-    )
+def study_template(name, before):
+    """Input functions: parts of the study's template after some rounds, or of the standard one before the first."""
+
+    def part(which):
+        def path(wildcards):
+            if before(wildcards) < 0:
+                return MNI[f"target_{which}"]
+            made = rules.average_study.output.get(which)
+            return expand(made, round=before(wildcards))[0] if made else []
+
+        return path
+
+    return {f"{name}_{which}": part(which) for which in ("brain", "tissue", "compared")}
 
 
 def of_kind(key):

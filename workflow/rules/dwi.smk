@@ -28,6 +28,7 @@ rule check_gradients:
 rule preprocess_dwi:
     """Free a diffusion series of noise, ringing, motion and distortion, and align it with the T1w."""
     input:
+        **tissue_for_distortion(),
         dwi=scan("dwi", "image"),
         bval=scan("dwi", "bval"),
         bvec=scan("dwi", "bvec"),
@@ -44,13 +45,8 @@ rule preprocess_dwi:
             if config["dwi"]["gradient_check"]
             else []
         ),
-        t1w=rules.preprocess_t1w.output.t1w,
+        brain=rules.preprocess_t1w.output.brain,
         mask=rules.preprocess_t1w.output.mask,
-        tissue=lambda wildcards: (
-            [rules.segment_t1w.output[name] for name in ("gm", "wm", "csf")]
-            if distortion_of(wildcards) == "t1w"
-            else []
-        ),
     output:
         series="<dwi>_space-dwi_desc-preproc_dwi.nii.gz",
         bval="<dwi>_space-dwi_desc-preproc_dwi.bval",

@@ -26,7 +26,10 @@ rule align_contrast:
     """Align a contrast to the T1w, and remove its shading without removing the tract's brightness."""
     input:
         image=lambda wildcards: scan(wildcards.contrast.lower(), "image")(wildcards),
-        t1w=rules.preprocess_t1w.output.t1w,
+        # the T1w itself needs no way to the T1w
+        brain=lambda wildcards: (
+            [] if wildcards.contrast == "T1w" else rules.preprocess_t1w.output.brain
+        ),
         mask=rules.preprocess_t1w.output.mask,
     output:
         image="<anat>_desc-evened_{contrast}.nii.gz",

@@ -5,12 +5,30 @@
 ROUNDS = 3
 
 
+rule classify_tissue:
+    """Classify the tissue of a brain by its intensities, once for all rounds."""
+    input:
+        brain=rules.preprocess_t1w.output.brain,
+    output:
+        tissue=temp("<resources>/study/sub-{subject}_desc-tissue_probseg.nii.gz"),
+    log:
+        "<logs>/classify_tissue/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/classify_tissue/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=4000,
+    script:
+        "../../scripts/classify_tissue.py"
+
+
 rule align_to_study:
     """Find the way from the mean of the round before to a person."""
     input:
-        target=study_template(lambda wildcards: int(wildcards.round) - 1),
-        t1w=rules.preprocess_t1w.output.t1w,
-        mask=rules.preprocess_t1w.output.mask,
+        **study_template("target", lambda wildcards: int(wildcards.round) - 1),
+        person_brain=rules.preprocess_t1w.output.brain,
+        person_tissue=rules.classify_tissue.output.tissue,
     output:
         xfm=temp("<resources>/study/round-{round}/sub-{subject}_xfm.nii.gz"),
     log:
@@ -32,12 +50,14 @@ rule align_to_study:
 rule average_study:
     """Average everybody's brain in the mean of their shapes."""
     input:
-        target=study_template(lambda wildcards: int(wildcards.round) - 1),
+        target_brain=study_template(
+            "target", lambda wildcards: int(wildcards.round) - 1
+        )["target_brain"],
         xfm=lambda wildcards: expand(
             rules.align_to_study.output.xfm, subject=people(), round=wildcards.round
         ),
-        t1w=collect(rules.preprocess_t1w.output.t1w, subject=people()),
-        mask=collect(rules.preprocess_t1w.output.mask, subject=people()),
+        brain=collect(rules.preprocess_t1w.output.brain, subject=people()),
+        tissue=collect(rules.classify_tissue.output.tissue, subject=people()),
     output:
         brain="<resources>/study/tpl-study_round-{round}_desc-brain_T1w.nii.gz",
         tissue="<resources>/study/tpl-study_round-{round}_desc-tissue_probseg.nii.gz",
@@ -56,8 +76,8 @@ rule average_study:
 rule register_study:
     """Find the way from the study's template to the standard one and back."""
     input:
-        template=MNI,
-        study=study_template(lambda wildcards: ROUNDS - 1),
+        **MNI,
+        **study_template("study", lambda wildcards: ROUNDS - 1),
     output:
         to_template="<resources>/study/from-study_to-<space>_mode-image_xfm.nii.gz",
         from_template="<resources>/study/from-<space>_to-study_mode-image_xfm.nii.gz",

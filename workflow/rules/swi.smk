@@ -5,7 +5,7 @@ rule locate_regions:
         magnitude=scans("swi", "magnitude"),
         chimap=scans("qsm", "chimap"),
         parcellation=scans("t1w", "parcellation"),
-        t1w=rules.preprocess_t1w.output.t1w,
+        t1w_brain=rules.preprocess_t1w.output.brain,
         mask=rules.preprocess_t1w.output.mask,
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,

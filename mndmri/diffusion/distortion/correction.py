@@ -1,14 +1,17 @@
 """The displacement of a series, by whichever way there is to know it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.diffusion.distortion.encoding import PhaseEncoding
-from mndmri.diffusion.distortion.field_map import align_field_map, displacement_from_field
+from mndmri.diffusion.distortion.encoding import PhaseEncoding, StoredEncoding
+from mndmri.diffusion.distortion.field_map import align_field_map, displacement_from_field, read_field
 from mndmri.diffusion.distortion.reverse import displacement_from_reverse
 from mndmri.diffusion.distortion.t1w import displacement_from_t1w
+from mndmri.diffusion.series import mean_b0
+from mndmri.grids import stack, to_canonical
 
 if TYPE_CHECKING:
     from mndmri.diffusion.tools.commands import Topup
@@ -38,13 +41,47 @@ class FieldMap(NamedTuple):
 
 
 class Tissue(NamedTuple):
-    """Where the T1w image has which tissue."""
+    """Where the T1w image has which tissue: shares of 0 to 1, 3D, one grid."""
 
-    maps: SpatialImage
-    """Grey matter, white matter and CSF, shape (X, Y, Z, 3), 0 to 1."""
+    grey: SpatialImage
+    white: SpatialImage
+    csf: SpatialImage
 
 
 Source = Reverse | FieldMap | Tissue
+
+
+def opposite_series(
+    image: SpatialImage, bvals: np.ndarray | None, encoding: StoredEncoding | None, *, method: str
+) -> Reverse:
+    """What a series, or a single image, of opposite phase encoding tells of the distortion.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D or 4D, of any storage order.
+    bvals : ndarray, optional
+        Its b-values; without, all of it is b = 0.
+    encoding : StoredEncoding, optional
+        Its own, as far as it is known.
+    method : {'reverse', 'fsl'}
+    """
+    readout_s = None if encoding is None else encoding.readout_s
+    return Reverse(mean_b0(to_canonical(image), bvals), readout_s, by_fsl=method == "fsl")
+
+
+def field_map(
+    images: Sequence[SpatialImage],
+    magnitude: SpatialImage,
+    *,
+    kind: str,
+    echo_times_s: Sequence[float] | None,
+    units: str | None,
+) -> FieldMap:
+    """What a field map tells of the distortion; parameters as of `field_map.read_field`, of any storage order."""
+    magnitude = to_canonical(magnitude)
+    images = [to_canonical(image) for image in images]
+    return FieldMap(read_field(images, magnitude, kind=kind, echo_times_s=echo_times_s, units=units), magnitude)
 
 
 class Found(NamedTuple):
@@ -96,7 +133,8 @@ def find_displacement(
             to_field = align_field_map(b0, source.magnitude, source.field_hz, encoding)
             return Found(displacement_from_field(source.field_hz, to_field, b0, encoding))
         case Tissue():
-            matched = displacement_from_t1w(b0, source.maps, to_dwi, encoding)
+            tissue = stack([source.grey, source.white, source.csf])
+            matched = displacement_from_t1w(b0, tissue, to_dwi, encoding)
             return Found(matched.displacement, matched.agreement_before, matched.agreement)
 
 

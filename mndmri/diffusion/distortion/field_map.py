@@ -35,6 +35,7 @@ PASSES = 2
 def read_field(
     images: Sequence[SpatialImage],
     magnitude: SpatialImage,
+    *,
     kind: str,
     echo_times_s: Sequence[float] | None,
     units: str | None,

@@ -3,7 +3,9 @@
 import nibabel as nb
 import numpy as np
 import pytest
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
+from mndmri.diffusion.distortion.correction import field_map
 from mndmri.diffusion.distortion.encoding import PhaseEncoding
 from mndmri.diffusion.distortion.field_map import (
     align_field_map,
@@ -12,7 +14,7 @@ from mndmri.diffusion.distortion.field_map import (
     field_from_phases,
 )
 from mndmri.gradient_echo.phase import CONVENTIONS
-from mndmri.grids import make_image, world_coordinates
+from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import InputError
 from tests.unit.diffusion.distorted import brain, push_mm, rigid, scan, scanner, signal, true_voxels
 
@@ -83,6 +85,18 @@ def test_ready_field_is_taken_in_its_unit():
     assert np.median(off_hz(in_hz)) < 1.0
     with pytest.raises(InputError, match=r"in 'T', expected Hz or rad/s"):
         field_from_map(make_image(hz, GRE), magnitude, units="T")
+
+
+@pytest.mark.parametrize("codes", ["LPS", "PIR"])
+def test_a_field_map_lies_on_the_canonical_grid_whichever_way_it_was_stored(codes):
+    magnitude, echoes = gradient_echo(noise=0.0)
+    phases = [make_image(np.angle(echo).astype(np.float32), GRE) for echo in echoes]
+    turn = ornt_transform(io_orientation(GRE.affine), axcodes2ornt(codes))
+    stored = [image.as_reoriented(turn) for image in (*phases, magnitude)]
+    found = field_map(stored[:2], stored[2], kind="phases", echo_times_s=TIMES, units=None)
+    expected = field_from_phases([to_canonical(i) for i in phases], to_canonical(magnitude), echo_times_s=TIMES)
+    np.testing.assert_allclose(found.field_hz.get_fdata(), expected.get_fdata(), atol=1e-3)
+    np.testing.assert_array_equal(found.magnitude.get_fdata(), to_canonical(magnitude).get_fdata())
 
 
 def test_voxels_off_by_a_turn_and_noise_outside_do_not_show():

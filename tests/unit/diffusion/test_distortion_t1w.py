@@ -4,6 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
+from mndmri.diffusion.distortion.correction import Tissue, find_displacement
 from mndmri.diffusion.distortion.encoding import PhaseEncoding
 from mndmri.diffusion.distortion.t1w import displacement_from_t1w
 from mndmri.grids import make_image, world_coordinates
@@ -53,6 +54,15 @@ def test_displacement_is_found_from_tissue_alone(tissue):
     # carefully: of the largest displacements a part is left
     assert np.percentile(off(found), 95) < 0.8 * np.percentile(undistorted, 95)
     assert found.agreement > found.agreement_before + 0.02
+
+
+def test_tissue_is_told_by_name(tissue):
+    b0 = scan(DWI, 1, 1.0, contrast=b0_signal, noise=0.01)
+    grey, white, csf = nb.four_to_three(tissue)
+    source = Tissue(csf=csf, white=white, grey=grey)
+    found = find_displacement(b0, brain(DWI), np.eye(4), ALONG_Y, source)
+    expected = displacement_from_t1w(b0, tissue, np.eye(4), ALONG_Y)
+    np.testing.assert_array_equal(found.displacement.get_fdata(), expected.displacement.get_fdata())
 
 
 def test_opposite_polarity_gives_the_opposite_sign(tissue):

@@ -6,13 +6,22 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
+from nibabel.orientations import io_orientation, ornt_transform
 from scipy.spatial.transform import Rotation
 
 from mndmri.diffusion.gradients import Gradients, read_gradients, select_shell, to_fsl
-from mndmri.diffusion.orientation import COHERENT, candidates, check_orientation, describe, suggest
+from mndmri.diffusion.orientation import (
+    COHERENT,
+    candidates,
+    check_orientation,
+    check_table_by_images,
+    describe,
+    suggest,
+)
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import InputError
+from mndmri.phantom.dwi import gradient_directions
 
 SHAPE = (32, 28, 24)
 TILT = Rotation.from_euler("xyz", [12, -7, 9], degrees=True).as_matrix()
@@ -133,6 +142,26 @@ def test_too_little_white_matter_is_refused():
     fa, v1 = bundles(grid())
     with pytest.raises(InputError, match="have FA above"):
         check_orientation(make_image(0.3 * np.asarray(fa.dataobj), fa), v1, grid().affine)
+
+
+@pytest.mark.parametrize("storage", STORED)
+def test_a_series_is_checked_in_the_axes_in_which_it_was_stored(storage):
+    fa, v1 = bundles(grid(storage))
+    directions = np.vstack([np.zeros(3), gradient_directions(20)])
+    along = np.einsum("...a,na->...n", v1.get_fdata(), directions) ** 2
+    diffusivity = 0.8e-3 + 1.2e-3 * fa.get_fdata()[..., None] * (along - 1 / 3)
+    bvals = np.r_[0, np.full(20, 1000.0)]
+    series = make_image((1000 * np.exp(-bvals * diffusivity)).astype(np.float32), fa)
+    stored = series.as_reoriented(ornt_transform(io_orientation(series.affine), io_orientation(grid(storage).affine)))
+    head = make_image(np.ones(fa.shape, np.uint8), fa)
+    right = Gradients(bvals, directions)
+    assert not check_table_by_images(stored, right, head, max_b=1200).clearly_wrong
+    file = to_fsl(directions, stored.affine)
+    wrong = read_gradients(bvals, file[[1, 0, 2]], stored.affine)
+    check = check_table_by_images(stored, wrong, head, max_b=1200)
+    assert check.clearly_wrong
+    repaired = to_fsl(suggest(wrong, check).bvecs, stored.affine)
+    np.testing.assert_allclose(np.abs(np.sum(repaired * file, axis=0))[1:], 1, atol=1e-6)
 
 
 @pytest.mark.real

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from mndmri.diffusion.distortion.correction import Reverse
+from mndmri.cohort.bids import StoredEncoding
+from mndmri.diffusion.distortion.correction import Reverse, opposite_series
 from mndmri.diffusion.distortion.encoding import PhaseEncoding
 from mndmri.diffusion.gradients import read_gradients, to_fsl
-from mndmri.diffusion.preprocessing import NOTHING, Steps, preprocess
+from mndmri.diffusion.preprocessing import NOTHING, Steps, plan_steps, preprocess
 from mndmri.diffusion.series import format_gradients, mean_b0, rough_mask
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import canonical_direction, make_image, to_canonical, world_coordinates
@@ -92,6 +93,32 @@ def test_a_series_that_comes_corrected_is_only_aligned(scanned):
     np.testing.assert_array_equal(done.series.get_fdata(), series.get_fdata())
     np.testing.assert_allclose(done.gradients.bvecs, table.bvecs, atol=1e-12)
     assert not done.motion.displacement.any() and not np.asarray(done.displacement_mm.dataobj).any()
+
+
+def test_no_step_is_planned_for_a_series_that_comes_corrected():
+    wanted = {"denoise": True, "gibbs": False, "motion": "fsl", "outlier_sd": None}
+    stored = StoredEncoding("j", 1, 0.03)
+    assert plan_steps("before", wanted, stored, AFFINE) == (NOTHING, None)
+    assert plan_steps("none", wanted, None, AFFINE) == (Steps(**wanted), None)
+
+
+def test_the_phase_encoding_is_planned_in_the_axes_of_the_canonical_image():
+    mirrored = AFFINE @ np.diag([-1, 1, 1, 1])
+    for letter, sign in (("i", -1), ("j", 1)):
+        _, encoding = plan_steps("reverse", {}, StoredEncoding(letter, 1, 0.03), mirrored)
+        assert encoding == PhaseEncoding("ij".index(letter), sign, 0.03)
+
+
+@pytest.mark.parametrize("method", ["reverse", "fsl"])
+def test_of_an_opposite_series_the_b0_volumes_are_averaged_on_the_canonical_grid(method):
+    rng = np.random.default_rng(3)
+    series = make_image(rng.uniform(1, 2, (7, 8, 9, 4)).astype(np.float32), GRID)
+    expected = series.get_fdata(dtype=np.float32)[..., [0, 2]].mean(axis=-1)
+    stored, bvals = stored_as(series, "LPS"), np.array([0, 1000, 5, 1000])
+    found = opposite_series(stored, bvals, StoredEncoding("j", -1, 0.04), method=method)
+    np.testing.assert_array_equal(found.b0.get_fdata(dtype=np.float32), expected)
+    assert (found.readout_s, found.by_fsl) == (0.04, method == "fsl")
+    assert opposite_series(stored.slicer[..., 0], None, None, method=method).readout_s is None
 
 
 @pytest.mark.skipif(shutil.which("dwidenoise") is None, reason="MRtrix3 is not installed")

@@ -4,7 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.diffusion.distortion.correction import Found
+from mndmri.diffusion.distortion.correction import METHOD_CODES, Found
 from mndmri.diffusion.gradients import Gradients
 from mndmri.diffusion.motion import still
 from mndmri.diffusion.preprocessing import Preprocessed
@@ -49,9 +49,18 @@ def test_what_cannot_be_measured_is_a_row_with_a_reason():
     motion = still(dwi)
     motion.outliers[2, 4] = True
     done = Preprocessed(dwi, gradients, MASK, MASK, MASK, MASK, np.eye(4), motion, Found(None), MASK)
-    rows = series_quality(dwi, gradients, done, distortion_code=0, agreement=(np.nan, np.nan)).set_index("measure")
+    rows = series_quality(dwi, gradients, done, method="none").set_index("measure")
     assert rows.loc["outlier_slices", "value"] == pytest.approx(1 / (N * SHAPE[2]))
     assert rows.loc["mean_fd", "value"] == 0
     assert np.isnan(rows.loc["b0_tsnr", "value"])
     assert "1 volumes with b = 0" in rows.loc["b0_tsnr", "status"]
     assert rows.loc["distortion_agreement", "status"] != "ok"
+
+
+def test_the_table_says_how_distortion_was_corrected_and_how_well_that_went():
+    dwi, gradients = series(n_b0=1), table(n_b0=1)
+    found = Found(None, agreement_before=0.5, agreement=0.75)
+    done = Preprocessed(dwi, gradients, MASK, MASK, MASK, MASK, np.eye(4), still(dwi), found, MASK)
+    rows = series_quality(dwi, gradients, done, method="fieldmap").set_index("measure")["value"]
+    assert rows["distortion_correction"] == METHOD_CODES["fieldmap"]
+    assert (rows["distortion_agreement_raw"], rows["distortion_agreement"]) == (0.5, 0.75)
