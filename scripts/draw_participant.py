@@ -1,14 +1,9 @@
 """A participant's pictures, on a page with the measures and the flags."""
 
-import numpy as np
 import pandas as pd
 
-from mndmri.atlas.regions import select
 from mndmri.figures import to_png
-from mndmri.figures.hand_knob import hand_knob_sheet
-from mndmri.figures.slices import colour_fa_sheet, contour_sheet, template_sheet
-from mndmri.figures.strip import person_strips
-from mndmri.grids import make_image
+from mndmri.figures.participant import chi_sheets, dwi_sheets, strip_sheets, swi_sheets, t1w_sheets
 from mndmri.io import load_image, read_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
@@ -18,35 +13,35 @@ from mndmri.tables.qc import limits_from_config, qc_table
 
 log = start_job(snakemake)
 given, options, who = snakemake.input, snakemake.params, f"sub-{snakemake.wildcards.subject}"
-t1w = load_image(given.t1w)
-tissue = {"grey matter": load_image(given.gm), "white matter": load_image(given.wm)}
-sheets = {
-    "Brain mask on the T1w": contour_sheet(t1w, {"brain mask": load_image(given.mask)}, title=who),
-    "Tissue on the T1w": contour_sheet(t1w, tissue, title=who),
-    "T1w in template space": template_sheet(*map(load_image, (given.t1w_template, given.template)), title=who),
-}
+
+sheets = t1w_sheets(
+    who,
+    t1w=load_image(given.t1w),
+    mask=load_image(given.mask),
+    gm=load_image(given.gm),
+    wm=load_image(given.wm),
+    t1w_template=load_image(given.t1w_template),
+    template=load_image(given.template),
+)
 if given.fa:
-    b0s = {"b = 0 image as scanned": given.b0_scanned, "b = 0 image, corrected": given.b0}
-    white = {"white matter of the T1w": load_image(given.wm_dwi)}
-    sheets |= {name: contour_sheet(load_image(path), white, title=who) for name, path in b0s.items()}
-    weights, regions = load_image(given.atlas_dwi), read_table(given.table_dwi)
-    outlines = {f"CST {side}": select(weights, regions, "cst", hemi) for side, hemi in (("left", "L"), ("right", "R"))}
-    images = map(load_image, (given.fa, given.v1))
-    sheets["Corticospinal tract on colour FA"] = colour_fa_sheet(*images, outlines, title=who)
-masks, names = (load_image(given.regions), read_table(given.names)) if given.regions else (None, None)
+    sheets |= dwi_sheets(
+        who,
+        b0_scanned=load_image(given.b0_scanned),
+        b0=load_image(given.b0),
+        wm=load_image(given.wm_dwi),
+        fa=load_image(given.fa),
+        v1=load_image(given.v1),
+        weights=load_image(given.atlas_dwi),
+        names=read_table(given.table_dwi),
+    )
+if given.regions:
+    regions = {"masks": load_image(given.regions), "names": read_table(given.names)}
 if given.swi:
-    outlines = {
-        name.replace("_", " "): make_image(sum(select(masks, names, name, h).get_fdata() for h in "LR"), masks)
-        for name in ("precentral_posterior", "precentral_anterior", "postcentral")
-    }
-    knobs = {hemi: select(masks, names, "precentral_hand", hemi) for hemi in "LR"}
-    sheets["Hand knobs on the SWI"] = hand_knob_sheet(load_image(given.swi), outlines, knobs, title=who)
-if given.chi and np.asarray((chi := load_image(given.chi)).dataobj).any():
-    iron = {f"pallidum {hemi}": select(masks, names, "pallidum", hemi) for hemi in "LR"}
-    sheets["Susceptibility"] = contour_sheet(chi, iron, title=who)
+    sheets |= swi_sheets(who, swi=load_image(given.swi), **regions)
+if given.chi:
+    sheets |= chi_sheets(who, chi=load_image(given.chi), **regions)
 if given.strip:
-    strips = person_strips(read_table(given.strip), title=who)
-    sheets |= {f"Central sulcus, unfolded: {name}": figure for name, figure in strips.items()}
+    sheets |= strip_sheets(who, read_table(given.strip))
 scores = [read_table(path).query("participant_id == @who and measure == 'motor_band_score'") for path in given.scores]
 page = participant_page(
     who,

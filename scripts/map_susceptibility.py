@@ -12,9 +12,11 @@ brain = load_image(given.brain)
 if given.chimap:
     mapped = take_chimap(to_canonical(load_image(given.chimap[0])), brain, sign=options.paramagnetic_sign)
 else:
-    sidecars = [bids.sidecar(path, options.bids_dir) for path in given.phase]
+    echoes = bids.pair_echoes(magnitude=given.magnitude, phase=given.phase)
+    sidecars = [bids.sidecar(echo["phase"], options.bids_dir) for echo in echoes]
     mapped = map_phase(
-        *([to_canonical(load_image(path)) for path in given[role]] for role in ("magnitude", "phase")),
+        [to_canonical(load_image(echo["magnitude"])) for echo in echoes],
+        [to_canonical(load_image(echo["phase"])) for echo in echoes],
         brain,
         load_image(given.regions),
         read_table(given.names),

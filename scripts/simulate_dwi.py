@@ -18,9 +18,8 @@ write_text("".join(" ".join(f"{v:.6f}" for v in axis) + "\n" for axis in scan.bv
 write_json(scan.sidecar, output.json)
 write_table(scan.truth, output.truth)
 if scan.reverse_b0 is not None:
-    image, sidecar, bval, bvec = output.opposite
-    save_image(make_image(np.asarray(scan.reverse_b0.dataobj)[..., None], scan.reverse_b0), image)
-    write_json(scan.reverse_sidecar, sidecar)
-    write_text("0\n", bval)
-    write_text("0\n0\n0\n", bvec)
+    save_image(make_image(np.asarray(scan.reverse_b0.dataobj)[..., None], scan.reverse_b0), output.opposite_image)
+    write_json(scan.reverse_sidecar, output.opposite_json)
+    write_text("0\n", output.opposite_bval)
+    write_text("0\n0\n0\n", output.opposite_bvec)
 log.info("%s voxels", scan.image.shape)

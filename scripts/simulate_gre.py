@@ -9,10 +9,11 @@ log = start_job(snakemake)
 output = snakemake.output
 anatomy = Anatomy(load_image(snakemake.input.maps), read_table(snakemake.input.centreline))
 scan = simulate_gre(anatomy, snakemake.params.person, snakemake.params.simulation)
-for echo, sidecar in enumerate(scan.sidecars):
-    save_image(scan.magnitude[echo], output.magnitude[echo])
-    save_image(scan.phase[echo], output.phase[echo])
-    write_json(sidecar, output.magnitude_json[echo])
-    write_json(sidecar | {"Units": "rad"}, output.phase_json[echo])
+for number, echo in enumerate(zip(scan.magnitude, scan.phase, scan.sidecars, strict=True), 1):
+    magnitude, phase, sidecar = echo
+    save_image(magnitude, output[f"mag_{number}"])
+    save_image(phase, output[f"phase_{number}"])
+    write_json(sidecar, output[f"mag_{number}_json"])
+    write_json(sidecar | {"Units": "rad"}, output[f"phase_{number}_json"])
 write_table(scan.truth, output.truth)
 log.info("%d echoes of %s voxels", len(scan.magnitude), scan.magnitude[0].shape)

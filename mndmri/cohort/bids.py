@@ -1,5 +1,6 @@
 """What BIDS says about files: entities, inheritance, which scan a field map is for, how echoes were encoded."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +60,32 @@ def entities(path: str | Path) -> tuple[dict[str, str], str]:
         else:
             suffix = part
     return found, suffix
+
+
+def echo_number(path: str | Path) -> int:
+    """Number of the echo that a file name gives: 1 where it gives none, 0 where it is no number."""
+    echo = entities(path)[0].get("echo", "1")
+    return int(echo) if echo.isdigit() else 0
+
+
+def pair_echoes(**files: Iterable[str | Path]) -> list[dict[str, str]]:
+    """Files of each echo by role (``magnitude``, ``phase``), in the order of the echoes' numbers.
+
+    Roles without files are left out.
+
+    Raises
+    ------
+    InputError
+        If a role has an echo twice, or the roles have different echoes.
+    """
+    numbered = {role: [(echo_number(path), str(path)) for path in paths] for role, paths in files.items()}
+    by_role = {role: dict(pairs) for role, pairs in numbered.items() if pairs}
+    echoes = sorted({number for own in by_role.values() for number in own})
+    for role, own in by_role.items():
+        if len(own) < len(numbered[role]) or set(own) != set(echoes):
+            names = ", ".join(Path(path).name for _, path in numbered[role])
+            raise InputError(f"{role} of echoes {echoes} is expected once each, found {names or 'none'}")
+    return [{role: own[number] for role, own in by_role.items()} for number in echoes]
 
 
 def inherited_files(path: str | Path, extension: str, bids_dir: str | Path) -> list[Path]:

@@ -28,7 +28,8 @@ class Scan:
     ==========  =========================================================================
     modality    roles
     ==========  =========================================================================
-    t1w         image; mask, parcellation (the user's own); json
+    t1w         image; mask, parcellation, surface_stats (the user's own); json
+    flair, t2w  image; json
     dwi         image, bval, bvec, json; what `distortion` is corrected with: reverse,
                 reverse_bval, reverse_bvec, reverse_json (the series, or b=0 image, of opposite
                 phase encoding), or fieldmap (phasediff, phase1 and phase2, or a field),

@@ -145,12 +145,12 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     if len(series) > 1:
         problems.append(too_many(gradient_echo, folder, "swi", "one gradient-echo series is used"))
     for role in ("magnitude", "phase"):
-        roles[role].sort(key=_echo)
+        roles[role].sort(key=bids.echo_number)
     if not problems and roles["phase"]:
-        magnitude, phase = ([_echo(path) for path in roles[role]] for role in ("magnitude", "phase"))
+        magnitude, phase = ([bids.echo_number(path) for path in roles[role]] for role in ("magnitude", "phase"))
         if magnitude != phase:
-            lacking = [path.name for path in roles["phase"] if _echo(path) not in magnitude]
-            spare = [path.name for path in roles["magnitude"] if _echo(path) not in phase]
+            lacking = [path.name for path in roles["phase"] if bids.echo_number(path) not in magnitude]
+            spare = [path.name for path in roles["magnitude"] if bids.echo_number(path) not in phase]
             problems.append(
                 "; ".join(
                     [
@@ -170,11 +170,6 @@ _FIND: dict[str, Callable[[Path, Path, Mapping[str, Any]], Found]] = {
     "flair": partial(_find_contrast, "flair"),
     "t2w": partial(_find_contrast, "t2w"),
 }
-
-
-def _echo(path: Path) -> int:
-    echo = bids.entities(path)[0].get("echo", "1")
-    return int(echo) if echo.isdigit() else 0
 
 
 def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -> Study:

@@ -22,7 +22,7 @@ from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 QUALITY = ("removed_vein_fraction", "in_plane_voxel_size", "phase_weighted")
 CONTROL_GYRI = [(region, hemi) for region in ("postcentral", "superior_frontal", "middle_frontal") for hemi in "LR"]
 
-# A region of which the image shows less is not measured (methods: a level covered < 80 %).
+# A region of which the image shows less is not measured, as a level of the tract is not (config, dwi.min_coverage).
 _MIN_COVERAGE = 0.8
 
 Key = tuple[str, str]

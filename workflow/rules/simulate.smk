@@ -1,6 +1,14 @@
 BIDS = config["bids_dir"]
 # A reverse phase-encoded volume gives both series a direction in their names.
-SERIES = "_dir-AP" if config["simulation"]["dwi"]["reverse_b0"] else ""
+REVERSE = config["simulation"]["dwi"]["reverse_b0"]
+SERIES = "_dir-AP" if REVERSE else ""
+OPPOSITE = {
+    f"opposite_{kind}": f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}_dir-PA_dwi{extension}"
+    for kind, extension in dict(
+        image=".nii.gz", json=".json", bval=".bval", bvec=".bvec"
+    ).items()
+    if REVERSE
+}
 ECHOES = range(1, len(config["simulation"]["gre"]["echo_times_ms"]) + 1)
 
 
@@ -53,22 +61,12 @@ rule simulate_dwi:
         maps=rules.build_anatomy.output.maps,
         centreline=rules.build_anatomy.output.centreline,
     output:
+        **OPPOSITE,
         image=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.nii.gz",
         bval=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.bval",
         bvec=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.bvec",
         json=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.json",
         truth="<results>/simulation/sub-{subject}_dwi_truth.tsv",
-        opposite=(
-            multiext(
-                f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}_dir-PA_dwi",
-                ".nii.gz",
-                ".json",
-                ".bval",
-                ".bvec",
-            )
-            if SERIES
-            else []
-        ),
     log:
         "<logs>/simulate_dwi/sub-{subject}.log",
     benchmark:
@@ -90,22 +88,12 @@ rule simulate_gre:
         maps=rules.build_anatomy.output.maps,
         centreline=rules.build_anatomy.output.centreline,
     output:
-        magnitude=[
-            f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_echo-{echo}_part-mag_MEGRE.nii.gz"
+        **{
+            f"{part}_{echo}{kind}": f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_echo-{echo}_part-{part}_MEGRE{extension}"
             for echo in ECHOES
-        ],
-        magnitude_json=[
-            f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_echo-{echo}_part-mag_MEGRE.json"
-            for echo in ECHOES
-        ],
-        phase=[
-            f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_echo-{echo}_part-phase_MEGRE.nii.gz"
-            for echo in ECHOES
-        ],
-        phase_json=[
-            f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_echo-{echo}_part-phase_MEGRE.json"
-            for echo in ECHOES
-        ],
+            for part in ("mag", "phase")
+            for kind, extension in (("", ".nii.gz"), ("_json", ".json"))
+        },
         truth="<results>/simulation/sub-{subject}_swi_truth.tsv",
     log:
         "<logs>/simulate_gre/sub-{subject}.log",

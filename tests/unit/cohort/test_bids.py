@@ -19,6 +19,22 @@ def test_entities_and_suffix_are_read_from_a_name():
     assert bids.entities(name) == ({"sub": "01", "echo": "2", "part": "mag"}, "MEGRE")
 
 
+def test_echoes_are_paired_by_their_numbers_whatever_the_order_of_the_files():
+    magnitude, phase = ([f"sub-01_echo-{n}_part-{part}_GRE.nii" for n in (10, 1, 2)] for part in ("mag", "phase"))
+    pairs = bids.pair_echoes(magnitude=magnitude, phase=phase[::-1])
+    assert [[bids.echo_number(path) for path in pair.values()] for pair in pairs] == [[1, 1], [2, 2], [10, 10]]
+    assert all("part-mag" in pair["magnitude"] and "part-phase" in pair["phase"] for pair in pairs)
+    assert bids.pair_echoes(magnitude=["sub-01_swi.nii"], phase=[]) == [{"magnitude": "sub-01_swi.nii"}]
+    assert bids.pair_echoes(magnitude=[], phase=[]) == []
+
+
+@pytest.mark.parametrize(("magnitude", "phase"), [((1, 2), (1,)), ((1, 2), (2, 3)), ((1, 1), (1,))])
+def test_echoes_that_do_not_pair_up_are_refused(magnitude, phase):
+    files = {"magnitude": magnitude, "phase": phase}
+    with pytest.raises(InputError, match="expected once each, found sub-01_echo-"):
+        bids.pair_echoes(**{role: [f"sub-01_echo-{n}_{role}.nii" for n in own] for role, own in files.items()})
+
+
 def test_the_nearest_sidecar_wins_key_by_key(tmp_path):
     image = touch(tmp_path / "sub-01/anat/sub-01_echo-1_part-phase_MEGRE.nii.gz")
     touch(tmp_path / "MEGRE.json", json.dumps({"EchoTime": 1, "MagneticFieldStrength": 3, "Manufacturer": "X"}))

@@ -22,7 +22,7 @@ JHU = {
 # to 17 mm and ends medial of the fan to the hand and face, which lies in unlabelled white matter and in the superior
 # longitudinal fasciculus' label: less than half of the level is in it, and its middle is not the tract's.
 LEAST_SHARE = {"cst_pons": 0.65, "cst_peduncle": 0.75, "cst_plic": 0.85, "cst_corona_radiata": 0.45}
-# (methods.md, section 5) published peaks on the tract
+# Published peaks on the tract, MNI coordinates, mm
 PEAKS = {
     "L": [(-13, -28, 58), (-24, -19, 35), (-24, -11, 12), (-7, -23, -36)],
     "R": [(18, -21, 42), (23, -12, 7), (7, -26, -37)],

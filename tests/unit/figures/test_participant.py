@@ -1,0 +1,121 @@
+"""A participant's page shows each side on its own side, under the title that says what it is."""
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+
+from mndmri.figures.participant import chi_sheets, dwi_sheets, outline_regions, swi_sheets, t1w_sheets
+
+SHAPE, ZOOMS = (40, 36, 24), (2.0, 2.5, 3.0)
+REGIONS = ("precentral_posterior", "precentral_anterior", "postcentral", "precentral_hand", "pallidum", "cst")
+
+
+def grid():
+    affine = np.diag([*ZOOMS, 1.0])
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(SHAPE) - 1) / 2)
+    return affine
+
+
+def image(values):
+    return nb.Nifti1Image(np.asarray(values, np.float32), grid())
+
+
+XYZ = nb.affines.apply_affine(grid(), np.moveaxis(np.indices(SHAPE), 0, -1))
+
+
+def ball(centre, radius=8.0):
+    return np.linalg.norm(XYZ - centre, axis=-1) < radius
+
+
+def place(n, hemi):
+    """Middle of the n-th region; sides differ in more than their sign."""
+    return [-22, 6 * n - 12, 4] if hemi == "L" else [22, 6 * n - 12, -6]
+
+
+@pytest.fixture(scope="module")
+def regions():
+    """Masks whose volumes are in no order, and the table that names them."""
+    keys = [(n, region, hemi) for n, region in enumerate(REGIONS) for hemi in "LR"]
+    keys = [keys[n] for n in np.random.default_rng(2).permutation(len(keys))]
+    names = pd.DataFrame(
+        [(n, region, hemi) for n, (_, region, hemi) in enumerate(keys)], columns=["index", "region", "hemi"]
+    )
+    masks = np.stack([ball(place(n, hemi)) for n, _, hemi in keys], axis=-1).astype(np.uint8)
+    return {"masks": nb.Nifti1Image(masks, grid()), "names": names}
+
+
+def outlined(figure, name):
+    """World x of the outline with that name in the legend, of the axial pictures."""
+    (legend,) = figure.legends
+    colours = {
+        text.get_text(): line.get_color() for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
+    }
+    corner = grid()[:3, 3] - np.array(ZOOMS) / 2
+    found = [
+        path.vertices[:, 0] + corner[0]
+        for axes in figure.axes
+        if "axial" in axes.get_label()
+        for drawn in axes.collections
+        for path in drawn.get_paths()
+        if len(path.vertices) and np.allclose(drawn.get_edgecolor()[0], to_rgba(colours[name]))
+    ]
+    return np.concatenate(found)
+
+
+def test_the_pallidum_of_each_side_is_outlined_on_its_side(regions):
+    chi = image(np.where(np.abs(XYZ).max(axis=-1) < 34, 0.05, 0))
+    (sheet,) = chi_sheets("sub-01", chi=chi, **regions).values()
+    assert outlined(sheet, "pallidum L").max() < 0 < outlined(sheet, "pallidum R").min()
+    assert chi_sheets("sub-01", chi=image(np.zeros(SHAPE)), **regions) == {}
+
+
+def test_tracts_are_outlined_on_their_sides_whatever_the_order_of_the_volumes(regions):
+    inside = np.abs(XYZ).max(axis=-1) < 34
+    b0, v1 = image(100.0 * inside), image(np.stack([inside, 0 * inside, 0 * inside], axis=-1))
+    probabilities = {"weights": image(regions["masks"].dataobj), "names": regions["names"]}
+    sheets = dwi_sheets(
+        "sub-01", b0_scanned=b0, b0=b0, wm=image(inside), fa=image(0.5 * inside), v1=v1, **probabilities
+    )
+    sheet = sheets["Corticospinal tract on colour FA"]
+    assert outlined(sheet, "CST left").max() < 0 < outlined(sheet, "CST right").min()
+    assert list(sheets)[:2] == ["b = 0 image as scanned", "b = 0 image, corrected"]
+
+
+def test_the_regions_about_the_knobs_are_those_of_both_sides(regions):
+    outlines = outline_regions(**regions)
+    assert list(outlines) == ["precentral posterior", "precentral anterior", "postcentral"]
+    for n, mask in enumerate(outlines.values()):
+        expected = ball(place(n, "L")) | ball(place(n, "R"))
+        assert np.array_equal(np.asarray(mask.dataobj) > 0, expected)
+
+
+def test_the_hand_knob_of_each_side_is_shown_under_its_name(regions):
+    swi = image(np.where(np.abs(XYZ).max(axis=-1) < 34, np.where(XYZ[..., 0] < 0, 0.6, 1.2), 0))
+    (sheet,) = swi_sheets("sub-01", swi=swi, **regions).values()
+    for hemi, value in (("L", 0.6), ("R", 1.2)):
+        panels = [axes for axes in sheet.axes if f"plain {hemi}" in axes.get_label()]
+        assert panels
+        for axes in panels:
+            middle = int(np.mean(axes.get_xlim()) / ZOOMS[0])
+            shown = np.ma.getdata(axes.get_images()[0].get_array())[16:20, middle]
+            np.testing.assert_allclose(shown, value)
+
+
+def test_the_pages_pictures_of_the_t1w_say_what_they_are():
+    head = image(100.0 * ball([0, 0, 0], 30))
+    mask, half = image(ball([0, 0, 0], 28)), image(ball([0, 0, 0], 20))
+    sheets = t1w_sheets(
+        "sub-01",
+        t1w=head,
+        mask=mask,
+        gm=mask,
+        wm=half,
+        t1w_template=head,
+        template=image(100.0 * ball([0, 0, 0], 25) + 50 * ball([0, 0, 0], 12) + 20 * ball([0, 5, 0], 5)),
+    )
+    names = {title: [text.get_text() for text in sheet.legends[0].get_texts()] for title, sheet in sheets.items()}
+    assert names["Brain mask on the T1w"] == ["brain mask"]
+    assert names["Tissue on the T1w"] == ["grey matter", "white matter"]
+    assert names["T1w in template space"] == ["template: brain", "template: white matter"]
