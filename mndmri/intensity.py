@@ -1,6 +1,7 @@
 """Shading and tissue of a T1-weighted image, from its intensities."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import ants
 import numpy as np
@@ -26,6 +27,14 @@ _EVEN = np.ones((1, 5), np.float32)
 _INTENSITY_BINS = 2048
 # Least width of a tissue, as a share of the whole contrast: no class may end on a single intensity.
 _MIN_WIDTH = 0.02
+
+
+class TissueMaps(NamedTuple):
+    """Share, or prior probability, of each tissue in every voxel of a brain, 0 to 1."""
+
+    csf: SpatialImage
+    gm: SpatialImage
+    wm: SpatialImage
 
 
 def correct_bias(
@@ -59,9 +68,9 @@ def classify_tissue(
     image: SpatialImage,
     mask: SpatialImage,
     *,
-    priors: Sequence[SpatialImage] | None = None,
+    priors: TissueMaps | None = None,
     nuclei: SpatialImage | None = None,
-) -> list[SpatialImage]:
+) -> TissueMaps:
     """Share of CSF, grey and white matter in every voxel of a brain.
 
     Parameters
@@ -70,16 +79,16 @@ def classify_tissue(
         3D, T1-weighted, without shading: CSF is darkest and white matter brightest.
     mask : SpatialImage
         Brain mask on the same grid.
-    priors : sequence of SpatialImage, optional
-        Prior probability of CSF, grey and white matter, in this order, on the same grid.
+    priors : TissueMaps, optional
+        On the same grid.
     nuclei : SpatialImage, optional
         Prior probability of parts of grey matter that are brighter than the cortex, shape (X, Y, Z, n),
         on the same grid.
 
     Returns
     -------
-    list of SpatialImage
-        CSF, grey and white matter: 0 to 1, summing to 1 in the mask and 0 outside.
+    TissueMaps
+        Summing to 1 in the mask and 0 outside.
 
     Raises
     ------
@@ -119,7 +128,7 @@ def classify_tissue(
         whole = np.zeros(image.shape, np.float32)
         whole[inside] = share
         maps.append(make_image(whole, image))
-    return maps
+    return TissueMaps(*maps)
 
 
 def _class_weights(priors: Sequence[np.ndarray]) -> np.ndarray:

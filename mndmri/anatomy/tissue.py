@@ -5,11 +5,10 @@ from nibabel.spatialimages import SpatialImage
 from nilearn.image import smooth_img
 
 from mndmri.grids import make_image
-from mndmri.intensity import classify_tissue
+from mndmri.intensity import TissueMaps, classify_tissue
 from mndmri.registration.transforms import resample
 
 TISSUES = ("GM", "WM", "CSF")
-BY_INTENSITY = ("CSF", "GM", "WM")
 
 # The nuclei look like grey or like white matter, by their iron and myelin, the scanner and age: how far round them
 # (mm) two brains' tissue is not comparable. The internal capsule between them is a part of it.
@@ -39,8 +38,13 @@ def brain_tissue(brain: SpatialImage, *, nuclei: SpatialImage | None = None) -> 
         float32, shape (X, Y, Z, 3), in the order of `TISSUES`; sums to 1 in the brain.
     """
     mask = make_image(brain.get_fdata() > 0, brain)
-    csf, gm, wm = classify_tissue(brain, mask, nuclei=nuclei)
-    return make_image(np.stack([p.get_fdata(dtype=np.float32) for p in (gm, wm, csf)], axis=-1), brain)
+    maps = _by_name(classify_tissue(brain, mask, nuclei=nuclei))
+    return make_image(np.stack([maps[name].get_fdata(dtype=np.float32) for name in TISSUES], axis=-1), brain)
+
+
+def _by_name(found: TissueMaps) -> dict[str, SpatialImage]:
+    """Maps of tissue by the names of `TISSUES`, in their order."""
+    return {name: getattr(found, name.lower()) for name in TISSUES}
 
 
 def away_from_nuclei(nuclei: SpatialImage) -> SpatialImage:
@@ -105,10 +109,8 @@ def segment_tissue(
     here = resample(_priors(tissue), t1w, [warp_to_template]).get_fdata(dtype=np.float32)
     here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)  # beyond the template's edge
     prior = dict(zip(TISSUES, np.moveaxis(here, -1, 0), strict=True))
-    priors = [make_image(prior[name], t1w) for name in BY_INTENSITY]
+    priors = TissueMaps(**{name.lower(): make_image(values, t1w) for name, values in prior.items()})
     nuclei = None if nuclei is None else known_nuclei(nuclei)
     if nuclei is not None:
         nuclei = resample(make_image(_blur(nuclei, NUCLEI_SD_MM), nuclei), t1w, [warp_to_template])
-    found = classify_tissue(t1w, mask, priors=priors, nuclei=nuclei)
-    maps = dict(zip(BY_INTENSITY, found, strict=True))
-    return {name: maps[name] for name in TISSUES}
+    return _by_name(classify_tissue(t1w, mask, priors=priors, nuclei=nuclei))

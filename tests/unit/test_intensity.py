@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mndmri.grids import make_image, world_coordinates
-from mndmri.intensity import classify_tissue, correct_bias
+from mndmri.intensity import TissueMaps, classify_tissue, correct_bias
 from mndmri.io import InputError
 from tests.unit.egg import rigid
 
@@ -65,13 +65,15 @@ def test_units_of_the_scanner_do_not_matter(mixture):
 
 def test_a_swap_of_the_sides_swaps_the_answer(mixture):
     shares, image, mask = mixture
-    priors = [make_image(np.clip(p, 0.1, 0.8).astype(np.float32), image) for p in np.moveaxis(shares, -1, 0)]
+    priors = TissueMaps(
+        *(make_image(np.clip(p, 0.1, 0.8).astype(np.float32), image) for p in np.moveaxis(shares, -1, 0))
+    )
 
     def swapped(part):
         return make_image(np.asarray(part.dataobj)[::-1], part)
 
     straight = classify_tissue(image, mask, priors=priors)
-    mirrored = classify_tissue(swapped(image), swapped(mask), priors=[swapped(p) for p in priors])
+    mirrored = classify_tissue(swapped(image), swapped(mask), priors=TissueMaps(*map(swapped, priors)))
     for one, other in zip(straight, mirrored, strict=True):
         np.testing.assert_allclose(other.get_fdata()[::-1], one.get_fdata(), atol=1e-4)
 
@@ -83,7 +85,7 @@ def test_tissue_of_an_oblique_image_is_that_of_an_upright_one(brain):
         mask = make_image(image.get_fdata() > 0, image)
         classes = classify_tissue(image, mask)
         found[name] = [p.get_fdata() for p in classify_tissue(image, mask, priors=classes)]
-        np.testing.assert_allclose(classes[0].affine, image.affine)
+        np.testing.assert_allclose(classes.csf.affine, image.affine)
     np.testing.assert_allclose(found["oblique"], found["upright"], atol=1e-4)
 
 
@@ -109,7 +111,7 @@ def nucleus_of(mixture, *, level):
 @pytest.mark.parametrize("level", [0.6, 0.9])
 def test_a_nucleus_brighter_than_the_cortex_is_grey_matter(mixture, level):
     image, mask, prior, block = nucleus_of(mixture, level=level)
-    plain, found = (classify_tissue(image, mask, nuclei=nuclei)[1].get_fdata() for nuclei in (None, prior))
+    plain, found = (classify_tissue(image, mask, nuclei=nuclei).gm.get_fdata() for nuclei in (None, prior))
     assert plain[block].mean() < 0.7
     assert found[block].mean() > 0.95
     assert np.abs(found - plain)[~block & (mask.get_fdata() > 0)].mean() < 0.01
@@ -122,8 +124,8 @@ def test_white_matter_within_the_prior_of_a_darker_nucleus_stays_white(mixture):
     values = image.get_fdata()
     values[white] = PURE[2]
     found = classify_tissue(make_image(values, image), mask, nuclei=prior)
-    assert found[2].get_fdata()[white].mean() > 0.9
-    assert found[1].get_fdata()[block & ~white].mean() > 0.9
+    assert found.wm.get_fdata()[white].mean() > 0.9
+    assert found.gm.get_fdata()[block & ~white].mean() > 0.9
 
 
 def test_a_nucleus_outside_the_image_changes_nothing(mixture):
