@@ -256,7 +256,8 @@ def _noise(rate: np.ndarray, spread: np.ndarray, inside: np.ndarray) -> float:
             before, here, after = (rate[row][whole] for row in rows)
             variance = sum(f * spread[row][whole] ** 2 for f, row in zip((1, 4, 1), rows, strict=True))
             found.append(float(np.median(np.abs(before - 2 * here + after) / np.sqrt(variance))))
-    return min(found, default=0.0) * MAD_TO_SD
+    # to four digits: what is more changes a weighted map in the sixth
+    return min(found, default=0.0) * round(MAD_TO_SD, 4)
 
 
 def _without_jumps(phase: np.ndarray, trusted: np.ndarray) -> np.ndarray:
