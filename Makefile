@@ -3,6 +3,7 @@
 #   make test      runs the checks and the tests, with the demo cohort and two real people
 #   make test-all  the same with the other whole runs: a null cohort, kills, failures, turned heads (long)
 #   make bench     runs the benchmarks
+#   make docs      builds the pages of docs/ into site/
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ CORES ?= all
 # two files of tests at a time; a file's tests share what it made
 PARALLEL ?= -n 2 --dist loadfile
 
-.PHONY: demo test test-all lint bench setup clean
+.PHONY: demo test test-all lint docs bench setup clean
 
 setup: $(VENV)/.installed
 
@@ -20,14 +21,17 @@ $(VENV)/.installed: pyproject.toml envs/constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable ".[cluster,test]"
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable ".[cluster,docs,test]"
 	touch $@
 
 demo: setup
 	$(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 	$(BIN)/python scripts/show_results.py results
 
-lint: setup
+docs: setup
+	$(BIN)/sphinx-build -W --keep-going -q docs site
+
+lint: setup docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -44,4 +48,4 @@ bench: setup
 	$(BIN)/pytest -m benchmark tests/benchmark
 
 clean:
-	rm -rf $(VENV) .snakemake results
+	rm -rf $(VENV) .snakemake results site

@@ -28,6 +28,89 @@ FLAGGED = "yes"
 NOT_FLAGGED = "no"
 ROBUST_Z = "robust_z_"
 
+# Quality measures of the scans; `robust_outliers` adds those of unlikely values.
+DEFINITIONS: dict[str, dict[str, str]] = {
+    "brain_extraction": {
+        "Description": "How the brain was found: 0 by your own mask, 1 by deepbet, 2 by the head template.",
+        "Units": "1",
+    },
+    "brain_volume": {"Description": "Volume of the brain mask.", "Units": "ml"},
+    "dice_gm": {
+        "Description": "Dice overlap of grey matter, brought to the template, with the template's grey matter: "
+        "accuracy of the registration.",
+        "Units": "1",
+    },
+    "min_jacobian": {
+        "Description": "Smallest Jacobian determinant of the registration inside the brain; 0 or less where it folds.",
+        "Units": "1",
+    },
+    "mean_fd": {
+        "Description": "Framewise displacement of the diffusion series (Power et al. 2012, sphere of 50 mm), mean "
+        "over volumes.",
+        "Units": "mm",
+    },
+    "max_fd": {"Description": "Framewise displacement of the diffusion series, maximum over volumes.", "Units": "mm"},
+    "outlier_slices": {
+        "Description": "Share of the slices of the diffusion-weighted volumes that lost their signal and were "
+        "replaced by their prediction.",
+        "Units": "1",
+    },
+    "neighbour_correlation_raw": {
+        "Description": "Mean correlation of each diffusion-weighted volume with the volume of the nearest gradient "
+        "direction of the same shell (Yeh et al. 2019), before preprocessing.",
+        "Units": "1",
+    },
+    "neighbour_correlation": {
+        "Description": "The same after preprocessing; low with noise, motion and lost slices.",
+        "Units": "1",
+    },
+    "b0_tsnr": {
+        "Description": "Temporal signal-to-noise ratio of the b = 0 volumes, median over the brain; at least three "
+        "volumes are needed.",
+        "Units": "1",
+    },
+    "distortion_correction": {
+        "Description": "Correction of susceptibility distortion: 0 none, 1 by a series of opposite phase encoding, "
+        "2 by a field map, 3 by the T1w image, 4 by FSL's topup, 5 applied before this pipeline.",
+        "Units": "1",
+    },
+    "distortion_agreement_raw": {
+        "Description": "Correlation of the distorted image with the image that the correction compares it with, "
+        "before the correction.",
+        "Units": "1",
+    },
+    "distortion_agreement": {"Description": "The same after the correction.", "Units": "1"},
+    "negative_eigenvalue_fraction": {
+        "Description": "Share of the brain's voxels whose tensor has a negative eigenvalue.",
+        "Units": "1",
+    },
+    "fraction_above_min_fa": {
+        "Description": "Share of the tract's white matter with FA above the config's dwi.min_fa.",
+        "Units": "1",
+    },
+    "fa": {"Description": "FA of the corpus callosum, the most coherent bundle of the brain.", "Units": "1"},
+    "dice_wm": {
+        "Description": "Dice overlap of the voxels with FA above dwi.min_fa with the white matter of the T1w image: "
+        "alignment and distortion. Compare it within one protocol.",
+        "Units": "1",
+    },
+    "coverage": {"Description": "Share of a region that lies in the scan's field of view.", "Units": "1"},
+    "n_streamlines": {"Description": "Streamlines of the tracked corticospinal tract.", "Units": "1"},
+    "removed_vein_fraction": {
+        "Description": "Share of a region's voxels that were removed as veins or sinuses.",
+        "Units": "1",
+    },
+    "in_plane_voxel_size": {"Description": "Larger voxel size in the plane of the SWI.", "Units": "mm"},
+    "phase_weighted": {
+        "Description": "Whether the SWI is weighted by phase: 1 by the scanner or by this pipeline, 0 magnitude alone.",
+        "Units": "1",
+    },
+    "mapped_fraction": {
+        "Description": "Share of the brain mask for which susceptibility could be mapped.",
+        "Units": "1",
+    },
+}
+
 # (measure, region): lowest and highest value that passes without a look; None is no limit on that side
 Limits = Mapping[tuple[str, str], tuple[float | None, float | None]]
 

@@ -6,6 +6,7 @@ from mndmri.atlas.regions import select
 from mndmri.grids import make_image
 from mndmri.susceptibility.chi_measures import STATISTICS, measure_chi
 from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions
+from mndmri.tables.measures import DEFINITIONS
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,9 @@ def test_a_statistic_that_cannot_be_had_says_why(build_slab, slab, regions, chi)
     table = measured(coarse, found, np.random.default_rng(0).normal(size=coarse.grid.shape))
     assert table.loc[("chi_mean", "precentral_posterior_deep", "L"), "status"].startswith("in-plane voxels of 2 mm")
     assert table.loc[("chi_mean", "precentral", "L"), "status"] == "ok"
+
+
+def test_every_statistic_has_a_definition_with_its_unit():
+    assert {name: unit for name, (unit, _) in STATISTICS.items()} == {
+        name: entry["Units"] for (modality, name), entry in DEFINITIONS.items() if modality == "qsm"
+    }
