@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.atlas.regions import atlas_file
+from mndmri.atlas.regions import atlas_file, select
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import load_image
+from mndmri.registration.transforms import resample
 
 ATLASES = ("harvard_oxford", "juelich")
 # percent; FSL's maximum-probability maps begin at 0, 25 and 50
@@ -45,6 +46,31 @@ def load_regions(atlas: str, grid: SpatialImage) -> NamedRegions:
         found = probability[tuple(where[inside].T)]
         slab[inside] = np.where(found.max(axis=-1) >= _LEAST, found.argmax(axis=-1) + 1, 0)
     return NamedRegions(make_image(labels, grid), {int(n) + 1: _readable(name) for n, name in names.items()})
+
+
+def name_regions(atlas: SpatialImage, table: pd.DataFrame, grid: SpatialImage) -> NamedRegions:
+    """Most probable region of a study's own atlas at every voxel of a grid, where one has at least 25 percent.
+
+    Parameters
+    ----------
+    atlas : SpatialImage
+        Probabilities, 0 to 1, shape (X, Y, Z, n).
+    table : DataFrame
+        ``index``, ``region``, ``hemi`` of its volumes. The levels of the tract go before the whole tract, which has
+        the same probability.
+    grid : SpatialImage
+        In the space of the atlas; its values are not used.
+    """
+    order = table[table["region"] != "cst"]
+    most, labels = np.full(grid.shape[:3], _LEAST / 100, np.float32), np.zeros(grid.shape[:3], np.int16)
+    names = {}
+    for n, row in enumerate(order.itertuples(index=False), start=1):
+        own = resample(select(atlas, table, row.region, row.hemi), grid, interpolation="nearest").get_fdata()
+        likelier = (own > most) | ((own == most) & (labels == 0))
+        most[likelier], labels[likelier] = own[likelier], n
+        side = {"L": "Left ", "R": "Right "}.get(row.hemi, "")
+        names[n] = side + str(row.region).replace("_", " ")
+    return NamedRegions(make_image(labels, grid), names)
 
 
 def _readable(name: str) -> str:

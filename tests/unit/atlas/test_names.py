@@ -2,9 +2,10 @@
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 import pytest
 
-from mndmri.atlas.names import ATLASES, load_regions, name_at, name_share
+from mndmri.atlas.names import ATLASES, load_regions, name_at, name_regions, name_share
 from mndmri.grids import world_coordinates
 
 
@@ -60,3 +61,15 @@ def test_shares_are_of_all_voxels_and_small_ones_are_not_named(grid):
         inside.flat[np.flatnonzero(labels == label)[:count]] = True
     assert name_share(regions, inside) == "Left Precentral Gyrus 60%; Left Postcentral Gyrus 30%"
     assert name_share(regions, np.zeros(labels.shape, bool)) == ""
+
+
+def test_the_regions_of_a_study_s_own_atlas_are_named_left_on_the_left():
+    grid = nb.Nifti1Image(np.zeros((9, 5, 5), np.uint8), nb.affines.from_matvec(np.diag([10, 10, 10]), [-40, -20, -20]))
+    x = np.arange(-40, 50, 10)[:, None, None] + np.zeros((9, 5, 5))
+    maps = {("precentral", "L"): (x <= -30) * 0.6, ("cst", "R"): (x >= 20) * 0.5, ("cst_plic", "R"): (x >= 20) * 0.5}
+    maps["postcentral", "L"] = (x <= -10) * 0.3
+    table = pd.DataFrame([(n, *key) for n, key in enumerate(maps)], columns=["index", "region", "hemi"])
+    atlas = nb.Nifti1Image(np.stack(list(maps.values()), axis=-1).astype(np.float32), grid.affine)
+    regions = name_regions(atlas, table, grid)
+    found = [name_at(regions, np.array([n, 2, 2])) for n in range(9)]
+    assert found == ["Left precentral"] * 2 + ["Left postcentral"] * 2 + [""] * 2 + ["Right cst plic"] * 3
