@@ -9,7 +9,6 @@ table has to do without are known, with the reason, however a job came to its en
 import atexit
 import logging
 import os
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -17,8 +16,6 @@ from types import TracebackType
 from typing import Any
 
 from mndmri.io import InputError, read_json, write_json
-
-UNFINISHED = ".unfinished.json"
 
 
 def start_job(snakemake: Any) -> logging.Logger:
@@ -47,31 +44,23 @@ def start_job(snakemake: Any) -> logging.Logger:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
     )
-    _leave_a_note(log_path.with_name(log_path.name + UNFINISHED), snakemake, terminal)
+    _leave_a_note(_note(log_path), snakemake, terminal)
     return logging.getLogger(snakemake.rule)
 
 
 def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
     """Write the note, and arrange for it to be completed or removed."""
-    wildcards = dict(snakemake.wildcards.items())
-    participant = wildcards.get("subject")
-    about = {
-        "rule": snakemake.rule,
-        "participant_id": f"sub-{participant}" if participant else None,
-        "part": " ".join(value for name, value in wildcards.items() if name != "subject"),
-        "reason": "the job was stopped before its end (killed, or out of memory)",
-    }
-    write_json(about, note)
+    participant = dict(snakemake.wildcards.items()).get("subject")
+    write_json({"reason": "the job was stopped before its end (killed, or out of memory)"}, note)
     failed = False
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         nonlocal failed
         failed = True
         message = str(error) if isinstance(error, InputError) else f"{kind.__name__}: {error}"
-        about["reason"] = message
-        write_json(about, note)
+        write_json({"reason": message}, note)
         traceback.print_exception(kind, error, trace)
-        who = f"{about['participant_id']}: " if participant else ""
+        who = f"sub-{participant}: " if participant else ""
         line = message if message.startswith(who) else who + message
         os.write(terminal, f"{snakemake.rule}: {line}\n".encode())
 
@@ -83,31 +72,12 @@ def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
     atexit.register(clear)
 
 
-def read_unfinished(logs: str | Path) -> list[dict[str, str]]:
-    """Jobs of participants that did not end well, and why.
+def why_unfinished(log: str | Path) -> str | None:
+    """Why the job that writes a log did not end well; None if it did, or never began."""
+    note = _note(Path(log))
+    return read_json(note)["reason"] if note.exists() else None
 
-    Parameters
-    ----------
-    logs : path
-        The results' folder of logs.
 
-    Returns
-    -------
-    list of dict
-        ``rule``, ``participant_id``, ``part`` (which of a participant's, if several) and ``reason`` of each,
-        in the order of rule and participant.
-    """
-    jobs = []
-    for note in sorted(Path(logs).glob(f"*/*{UNFINISHED}")):
-        try:
-            about = read_json(note)
-        except InputError:  # cut short by a kill: its name tells enough
-            about = {
-                "rule": note.parent.name,
-                "participant_id": re.split("[._]", note.name)[0],
-                "part": "",
-                "reason": "killed",
-            }
-        if about["participant_id"]:
-            jobs.append(about)
-    return jobs
+def _note(log: Path) -> Path:
+    """Where the note of an unfinished job lies: beside its log."""
+    return log.with_name(log.name + ".unfinished.json")

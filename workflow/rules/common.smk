@@ -3,58 +3,52 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.io import flag, is_flagged
 
 from mndmri import __version__ as VERSION
 from mndmri.atlas.own import FILES as OWN_ATLAS
 from mndmri.atlas.own import check_atlas, space_of
 from mndmri.cohort import check_study, load_study, participants_path, settle
 from mndmri.cohort.config import resolve_config, score_columns
+from mndmri.cohort.failures import (
+    Job,
+    Loss,
+    failures,
+    find_losses,
+    second_pass,
+    stages,
+    without,
+)
 from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_table, read_text, write_json
-from mndmri.jobs import read_unfinished
+from mndmri.jobs import why_unfinished
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort
 
-# Set for the second pass after a run in which jobs failed, see measure_the_others.
-WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
-FAILED = "failed:"
-# What a participant's failed job takes away: the branch it belongs to, or with the T1w all.
+# Names the file that says what a second pass goes without, see measure_the_others.
+SECOND_PASS = "MNDMRI_WITHOUT_FAILED"
+# Modality that is lost as a whole when a participant's job fails, by the file that the job's rule stands in. In any
+# other file a rule stands alone: its failure costs what it makes, and what cannot be made without that.
 BRANCHES = {
-    "check_gradients": "dwi",
-    "preprocess_dwi": "dwi",
-    "fit_tensor": "dwi",
-    "extract_cst": "dwi",
-    "locate_regions": "swi",
-    "measure_swi": "swi",
-    "map_susceptibility": "qsm",
-    "map_relaxation": "r2star",
-    "smooth_fa": "dwi",
-    "smooth_swi": "swi",
+    "anat": "t1w",
+    "study": "t1w",
+    "measures": "t1w",
+    "dwi": "dwi",
+    "swi": "swi",
 }
-# Jobs whose failure takes away what they make and no more, and whose measures those are.
-ALONE = {
-    "measure_qsm": "qsm",
-    "unfold_sulcus": "strip",
-    "track_cst": "tracking",
-    "map_free_water": "free_water",
-    "measure_thickness": "t1w",
-    **{
-        f"{job} {contrast}": contrast.lower()
-        for job in ("align_contrast", "measure_signal")
-        for contrast in ("T1w", "FLAIR", "T2w")
-    },
-}
+# Rules that do not follow their file, by what they say of themselves: branch, and whether they stand alone in it.
+DECLARED = {}
+# Input that a rule can do without.
+OPTIONAL = "optional"
 # Modalities of the study, and what is made of them.
 DERIVED = {"swi": ("swi", "qsm")}
-# What is gone with a branch.
-WITH_BRANCH = {"swi": ("swi", "qsm", "r2star")}
 
 
 def read_config():
@@ -75,30 +69,32 @@ def read_study():
     return settle(study, problems, bad_input=config["bad_input"])
 
 
-def name_of(job):
-    """A job's rule, and which of several of a participant it is, if so."""
-    return f"{job['rule']} {job['part']}".strip()
+def in_branch(proxy, branch):
+    """Declare that a rule belongs to another branch than its file's."""
+    DECLARED[proxy.rule.name] = (branch, False)
 
 
-def without_failed(study, jobs):
-    """The study less the branches in which these jobs have failed."""
-    scans = {who: dict(own) for who, own in study.scans.items()}
-    left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
-    for job in jobs:
-        who, name = job["participant_id"], name_of(job)
-        if name in ALONE:
-            lost = [ALONE[name]]
-        else:
-            branch = BRANCHES.get(name)
-            gone = (
-                WITH_BRANCH.get(branch, [branch])
-                if branch
-                else list(scans.get(who, ()))
-            )
-            lost = [m for m in gone if scans.get(who, {}).pop(m, None)]
-        reason = f"{name} {FAILED} {job['reason']}"
-        left_out.setdefault(who, {}).update(dict.fromkeys(lost, reason))
-    return replace(study, scans=scans, left_out=left_out)
+def alone(proxy, branch):
+    """Declare that a rule's failure costs what it makes and no more; a branch may name a wildcard."""
+    DECLARED[proxy.rule.name] = (branch, True)
+
+
+def job_of(job):
+    """A participant's job of the DAG, as `find_losses` takes it."""
+    wildcards, file = dict(job.wildcards), Path(job.rule.snakefile).stem
+    part = " ".join(value for name, value in wildcards.items() if name != "subject")
+    branch, alone = DECLARED.get(
+        job.rule.name, (BRANCHES.get(file, file), file not in BRANCHES)
+    )
+    return Job(
+        name=f"{job.rule.name} {part}".strip(),
+        participant_id=f"sub-{wildcards['subject']}",
+        branch=branch.format(**wildcards).lower(),
+        alone=alone,
+        needs=frozenset(str(f) for f in job.input if not is_flagged(f, OPTIONAL)),
+        makes=frozenset(map(str, job.output)),
+        reason=why_unfinished(job.log[0]),
+    )
 
 
 def measure_the_others():
@@ -107,20 +103,24 @@ def measure_the_others():
     A job that failed keeps every job after it from running, the group's too. With
     --keep-going all else is done by now; what is left are the tables of those who finished.
     """
-    if not workflow.execution_settings.keep_going or WITHOUT_FAILED in os.environ:
+    if not workflow.execution_settings.keep_going or SECOND_PASS in os.environ:
         return
-    failed = sorted({job["participant_id"] for job in read_unfinished(LOGS)})
-    if not failed:
+    jobs = [
+        job_of(job) for job in workflow.dag.jobs if "subject" in job.wildcards.keys()
+    ]
+    losses = find_losses(STUDY, jobs)
+    if not losses:
         return
     print(
-        f"Making the group tables without what failed in {', '.join(failed)}",
+        f"Making the group tables without what failed in {', '.join(losses)}",
         file=sys.stderr,
     )
-    forcing = {"-F", "--forceall", "-f", "--force"}
-    arguments = [argument for argument in sys.argv[1:] if argument not in forcing]
+    path = Path(LOGS, "lost.json").resolve()
+    write_json({who: asdict(loss) for who, loss in losses.items()}, path)
     subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, "--nolock"],
-        env=os.environ | {WITHOUT_FAILED: "1"},
+        [sys.executable, "-m", "snakemake", *second_pass(sys.argv[1:]), "--nolock"],
+        cwd=workflow.workdir_init,
+        env=os.environ | {SECOND_PASS: str(path)},
         check=False,
     )
 
@@ -162,7 +162,7 @@ def free_water_maps():
         if has_two_shells(read_gradients(*table, np.eye(4)))[0]:
             prefix = f"{RESULTS}/sub-{subject}/dwi/sub-{subject}_space-dwi"
             maps.append(f"{prefix}_model-freewater_param-fraction_dwimap.nii.gz")
-    return maps
+    return [path for path in maps if path not in LOST_FILES]
 
 
 def distortion_of(wildcards):
@@ -170,28 +170,24 @@ def distortion_of(wildcards):
     return STUDY.scans[f"sub-{wildcards.subject}"]["dwi"].distortion
 
 
-def tissue_for_distortion():
-    """Input functions: tissue maps of a participant whose distortion is corrected with the T1w image."""
-
-    def part(name):
-        return lambda wildcards: (
-            rules.segment_t1w.output[name] if distortion_of(wildcards) == "t1w" else []
-        )
-
-    return {f"tissue_{name}": part(name) for name in ("gm", "wm", "csf")}
+def having(path, subjects):
+    """Those of the participants in whom a file can be made."""
+    return [who for who in subjects if expand(path, subject=who)[0] not in LOST_FILES]
 
 
-def has(modality, path, *others, made_by=()):
-    """Input function: a file of a modality's branch, or of others; none for a participant without any.
+def has(modality, path, *others):
+    """Input function: a file of a modality's branch, or of others, where it can be made; none elsewhere.
 
-    Nor for one in whom a job that makes it has failed.
+    The rule must be able to do without it.
     """
-    return lambda wildcards: (
-        path
-        if {modality, *others} & set(STUDY.scans[f"sub-{wildcards.subject}"])
-        and not any((f"sub-{wildcards.subject}", name) in LOST for name in made_by)
-        else []
-    )
+
+    def file(wildcards):
+        own = STUDY.scans[f"sub-{wildcards.subject}"]
+        if not {modality, *others} & set(own) or not having(path, [wildcards.subject]):
+            return []
+        return flag(expand(path, subject=wildcards.subject)[0], OPTIONAL)
+
+    return file
 
 
 def joined(*functions):
@@ -241,28 +237,6 @@ def group_of(who):
     return STUDY.participants.set_index("participant_id").at[who, "group"]
 
 
-def stages_of(who):
-    """What became of each modality of a participant: done, left out or failed, and why."""
-    stages = []
-    for modality in MODALITIES:
-        reason = STUDY.left_out.get(who, {}).get(modality, "")
-        if FAILED in reason:
-            status = "failed"
-        else:
-            status = "done" if modality in STUDY.scans[who] else "left out"
-        stages.append({"stage": modality, "status": status, "reason": reason})
-    return stages
-
-
-def failed():
-    """Participants in whom a job failed, and which."""
-    reasons = {
-        who: [r for r in own.values() if FAILED in r]
-        for who, own in STUDY.left_out.items()
-    }
-    return {who: "; ".join(dict.fromkeys(own)) for who, own in reasons.items() if own}
-
-
 try:
     config = read_config()
     norms = config["swi"]["norms"]
@@ -286,7 +260,11 @@ try:
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
 except InputError as error:
     raise WorkflowError(str(error)) from None
-# What has failed, in the pass that goes without it.
-lost_jobs = read_unfinished(LOGS) if WITHOUT_FAILED in os.environ else []
-LOST = {(job["participant_id"], name_of(job)) for job in lost_jobs}
-STUDY = without_failed(STUDY, lost_jobs)
+# What participants go on without, in the pass after one in which jobs failed.
+LOSSES = {}
+if SECOND_PASS in os.environ:
+    LOSSES = {
+        who: Loss(**own) for who, own in read_json(os.environ[SECOND_PASS]).items()
+    }
+LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
+STUDY = without(STUDY, LOSSES)

@@ -187,6 +187,9 @@ rule track_cst:
         "../../scripts/track_cst.py"
 
 
+alone(rules.track_cst, "tracking")
+
+
 rule map_free_water:
     """Tell free water from tissue, where a series has the shells for it."""
     input:
@@ -210,3 +213,6 @@ rule map_free_water:
         mem_mb=4000,
     script:
         "../../scripts/map_free_water.py"
+
+
+alone(rules.map_free_water, "free_water")

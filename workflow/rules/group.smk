@@ -230,11 +230,8 @@ if people("dwi"):
             "../../scripts/compare_profiles.py"
 
 
-UNFOLDED = [
-    who
-    for who in sorted({*people("swi"), *people("qsm")})
-    if (f"sub-{who}", "unfold_sulcus") not in LOST
-]
+UNFOLDED = sorted({*people("swi"), *people("qsm")})
+UNFOLDED = UNFOLDED and having(rules.unfold_sulcus.output.strip, UNFOLDED)
 
 if UNFOLDED:
 
@@ -318,9 +315,7 @@ rule draw_groups:
         sites=rules.compare_sites.output.effects if config["site"] else [],
         profiles=rules.compare_profiles.output.comparisons if people("dwi") else [],
         profile_means=rules.compare_profiles.output.means if people("dwi") else [],
-        strips=(
-            rules.gather_strips.output.strips if people("swi") or people("qsm") else []
-        ),
+        strips=rules.gather_strips.output.strips if UNFOLDED else [],
     output:
         figures=directory("<group>/figures"),
     log:

@@ -18,6 +18,9 @@ rule smooth_fa:
         "../../scripts/smooth_fa.py"
 
 
+in_branch(rules.smooth_fa, "dwi")
+
+
 rule smooth_swi:
     """Average a person's SWI in template space over grey matter."""
     input:
@@ -41,6 +44,9 @@ rule smooth_swi:
         fwhm_mm=config["vbm"]["fwhm_mm"],
     script:
         "../../scripts/smooth_swi.py"
+
+
+in_branch(rules.smooth_swi, "swi")
 
 
 # Kinds of maps that are compared voxel by voxel: whose, which files, and where (the mean of these maps above a

@@ -2,13 +2,7 @@
 THICKNESS = (
     []
     if config["t1w"]["surface_stats_pattern"]
-    else [
-        has(
-            "t1w",
-            rules.measure_thickness.output.measures,
-            made_by=["measure_thickness"],
-        )
-    ]
+    else [has("t1w", rules.measure_thickness.output.measures)]
 )
 SIGNAL = [
     has(
@@ -16,15 +10,12 @@ SIGNAL = [
         expand(
             rules.measure_signal.output.measures, contrast=contrast, allow_missing=True
         )[0],
-        made_by=[f"align_contrast {contrast}", f"measure_signal {contrast}"],
     )
     for contrast in ("T1w", "FLAIR", "T2w")
 ]
 
 TRACKING = (
-    [has("dwi", rules.track_cst.output.qc, made_by=["track_cst"])]
-    if config["dwi"]["tractography"]
-    else []
+    [has("dwi", rules.track_cst.output.qc)] if config["dwi"]["tractography"] else []
 )
 
 
@@ -37,7 +28,7 @@ rule collect_measures:
             *SIGNAL,
             has("dwi", rules.extract_cst.output.measures),
             has("swi", rules.measure_swi.output.measures),
-            has("qsm", rules.measure_qsm.output.measures, made_by=["measure_qsm"]),
+            has("qsm", rules.measure_qsm.output.measures),
         ),
         qc=joined(
             has("t1w", rules.preprocess_t1w.output.qc),

@@ -18,9 +18,7 @@ rule draw_participant:
         chi=has("qsm", rules.map_susceptibility.output.chi),
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
         names=has("swi", rules.locate_regions.output.names, "qsm"),
-        strip=has(
-            "swi", rules.unfold_sulcus.output.strip, "qsm", made_by=["unfold_sulcus"]
-        ),
+        strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
         measures=rules.collect_measures.output.measures,
         scores=[rules.gather_measures.output.measures] if people("swi") else [],
         qc=rules.collect_measures.output.qc,
@@ -38,7 +36,9 @@ rule draw_participant:
         version=VERSION,
         limits=config["qc"] | {"min_coverage": config["dwi"]["min_coverage"]},
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
-        stages=lambda wildcards: stages_of(f"sub-{wildcards.subject}"),
+        stages=lambda wildcards: stages(
+            STUDY, LOSSES, f"sub-{wildcards.subject}", MODALITIES
+        ),
     script:
         "../../scripts/draw_participant.py"
 
@@ -47,7 +47,10 @@ rule judge_quality:
     """Hold every participant's quality against the limits, and list what needs a look."""
     input:
         qc=collect(rules.collect_measures.output.qc, subject=people()),
-        pages=collect(rules.draw_participant.output.page, subject=people()),
+        pages=collect(
+            rules.draw_participant.output.page,
+            subject=having(rules.draw_participant.output.page, people()),
+        ),
         participants=rules.gather_measures.output.participants,
         measures=rules.gather_measures.output.measures,
     output:
@@ -62,6 +65,6 @@ rule judge_quality:
     params:
         primary=config["statistics"]["primary"],
         limits=config["qc"] | {"min_coverage": config["dwi"]["min_coverage"]},
-        failed=failed(),
+        failed=failures(LOSSES),
     script:
         "../../scripts/judge_quality.py"

@@ -33,7 +33,7 @@ rule write_report:
     params:
         primary=config["statistics"]["primary"],
         notes=list(STUDY.notes),
-        failed=failed(),
+        failed=failures(LOSSES),
         title=(
             "Simulated cohort"
             if config["simulation"]

@@ -22,6 +22,9 @@ rule measure_thickness:
         "../../scripts/measure_thickness.py"
 
 
+alone(rules.measure_thickness, "t1w")
+
+
 rule align_contrast:
     """Align a contrast to the T1w, and remove its shading without removing the tract's brightness."""
     input:
@@ -48,6 +51,9 @@ rule align_contrast:
         version=VERSION,
     script:
         "../../scripts/align_contrast.py"
+
+
+alone(rules.align_contrast, "{contrast}")
 
 
 rule measure_signal:
@@ -78,3 +84,6 @@ rule measure_signal:
         min_voxels=config["signal"]["min_voxels"],
     script:
         "../../scripts/measure_signal.py"
+
+
+alone(rules.measure_signal, "{contrast}")

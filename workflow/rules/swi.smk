@@ -66,6 +66,9 @@ rule map_susceptibility:
         "../../scripts/map_susceptibility.py"
 
 
+in_branch(rules.map_susceptibility, "qsm")
+
+
 rule map_relaxation:
     """Map R2* of a scan with three echoes or more."""
     input:
@@ -87,6 +90,9 @@ rule map_relaxation:
         bids_dir=STUDY.bids_dir,
     script:
         "../../scripts/map_relaxation.py"
+
+
+in_branch(rules.map_relaxation, "r2star")
 
 
 rule measure_swi:
@@ -151,6 +157,9 @@ rule measure_qsm:
         "../../scripts/measure_qsm.py"
 
 
+alone(rules.measure_qsm, "qsm")
+
+
 rule unfold_sulcus:
     """Paint the SWI, and the susceptibility, onto the two banks of the central sulcus."""
     input:
@@ -175,3 +184,6 @@ rule unfold_sulcus:
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],
     script:
         "../../scripts/unfold_sulcus.py"
+
+
+alone(rules.unfold_sulcus, "strip")
