@@ -36,18 +36,21 @@ def _write_in_place(path: str | Path, write: Callable[[Path], object]) -> None:
         unfinished.replace(path)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
     """Table in a BIDS tab-separated file.
 
     Parameters
     ----------
     path : path
         Tab-separated, UTF-8, with a header line; ``n/a`` and empty cells are missing.
+    text : iterable of str
+        Columns that stay text where they look like numbers, besides ``participant_id``: 01 is not 1.
+        Those that the table lacks are ignored.
 
     Returns
     -------
     DataFrame
-        Numbers as numbers. ``participant_id`` stays text, also where it looks like a number.
+        Numbers as numbers, all else as text.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
             sep="\t",
             na_values=[MISSING],
             keep_default_na=False,
-            dtype={"participant_id": str},
+            dtype=dict.fromkeys(["participant_id", *text], str),
             encoding="utf-8-sig",
         ).replace("", np.nan)
     except FileNotFoundError:

@@ -28,6 +28,24 @@ PACKAGES = (
 )
 
 
+# Names in the results that BIDS does not have yet, and folders that are no part of the dataset.
+BIDSIGNORE = (
+    "*_xfm.*",
+    "*_dwimap.*",
+    "*_displacement.*",
+    "*_tractogram.*",
+    "*_ranking.tsv",
+    "*_profile.tsv",
+    "*_coordinates.*",
+    "*_swi.*",
+    "*_measures.tsv",
+    "*_qc.tsv",
+    "*.html",
+    "resources/",
+    "simulation/",
+)
+
+
 def versions() -> dict[str, str]:
     """Version of this project, of Python, and of every package that computes; absent ones left out."""
     found = {"mndmri": __version__, "Python": platform.python_version()}

@@ -4,16 +4,14 @@ from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.roc import classification_dictionary, classify, roc_points_dictionary
 from mndmri.tables.measures import DAMAGE_DIRECTION
+from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-statistics, study = snakemake.params.statistics, snakemake.params.study
 found = classify(
     read_table(snakemake.input.measures),
-    read_table(snakemake.input.participants),
+    read_participants(snakemake.input.participants),
     directions=DAMAGE_DIRECTION,
-    primary=statistics["primary"],
-    specificity=statistics["specificity"],
-    **study,
+    **snakemake.params.options,
 )
 write_table(found.table, snakemake.output.classification)
 write_json(classification_dictionary(), snakemake.output.dictionary)

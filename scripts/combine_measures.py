@@ -3,18 +3,13 @@
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.multimodal import multimodal_index, multimodal_index_dictionaries
-from mndmri.statistics.samples import as_categories
+from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
 index = multimodal_index(
     read_table(snakemake.input.measures),
-    as_categories(read_table(snakemake.input.participants), options.categorical),
-    primary=statistics["primary"],
-    covariates=options.covariates,
-    site=options.site,
-    seed=statistics["seed"],
-    **study,
+    read_participants(snakemake.input.participants),
+    **snakemake.params.options,
 )
 for name, meanings in multimodal_index_dictionaries().items():
     write_table(getattr(index, name), snakemake.output[name])

@@ -2,31 +2,20 @@
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.statistics.ancova import adjusted_means
+from mndmri.statistics.ancova import adjusted_means, adjusted_means_dictionary
 from mndmri.statistics.comparisons import compare_groups, comparisons_dictionary
-from mndmri.statistics.samples import as_categories
+from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
+options, made = snakemake.params.options, snakemake.output
 measures = read_table(snakemake.input.measures)
-participants = as_categories(read_table(snakemake.input.participants), options.categorical)
-comparisons = compare_groups(
-    measures,
-    participants,
-    covariates=options.covariates,
-    primary=statistics["primary"],
-    n_permutations=statistics["n_permutations"],
-    seed=statistics["seed"],
-    **study,
-)
-write_table(comparisons, snakemake.output.comparisons)
-write_json(comparisons_dictionary(study["groups"]), snakemake.output.dictionary)
+participants = read_participants(snakemake.input.participants)
+comparisons = compare_groups(measures, participants, **options)
+write_table(comparisons, made.comparisons)
+write_json(comparisons_dictionary(options["groups"]), made.dictionary)
 means = adjusted_means(
-    measures,
-    participants,
-    groups=study["groups"],
-    covariates=options.covariates,
-    alpha=study["alpha"],
+    measures, participants, groups=options["groups"], covariates=options["covariates"], alpha=options["alpha"]
 )
-write_table(means, snakemake.output.means)
+write_table(means, made.means)
+write_json(adjusted_means_dictionary(), made.means_dictionary)
 log.info("%d comparisons", len(comparisons))

@@ -7,40 +7,29 @@ from mndmri.io import load_image, read_table, save_image, write_json, write_tabl
 from mndmri.jobs import start_job
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
 from mndmri.statistics.maps import HEAD_SIZE, add_head_size, group_mask
-from mndmri.statistics.samples import as_categories
 from mndmri.statistics.voxelwise import MAP_DESCRIPTIONS, compare_maps, file_label, summary_dictionary
+from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-given, made, options = snakemake.input, snakemake.output, snakemake.params
-study, statistics = options.study, options.statistics
-participants = as_categories(read_table(given.participants), options.categorical)
-covariates = list(options.covariates)
-if options.head_size:
-    participants, covariates = add_head_size(participants, read_table(given.measures)), [*covariates, HEAD_SIZE]
+given, made, space = snakemake.input, snakemake.output, snakemake.params.space
+participants, options = read_participants(given.participants), dict(snakemake.params.options)
+if snakemake.params.head_size:
+    participants = add_head_size(participants, read_table(given.measures))
+    options["covariates"] = [*options["covariates"], HEAD_SIZE]
 
-mask = group_mask(map(load_image, given.mask), threshold=options.threshold)
+mask = group_mask(map(load_image, given.mask), threshold=snakemake.params.threshold)
 maps = {Path(path).name.split("_")[0]: load_image(path) for path in given.maps}
-found = compare_maps(
-    maps,
-    mask,
-    participants,
-    covariates=covariates,
-    tested=statistics["map_covariates"],
-    reasons=options.reasons,
-    n_permutations=statistics["map_permutations"],
-    seed=statistics["seed"],
-    **study,
-)
+found = compare_maps(maps, mask, participants, reasons=snakemake.params.reasons, **options)
 for name, own in found.maps.items():
-    stem = f"{made.maps}/space-{options.space}_contrast-{file_label(name)}"
+    stem = f"{made.maps}/space-{space}_contrast-{file_label(name)}"
     save_image(own.statistic, f"{stem}_stat-{own.kind.lower()}_statmap.nii.gz")
     save_image(own.tfce, f"{stem}_stat-tfce_statmap.nii.gz")
     save_image(own.log_p, f"{stem}_desc-fwep_statmap.nii.gz")
-save_image(found.mask, f"{made.maps}/space-{options.space}_mask.nii.gz", dtype="uint8")
+save_image(found.mask, f"{made.maps}/space-{space}_mask.nii.gz", dtype="uint8")
 write_json(MAP_DESCRIPTIONS, f"{made.maps}/maps.json")
 atlases = {name: load_regions(name, mask) for name in ATLASES}
-write_table(find_clusters(found.maps, atlases, alpha=study["alpha"]), made.clusters)
+write_table(find_clusters(found.maps, atlases, alpha=options["alpha"]), made.clusters)
 write_json(clusters_dictionary(atlases), made.clusters_dictionary)
 write_table(found.summary, made.summary)
-write_json(summary_dictionary(study["groups"]), made.dictionary)
+write_json(summary_dictionary(options["groups"]), made.dictionary)
 log.info("%d contrasts, %d voxels", len(found.maps), found.mask.get_fdata().sum())

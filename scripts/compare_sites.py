@@ -2,18 +2,14 @@
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.statistics.samples import as_categories
 from mndmri.statistics.sites import site_effects, site_effects_dictionary
+from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-options, statistics, study = snakemake.params, snakemake.params.statistics, snakemake.params.study
 effects = site_effects(
     read_table(snakemake.input.measures),
-    as_categories(read_table(snakemake.input.participants), options.categorical),
-    site=options.site,
-    covariates=options.covariates,
-    primary=statistics["primary"],
-    **study,
+    read_participants(snakemake.input.participants),
+    **snakemake.params.options,
 )
 write_table(effects, snakemake.output.effects)
 write_json(site_effects_dictionary(), snakemake.output.dictionary)

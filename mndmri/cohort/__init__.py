@@ -3,12 +3,13 @@
 from mndmri.cohort.checks import check_scan, check_study, settle
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.scans import find_scans, load_study
-from mndmri.cohort.table import count_left_out, load_participants, participants_path
+from mndmri.cohort.table import category_columns, count_left_out, load_participants, participants_path
 
 __all__ = [
     "Problem",
     "Scan",
     "Study",
+    "category_columns",
     "check_scan",
     "check_study",
     "count_left_out",

@@ -30,13 +30,23 @@ def participants_path(config: Mapping[str, Any]) -> Path:
     return Path(config["participants"] or Path(config["bids_dir"], "participants.tsv"))
 
 
+def category_columns(config: Mapping[str, Any]) -> list[str]:
+    """Columns of the participants table that are categories whatever is written in them.
+
+    They are to be read as text, so that the sites 01 and 1 stay two.
+    """
+    numbers, columns_used = _columns_used(config)
+    named = {*config["categorical"], "sex"} - numbers
+    return [column for column in columns_used if column in named]
+
+
 def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[pd.DataFrame, list[Problem]]:
     """Participants of the study, checked, and what is wrong with the table.
 
     Parameters
     ----------
     table : DataFrame
-        The participants table, one row for each person.
+        The participants table, one row for each person; `category_columns` read as text.
     config : mapping
         Resolved config.
 
@@ -51,6 +61,7 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     """
     groups = config["groups"]
     numbers, columns_used = _columns_used(config)
+    categories = category_columns(config)
     problems = _missing_columns(table, ["participant_id", groups["column"], *columns_used])
     if problems:
         return pd.DataFrame(columns=["participant_id", "group"]), problems
@@ -65,8 +76,7 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
 
     columns: dict[str, Any] = {"participant_id": ids, "group": names}
     for column in columns_used:
-        number = column in numbers or column.lower() == "age"
-        category = column in config["categorical"] and not number
+        number, category = column in numbers, column in categories
         values, found = _read_column(table[column], ids, studied, category=category, number=number)
         columns[column] = values
         problems += found
@@ -81,7 +91,8 @@ def _columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
     numbers = [*config["clinical_scores"], *(progression[k] for k in ("score", "months") if k in progression)]
     numbers += [name for name in [config["statistics"]["rated_sign"]] if name]
     site = [config["site"]] if config["site"] else []
-    return set(numbers), list(dict.fromkeys([*config["covariates"], *site, *numbers]))
+    used = list(dict.fromkeys([*config["covariates"], *site, *numbers]))
+    return {*numbers, *(column for column in used if column.lower() == "age")}, used
 
 
 def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, str]]:

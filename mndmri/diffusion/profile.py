@@ -1,7 +1,7 @@
 """Diffusion measures along the corticospinal tract, node by node."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
@@ -14,6 +14,7 @@ from mndmri.atlas.regions import select
 from mndmri.diffusion.tract import MEASURES
 from mndmri.grids import check_same_grid
 from mndmri.tables.coverage import coverage_status
+from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import OK
 
 N_NODES = 100
@@ -51,9 +52,9 @@ class Centreline(NamedTuple):
         return float(np.interp(z, self.points[:, 2], self.position_mm))
 
 
-def profiles_dictionary() -> dict[str, dict[str, str]]:
+def profiles_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of everybody's profiles."""
-    return {column: {"Description": text} for column, text in _DESCRIPTIONS.items()}
+    return dictionary("Diffusion measures at every node of the corticospinal tract", _DESCRIPTIONS)
 
 
 def find_centreline(tract: SpatialImage) -> Centreline:

@@ -8,6 +8,9 @@ import pandas as pd
 
 HEMIS = ("L", "R")
 SCORES = ("months_since_onset", "alsfrs_r", "umn_left", "umn_right")
+# What a study of real people would have in its own table
+PARTICIPANT_COLUMNS = ["participant_id", "group", "age", "sex", *SCORES]
+DESCRIPTION = {"Name": "Simulated cohort", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
 BODY_PARTS = ("leg", "hand", "face")
 BAND_EFFECTS = ("band_ppm", "band_darkening")
 # The same darkening where it is no motor band: in front of the posterior bank, and behind it
@@ -91,6 +94,30 @@ DEFAULTS: dict[str, Any] = {
     },
 }
 
+# Which of them decide what is planted in whom; and how each scan is made, besides its own block and its noise.
+_OF_PLAN = (
+    "seed",
+    "groups",
+    "effects",
+    "effect_sd",
+    "age_years",
+    "grey_loss_per_decade",
+    "head_size",
+    "head_size_sd",
+    "rotation_deg",
+    "shift_mm",
+    "missing",
+)
+_OF_EVERY_SCAN = ("deformation_mm", "between_scans")
+_OF_SCAN = {"dwi": ("cst_profile",)}
+# Columns of the plan that a scan shows, by how their names begin.
+_IN_EVERY_SCAN = ("seed", "head_scale", "rotation", "shift", "grey_loss", "precentral_volume_loss")
+_IN_SCAN: dict[str, tuple[str, ...]] = {
+    "t1w": (),
+    "dwi": ("cst_fa_loss",),
+    "gre": (*BAND_EFFECTS, *DECOY_EFFECTS),
+}
+
 _NESTED = ("cst_profile", "between_scans", "noise", "missing", "t1w", "dwi", "gre")
 
 
@@ -126,6 +153,22 @@ def complete(simulation: Mapping[str, Any]) -> dict[str, Any]:
                 f"simulation.effects.{group}: unknown effect '{min(unknown)}'; the effects are {', '.join(EFFECT_KEYS)}"
             )
     return settings
+
+
+def plan_settings(simulation: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that decide who is in the cohort and what is planted in each: all that `plan_cohort` uses."""
+    return {key: simulation[key] for key in _OF_PLAN}
+
+
+def scan_settings(simulation: Mapping[str, Any], scan: str) -> dict[str, Any]:
+    """Settings that one scan is simulated with, ``t1w``, ``dwi`` or ``gre``: all that ``simulate_<scan>`` uses."""
+    own = {key: simulation[key] for key in (*_OF_EVERY_SCAN, *_OF_SCAN.get(scan, ()), scan)}
+    return own | {"noise": {scan: simulation["noise"][scan]}}
+
+
+def planted(person: Mapping[str, Any], scan: str) -> dict[str, Any]:
+    """Columns of a person's row of the plan that show in a scan: all that ``simulate_<scan>`` uses."""
+    return {name: value for name, value in person.items() if name.startswith((*_IN_EVERY_SCAN, *_IN_SCAN[scan]))}
 
 
 def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:

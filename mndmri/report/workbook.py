@@ -18,6 +18,7 @@ from openpyxl.writer.excel import ExcelWriter
 
 from mndmri import __version__
 from mndmri.io import InputError
+from mndmri.tables.dictionaries import TITLE, column_names
 
 CONTENTS, COLUMNS = "Contents", "Columns"
 
@@ -57,8 +58,6 @@ class _Undated(zipfile.ZipFile):
 def make_workbook(
     tables: Mapping[str, pd.DataFrame],
     dictionaries: Mapping[str, Mapping[str, Any]],
-    *,
-    titles: Mapping[str, str] | None = None,
 ) -> bytes:
     """Spreadsheet (xlsx) with a sheet for each table, after their contents and the meaning of their columns.
 
@@ -67,9 +66,8 @@ def make_workbook(
     tables : mapping
         Name to table; the name is the sheet's, shortened and cleaned where Excel forbids it.
     dictionaries : mapping
-        Name of a table to its BIDS data dictionary; a table may have none.
-    titles : mapping, optional
-        Name of a table to a line on what it is.
+        Name of a table to its BIDS data dictionary, which also says what the table is
+        (`mndmri.tables.dictionaries.dictionary`); a table may have none.
 
     Returns
     -------
@@ -89,7 +87,7 @@ def make_workbook(
                 f"below its header, and {MAX_COLUMNS}: leave it out of the spreadsheet and use the text file"
             )
     sheets = sheet_names(tables)
-    listing = [(sheets[name], (titles or {}).get(name), len(table)) for name, table in tables.items()]
+    listing = [(sheets[name], dictionaries.get(name, {}).get(TITLE), len(table)) for name, table in tables.items()]
     contents = pd.DataFrame(listing, columns=["sheet", "content", "rows"])
     meanings = [
         {"sheet": sheets[name], **entry}
@@ -129,7 +127,7 @@ def sheet_names(names: Iterable[str]) -> dict[str, str]:
 
 def _meanings(table: pd.DataFrame, dictionary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What the columns of a table mean, then whatever else its dictionary explains."""
-    others = {name: entry for name, entry in dictionary.items() if name not in table.columns}
+    others = {name: dictionary[name] for name in column_names(dictionary) if name not in table.columns}
     entries = {str(name): dictionary.get(name, {}) for name in table.columns}
     for name, entry in others.items():
         entries |= {name: entry} if "Description" in entry else entry

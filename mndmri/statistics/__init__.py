@@ -5,12 +5,10 @@ from mndmri.statistics.comparisons import compare_groups, comparisons_dictionary
 from mndmri.statistics.demographics import demographics
 from mndmri.statistics.effect_sizes import hedges_g, hodges_lehmann
 from mndmri.statistics.exact import fisher_freeman_halton
-from mndmri.statistics.samples import as_categories
 from mndmri.statistics.wide import wide_table
 
 __all__ = [
     "adjusted_means",
-    "as_categories",
     "compare_groups",
     "comparisons_dictionary",
     "demographics",

@@ -23,7 +23,21 @@ from mndmri.statistics.models import (
     permutation_p,
     t_contrast,
 )
-from mndmri.statistics.samples import KEY, NO_SPREAD, Sample, each_measure, select_people, take_sample
+from mndmri.statistics.samples import NO_SPREAD, Sample, each_measure, select_people, take_sample
+from mndmri.tables.dictionaries import dictionary
+
+_MEANS = {
+    "modality": "Kind of image measured.",
+    "measure": "What was measured; see measures.json.",
+    "region": "Where it was measured.",
+    "hemi": "Side of the person's body the region is on: L, R, or both.",
+    "group": "Study group.",
+    "n": "Participants of the group with a value and every covariate.",
+    "estimate": "Mean of the group at the average covariates of everyone compared, in the measure's unit.",
+    "ci_low": "Lower confidence limit of the mean.",
+    "ci_high": "Upper confidence limit of the mean.",
+    "note": "Who was left out and why, and why a number is missing.",
+}
 
 
 def ancova_rows(
@@ -83,6 +97,11 @@ def ancova_rows(
     return rows
 
 
+def adjusted_means_dictionary() -> dict[str, Any]:
+    """BIDS data dictionary of the table of `adjusted_means`."""
+    return dictionary("Means of the groups at the average covariates", _MEANS)
+
+
 def adjusted_means(
     measures: pd.DataFrame,
     participants: pd.DataFrame,
@@ -101,8 +120,7 @@ def adjusted_means(
     Returns
     -------
     DataFrame
-        modality, measure, region, hemi, group, n, estimate, ci_low, ci_high (the measure's
-        unit), note. Every group has a row.
+        Columns as in `adjusted_means_dictionary`. Every group has a row.
     """
     people = select_people(participants, groups=groups, covariates=covariates)
     rows = []
@@ -118,7 +136,7 @@ def adjusted_means(
                 notes.append(str(reason))
             numbers = dict(zip(("estimate", "ci_low", "ci_high"), interval, strict=True))
             rows.append(measured.key | {"group": group, "n": n, **numbers, "note": "; ".join(notes)})
-    return pd.DataFrame(rows, columns=[*KEY, "group", "n", "estimate", "ci_low", "ci_high", "note"])
+    return pd.DataFrame(rows, columns=list(_MEANS))
 
 
 def fit_sample(sample: Sample, covariates: Sequence[str]) -> tuple[Design, Fit | None, list[str]]:

@@ -11,8 +11,8 @@ from scipy import stats
 
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.demographics import category_test
-from mndmri.statistics.dictionaries import dictionary
-from mndmri.statistics.samples import MOTION, NO_SPREAD, add_motion, as_categories, select_people
+from mndmri.statistics.samples import MOTION, NO_SPREAD, add_motion, select_people
+from mndmri.tables.dictionaries import dictionary
 
 ALIKE = 0.1  # Austin 2009, Stat Med 28:3083: a smaller standardised difference is negligible
 
@@ -45,9 +45,9 @@ class _Difference(NamedTuple):
     apart: bool  # no level, or no part of the range, is common to both
 
 
-def balance_dictionary() -> dict[str, dict[str, str]]:
+def balance_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the balance table."""
-    return dictionary(_DESCRIPTIONS)
+    return dictionary("How the groups differ besides their disease", _DESCRIPTIONS)
 
 
 def balance_table(
@@ -73,7 +73,7 @@ def balance_table(
     motion : Series, optional
         Mean framewise displacement of the DWI scan, mm, by participant_id.
     site, sex : str, optional
-        Columns, also where they are no covariates.
+        Columns of text, also where they are no covariates.
     age : str, optional
         Column of years, also where it is no covariate.
     alpha : float
@@ -97,7 +97,6 @@ def balance_table(
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys(named)))
     if motion is not None:
         people = add_motion(people, motion)
-    people = as_categories(people, [column for column in (site, sex) if column is not None])
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     rows: list[dict[str, Any]] = []
     for variable in people.columns.drop("group"):

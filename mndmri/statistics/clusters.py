@@ -12,6 +12,7 @@ from mndmri.atlas.names import NamedRegions, name_at, name_share
 from mndmri.grids import voxel_volume_ml
 from mndmri.statistics.tfce import NEIGHBOURS
 from mndmri.statistics.voxelwise import ContrastMaps, is_significant
+from mndmri.tables.dictionaries import column_names, dictionary
 
 # Peaks told of a cluster, and how far apart, mm: as SPM has it
 MAX_PEAKS, APART_MM = 3, 8.0
@@ -38,10 +39,10 @@ _OF_ATLAS = {
 }
 
 
-def clusters_dictionary(atlases: Mapping[str, NamedRegions]) -> dict[str, dict[str, str]]:
+def clusters_dictionary(atlases: Mapping[str, NamedRegions]) -> dict[str, Any]:
     """BIDS data dictionary of the table of clusters."""
     of_atlases = {name + end: text.format(atlas=name) for name in atlases for end, text in _OF_ATLAS.items()}
-    return {column: {"Description": text} for column, text in (_DESCRIPTIONS | of_atlases).items()}
+    return dictionary("Clusters in which the groups differ, and their peaks", _DESCRIPTIONS | of_atlases)
 
 
 def find_clusters(
@@ -71,7 +72,7 @@ def find_clusters(
                 {"contrast": contrast, "cluster": number, "peak": n, **cluster, **peak}
                 for n, peak in enumerate(peaks, start=1)
             ]
-    return pd.DataFrame(rows, columns=list(clusters_dictionary(atlases)))
+    return pd.DataFrame(rows, columns=column_names(clusters_dictionary(atlases)))
 
 
 def _clusters_of(

@@ -5,23 +5,22 @@ and here a participant without one of the modalities is the rule.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.models import Design, between_groups, confounders, covariate_columns, fit_ols, is_estimable
 from mndmri.statistics.samples import (
     KEY,
     NO_SPREAD,
-    as_categories,
     count_reasons,
     each_measure,
     reference_last,
     select_people,
 )
+from mndmri.tables.dictionaries import dictionary
 
 # Whole numbers with a meaning of their own, which half a point of a site's shift would take away.
 RATINGS = ("motor_band_score",)
@@ -64,9 +63,9 @@ class _Fit(NamedTuple):
     sites: pd.DataFrame  # by site: n, location and variance of its learners, in units of the spread; note
 
 
-def combat_dictionary() -> dict[str, dict[str, str]]:
+def combat_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the report of `combat`."""
-    return dictionary(_DESCRIPTIONS)
+    return dictionary("What ComBat removed from the measures of each site", _DESCRIPTIONS)
 
 
 def combat(
@@ -97,7 +96,7 @@ def combat(
     participants : DataFrame
         participant_id, group, ``site`` and the columns to preserve.
     site : str
-        Column of the site or scanner; its numbers are names.
+        Column of the site or scanner, text.
     preserve : sequence of str
         Columns whose effects stay, such as ``group``, age and sex. Numbers are used as they are,
         text as categories.
@@ -132,9 +131,9 @@ def combat(
     """
     if learn_on not in ("all", "controls"):
         raise InputError(f"ComBat learns on all or on controls; learn_on is {learn_on}")
-    named = as_categories(participants, [site])
-    groups = list(named["group"].dropna().unique()) if "group" in named else []
-    people = select_people(named, groups=groups, covariates=[site, *(name for name in preserve if name != "group")])
+    groups = list(participants["group"].dropna().unique()) if "group" in participants else []
+    covariates = [name for name in preserve if name != "group"]
+    people = select_people(participants, groups=groups, covariates=[site, *covariates])
     complete = people.dropna()
     learners = pd.Series(True, complete.index)
     if learn_on == "controls":

@@ -1,16 +1,17 @@
 """Groups compared, measure by measure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from scipy import stats
 
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.families import corrected, holm, is_primary
 from mndmri.statistics.ranks import rank_rows
 from mndmri.statistics.samples import KEY, each_measure, select_people, take_sample
+from mndmri.tables.dictionaries import column_names, dictionary
 
 _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -43,9 +44,9 @@ _DESCRIPTIONS = {
 }
 
 
-def comparisons_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
+def comparisons_dictionary(groups: Sequence[str]) -> dict[str, Any]:
     """BIDS data dictionary of the comparisons table."""
-    return dictionary(_DESCRIPTIONS, groups)
+    return dictionary("Every measure compared between the groups", _DESCRIPTIONS, groups)
 
 
 def compare_groups(
@@ -118,7 +119,7 @@ def compare_groups(
         )
         made += rank_rows(take_sample(measured, people, groups=groups), contrasts=compared, alpha=alpha)
         rows += [measured.key | row | {"note": "; ".join(row["note"])} for row in made]
-    table = pd.DataFrame(rows, columns=list(comparisons_dictionary(groups)))
+    table = pd.DataFrame(rows, columns=column_names(comparisons_dictionary(groups)))
     pairs = table["contrast"].isin([contrast.name for contrast in compared if contrast.is_pair])
     chosen = is_primary(table, primary)
     table["p_holm"] = corrected(table[pairs], [*KEY, "test"], holm)

@@ -10,7 +10,6 @@ from scipy import stats
 
 from mndmri.io import InputError
 from mndmri.statistics.contrasts import POOLED
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.models import covariate_columns
 from mndmri.statistics.progression import clinical_numbers
@@ -24,6 +23,7 @@ from mndmri.statistics.samples import (
     reference_last,
     select_people,
 )
+from mndmri.tables.dictionaries import dictionary
 
 OPPOSITE = {"L": "R", "R": "L"}
 
@@ -57,9 +57,9 @@ _DESCRIPTIONS = {
 }
 
 
-def correlations_dictionary() -> dict[str, dict[str, str]]:
+def correlations_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of correlations."""
-    return dictionary(_DESCRIPTIONS)
+    return dictionary("Measures and clinical scores, within patients", _DESCRIPTIONS)
 
 
 def correlation_table(

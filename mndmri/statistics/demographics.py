@@ -10,14 +10,35 @@ from scipy import stats
 
 from mndmri.statistics.exact import count_tables, fisher_freeman_halton
 from mndmri.statistics.samples import NO_SPREAD, check_columns, reference_last
+from mndmri.tables.dictionaries import dictionary
 
-COLUMNS = [
-    "variable", "level", "group", "n", "n_missing", "mean", "sd", "median", "minimum", "maximum",
-    "count", "percent", "test", "statistic", "df", "p", "note",
-]  # fmt: skip
 ALL = "all"
+_DESCRIPTIONS = {
+    "variable": "Column of the participants table.",
+    "level": "Of a category, the level that the row counts.",
+    "group": f"Study group; {ALL} is everyone, and the rows of tests.",
+    "n": "Participants whose variable is known.",
+    "n_missing": "Participants whose variable is not known.",
+    "mean": "Mean of a number.",
+    "sd": "Standard deviation.",
+    "median": "Median.",
+    "minimum": "Smallest value.",
+    "maximum": "Largest value.",
+    "count": "Participants at the level of a category.",
+    "percent": "The same as a percentage of n.",
+    "test": "anova: analysis of variance. kruskal: Kruskal-Wallis. fisher_freeman_halton: exact. chi2: Pearson.",
+    "statistic": "The test's statistic.",
+    "df": "Its degrees of freedom.",
+    "p": "Two-sided, not corrected.",
+    "note": "Why a number is missing.",
+}
 SMALL_EXPECTED = 5  # Cochran 1954, Biometrics 10:417: chi squared needs expected counts of 5
 MAX_TABLES = 1_000_000  # seconds, and megabytes, of enumeration
+
+
+def demographics_dictionary() -> dict[str, Any]:
+    """BIDS data dictionary of Table 1."""
+    return dictionary("Table 1: who was studied", _DESCRIPTIONS)
 
 
 def demographics(
@@ -62,7 +83,7 @@ def demographics(
     for variable in variables:
         describe = _number_rows if is_numeric_dtype(people[variable]) else _category_rows
         rows += [{"variable": variable} | row for row in describe(people[variable], people["group"], order)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
 
 
 def _number_rows(values: pd.Series, owner: pd.Series, order: Sequence[str]) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ import pandas as pd
 from scipy import stats
 
 from mndmri.io import InputError
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.prevalence import NOT_ASSESSABLE, SCORE
 from mndmri.statistics.samples import Measured, check_columns, each_measure, select_people
+from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import GROUP_COLUMNS, KEY, OK, row
 
 PARTS = ("precentral_leg", "precentral_hand", "precentral_face")
@@ -42,9 +42,9 @@ _CUTOFFS = {
 _NUMBERS = ("n", "mean", "sd", "mild_above", "marked_above")
 
 
-def cutoffs_dictionary() -> dict[str, dict[str, str]]:
+def cutoffs_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of cut-offs."""
-    return dictionary(_CUTOFFS)
+    return dictionary("Cut-offs of the motor band score", _CUTOFFS)
 
 
 def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str) -> pd.DataFrame:
@@ -125,6 +125,18 @@ def score_motor_band(
         own = pd.DataFrame({"value": values.loc[who], "reason": reasons.loc[who], "n_voxels": n_voxels.loc[who]})
         scored += [{"participant_id": who, "group": groups[who], **line} for line in _score(own, limits)]
     return pd.DataFrame(scored, columns=GROUP_COLUMNS)
+
+
+def add_motor_band(
+    measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str, norms: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measures with the rows of `score_motor_band` below them, and the cut-offs that the scores rest on.
+
+    Parameters and errors are those of `score_motor_band`.
+    """
+    scores = score_motor_band(measures, participants, reference=reference, norms=norms)
+    cutoffs = learn_cutoffs(measures, participants, reference=reference) if norms is None else norms
+    return pd.concat([measures, scores], ignore_index=True), cutoffs
 
 
 def check_norms(norms: pd.DataFrame) -> pd.DataFrame:

@@ -14,10 +14,10 @@ from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from mndmri.statistics.contrasts import Contrast, list_contrasts
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.models import COLLINEAR, covariate_columns
 from mndmri.statistics.samples import KEY, NO_SPREAD, count_reasons, each_measure, select_people
+from mndmri.tables.dictionaries import dictionary
 
 FOLDS = 5
 FEWEST = FOLDS  # people of each class: with fewer, some fold has none of them to judge
@@ -118,10 +118,13 @@ class _Judged(NamedTuple):
     coefficients: np.ndarray  # (fits, p)
 
 
-def multimodal_index_dictionaries() -> dict[str, dict[str, dict[str, str]]]:
+def multimodal_index_dictionaries() -> dict[str, dict[str, Any]]:
     """BIDS data dictionaries of the tables of a `MultimodalIndex`, by its fields."""
-    tables = dict(zip(MultimodalIndex._fields, (_PERFORMANCE, _PREDICTIONS, _FEATURES), strict=True))
-    return {name: dictionary(table) for name, table in tables.items()}
+    return {
+        "performance": dictionary("How well the primary measures together separate the groups", _PERFORMANCE),
+        "predictions": dictionary("The index of every participant, from models fitted without them", _PREDICTIONS),
+        "features": dictionary("What each measure adds to the index", _FEATURES),
+    }
 
 
 def multimodal_index(

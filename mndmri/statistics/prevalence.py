@@ -12,11 +12,11 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from mndmri.io import InputError
 from mndmri.statistics.contrasts import OMNIBUS, Contrast, list_contrasts
 from mndmri.statistics.demographics import ALL, MAX_TABLES
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.exact import count_tables, fisher_freeman_halton
 from mndmri.statistics.families import holm
 from mndmri.statistics.samples import NO_SPREAD, Measured, count_reasons, each_measure, reference_last, select_people
+from mndmri.tables.dictionaries import dictionary
 
 SCORE = {"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both"}
 MAX_SCORE = 12  # none, mild or marked (0 to 2) in face, hand and leg, left and right
@@ -63,14 +63,14 @@ _AGREEMENT = {
 }
 
 
-def prevalence_dictionary() -> dict[str, dict[str, str]]:
+def prevalence_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of the motor band sign."""
-    return dictionary(_SIGN)
+    return dictionary("In how many of each group the motor band sign is present", _SIGN)
 
 
-def agreement_dictionary() -> dict[str, dict[str, str]]:
+def agreement_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of agreement with human raters."""
-    return dictionary(_AGREEMENT)
+    return dictionary("The automated motor band score compared with the human rating", _AGREEMENT)
 
 
 class _Judged(NamedTuple):
@@ -187,7 +187,7 @@ def sign_agreement(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    rated: str,
+    rated: str | None,
     threshold: int = PRESENT_FROM,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
@@ -201,7 +201,8 @@ def sign_agreement(
     Returns
     -------
     DataFrame
-        A row for each statistic, over all groups together. Columns as in `agreement_dictionary`.
+        A row for each statistic, over all groups together; none where nobody has rated. Columns as in
+        `agreement_dictionary`.
 
     Raises
     ------
@@ -214,6 +215,8 @@ def sign_agreement(
     Fleiss, Cohen and Everitt 1969, Psychol Bull 72:323. Bland and Altman 1999, Stat Methods Med
     Res 8:135.
     """
+    if rated is None:
+        return pd.DataFrame(columns=list(_AGREEMENT))
     people = select_people(participants, groups=groups, covariates=[rated])
     judged, ratings = _automated(measures, people, threshold=threshold), _ratings(people[rated], threshold=threshold)
     both = judged.values.notna() & ratings.values.notna()

@@ -12,9 +12,9 @@ from scipy import linalg, stats
 from mndmri.io import InputError
 from mndmri.statistics.ancova import contrast_of, fill, fit_sample
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.models import COLLINEAR, TIE, Design, permutations, t_contrast
 from mndmri.statistics.samples import Measured, Sample, each_measure, select_people, take_sample
+from mndmri.tables.dictionaries import column_names, dictionary
 
 _NODE = ["measure", "hemi", "node"]
 _BATCH = 250  # permutations at a time: some 10 MB at 1,000 participants
@@ -36,11 +36,20 @@ _DESCRIPTIONS = {
     "permutations, (b + 1) / (m + 1): b of the m have a node, anywhere, at least as extreme as this one.",
     "note": "Who was left out and why, and why a number is missing.",
 }
+_MEANS = {
+    **{column: _DESCRIPTIONS[column] for column in (*_NODE, "position_mm")},
+    "unit": "Unit of the mean; 1 for FA.",
+    "group": "Study group.",
+    "n": "Participants of the group with a value at this node.",
+    "mean": "Their mean, not adjusted.",
+    "ci_low": "Lower confidence limit of the mean, by t.",
+    "ci_high": "Upper confidence limit of the mean.",
+}
 
 
-def compare_profiles_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
+def compare_profiles_dictionary(groups: Sequence[str]) -> dict[str, Any]:
     """BIDS data dictionary of the table of compared profiles."""
-    return dictionary(_DESCRIPTIONS, groups)
+    return dictionary("The groups compared at every node of the corticospinal tract", _DESCRIPTIONS, groups)
 
 
 class _Node(NamedTuple):
@@ -119,7 +128,12 @@ def compare_profiles(
                 row["p_fwe"] = (extreme + 1) / (n_permutations + 1)
             position = places[row["measure"], row["hemi"], row["node"]]
             rows.append(row | {"position_mm": position, "note": "; ".join(row["note"])})
-    return pd.DataFrame(rows, columns=list(compare_profiles_dictionary(groups)))
+    return pd.DataFrame(rows, columns=column_names(compare_profiles_dictionary(groups)))
+
+
+def profile_means_dictionary() -> dict[str, Any]:
+    """BIDS data dictionary of the table of `profile_means`."""
+    return dictionary("Means of the groups at every node of the corticospinal tract", _MEANS)
 
 
 def profile_means(
@@ -135,8 +149,8 @@ def profile_means(
     Returns
     -------
     DataFrame
-        measure, hemi, node, position_mm, unit, group, n, mean, ci_low, ci_high. Every group has a row
-        at every node; nobody has no mean, and one person no interval.
+        Columns as in `profile_means_dictionary`. Every group has a row at every node; nobody has no
+        mean, and one person no interval.
 
     Raises
     ------

@@ -68,6 +68,11 @@ def progression_reasons(participants: pd.DataFrame, *, score: str, months: str, 
     return pd.Series(reasons, participants.index, dtype=object)
 
 
+def missing_rate_reasons(participants: pd.DataFrame, progression: Mapping[str, Any] | None) -> dict[str, pd.Series]:
+    """`progression_reasons` by the name of the score, as `correlation_table` takes them; none without such a score."""
+    return {} if progression is None else {PROGRESSION_RATE: progression_reasons(participants, **progression)}
+
+
 def clinical_numbers(participants: pd.DataFrame, name: str) -> pd.Series:
     """Column of a clinical score as floats; NaN is missing.
 

@@ -10,10 +10,10 @@ from scipy import optimize, special, stats
 
 from mndmri.io import InputError
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.samples import Measured, each_measure, select_people, take_sample
+from mndmri.tables.dictionaries import dictionary
 
 # Beyond this many in a group, R's wilcox.test too leaves the exact distribution for the normal one
 _EXACT_BELOW = 50
@@ -84,14 +84,14 @@ class _Split(NamedTuple):
     problem: bool  # the last note says that there is no curve
 
 
-def classification_dictionary() -> dict[str, dict[str, str]]:
+def classification_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the classification table."""
-    return dictionary(_TABLE_DESCRIPTIONS)
+    return dictionary("How well each measure alone separates the groups", _TABLE_DESCRIPTIONS)
 
 
-def roc_points_dictionary() -> dict[str, dict[str, str]]:
+def roc_points_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of ROC curves."""
-    return dictionary(_POINTS_DESCRIPTIONS)
+    return dictionary("ROC curves of the primary measures", _POINTS_DESCRIPTIONS)
 
 
 def auc_delong(positive: np.ndarray, negative: np.ndarray, *, alpha: float = 0.05, logit: bool = True) -> Interval:

@@ -67,18 +67,6 @@ def check_columns(participants: pd.DataFrame, columns: Iterable[str]) -> None:
         raise InputError(f"the participants table has no column {', '.join(lacking)}; it has {has}")
 
 
-def as_categories(participants: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
-    """Participants with these columns as text, so that a site called 2 is a name and not a quantity.
-
-    A column that the table lacks is passed over; what is missing stays missing.
-    """
-    table = participants.copy()
-    for name in table.columns.intersection(list(columns)):
-        text = [f"{v:g}" if isinstance(v, int | float | np.number) else str(v) for v in table[name]]
-        table[name] = pd.Series(text, table.index, dtype=object).where(table[name].notna())
-    return table
-
-
 def reference_last(groups: Sequence[str], reference: str) -> list[str]:
     """Groups in their order, but the reference at the end.
 

@@ -11,18 +11,17 @@ from scipy.optimize import linear_sum_assignment
 from mndmri.io import InputError
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import (
     MOTION,
     Measured,
     Sample,
     add_motion,
-    as_categories,
     each_measure,
     select_people,
     take_sample,
 )
+from mndmri.tables.dictionaries import column_names, dictionary
 
 MAIN = "main"
 MOTION_SCAN = "dwi"
@@ -51,9 +50,9 @@ _DESCRIPTIONS = {
 }
 
 
-def sensitivity_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
+def sensitivity_dictionary(groups: Sequence[str]) -> dict[str, Any]:
     """BIDS data dictionary of the sensitivity table."""
-    return dictionary(_DESCRIPTIONS, groups)
+    return dictionary("The primary comparisons with other participants and other covariates", _DESCRIPTIONS, groups)
 
 
 class _Study(NamedTuple):
@@ -140,13 +139,13 @@ def sensitivity_table(
         covariates,
         list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled),
         flagged,
-        None if site is None else as_categories(people, [site])[site],
+        None if site is None else people[site],
         [] if age is None else [column for column in (age, sex) if column is not None],
     )
     rows: list[dict[str, Any]] = []
     for measured in each_measure(measures[is_primary(measures, primary)], people):
         rows += [measured.key | row for row in _measure_rows(measured, study, alpha=alpha)]
-    return pd.DataFrame(rows, columns=list(sensitivity_dictionary(groups)))
+    return pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups)))
 
 
 def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[dict[str, Any]]:

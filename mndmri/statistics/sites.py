@@ -11,10 +11,10 @@ from scipy import optimize, stats
 from mndmri.io import InputError
 from mndmri.statistics.ancova import ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.families import is_primary
-from mndmri.statistics.samples import Measured, Sample, as_categories, each_measure, select_people, take_sample
+from mndmri.statistics.samples import Measured, Sample, each_measure, select_people, take_sample
+from mndmri.tables.dictionaries import dictionary
 
 ALL_SITES = "all"
 _DESCRIPTIONS = {
@@ -58,9 +58,9 @@ class Pooled(NamedTuple):
     q_p: float
 
 
-def site_effects_dictionary() -> dict[str, dict[str, str]]:
+def site_effects_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of `site_effects`."""
-    return dictionary(_DESCRIPTIONS)
+    return dictionary("The groups compared within each site, and pooled", _DESCRIPTIONS)
 
 
 def site_effects(
@@ -83,7 +83,7 @@ def site_effects(
     measures, participants, groups, reference, contrasts, pooled, alpha
         As in `compare_groups`.
     site : str
-        Column of the site or scanner; its numbers are names. Whose is not known is left out.
+        Column of the site or scanner, text. Whose is not known is left out.
     covariates : sequence of str
         Of the model within a site; the site itself is passed over.
     primary : sequence of mapping, optional
@@ -102,7 +102,7 @@ def site_effects(
         If a column or a group is missing, a participant is there twice, or a site is called "all".
     """
     kept = [name for name in covariates if name != site]
-    people = select_people(as_categories(participants, [site]), groups=groups, covariates=[site, *kept])
+    people = select_people(participants, groups=groups, covariates=[site, *kept])
     names = sorted(people[site].dropna().unique())
     if ALL_SITES in names:
         raise InputError(f"a site is called '{ALL_SITES}', which is the row of all sites together; rename it")

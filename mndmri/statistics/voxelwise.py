@@ -18,7 +18,6 @@ from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.io import InputError
 from mndmri.statistics.ancova import contrast_of
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
-from mndmri.statistics.dictionaries import dictionary
 from mndmri.statistics.families import holm
 from mndmri.statistics.models import (
     COLLINEAR,
@@ -32,6 +31,7 @@ from mndmri.statistics.models import (
 from mndmri.statistics.samples import NO_SPREAD, Measured, Sample, select_people, take_sample
 from mndmri.statistics.tfce import enhance
 from mndmri.statistics.wide import variable_name
+from mndmri.tables.dictionaries import column_names, dictionary
 
 # A sum of float32 in another order is the same sum: relative
 _TIE = 1e-4
@@ -84,9 +84,9 @@ class MapComparison(NamedTuple):
     mask: SpatialImage
 
 
-def summary_dictionary(groups: Sequence[str]) -> dict[str, dict[str, str]]:
+def summary_dictionary(groups: Sequence[str]) -> dict[str, Any]:
     """BIDS data dictionary of the summary of compared maps."""
-    return dictionary(_DESCRIPTIONS, groups)
+    return dictionary("The groups compared voxel by voxel", _DESCRIPTIONS, groups)
 
 
 def file_label(contrast: str) -> str:
@@ -204,7 +204,7 @@ def compare_maps(
             row |= {"maps": f"contrast-{file_label(name)}", "n_permutations": n_permutations}
             row["df"] = f"{len(testable[name])}, {df}" if images[name].kind == "F" else df
         rows.append(row)
-    summary = pd.DataFrame(rows, columns=list(summary_dictionary(groups)))
+    summary = pd.DataFrame(rows, columns=column_names(summary_dictionary(groups)))
     of_pairs = summary["contrast"].isin(pairs) & summary["p_fwe"].notna()
     summary.loc[of_pairs, "p_holm"] = holm(summary.loc[of_pairs, "p_fwe"].to_numpy(float))
     return MapComparison(summary, images, compared)

@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
+from typing import Any
 
 import pandas as pd
 
 from mndmri.io import InputError
-from mndmri.statistics.samples import KEY
+from mndmri.tables.dictionaries import TITLE, column_names
+from mndmri.tables.measures import KEY
+from mndmri.tables.participants import participants_dictionary
 
 
 def variable_name(*parts: object) -> str:
@@ -31,6 +34,17 @@ def _check_unique(names: list[str], originals: list[str]) -> None:
                 "of the wide table; rename one of them"
             )
         seen[name.lower()] = original
+
+
+def wide_dictionary(measures: pd.DataFrame, participants: pd.DataFrame) -> dict[str, Any]:
+    """BIDS data dictionary of the `wide_table` of the same measures and participants."""
+    of_people = participants_dictionary(participants)
+    columns = {variable_name(name): of_people[name] for name in column_names(of_people)}
+    for key, unit in measures.drop_duplicates(KEY).set_index(KEY)["unit"].items():
+        modality, measure, region, hemi = key
+        text = f"{measure} ({modality}) of {region}, {hemi}; see measures.json."
+        columns[variable_name(*key)] = {"Description": text} | ({"Units": unit} if pd.notna(unit) else {})
+    return {TITLE: "One row a participant: identity, covariates and every measure"} | columns
 
 
 def wide_table(measures: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.regions import body_parts
+from mndmri.tables.dictionaries import TITLE
 
 STRIP_COLUMNS = ["hemi", "bank", "arc", "depth", "part", "value", "n_voxels"]
 
@@ -188,6 +189,7 @@ def _path_mm(inside: np.ndarray, start: np.ndarray, sizes: np.ndarray) -> np.nda
 def strips_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the strips of a person's or a study's images."""
     return {
+        TITLE: "SWI and susceptibility on both banks of the central sulcus, unfolded",
         "participant_id": {"Description": "Participant, as in the study's participants table."},
         "group": {"Description": "Study group, as the config maps the participants table's labels."},
         "modality": {"Description": "What is painted: swi, normalised; or qsm, susceptibility in ppm."},

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mndmri.tables.dictionaries import TITLE
+
 KEY = ["modality", "measure", "region", "hemi"]
 MEASURE_COLUMNS = [*KEY, "value", "unit", "n_voxels", "status"]
 GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
@@ -271,4 +273,4 @@ def data_dictionary(measures: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """BIDS data dictionary of the measures table: its columns and the measures in it."""
     columns = {name: {"Description": text} for name, text in COLUMN_DESCRIPTIONS.items()}
     found = {f"{m} {n}": DEFINITIONS[m, n] for m, n in dict.fromkeys(measures) if (m, n) in DEFINITIONS}
-    return columns | {"measures": found}
+    return {TITLE: "Every measure of every participant, one a row"} | columns | {"measures": found}

@@ -3,7 +3,7 @@
 Nothing here leaves anyone out. A flag asks for a look; exclusion is a person's decision.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -232,6 +232,38 @@ def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, 
                 | {"lower": -limit, "upper": limit, "reason": reason}
             )
     return pd.DataFrame(rows, columns=QC_COLUMNS)
+
+
+def study_quality(
+    own: Mapping[str, pd.DataFrame],
+    measures: pd.DataFrame,
+    *,
+    primary: Iterable[Mapping[str, str]],
+    limits: Limits,
+    max_robust_z: float,
+) -> pd.DataFrame:
+    """Quality of everybody's scans, then unlikely values of the primary measures.
+
+    Parameters
+    ----------
+    own : mapping
+        ``participant_id`` to that person's quality measures, as in `qc_table`.
+    measures : DataFrame
+        The study's measures table.
+    primary : iterable of mapping
+        Primary measures as in the config: each names a modality, measure, region and hemi.
+    limits, max_robust_z
+        As in `qc_table` and `robust_outliers`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `QC_COLUMNS`.
+    """
+    rows = pd.concat([table.assign(participant_id=who) for who, table in own.items()])
+    kinds = {(p["modality"], p["measure"], p["region"]) for p in primary}
+    outliers = robust_outliers(measures, kinds, limit=max_robust_z)
+    return pd.concat([qc_table(rows, limits), outliers], ignore_index=True)
 
 
 def flagged_scans(qc: pd.DataFrame) -> dict[str, set[str]]:

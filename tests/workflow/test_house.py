@@ -31,11 +31,6 @@ def test_every_script_belongs_to_a_rule():
     assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(rules()) | by_hand
 
 
-def test_scripts_are_short():
-    for path in (ROOT / "scripts").glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 60, path.name
-
-
 def test_pins_of_the_conda_environment_are_those_of_pip():
     pins = dict(line.split("==") for line in (ROOT / "envs/constraints.txt").read_text().split() if "==" in line)
     pins = {name.lower(): version for name, version in pins.items()}

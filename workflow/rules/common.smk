@@ -14,7 +14,13 @@ from snakemake.io import flag, is_flagged
 from mndmri import __version__ as VERSION
 from mndmri.atlas.own import FILES as OWN_ATLAS
 from mndmri.atlas.own import check_atlas, space_of
-from mndmri.cohort import check_study, load_study, participants_path, settle
+from mndmri.cohort import (
+    category_columns,
+    check_study,
+    load_study,
+    participants_path,
+    settle,
+)
 from mndmri.cohort.config import resolve_config, score_columns
 from mndmri.cohort.failures import (
     Job,
@@ -30,7 +36,8 @@ from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_table, read_text, write_json
 from mndmri.jobs import why_unfinished
 from mndmri.packages import check_packages, check_tools
-from mndmri.phantom.plan import plan_cohort
+from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
+from mndmri.tables.dictionaries import dictionary_path
 
 # Names the file that says what a second pass goes without, see measure_the_others.
 SECOND_PASS = "MNDMRI_WITHOUT_FAILED"
@@ -60,7 +67,11 @@ def read_config():
 def read_study():
     """The study, once every scan has been looked at; refused with the whole list if one is bad."""
     planned = config["simulation"] and plan_cohort(config["simulation"])
-    table = planned if planned is not None else read_table(participants_path(config))
+    table = (
+        planned
+        if planned is not None
+        else read_table(participants_path(config), text=category_columns(config))
+    )
     study = load_study(config, participants_table=table)
     checked = Path(RESULTS, ".checked_inputs.json")
     problems, cache = check_study(study, read_json(checked) if checked.exists() else {})
@@ -132,10 +143,12 @@ def people(modality="t1w"):
     ]
 
 
-def person(wildcards):
-    """Parameter function: what is planted in a simulated participant."""
+def person(scan):
+    """Parameter function: what of a simulated participant shows in a scan."""
     plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
-    return plan.loc[f"sub-{wildcards.subject}"].to_dict()
+    return lambda wildcards: planted(
+        plan.loc[f"sub-{wildcards.subject}"].to_dict(), scan
+    )
 
 
 def scans(modality, role):
@@ -230,6 +243,11 @@ def without_map(wildcards):
     return {
         who: own[modality] for who, own in STUDY.left_out.items() if modality in own
     }
+
+
+def keys_of(block, *keys):
+    """Keys of a block of the config that a rule uses; it does not run again when others change."""
+    return {key: config[block][key] for key in keys}
 
 
 def group_of(who):

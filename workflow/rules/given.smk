@@ -6,7 +6,9 @@ rule take_measures:
         measures="<group>/measures.tsv",
         dictionary="<group>/measures.json",
         wide="<group>/measures_wide.tsv",
+        wide_dictionary="<group>/measures_wide.json",
         participants="<group>/participants.tsv",
+        participants_dictionary="<group>/participants.json",
     log:
         "<logs>/take_measures/study.log",
     benchmark:

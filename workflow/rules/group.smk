@@ -4,32 +4,30 @@ QUALITY = config["quality"] or (
 )
 # What is compared: the measures as they are, unless the sites are harmonised.
 MEASURES = TABLES.measures
-# Which groups are compared, as the functions that compare them take it.
-STUDY_GROUPS = dict(
-    groups=list(config["groups"]["levels"]),
-    reference=config["groups"]["reference"],
+# Everyone in the study, and what kind each of their columns is.
+PARTICIPANTS = dict(
+    participants=TABLES.participants,
+    participants_dictionary=TABLES.participants_dictionary,
+)
+# Options of the functions that compare groups. A rule hands its own over as one dict: of several values Snakemake
+# compares the set, without their names, and would not see two of them exchanged.
+GROUPS = dict(
+    groups=list(config["groups"]["levels"]), reference=config["groups"]["reference"]
+)
+CONTRASTS = GROUPS | dict(
     contrasts=config["statistics"]["contrasts"],
     pooled=config["statistics"]["pooled_patients"],
     alpha=config["statistics"]["alpha"],
 )
+COVARIATES = dict(covariates=config["covariates"])
+SITE = dict(site=config["site"])
+SITES = [config["site"]] if config["site"] else []
+# What the groups should be alike in, where the study knows it.
+ALIKE = SITE | {
+    name: name if name in STUDY.participants else None for name in ("age", "sex")
+}
 # Maps compared voxel by voxel, where there are scans.
 MAP_TABLES, MAP_FIGURES = [], []
-COMPARISON = dict(
-    study=STUDY_GROUPS,
-    covariates=config["covariates"],
-    categorical=config["categorical"],
-    # what the groups should be alike in, where the study knows it
-    alike=dict(
-        site=config["site"],
-        **{
-            name: name if name in STUDY.participants else None
-            for name in ("age", "sex")
-        },
-    ),
-    site=config["site"],
-    scores=score_columns(config),
-    statistics=config["statistics"],
-)
 
 
 if config["statistics"]["harmonise"] != "none":
@@ -37,8 +35,8 @@ if config["statistics"]["harmonise"] != "none":
     rule harmonise_sites:
         """Take out of the measures what the scanners of the sites do to them."""
         input:
+            **PARTICIPANTS,
             measures=TABLES.measures,
-            participants=TABLES.participants,
         output:
             measures="<group>/measures_harmonised.tsv",
             shifts="<group>/site_shifts.tsv",
@@ -50,7 +48,14 @@ if config["statistics"]["harmonise"] != "none":
         conda:
             "../../envs/mndmri.yaml"
         params:
-            **COMPARISON,
+            options=SITE
+            | dict(
+                preserve=["group", *config["covariates"]],
+                reference_group=config["groups"]["reference"],
+                learn_on={"combat": "all", "combat_controls": "controls"}[
+                    config["statistics"]["harmonise"]
+                ],
+            ),
         script:
             "../../scripts/harmonise_sites.py"
 
@@ -60,12 +65,13 @@ if config["statistics"]["harmonise"] != "none":
 rule describe_participants:
     """Make Table 1, who was studied, and say how the groups differ besides their disease."""
     input:
-        participants=TABLES.participants,
+        **PARTICIPANTS,
         quality=QUALITY,
     output:
         demographics="<group>/demographics.tsv",
+        demographics_dictionary="<group>/demographics.json",
         balance="<group>/balance.tsv",
-        dictionary="<group>/balance.json",
+        balance_dictionary="<group>/balance.json",
     log:
         "<logs>/describe_participants/study.log",
     benchmark:
@@ -73,7 +79,12 @@ rule describe_participants:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
+        table_one=GROUPS
+        | dict(
+            covariates=list(dict.fromkeys([*config["covariates"], *SITES])),
+            scores=score_columns(config),
+        ),
+        balance=CONTRASTS | COVARIATES | ALIKE,
     script:
         "../../scripts/describe_participants.py"
 
@@ -81,12 +92,13 @@ rule describe_participants:
 rule compare_groups:
     """Compare every measure between the groups."""
     input:
+        **PARTICIPANTS,
         measures=MEASURES,
-        participants=TABLES.participants,
     output:
         comparisons="<group>/comparisons.tsv",
         dictionary="<group>/comparisons.json",
         means="<group>/adjusted_means.tsv",
+        means_dictionary="<group>/adjusted_means.json",
     log:
         "<logs>/compare_groups/study.log",
     benchmark:
@@ -94,7 +106,9 @@ rule compare_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
+        options=CONTRASTS
+        | COVARIATES
+        | keys_of("statistics", "primary", "n_permutations", "seed"),
     script:
         "../../scripts/compare_groups.py"
 
@@ -102,8 +116,8 @@ rule compare_groups:
 rule classify_groups:
     """Tell how well each measure separates the groups."""
     input:
+        **PARTICIPANTS,
         measures=MEASURES,
-        participants=TABLES.participants,
     output:
         classification="<group>/classification.tsv",
         dictionary="<group>/classification.json",
@@ -116,7 +130,7 @@ rule classify_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
+        options=CONTRASTS | keys_of("statistics", "primary", "specificity"),
     script:
         "../../scripts/classify_groups.py"
 
@@ -124,8 +138,8 @@ rule classify_groups:
 rule correlate_scores:
     """Correlate every measure with the clinical scores, within patients."""
     input:
+        **PARTICIPANTS,
         measures=MEASURES,
-        participants=TABLES.participants,
     output:
         correlations="<group>/correlations.tsv",
         dictionary="<group>/correlations.json",
@@ -136,8 +150,13 @@ rule correlate_scores:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
-        sides=config["clinical_sides"],
+        options=GROUPS
+        | keys_of("statistics", "primary", "alpha")
+        | dict(
+            scores=score_columns(config),
+            sides=config["clinical_sides"],
+            adjust=config["covariates"],
+        ),
         progression=config["progression"],
     script:
         "../../scripts/correlate_scores.py"
@@ -146,8 +165,8 @@ rule correlate_scores:
 rule combine_measures:
     """Combine the primary measures into one index, judged on people it was not made from."""
     input:
+        **PARTICIPANTS,
         measures=MEASURES,
-        participants=TABLES.participants,
     output:
         performance="<group>/multimodal_index.tsv",
         predictions="<group>/multimodal_predictions.tsv",
@@ -162,7 +181,7 @@ rule combine_measures:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
+        options=CONTRASTS | COVARIATES | SITE | keys_of("statistics", "primary", "seed"),
     script:
         "../../scripts/combine_measures.py"
 
@@ -172,8 +191,8 @@ if config["site"]:
     rule compare_sites:
         """Compare the groups within each site, and pool the sites."""
         input:
+            **PARTICIPANTS,
             measures=TABLES.measures,
-            participants=TABLES.participants,
         output:
             effects="<group>/site_effects.tsv",
             dictionary="<group>/site_effects.json",
@@ -184,9 +203,13 @@ if config["site"]:
         conda:
             "../../envs/mndmri.yaml"
         params:
-            **COMPARISON,
+            options=CONTRASTS | COVARIATES | SITE | keys_of("statistics", "primary"),
         script:
             "../../scripts/compare_sites.py"
+
+
+# Whose profiles and strips are put into one table.
+MEMBERS = STUDY.participants[["participant_id", "group"]].to_dict("list")
 
 
 if people("dwi"):
@@ -205,19 +228,20 @@ if people("dwi"):
         conda:
             "../../envs/mndmri.yaml"
         params:
-            participants=STUDY.participants.to_dict("list"),
+            participants=MEMBERS,
         script:
             "../../scripts/gather_profiles.py"
 
     rule compare_profiles:
         """Compare the groups at every node of the tract, corrected over all of them."""
         input:
+            **PARTICIPANTS,
             profiles=rules.gather_profiles.output.profiles,
-            participants=TABLES.participants,
         output:
             comparisons="<group>/profile_comparisons.tsv",
             dictionary="<group>/profile_comparisons.json",
             means="<group>/profile_means.tsv",
+            means_dictionary="<group>/profile_means.json",
         log:
             "<logs>/compare_profiles/study.log",
         benchmark:
@@ -225,7 +249,9 @@ if people("dwi"):
         conda:
             "../../envs/mndmri.yaml"
         params:
-            **COMPARISON,
+            options=CONTRASTS
+            | COVARIATES
+            | keys_of("statistics", "n_permutations", "seed"),
         script:
             "../../scripts/compare_profiles.py"
 
@@ -252,7 +278,7 @@ if UNFOLDED:
         conda:
             "../../envs/mndmri.yaml"
         params:
-            participants=STUDY.participants.to_dict("list"),
+            participants=MEMBERS,
         script:
             "../../scripts/gather_strips.py"
 
@@ -260,8 +286,8 @@ if UNFOLDED:
 rule check_sensitivity:
     """Repeat the primary comparisons on other people and with other covariates."""
     input:
+        **PARTICIPANTS,
         measures=MEASURES,
-        participants=TABLES.participants,
         quality=QUALITY,
     output:
         sensitivity="<group>/sensitivity.tsv",
@@ -273,7 +299,7 @@ rule check_sensitivity:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
+        options=CONTRASTS | COVARIATES | ALIKE | keys_of("statistics", "primary"),
     script:
         "../../scripts/check_sensitivity.py"
 
@@ -281,8 +307,8 @@ rule check_sensitivity:
 rule count_signs:
     """Count in how many of each group the motor band sign is present."""
     input:
+        **PARTICIPANTS,
         measures=TABLES.measures,
-        participants=TABLES.participants,
     output:
         signs="<group>/motor_band_sign.tsv",
         agreement="<group>/motor_band_agreement.tsv",
@@ -295,7 +321,7 @@ rule count_signs:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
+        options=CONTRASTS | dict(rated=config["statistics"]["rated_sign"]),
     script:
         "../../scripts/count_signs.py"
 
@@ -303,19 +329,21 @@ rule count_signs:
 rule draw_groups:
     """Draw every primary measure with every participant in it, and the results of the tables."""
     input:
+        **PARTICIPANTS,
         measures=MEASURES,
-        participants=TABLES.participants,
-        comparisons=rules.compare_groups.output.comparisons,
-        means=rules.compare_groups.output.means,
-        classification=rules.classify_groups.output.classification,
-        points=rules.classify_groups.output.points,
-        correlations=rules.correlate_scores.output.correlations,
-        performance=rules.combine_measures.output.performance,
-        predictions=rules.combine_measures.output.predictions,
-        sites=rules.compare_sites.output.effects if config["site"] else [],
-        profiles=rules.compare_profiles.output.comparisons if people("dwi") else [],
-        profile_means=rules.compare_profiles.output.means if people("dwi") else [],
-        strips=rules.gather_strips.output.strips if UNFOLDED else [],
+        tables=[
+            rules.compare_groups.output.comparisons,
+            rules.compare_groups.output.means,
+            rules.classify_groups.output.classification,
+            rules.classify_groups.output.points,
+            rules.correlate_scores.output.correlations,
+            rules.combine_measures.output.performance,
+            rules.combine_measures.output.predictions,
+            rules.compare_sites.output.effects if config["site"] else [],
+            rules.compare_profiles.output.comparisons if people("dwi") else [],
+            rules.compare_profiles.output.means if people("dwi") else [],
+            rules.gather_strips.output.strips if UNFOLDED else [],
+        ],
     output:
         figures=directory("<group>/figures"),
     log:
@@ -325,7 +353,7 @@ rule draw_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        **COMPARISON,
+        options=GROUPS | keys_of("statistics", "primary"),
     script:
         "../../scripts/draw_groups.py"
 
@@ -333,8 +361,8 @@ rule draw_groups:
 rule write_methods:
     """Write the paragraph on methods that a paper on this study needs."""
     input:
+        **PARTICIPANTS,
         measures=TABLES.measures,
-        participants=TABLES.participants,
     output:
         methods="<group>/methods.md",
     log:
@@ -349,44 +377,33 @@ rule write_methods:
         "../../scripts/write_methods.py"
 
 
+# The sheets of the spreadsheet, in their order.
+SHEETS = [
+    TABLES.wide,
+    rules.describe_participants.output.demographics,
+    rules.describe_participants.output.balance,
+    rules.compare_groups.output.comparisons,
+    rules.compare_groups.output.means,
+    rules.classify_groups.output.classification,
+    rules.correlate_scores.output.correlations,
+    rules.combine_measures.output.performance,
+    rules.combine_measures.output.predictions,
+    rules.combine_measures.output.features,
+    *([rules.compare_sites.output.effects] if config["site"] else []),
+    *([rules.compare_profiles.output.comparisons] if people("dwi") else []),
+    rules.check_sensitivity.output.sensitivity,
+    rules.count_signs.output.signs,
+    rules.count_signs.output.agreement,
+    *([rules.gather_measures.output.cutoffs] if people("swi") else []),
+    TABLES.measures,
+]
+
+
 rule write_workbook:
     """Put the group's tables into one spreadsheet."""
     input:
-        tables=[
-            TABLES.wide,
-            rules.describe_participants.output.demographics,
-            rules.describe_participants.output.balance,
-            rules.compare_groups.output.comparisons,
-            rules.compare_groups.output.means,
-            rules.classify_groups.output.classification,
-            rules.correlate_scores.output.correlations,
-            rules.combine_measures.output.performance,
-            rules.combine_measures.output.predictions,
-            rules.combine_measures.output.features,
-            rules.compare_sites.output.effects if config["site"] else [],
-            rules.compare_profiles.output.comparisons if people("dwi") else [],
-            rules.check_sensitivity.output.sensitivity,
-            rules.count_signs.output.signs,
-            rules.count_signs.output.agreement,
-            rules.gather_measures.output.cutoffs if people("swi") else [],
-            TABLES.measures,
-        ],
-        dictionaries=[
-            rules.describe_participants.output.dictionary,
-            rules.compare_groups.output.dictionary,
-            rules.classify_groups.output.dictionary,
-            rules.correlate_scores.output.dictionary,
-            rules.combine_measures.output.performance_dictionary,
-            rules.combine_measures.output.predictions_dictionary,
-            rules.combine_measures.output.features_dictionary,
-            rules.compare_sites.output.dictionary if config["site"] else [],
-            rules.compare_profiles.output.dictionary if people("dwi") else [],
-            rules.check_sensitivity.output.dictionary,
-            rules.count_signs.output.dictionary,
-            rules.gather_measures.output.cutoffs_dictionary if people("swi") else [],
-            rules.count_signs.output.agreement_dictionary,
-            TABLES.dictionary,
-        ],
+        tables=SHEETS,
+        dictionaries=[dictionary_path(table) for table in SHEETS],
     output:
         workbook="<group>/tables.xlsx",
     log:

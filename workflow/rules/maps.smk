@@ -86,16 +86,15 @@ MAPS = {
     ),
 }
 MAPS = {kind: own for kind, own in MAPS.items() if people(own["modality"])}
-SITE = [config["site"]] if config["site"] else []
 
 
 rule compare_maps:
     """Compare the groups voxel by voxel, corrected over the brain."""
     input:
+        **PARTICIPANTS,
         maps=everybodys("maps"),
         mask=everybodys("mask"),
         measures=TABLES.measures,
-        participants=TABLES.participants,
     output:
         maps=directory("<group>/{maps}/statmaps"),
         summary="<group>/{maps}/summary.tsv",
@@ -113,11 +112,14 @@ rule compare_maps:
     resources:
         mem_mb=4000,
     params:
-        study=STUDY_GROUPS,
-        statistics=config["statistics"],
-        categorical=config["categorical"],
-        # maps are not harmonised: the site is a covariate of theirs whatever is done to the measures
-        covariates=list(dict.fromkeys([*config["covariates"], *SITE])),
+        options=CONTRASTS
+        | dict(
+            # maps are not harmonised: the site is a covariate of theirs whatever is done to the measures
+            covariates=list(dict.fromkeys([*config["covariates"], *SITES])),
+            tested=config["statistics"]["map_covariates"],
+            n_permutations=config["statistics"]["map_permutations"],
+            seed=config["statistics"]["seed"],
+        ),
         head_size=of_kind("head_size"),
         threshold=of_kind("threshold"),
         reasons=without_map,

@@ -71,7 +71,9 @@ rule gather_measures:
         measures="<group>/measures.tsv",
         dictionary="<group>/measures.json",
         wide="<group>/measures_wide.tsv",
+        wide_dictionary="<group>/measures_wide.json",
         participants="<group>/participants.tsv",
+        participants_dictionary="<group>/participants.json",
     log:
         "<logs>/gather_measures/study.log",
     benchmark:

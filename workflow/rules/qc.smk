@@ -1,3 +1,9 @@
+# What a scan's own quality is compared with; a measure's distance from those of the group is no matter of one person.
+LIMITS = {
+    name: limit for name, limit in config["qc"].items() if name != "max_robust_z"
+} | keys_of("dwi", "min_coverage")
+
+
 rule draw_participant:
     """Draw a participant's pictures and put them on a page with the measures."""
     input:
@@ -34,7 +40,7 @@ rule draw_participant:
         mem_mb=4000,
     params:
         version=VERSION,
-        limits=config["qc"] | {"min_coverage": config["dwi"]["min_coverage"]},
+        limits=LIMITS,
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
         stages=lambda wildcards: stages(
             STUDY, LOSSES, f"sub-{wildcards.subject}", MODALITIES
@@ -52,6 +58,7 @@ rule judge_quality:
             subject=having(rules.draw_participant.output.page, people()),
         ),
         participants=rules.gather_measures.output.participants,
+        participants_dictionary=rules.gather_measures.output.participants_dictionary,
         measures=rules.gather_measures.output.measures,
     output:
         qc="<qc>/qc.tsv",
@@ -64,7 +71,8 @@ rule judge_quality:
         "../../envs/mndmri.yaml"
     params:
         primary=config["statistics"]["primary"],
-        limits=config["qc"] | {"min_coverage": config["dwi"]["min_coverage"]},
+        limits=LIMITS,
+        max_robust_z=config["qc"]["max_robust_z"],
         failed=failures(LOSSES),
     script:
         "../../scripts/judge_quality.py"

@@ -1,11 +1,11 @@
 rule write_report:
     """Write the study's page: who, Table 1, comparisons and figures."""
     input:
-        participants=TABLES.participants,
+        **PARTICIPANTS,
         measures=MEASURES,
-        demographics=rules.describe_participants.output.demographics,
-        comparisons=rules.compare_groups.output.comparisons,
         tables=[
+            rules.describe_participants.output.demographics,
+            rules.compare_groups.output.comparisons,
             rules.describe_participants.output.balance,
             rules.count_signs.output.signs,
             rules.classify_groups.output.classification,

@@ -49,8 +49,8 @@ rule simulate_t1w:
     resources:
         mem_mb=4000,
     params:
-        person=person,
-        simulation=config["simulation"],
+        person=person("t1w"),
+        simulation=scan_settings(config["simulation"], "t1w"),
     script:
         "../../scripts/simulate_t1w.py"
 
@@ -76,8 +76,8 @@ rule simulate_dwi:
     resources:
         mem_mb=4000,
     params:
-        person=person,
-        simulation=config["simulation"],
+        person=person("dwi"),
+        simulation=scan_settings(config["simulation"], "dwi"),
     script:
         "../../scripts/simulate_dwi.py"
 
@@ -104,8 +104,8 @@ rule simulate_gre:
     resources:
         mem_mb=6000,
     params:
-        person=person,
-        simulation=config["simulation"],
+        person=person("gre"),
+        simulation=scan_settings(config["simulation"], "gre"),
     script:
         "../../scripts/simulate_gre.py"
 
@@ -132,6 +132,6 @@ rule collect_truth:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        simulation=config["simulation"],
+        simulation=plan_settings(config["simulation"]),
     script:
         "../../scripts/collect_truth.py"

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jsonschema import validate
 
-from mndmri.cohort import count_left_out, load_participants
+from mndmri.cohort import category_columns, count_left_out, load_participants
 from mndmri.cohort.config import resolve_config
 from mndmri.io import read_table
 
@@ -32,7 +32,7 @@ def table(tmp_path, **changed):
     } | changed
     path = tmp_path / "participants.tsv"
     pd.DataFrame({k: v for k, v in columns.items() if v is not None}).to_csv(path, sep="\t", index=False)
-    return read_table(path)
+    return read_table(path, text=category_columns(config(covariates=["age", "sex", "site"])))
 
 
 def problems(table, **given):
@@ -71,6 +71,22 @@ def test_an_id_without_its_prefix_gets_it_and_keeps_its_zeros(tmp_path):
     people, found = load_participants(table(tmp_path, participant_id=["01", "02", "03", "04", "05", "06"]), config())
     assert found == []
     assert list(people["participant_id"]) == [f"sub-0{i}" for i in range(1, 7)]
+
+
+def test_a_site_keeps_its_leading_zero_and_01_is_not_1(tmp_path):
+    given = table(tmp_path, site=["01", "1", "02", "2", "01", "n/a"])
+    people, found = load_participants(given, config(covariates=["age", "site"]))
+    assert found == []
+    assert list(people["site"][:5]) == ["01", "1", "02", "2", "01"]
+    assert pd.isna(people["site"][5])
+
+
+def test_sex_is_a_category_and_age_a_number_whatever_the_config_says(tmp_path):
+    settings = config(covariates=["age", "sex"], categorical=["age"])
+    people, found = load_participants(table(tmp_path, sex=[1, 2, 1, 2, 1, 2]), settings)
+    assert found == []
+    assert (category_columns(settings), list(people["sex"])) == (["sex"], ["1", "2", "1", "2", "1", "2"])
+    assert people["age"].dtype == float
 
 
 def test_an_id_that_stands_twice_is_told_with_both_rows(tmp_path):

@@ -9,6 +9,7 @@ from mndmri.atlas.regions import CST_LEVELS_Z_MM, build_atlas, select
 from mndmri.diffusion.profile import N_NODES, PROFILE_COLUMNS, find_centreline, measure_profile, profiles_dictionary
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.transforms import resample
+from mndmri.tables.dictionaries import column_names
 from mndmri.tables.measures import OK
 
 SHAPE, VOXEL = (50, 30, 60), 2.0
@@ -110,7 +111,7 @@ def test_a_node_of_few_voxels_has_no_value():
 
 
 def test_the_dictionary_explains_every_column():
-    assert set(profiles_dictionary()) == {"participant_id", "group", *PROFILE_COLUMNS}
+    assert set(column_names(profiles_dictionary())) == {"participant_id", "group", *PROFILE_COLUMNS}
 
 
 def test_the_line_of_the_atlas_passes_the_published_places_of_the_tract():

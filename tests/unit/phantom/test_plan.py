@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -5,7 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.phantom.plan import BAND_EFFECTS, BAND_KEYS, DECOY_EFFECTS, HEMIS, SCORES, plan_cohort
+from mndmri.phantom import plan
+from mndmri.phantom.plan import (
+    BAND_EFFECTS,
+    BAND_KEYS,
+    DECOY_EFFECTS,
+    HEMIS,
+    SCORES,
+    complete,
+    plan_cohort,
+    plan_settings,
+    planted,
+    scan_settings,
+)
 
 PLANTED = [
     *(f"{key}_{hemi}" for key in ("cst_fa_loss", "precentral_volume_loss") for hemi in HEMIS),
@@ -137,3 +150,37 @@ def test_plan_survives_a_table_file(tmp_path):
     assert back["has_dwi"].tolist() == table["has_dwi"].tolist()
     assert back["seed"].tolist() == table["seed"].tolist()
     np.testing.assert_allclose(back["head_scale"], table["head_scale"], rtol=1e-5)
+
+
+class Recorder(dict):
+    """Mapping that remembers what was looked up in it."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        self.used = set()
+
+    def __getitem__(self, key):
+        self.used.add(key)
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("scan", ["t1w", "dwi", "gre"])
+def test_a_scan_uses_all_settings_and_all_damage_handed_to_it_and_no_other(anatomy, still, monkeypatch, scan):
+    module = importlib.import_module(f"mndmri.phantom.{scan}")
+    given = scan_settings(complete(still), scan)
+    person = Recorder(planted(plan_cohort(still).iloc[0].to_dict(), scan))
+    noise = Recorder(complete(given)["noise"])
+    settings = Recorder(complete(given) | {"noise": noise})
+    monkeypatch.setattr(module, "complete", lambda simulation: settings)
+    getattr(module, f"simulate_{scan}")(anatomy, person, given)
+    assert settings.used == set(given)
+    assert noise.used == {scan}
+    assert person.used == set(person)
+
+
+def test_the_plan_uses_all_settings_handed_to_it_and_no_other(monkeypatch):
+    given = plan_settings(complete({}))
+    settings = Recorder(complete(given))
+    monkeypatch.setattr(plan, "complete", lambda simulation: settings)
+    plan_cohort(given)
+    assert settings.used == set(given)

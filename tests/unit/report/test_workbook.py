@@ -11,6 +11,7 @@ import pytest
 from mndmri.io import InputError
 from mndmri.report import workbook
 from mndmri.report.workbook import make_workbook, sheet_names
+from mndmri.tables.dictionaries import TITLE, dictionary
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def test_every_table_has_a_sheet_after_the_contents_and_the_columns(measures):
 
 
 def test_contents_say_what_each_sheet_is_how_long_and_what_an_empty_cell_means(measures):
-    titles = {"measures": "All measures, long"}
-    sheet = opened(make_workbook({"measures": measures, "b": measures[:1]}, {}, titles=titles))["Contents"]
+    dictionaries = {"measures": dictionary("All measures, long", {})}
+    sheet = opened(make_workbook({"measures": measures, "b": measures[:1]}, dictionaries))["Contents"]
     rows = cells(sheet)
     assert rows[:3] == [["sheet", "content", "rows"], ["measures", "All measures, long", 3], ["b", None, 1]]
     assert rows[4][0].startswith("An empty cell is a missing value")
@@ -51,11 +52,12 @@ def test_contents_say_what_each_sheet_is_how_long_and_what_an_empty_cell_means(m
 
 
 def test_columns_are_explained_by_the_dictionaries_with_what_else_these_hold(measures):
-    dictionary = {
+    described = {
+        TITLE: "All measures, long",
         "value": {"Description": "The value.", "Units": "1"},
         "measures": {"dwi fa": {"Description": "Fractional anisotropy.", "Units": "1", "Source": "Basser 1996"}},
     }
-    rows = cells(opened(make_workbook({"measures": measures}, {"measures": dictionary}))["Columns"])
+    rows = cells(opened(make_workbook({"measures": measures}, {"measures": described}))["Columns"])
     assert rows[0] == ["sheet", "column", "description", "unit", "source"]
     assert [row[1] for row in rows[1:]] == [*measures.columns, "dwi fa"]
     assert ["measures", "value", "The value.", "1", None] in rows

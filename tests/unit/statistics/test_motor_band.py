@@ -14,6 +14,7 @@ from mndmri.statistics.motor_band import (
     score_motor_band,
 )
 from mndmri.statistics.prevalence import sign_prevalence
+from mndmri.tables.dictionaries import column_names
 from mndmri.tables.measures import GROUP_COLUMNS
 
 SIDES = [(part, hemi) for part in PARTS for hemi in "LR"]
@@ -221,7 +222,7 @@ def test_the_published_prevalence_is_found(cohort, healthy):
 
 
 def test_every_column_of_the_cutoffs_is_described(cohort, healthy):
-    assert list(cutoffs_dictionary()) == list(learn_cutoffs(healthy, cohort, reference="control").columns)
+    assert column_names(cutoffs_dictionary()) == list(learn_cutoffs(healthy, cohort, reference="control").columns)
 
 
 def test_no_band_is_called_so_that_an_eye_would_not_see_however_alike_the_controls():

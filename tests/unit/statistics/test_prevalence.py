@@ -11,6 +11,7 @@ from mndmri.statistics.prevalence import (
     sign_agreement,
     sign_prevalence,
 )
+from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
 NUMBERS = ["percent", "ci_low", "ci_high", "difference", "odds_ratio", "p", "p_holm"]
@@ -334,6 +335,6 @@ def test_nobody_or_one_person_with_both_is_rows_with_a_note(rated_people, n):
 
 def test_dictionaries_describe_every_column(rated_people):
     measures = scored(rated_people, AUTOMATED)
-    assert list(prevalence_dictionary()) == list(prevalence(measures, rated_people).columns)
+    assert column_names(prevalence_dictionary()) == list(prevalence(measures, rated_people).columns)
     table = sign_agreement(measures, rated_people, groups=GROUPS, rated="mcli")
-    assert list(agreement_dictionary()) == list(table.columns)
+    assert column_names(agreement_dictionary()) == list(table.columns)

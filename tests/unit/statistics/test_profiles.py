@@ -12,6 +12,7 @@ from mndmri.io import InputError
 from mndmri.statistics import compare_groups, profiles
 from mndmri.statistics.models import build_design, contrast_vector, permutations
 from mndmri.statistics.profiles import compare_profiles, compare_profiles_dictionary, induced, profile_means
+from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
 STUDY = {"groups": GROUPS, "reference": "control", "covariates": ["age", "sex"]}
@@ -241,7 +242,7 @@ def test_a_mean_of_one_has_no_interval_and_a_mean_of_nobody_no_value(participant
 
 def test_dictionary_describes_every_column(participants, values):
     table = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=0)
-    assert list(compare_profiles_dictionary(GROUPS)) == list(table)
+    assert column_names(compare_profiles_dictionary(GROUPS)) == list(table)
 
 
 def no_pls(people, values):
@@ -330,7 +331,7 @@ def test_a_node_without_a_result_stays_out_of_the_correction(participants):
 
 def test_an_empty_table_gives_empty_tables(participants, values):
     table = long(participants, values).iloc[:0]
-    assert list(compare_profiles(table, participants, **STUDY)) == list(compare_profiles_dictionary(GROUPS))
+    assert list(compare_profiles(table, participants, **STUDY)) == column_names(compare_profiles_dictionary(GROUPS))
     assert profile_means(table, participants, groups=GROUPS).empty
 
 

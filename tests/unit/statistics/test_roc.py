@@ -14,6 +14,7 @@ from mndmri.statistics.roc import (
     roc_points_dictionary,
     sensitivity_at,
 )
+from mndmri.tables.dictionaries import column_names
 from mndmri.tables.measures import DAMAGE_DIRECTION
 
 GROUPS = ["ALS", "PLS", "control"]
@@ -341,8 +342,8 @@ def test_an_empty_table_classifies_to_an_empty_table(participants, tidy):
 
 def test_every_column_is_explained(participants, tidy, values):
     measures = tidy(participants, fa=values)
-    assert list(table_of(measures, participants).columns) == list(classification_dictionary())
-    assert list(points_of(measures, participants).columns) == list(roc_points_dictionary())
+    assert list(table_of(measures, participants).columns) == column_names(classification_dictionary())
+    assert list(points_of(measures, participants).columns) == column_names(roc_points_dictionary())
     assert "not adjusted for covariates" in classification_dictionary()["auc"]["Description"]
 
 

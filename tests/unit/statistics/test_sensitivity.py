@@ -14,6 +14,7 @@ from mndmri.statistics.sensitivity import (
     sensitivity_dictionary,
     sensitivity_table,
 )
+from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
 SAME = {"groups": GROUPS, "reference": "control"}
@@ -234,7 +235,7 @@ def test_only_primary_measures_have_rows_and_the_order_of_rows_decides_nothing(p
 
 
 def test_columns_are_all_explained(measures, participants):
-    assert list(vary(measures, participants).columns) == list(sensitivity_dictionary(GROUPS))
+    assert list(vary(measures, participants).columns) == column_names(sensitivity_dictionary(GROUPS))
 
 
 def test_what_is_wrong_with_the_input_is_named(measures, participants):

@@ -20,6 +20,7 @@ from mndmri.statistics.maps import add_head_size, group_mask
 from mndmri.statistics.models import build_design
 from mndmri.statistics.tfce import NEIGHBOURS, STEP, enhance
 from mndmri.statistics.voxelwise import compare_maps, file_label, summary_dictionary
+from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
 STUDY = {"groups": GROUPS, "reference": "control", "covariates": ["age", "sex", "site"]}
@@ -220,7 +221,7 @@ def test_nothing_planted_gives_an_empty_table_with_its_columns(participants, mas
     found = compare_maps(maps, mask, participants, **STUDY, n_permutations=50)
     atlases = {"juelich": load_regions("juelich", mask)}
     table = find_clusters(found.maps, atlases, alpha=0.02)
-    assert list(table.columns) == list(clusters_dictionary(atlases))
+    assert list(table.columns) == column_names(clusters_dictionary(atlases))
     assert len(table) == 0
 
 
@@ -271,7 +272,7 @@ def test_who_is_left_out_is_counted_with_the_reason(participants, mask, maps):
     people = participants.copy()
     people.loc[1, "age"] = np.nan
     found = compare_maps(maps, mask, people, **STUDY, reasons={"sub-00": "no dwi scan"}, n_permutations=1)
-    assert list(found.summary.columns) == list(summary_dictionary(GROUPS))
+    assert list(found.summary.columns) == column_names(summary_dictionary(GROUPS))
     row = found.summary.iloc[0]
     assert (row["n_ALS"], row["n_PLS"], row["n_control"], row["n_missing"]) == (11, 4, 10, 3)
     assert row["note"] == "left out: no dwi scan (1), no map (1), no age (1)"

@@ -11,6 +11,7 @@ from mndmri.atlas.regions import _load_probabilities, load_template
 from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.susceptibility.strip import BANKS, STRIP_COLUMNS, SULCUS_MM, strips_dictionary, unfold
+from mndmri.tables.dictionaries import column_names
 from tests.unit.susceptibility.conftest import BASE, PITCH, TOP, build_slab
 
 LENGTH = np.linalg.norm(np.diff(SULCUS_MM, axis=0), axis=1).sum()
@@ -204,4 +205,4 @@ def test_what_is_missing_is_named(head):
 
 
 def test_the_data_dictionary_describes_every_column():
-    assert list(strips_dictionary()) == ["participant_id", "group", "modality", *STRIP_COLUMNS]
+    assert column_names(strips_dictionary()) == ["participant_id", "group", "modality", *STRIP_COLUMNS]

@@ -1,0 +1,72 @@
+"""All figures of a study: which there are, and of what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mndmri.figures.correlations import correlation_plot
+from mndmri.figures.groups import forest_plot, group_colours, measure_plot
+from mndmri.figures.multimodal import index_plot
+from mndmri.figures.profiles import profile_plot
+from mndmri.figures.roc import roc_plot
+from mndmri.figures.sites import site_forest
+from mndmri.figures.strip import study_strips
+from mndmri.tables.measures import KEY
+
+
+def study_figures(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    primary: Sequence[Mapping[str, str]],
+    groups: Sequence[str],
+    reference: str,
+) -> Iterator[tuple[str, Figure]]:
+    """Name and figure of every primary measure, and of each kind of result; what has nothing to show has none.
+
+    Parameters
+    ----------
+    measures, participants : DataFrame
+        As in `mndmri.statistics.compare_groups`.
+    tables : mapping
+        The group's tables by the names of their files: ``comparisons``, ``adjusted_means``, ``classification``,
+        ``roc_points``, ``correlations``, ``multimodal_index``, ``multimodal_predictions``; where the study has them
+        ``site_effects``, ``profile_comparisons``, ``profile_means`` and ``strips``.
+    primary : sequence of mapping
+        Primary measures as in the config: each names a modality, measure, region and hemi.
+    groups : sequence of str
+        In the order of the figures; `reference` is one of them.
+    """
+    colours, chosen = group_colours(groups), pd.DataFrame(primary, columns=KEY)
+    for kind in chosen[["modality", "measure", "region"]].drop_duplicates().itertuples(index=False):
+        rows = measures.merge(pd.DataFrame([kind]))
+        if len(rows):
+            yield "_".join(kind), measure_plot(rows, tables["adjusted_means"], groups=groups, colours=colours)
+    comparisons = tables["comparisons"].query("test == 'ancova_contrast'")
+    if len(rows := comparisons.merge(chosen)):
+        yield "effect_sizes", forest_plot(rows)
+    for (modality, measure), rows in comparisons.groupby(["modality", "measure"], sort=False):
+        yield f"effect_sizes_all_{modality}_{measure}", forest_plot(rows)
+    if tables["roc_points"]["true_positive_rate"].notna().any():
+        yield "roc", roc_plot(tables["roc_points"], tables["classification"])
+    correlations = tables["correlations"].merge(chosen)
+    for score in correlations["score"].unique():
+        figure = correlation_plot(measures.merge(chosen), participants, correlations, score=score, colours=colours)
+        yield f"correlation_{score}", figure
+    performance, predictions = tables["multimodal_index"], tables["multimodal_predictions"]
+    for scheme in performance.loc[performance["auc"].notna(), "scheme"].unique():
+        figure = index_plot(performance, predictions, scheme=scheme, groups=groups, colours=colours)
+        yield f"multimodal_index_{scheme.replace(' ', '_')}", figure
+    if "profile_means" in tables:
+        means, profiles = tables["profile_means"], tables["profile_comparisons"]
+        for measure in means["measure"].unique():
+            figure = profile_plot(means, profiles, measure=measure, groups=groups, colours=colours, reference=reference)
+            yield f"profile_{measure}", figure
+    if "strips" in tables:
+        for modality, figure in study_strips(tables["strips"], groups=groups, reference=reference).items():
+            yield f"strip_{modality}", figure
+    if "site_effects" in tables:
+        units = measures[["modality", "measure", "unit"]].drop_duplicates(["modality", "measure"])
+        yield "sites", site_forest(tables["site_effects"].merge(units))

@@ -1,0 +1,72 @@
+"""The page of the study, put together from its tables and figures."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from mndmri.report.brain_maps import ComparedMaps, map_sections
+from mndmri.report.pages import Picture, group_page
+from mndmri.report.sections import group_sections
+from mndmri.tables.measures import KEY
+from mndmri.tables.words import capitalised, readable
+
+EFFECT_SIZES = "effect_sizes"
+
+
+def study_page(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, bytes],
+    maps: Mapping[str, ComparedMaps],
+    *,
+    title: str,
+    primary: Sequence[Mapping[str, str]],
+    methods: str,
+    notes: Sequence[str],
+    failed: Mapping[str, str],
+    versions: Mapping[str, str],
+) -> str:
+    """Report of the study as HTML.
+
+    Parameters
+    ----------
+    measures, participants : DataFrame
+        As in `mndmri.report.pages.group_page`.
+    tables : mapping
+        The group's tables by the names of their files: ``demographics``, ``comparisons``, and those of
+        `mndmri.report.sections.group_sections`.
+    figures : mapping
+        PNG by the name of its file, without its ending: those of the primary measures and of the sections.
+    maps : mapping
+        Kind of map to what was found, as in `mndmri.report.brain_maps.map_sections`.
+    title : str
+        Name of the study.
+    primary : sequence of mapping
+        Measures whose rows are shown, as in the config; the tables have all.
+    methods : str
+        Text for a paper.
+    notes : sequence of str
+        What was left out of the study and why, a sentence each.
+    failed : mapping
+        ``participant_id`` to the reason, for those whose computation did not end.
+    versions : mapping
+        Name of a program to its version.
+    """
+    shown = {"_".join((p["modality"], p["measure"], p["region"])) for p in primary} | {EFFECT_SIZES}
+    return group_page(
+        title=title,
+        participants=participants,
+        left_out=notes,
+        failed=failed,
+        measures=measures,
+        demographics=tables["demographics"],
+        comparisons=tables["comparisons"].merge(pd.DataFrame(primary, columns=KEY)),
+        pictures=[
+            Picture(capitalised(readable(name)), "", png, wide=name == EFFECT_SIZES)
+            for name, png in figures.items()
+            if name in shown
+        ],
+        sections=group_sections(tables, figures, primary=primary, methods=methods) + map_sections(maps),
+        versions=versions,
+    )

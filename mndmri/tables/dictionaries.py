@@ -1,0 +1,37 @@
+"""What the tables are and what their columns mean, as BIDS data dictionaries."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# Key beside the columns: what the table as a whole is.
+TITLE = "TableTitle"
+
+
+def dictionary(title: str, descriptions: Mapping[str, str], groups: Sequence[str] = ()) -> dict[str, Any]:
+    """BIDS data dictionary of a table, its columns in order.
+
+    Parameters
+    ----------
+    title : str
+        What the table is, in a line.
+    descriptions : mapping
+        Column to what it means.
+    groups : sequence of str
+        Groups of which the table has a count each, ``n_<group>``; they follow its column ``contrast``.
+    """
+    names = list(descriptions)
+    after = names.index("contrast") + 1 if groups else 0
+    counts = {f"n_{name}": f"Participants of the group {name} that the row rests on." for name in groups}
+    ordered = [*names[:after], *counts, *names[after:]]
+    return {TITLE: title} | {column: {"Description": ({**descriptions, **counts})[column]} for column in ordered}
+
+
+def column_names(dictionary: Mapping[str, Any]) -> list[str]:
+    """Columns of the table that a data dictionary describes, in order."""
+    return [name for name in dictionary if name != TITLE]
+
+
+def dictionary_path(table: str | Path) -> str:
+    """Path of a table's data dictionary, which lies beside it."""
+    return str(Path(table).with_suffix(".json"))
