@@ -25,6 +25,23 @@ def test_a_participants_table_is_known_by_the_name_of_its_file(tmp_path):
     assert {who: table["value"].item() for who, table in tables.items()} == {"sub-01": 1, "sub-02": 2}
 
 
+def test_tables_of_one_participant_are_put_below_each_other(tmp_path):
+    paths = [tmp_path / name for name in ("sub-01_t1w.tsv", "sub-02_t1w.tsv", "sub-01_dwi.tsv")]
+    for value, path in enumerate(paths):
+        io.write_table(pd.DataFrame({"value": [value]}), path)
+    own = io.read_own_tables(paths)
+    assert {who: table["value"].tolist() for who, table in own.items()} == {"sub-01": [0, 2], "sub-02": [1]}
+    assert own["sub-01"].index.tolist() == [0, 1]
+
+
+def test_columns_of_text_stay_as_they_are_written(tmp_path):
+    (tmp_path / "table.tsv").write_text("site\tn\n01\t01\nn/a\t2\n")
+    table = io.read_table(tmp_path / "table.tsv", text=["site", "absent"])
+    assert table["site"].iloc[0] == "01"
+    assert table["site"].isna().tolist() == [False, True]
+    assert table["n"].tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("text", ["", b"\xff\xfe\x00bad"])
 def test_what_is_no_table_is_refused_by_name(tmp_path, text):
     path = tmp_path / "bad.tsv"

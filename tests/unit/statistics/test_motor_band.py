@@ -9,6 +9,7 @@ from mndmri.statistics.motor_band import (
     MILD_SHARE,
     MIN_CONTROLS,
     PARTS,
+    add_motor_band,
     cutoffs_dictionary,
     learn_cutoffs,
     score_motor_band,
@@ -232,3 +233,14 @@ def test_no_band_is_called_so_that_an_eye_would_not_see_however_alike_the_contro
     assert (cutoffs["mild_above"] == 0.03).all() and (cutoffs["marked_above"] == 0.06).all()
     faint = plant(measures, ["sub-00"], amount=0.045)
     assert totals(score_motor_band(faint, everyone, reference="control"))["sub-00"] == 0
+
+
+def test_scores_stand_below_the_measures_with_the_cutoffs_that_they_rest_on(healthy, cohort):
+    added, cutoffs = add_motor_band(healthy, cohort, reference="control")
+    pd.testing.assert_frame_equal(added.iloc[: len(healthy)], healthy.reset_index(drop=True), check_dtype=False)
+    scores = score_motor_band(healthy, cohort, reference="control")
+    assert added.iloc[len(healthy) :]["value"].tolist() == scores["value"].tolist()
+    pd.testing.assert_frame_equal(cutoffs, learn_cutoffs(healthy, cohort, reference="control"))
+    norms = cutoffs.assign(mild_above=cutoffs["mild_above"] * 2, marked_above=cutoffs["marked_above"] * 2)
+    _, given = add_motor_band(healthy, cohort, reference="control", norms=norms)
+    assert given is norms

@@ -338,3 +338,9 @@ def test_dictionaries_describe_every_column(rated_people):
     assert column_names(prevalence_dictionary()) == list(prevalence(measures, rated_people).columns)
     table = sign_agreement(measures, rated_people, groups=GROUPS, rated="mcli")
     assert column_names(agreement_dictionary()) == list(table.columns)
+
+
+def test_without_a_human_rating_there_is_nothing_to_agree_with(rated_people):
+    table = sign_agreement(scored(rated_people, AUTOMATED), rated_people, groups=GROUPS, rated=None)
+    assert table.empty
+    assert list(table.columns) == column_names(agreement_dictionary())

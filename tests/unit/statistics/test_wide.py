@@ -7,7 +7,8 @@ import pytest
 
 from mndmri.io import InputError
 from mndmri.statistics import wide_table
-from mndmri.statistics.wide import variable_name
+from mndmri.statistics.wide import variable_name, wide_dictionary
+from mndmri.tables.dictionaries import column_names
 
 
 def test_every_participant_has_a_row_and_every_measure_a_column(participants, tidy):
@@ -21,6 +22,14 @@ def test_every_participant_has_a_row_and_every_measure_a_column(participants, ti
     np.testing.assert_array_equal(table["dwi_md_cst_L"], -values)
     values[0] = np.nan  # its row was left away
     np.testing.assert_array_equal(table["dwi_fa_cst_L"], values)
+
+
+def test_the_dictionary_describes_every_column_with_its_unit(participants, tidy):
+    measures, people = tidy(participants, fa=np.zeros(28)), participants.rename(columns={"age": "âge"})
+    described = wide_dictionary(measures, people)
+    assert column_names(described) == list(wide_table(measures, people).columns)
+    assert described["dwi_fa_cst_L"] == {"Description": "fa (dwi) of cst, L; see measures.json.", "Units": "1"}
+    assert described["age"]["Kind"] == "number"
 
 
 def test_left_and_right_are_columns_of_their_own(participants, tidy):

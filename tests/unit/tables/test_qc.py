@@ -14,6 +14,7 @@ from mndmri.tables.qc import (
     limits_from_config,
     qc_table,
     robust_outliers,
+    study_quality,
 )
 
 LIMITS = limits_from_config(
@@ -30,6 +31,7 @@ LIMITS = limits_from_config(
     }
 )
 PRIMARY = [("dwi", "fa", "cst")]
+FD = {"sub-0": 0.3, "sub-1": 2.0}
 
 
 def _row(measure, value, **others):
@@ -174,3 +176,23 @@ def test_head_motion_is_that_of_the_diffusion_series():
     rows = [("sub-01", "dwi", "mean_fd", 0.4), ("sub-01", "t1w", "dice_gm", 0.8), ("sub-02", "dwi", "mean_fd", np.nan)]
     found = head_motion(pd.DataFrame(rows, columns=["participant_id", "modality", "measure", "value"]))
     pd.testing.assert_series_equal(found, pd.Series({"sub-01": 0.4, "sub-02": np.nan}), check_names=False)
+
+
+def test_quality_of_the_study_is_that_of_everyone_s_scans_and_the_unlikely_primary_measures():
+    own = {who: pd.DataFrame([_row("mean_fd", fd)]).drop(columns="participant_id") for who, fd in FD.items()}
+    values = [0.50, 0.51, 0.49, 0.52, 0.48, 0.05]
+    measures = pd.DataFrame(
+        [
+            _row("fa", value, region="cst", hemi="L", group="ALS", participant_id=f"sub-{n}")
+            for n, value in enumerate(values)
+        ]
+    )
+    primary = [{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}]
+    qc = study_quality(own, measures, primary=primary, limits=LIMITS, max_robust_z=3.5)
+    assert list(qc.columns) == QC_COLUMNS
+    flagged = qc[qc["flag"] == FLAGGED]
+    assert list(zip(flagged["participant_id"], flagged["measure"], strict=True)) == [
+        ("sub-1", "mean_fd"),
+        ("sub-5", "robust_z_fa"),
+    ]
+    assert len(qc) == len(own) + len(values)

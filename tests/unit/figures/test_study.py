@@ -1,0 +1,62 @@
+"""Which figures a study has follows from what it has measured."""
+
+import pandas as pd
+import pytest
+
+from mndmri.figures import study
+from mndmri.figures.study import study_figures
+
+GROUPS = ["ALS", "PLS", "control"]
+KEY = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}
+OTHER = KEY | {"measure": "md"}
+MEASURES = pd.DataFrame([{"participant_id": "sub-01", "value": 0.5, "unit": "1"} | key for key in (KEY, OTHER)])
+TABLES = {
+    "comparisons": pd.DataFrame([{"test": "ancova_contrast"} | KEY, {"test": "ancova_contrast"} | OTHER]),
+    "adjusted_means": pd.DataFrame(),
+    "classification": pd.DataFrame(),
+    "roc_points": pd.DataFrame({"true_positive_rate": [0.5]}),
+    "correlations": pd.DataFrame([{"score": "umn"} | KEY, {"score": "other"} | OTHER]),
+    "multimodal_index": pd.DataFrame({"scheme": ["site held out", "none"], "auc": [0.9, None]}),
+    "multimodal_predictions": pd.DataFrame(),
+}
+ALWAYS = ["dwi_fa_cst", "effect_sizes", "effect_sizes_all_dwi_fa", "effect_sizes_all_dwi_md", "roc", "correlation_umn"]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Function that gives the figures' names and the rows each is drawn of; nothing is drawn."""
+    for name in ("measure_plot", "forest_plot", "roc_plot", "correlation_plot", "index_plot", "profile_plot"):
+        monkeypatch.setattr(study, name, lambda rows, *tables, **options: rows)
+    monkeypatch.setattr(study, "site_forest", lambda rows: rows)
+    monkeypatch.setattr(study, "study_strips", lambda rows, **options: {"swi": rows})
+
+    def draw(primary=(KEY,), **tables):
+        options = {"primary": list(primary), "groups": GROUPS, "reference": "control"}
+        return dict(study_figures(MEASURES, pd.DataFrame(), TABLES | tables, **options))
+
+    return draw
+
+
+def test_primary_measures_and_every_result_have_a_figure(drawn):
+    figures = drawn()
+    assert list(figures) == [*ALWAYS, "multimodal_index_site_held_out"]
+    assert figures["effect_sizes"]["measure"].tolist() == ["fa"]
+    assert figures["effect_sizes_all_dwi_md"]["measure"].tolist() == ["md"]
+
+
+def test_what_a_study_has_besides_is_drawn_too(drawn):
+    means = pd.DataFrame({"measure": ["fa", "md", "fa"]})
+    sites = pd.DataFrame([KEY])
+    figures = drawn(profile_means=means, profile_comparisons=means, strips=sites, site_effects=sites)
+    assert [name for name in figures if name not in drawn()] == ["profile_fa", "profile_md", "strip_swi", "sites"]
+    assert figures["sites"]["unit"].tolist() == ["1"]
+
+
+def test_what_has_nothing_to_show_has_no_figure(drawn):
+    absent = KEY | {"measure": "thickness"}
+    nothing = pd.DataFrame({"true_positive_rate": [None]})
+    found = drawn([absent], roc_points=nothing, multimodal_index=TABLES["multimodal_index"].iloc[1:])
+    assert list(found) == ["effect_sizes_all_dwi_fa", "effect_sizes_all_dwi_md"]
+    assert list(drawn([])) == [name for name in ALWAYS if name.startswith(("effect_sizes_all", "roc"))] + [
+        "multimodal_index_site_held_out"
+    ]

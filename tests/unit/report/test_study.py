@@ -1,0 +1,39 @@
+"""The page of the study shows the primary measures; its sections take the other figures."""
+
+import pandas as pd
+import pytest
+
+from mndmri.report import study
+from mndmri.report.study import study_page
+
+PRIMARY = [{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}]
+FIGURES = dict.fromkeys(("effect_sizes", "effect_sizes_all_dwi_fa", "dwi_fa_cst", "dwi_md_cst", "roc"), b"png")
+TABLES = {
+    "demographics": pd.DataFrame(),
+    "comparisons": pd.DataFrame([PRIMARY[0] | {"p": 0.1}, PRIMARY[0] | {"hemi": "R", "p": 0.2}]),
+}
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """What the page is made of."""
+    monkeypatch.setattr(study, "group_page", lambda **parts: parts)
+    words = {"title": "T", "methods": "M", "notes": [], "failed": {}, "versions": {}}
+    return study_page(pd.DataFrame(), pd.DataFrame(), TABLES, FIGURES, {}, primary=PRIMARY, **words)
+
+
+def test_the_page_opens_with_the_figures_of_the_primary_measures(page):
+    assert [(picture.title, picture.wide) for picture in page["pictures"]] == [
+        ("Effect sizes", True),
+        ("DWI FA CST", False),
+    ]
+
+
+def test_its_comparisons_are_those_of_the_primary_measures(page):
+    assert page["comparisons"]["p"].tolist() == [0.1]
+
+
+def test_the_other_figures_stand_in_their_sections(page):
+    titles = [picture.title for section in page["sections"] for picture in section.pictures]
+    assert titles == ["ROC", "Effect sizes all DWI FA"]
+    assert page["sections"][-1].text == "M"

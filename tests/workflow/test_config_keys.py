@@ -1,0 +1,164 @@
+"""A change of one key of the config runs again what uses it, and nothing else: the table in `config_keys.yaml`."""
+
+import contextlib
+import copy
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.running import ROOT
+from tests.workflow.stubs import PEOPLE, StubStudy
+
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+TABLE = yaml.safe_load(Path(__file__).with_name("config_keys.yaml").read_text())
+# They tell of the whole config.
+ALWAYS = {"describe_results", "write_methods"}
+TRUTH = "results/simulation/truth.tsv"
+COLUMNS = {
+    "participant_id": PEOPLE,
+    "group": ("ALS", "PLS", "HC"),
+    "diagnosis": ("ALS", "PLS", "HC"),
+    "age": (61, 58, 60),
+    "sex": ("F", "M", "F"),
+    "site": (1, 2, 1),
+    "alsfrs_r": (40, 44, "n/a"),
+    "months": (12, 9, "n/a"),
+    "umn_left": (3, 5, "n/a"),
+    "rated": (4, 6, 0),
+}
+WITH_EVERYTHING = {
+    "site": "site",
+    "clinical_scores": ["alsfrs_r", "umn_left"],
+    "clinical_sides": {"umn_left": "L"},
+    "progression": {"score": "alsfrs_r", "months": "months"},
+    "statistics": {"rated_sign": "rated"},
+}
+SIMULATED = {
+    "modalities": ["t1w", "dwi", "swi"],
+    "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
+    "simulation": {
+        "groups": {"ALS": 1, "control": 1},
+        "effects": {"ALS": {"cst_fa_loss": 0.2, "band_ppm": 0.05, "band_prevalence": 1}},
+    },
+}
+
+
+def keys(schema: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """Dotted name of every key with a value of its own; a block that is null by default is one, but the simulation."""
+    for name, below in schema["properties"].items():
+        if (below.get("default") == {} and "properties" in below) or name == "simulation":
+            yield from keys(below, f"{place}{name}.")
+        else:
+            yield place + name
+
+
+def changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Config with other values of some keys, given by their dotted names."""
+    new = copy.deepcopy(dict(config))
+    for key, value in changes.items():
+        *blocks, name = key.split(".")
+        block = new
+        for own in blocks:
+            block = block.setdefault(own, {})
+        block[name] = value
+    return new
+
+
+def first_to_run(study: StubStudy, of_simulation: bool, *targets: str) -> dict[str, set[str]]:
+    """Rules that run again with each key changed, of themselves and not for what others make; nothing is run.
+
+    In one process for all of them, which imports Snakemake once.
+    """
+    configs = {
+        key: changed(study.config, {key: row["to"], **row.get("with", {})})
+        for key, row in TABLE.items()
+        if key.startswith("simulation.") == of_simulation
+    }
+    process = get_context("spawn").Process(target=_plan, args=(study.root, study.folder, configs, targets))
+    process.start()
+    process.join()
+    assert process.exitcode == 0, (study.folder / "plans.txt").read_text()[-4000:]
+    return {key: set(rules) for key, rules in json.loads((study.folder / "plans.json").read_text()).items()}
+
+
+def _plan(root: Path, folder: Path, configs: Mapping[str, Mapping[str, Any]], targets: tuple[str, ...]) -> None:
+    """Write the rules that start with each config to plans.json, and what Snakemake says to plans.txt."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+    from mndmri import packages
+
+    packages.find_spec = lambda name: name  # an optional package need not be there to be asked for
+    os.chdir(folder)
+    path = folder / "config.yaml"
+    plans = {}
+    with (folder / "plans.txt").open("w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        for key, config in configs.items():
+            path.write_text(yaml.safe_dump(config, sort_keys=False))
+            with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
+                workflow = api.workflow(
+                    resource_settings=ResourceSettings(cores=1),
+                    config_settings=ConfigSettings(configfiles=[path]),
+                    snakefile=root / "Snakefile",
+                    workdir=folder,
+                )
+                workflow.dag(DAGSettings(targets=set(targets))).execute_workflow(executor="dryrun")
+                dag = workflow._workflow.dag
+                reasons = [(job.rule.name, dag.reason(job)) for job in dag.jobs]
+                plans[key] = sorted({rule for rule, reason in reasons if reason and not reason.derived})
+    (folder / "plans.json").write_text(json.dumps(plans))
+
+
+def add_files(study: StubStudy) -> None:
+    """Write the files that keys of the table name, each fit to be used."""
+    folder = study.folder
+    people = pd.DataFrame(COLUMNS)
+    people.to_csv(study.bids / "participants.tsv", sep="\t", index=False)
+    people.to_csv(folder / "people.tsv", sep="\t", index=False)
+    rng = np.random.default_rng(4)
+    head = nb.Nifti1Image(rng.uniform(1, 100, (8, 9, 10)).astype(np.float32), np.diag([2, 2.5, 3, 1]))
+    mask = nb.Nifti1Image(np.ones((8, 9, 10), np.uint8), head.affine)
+    nb.save(head, folder / "head.nii.gz")
+    nb.save(mask, folder / "mask.nii.gz")
+    columns = "# ColHeaders StructName NumVert SurfArea GrayVol ThickAvg ThickStd MeanCurv GausCurv FoldInd CurvInd\n"
+    gyri = ["precentral", "paracentral", "postcentral", "superiorfrontal"]
+    gyri += ["caudalmiddlefrontal", "rostralmiddlefrontal"]
+    for who in PEOPLE:
+        nb.save(mask, study.bids / who / f"anat/{who}_desc-brain_mask.nii.gz")
+        nb.save(mask, study.bids / who / f"anat/{who}_desc-aparcaseg_dseg.nii.gz")
+        for side in ("lh", "rh"):
+            rows = "".join(f"{gyrus} 5000 3000 9000 2.5 0.5 0.1 0.02 40 4\n" for gyrus in gyri)
+            text = f"# subjectname {who}\n# hemi {side}\n{columns}{rows}"
+            (study.bids / who / f"anat/{side}.aparc.stats").write_text(text)
+    shutil.copytree(study.bids, folder / "moved")
+
+
+@pytest.fixture(scope="module")
+def starts(finished_study, tmp_path_factory):
+    """Key of the table to the rules that its change starts."""
+    study = finished_study.copy(tmp_path_factory.mktemp("keys") / "study")
+    study.config = study.config | WITH_EVERYTHING
+    add_files(study)
+    study.finish()
+    simulated = StubStudy(tmp_path_factory.mktemp("simulated"), SIMULATED)
+    simulated.finish(TRUTH)
+    return first_to_run(study, False) | first_to_run(simulated, True, TRUTH)
+
+
+def test_every_key_of_the_config_has_a_row():
+    assert list(TABLE) == list(keys(SCHEMA))
+
+
+@pytest.mark.parametrize("key", TABLE)
+def test_a_changed_key_starts_the_rules_that_use_it(starts, key):
+    assert starts[key] - ALWAYS == set(TABLE[key]["rules"])
