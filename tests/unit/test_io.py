@@ -25,13 +25,37 @@ def test_a_participants_table_is_known_by_the_name_of_its_file(tmp_path):
     assert {who: table["value"].item() for who, table in tables.items()} == {"sub-01": 1, "sub-02": 2}
 
 
-def test_tables_of_one_participant_are_put_below_each_other(tmp_path):
-    paths = [tmp_path / name for name in ("sub-01_t1w.tsv", "sub-02_t1w.tsv", "sub-01_dwi.tsv")]
-    for value, path in enumerate(paths):
-        io.write_table(pd.DataFrame({"value": [value]}), path)
-    own = io.read_own_tables(paths)
-    assert {who: table["value"].tolist() for who, table in own.items()} == {"sub-01": [0, 2], "sub-02": [1]}
-    assert own["sub-01"].index.tolist() == [0, 1]
+def test_files_are_joined_by_participant_whatever_their_order():
+    fields = io.by_participant(["a/sub-02_xfm.nii.gz", "a/sub-01_xfm.nii.gz"])
+    brains = io.by_participant(["b/sub-01_desc-brain_T1w.nii.gz", "c/sub-02_desc-brain_T1w.nii.gz"])
+    assert {who: (brains[who][0], fields[who][7]) for who in brains} == {"sub-01": ("b", "1"), "sub-02": ("c", "2")}
+
+
+def test_two_files_of_one_participant_are_refused():
+    with pytest.raises(InputError, match=r"sub-01_b\.tsv and .*sub-01_a\.tsv are both of sub-01"):
+        io.by_participant(["sub-01_a.tsv", "sub-01_b.tsv"])
+
+
+def test_an_input_that_is_absent_is_no_image_and_two_are_refused(tmp_path):
+    path = str(tmp_path / "one.nii")
+    io.save_image(nb.Nifti1Image(np.ones((2, 3, 4), np.float32), np.eye(4)), path)
+    assert io.load_optional([]) is None
+    assert io.load_optional(path).shape == io.load_optional([path]).shape == (2, 3, 4)
+    with pytest.raises(InputError, match="one image is expected"):
+        io.load_optional([path, path])
+
+
+def test_parts_of_a_thing_are_told_by_the_names_of_its_inputs(tmp_path):
+    for value, name in enumerate(("brain", "tissue", "other")):
+        io.save_image(nb.Nifti1Image(np.full((2, 2, 2), value, np.float32), np.eye(4)), tmp_path / f"{name}.nii")
+    files = {
+        "target_tissue": [str(tmp_path / "tissue.nii")],
+        "person_brain": str(tmp_path / "other.nii"),
+        "target_brain": str(tmp_path / "brain.nii"),
+        "target_compared": [],
+    }
+    found = io.load_parts(files, "target")
+    assert {part: image.get_fdata().max() for part, image in found.items()} == {"brain": 0, "tissue": 1}
 
 
 def test_columns_of_text_stay_as_they_are_written(tmp_path):

@@ -192,6 +192,11 @@ def having(path, subjects):
     return [who for who in subjects if expand(path, subject=who)[0] not in LOST_FILES]
 
 
+def for_distortion(method, path):
+    """Input function: a file that one method of distortion correction needs, of a participant who has that method."""
+    return lambda wildcards: path if distortion_of(wildcards) == method else []
+
+
 def has(modality, path, *others):
     """Input function: a file of a modality's branch, or of others, where it can be made; none elsewhere.
 

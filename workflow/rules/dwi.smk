@@ -28,7 +28,6 @@ rule check_gradients:
 rule preprocess_dwi:
     """Free a diffusion series of noise, ringing, motion and distortion, and align it with the T1w."""
     input:
-        **tissue_for_distortion(),
         dwi=scan("dwi", "image"),
         bval=scan("dwi", "bval"),
         bvec=scan("dwi", "bvec"),
@@ -47,6 +46,9 @@ rule preprocess_dwi:
         ),
         brain=rules.preprocess_t1w.output.brain,
         mask=rules.preprocess_t1w.output.mask,
+        tissue_gm=for_distortion("t1w", rules.segment_t1w.output.gm),
+        tissue_wm=for_distortion("t1w", rules.segment_t1w.output.wm),
+        tissue_csf=for_distortion("t1w", rules.segment_t1w.output.csf),
     output:
         series="<dwi>_space-dwi_desc-preproc_dwi.nii.gz",
         bval="<dwi>_space-dwi_desc-preproc_dwi.bval",

@@ -31,6 +31,12 @@ def test_an_image_without_a_brain_is_refused(method):
         find_brain(nb.Nifti1Image(air, np.diag([4, 4, 4, 1])), method=method)
 
 
+def test_a_users_head_template_without_a_mask_is_not_confused_with_its_mask(grid):
+    bare = nb.Nifti1Image(np.ones(SHAPE, np.float32), AFFINE)
+    with pytest.raises(InputError, match="mask of the head template is empty"):
+        find_brain(bare, method="template", head_template=bare, head_template_mask=grid)
+
+
 def test_a_users_mask_goes_before_any_method_and_the_table_says_so(grid):
     own = np.zeros(SHAPE, np.uint8)
     own[5:9, 4:8, 3:6] = 1
