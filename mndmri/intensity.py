@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import ants
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
@@ -11,7 +10,7 @@ from scipy.special import ndtr
 
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
-from mndmri.registration.itk import from_ants, to_ants
+from mndmri.registration.itk import from_ants, load_ants, to_ants
 
 # Voxels that the model is fitted to (every n-th, so that all parts of the brain have their share), and its steps.
 _FITTED_VOXELS = 200_000
@@ -54,7 +53,7 @@ def correct_bias(
         Spacing of the first level's mesh. Fewer levels or a wider mesh are gentler.
     """
     shrink = int(np.clip(round(8.0 / voxel_sizes(image).min()), 1, 4))
-    corrected = ants.n4_bias_field_correction(
+    corrected = load_ants().n4_bias_field_correction(
         to_ants(image),
         mask=to_ants(mask),
         shrink_factor=shrink,

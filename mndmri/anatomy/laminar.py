@@ -1,12 +1,11 @@
 """Thickness of the cortex from maps of grey and white matter, by ANTs."""
 
-import ants
 import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
-from mndmri.registration.itk import from_ants, to_ants
+from mndmri.registration.itk import from_ants, load_ants, to_ants
 
 # ANTs' own step, 0.025, is far from its end after the customary 45 iterations: of a simulated 2.5 mm slab of 1 mm
 # voxels it made 1.1 mm. These made 2.0 and 4.0 mm of straight banks of 2 and 4, and 2.2 and 3.4 of 2 and 3 mm on a
@@ -43,7 +42,7 @@ def cortical_thickness(gm: SpatialImage, wm: SpatialImage) -> SpatialImage:
         return make_image(np.zeros(gm.shape, np.float32), gm)
     # the axes' directions do not matter, and their last digits differ where images come oblique
     upright = np.diag([*voxel_sizes(gm), 1.0])
-    found = ants.kelly_kapowski(
+    found = load_ants().kelly_kapowski(
         *(to_ants(nb.Nifti1Image(part, upright)) for part in (label.astype(np.float32), grey, white)),
         its=f"{_ITERATIONS},0,{_WINDOW}",
         r=_STEP,

@@ -1,12 +1,14 @@
 """Images and transforms as ANTs has them, and back; ANTs runs seeded and single-threaded.
 
-Only then are two runs bit-identical. Of the library, this module, `mndmri.registration.register` and
-`mndmri.intensity` import ANTs; all others hold nibabel images and `mndmri.registration.transforms`.
+Only then are two runs bit-identical. Of the library, this module alone imports ANTs; what is done with it is
+had from `load_ants`. All others hold nibabel images and `mndmri.registration.transforms`.
 """
 
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import ants
 import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
@@ -14,18 +16,29 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.grids import make_image
 from mndmri.registration.transforms import RAS_TO_LPS, Transform
 
+if TYPE_CHECKING:
+    from ants.core import ANTsImage
+
 SEED = 1
-ants.config.set_ants_deterministic(on=True, seed_value=SEED)
 
 
-def to_ants(image: SpatialImage) -> ants.core.ANTsImage:
+@cache
+def load_ants() -> ModuleType:
+    """The package ANTs, made repeatable: its import takes seconds, and most jobs need none of it."""
+    import ants
+
+    ants.config.set_ants_deterministic(on=True, seed_value=SEED)
+    return ants
+
+
+def to_ants(image: SpatialImage) -> "ANTsImage":
     """Image as ANTs has it, in single precision."""
     nifti = nb.Nifti1Image(np.asanyarray(image.dataobj).astype(np.float32), image.affine)
     nifti.header.set_xyzt_units("mm", "sec")
-    return ants.from_nibabel_nifti(nifti)
+    return load_ants().from_nibabel_nifti(nifti)
 
 
-def from_ants(image: ants.core.ANTsImage, like: SpatialImage) -> SpatialImage:
+def from_ants(image: "ANTsImage", like: SpatialImage) -> SpatialImage:
     """What ANTs made, on the grid of ``like``."""
     # ITK keeps directions in double precision but desheared: the grid it was given is the truth
     return make_image(image.numpy().astype(np.float32), like)
@@ -33,7 +46,7 @@ def from_ants(image: ants.core.ANTsImage, like: SpatialImage) -> SpatialImage:
 
 def read_affine(path: str) -> np.ndarray:
     """World matrix (RAS) of an ITK affine file, mapping output to input points."""
-    transform = ants.read_transform(path)
+    transform = load_ants().read_transform(path)
     matrix = np.asarray(transform.parameters[:9]).reshape(3, 3)
     centre = np.asarray(transform.fixed_parameters)
     lps = np.eye(4)
@@ -46,6 +59,7 @@ def write_transform(transform: Transform, path: Path) -> str:
     """Write a transform where ANTs can read it and return the file's name."""
     if isinstance(transform, np.ndarray):
         lps = RAS_TO_LPS @ transform @ RAS_TO_LPS
+        ants = load_ants()
         affine = ants.create_ants_transform(
             transform_type="AffineTransform",
             precision="double",

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import ants
 import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
@@ -17,7 +16,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import load_field
 from mndmri.registration import greedy
-from mndmri.registration.itk import read_affine, to_ants, write_transform
+from mndmri.registration.itk import load_ants, read_affine, to_ants, write_transform
 from mndmri.registration.pose import centre_of_mass
 from mndmri.registration.transforms import compose, map_points, resample
 
@@ -39,7 +38,7 @@ def _registration(fixed: SpatialImage, moving: SpatialImage, folder: str, start:
     """Run `ants.registration`, started from the headers or from a given matrix."""
     # without a start ANTs aligns centres of mass, which fails where fields of view differ
     initial = write_transform(np.eye(4) if start is None else start, Path(folder) / "start")
-    return ants.registration(
+    return load_ants().registration(
         to_ants(fixed),
         to_ants(moving),
         initial_transform=[initial],
