@@ -14,7 +14,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.grids import make_image, resampled_grid, voxel_sizes, world_coordinates
+from mndmri.grids import bounding_box, make_image, resampled_grid, voxel_sizes, world_coordinates
 
 Transform = np.ndarray | SpatialImage
 Interpolation = Literal["nearest", "linear", "cubic"]
@@ -60,6 +60,17 @@ def _indices(image: SpatialImage, points: np.ndarray) -> np.ndarray:
 def _sample(data: np.ndarray, where: np.ndarray, *, order: int = 1, mode: str = "constant") -> np.ndarray:
     """Values of an array at fractional indices, shape (3, ...), float32."""
     return ndimage.map_coordinates(data, where, order=order, mode=mode, output=np.float32)
+
+
+def _sample_filled(data: np.ndarray, where: np.ndarray, *, order: int) -> np.ndarray:
+    """As `_sample`; a map of one region is looked up only near it, as all the rest comes out as 0."""
+    if order > 1:  # splines reach everywhere
+        return _sample(data, where, order=order)
+    box = bounding_box(nb.Nifti1Image(data, np.eye(4)), margin=1)
+    near = np.logical_and.reduce([(w >= b.start) & (w <= b.stop) for w, b in zip(where, box, strict=True)])
+    found = np.zeros(near.shape, np.float32)
+    found[near] = _sample(data, where[:, near], order=order)
+    return found
 
 
 def resample(
@@ -111,11 +122,11 @@ def sample_points(image: SpatialImage, points: np.ndarray, interpolation: Interp
     order = {"nearest": 0, "linear": 1, "cubic": 3}[interpolation]
     where = _indices(image, points)
     if image.ndim == 3:
-        return _sample(np.asarray(image.dataobj, np.float32), where, order=order)
+        return _sample_filled(np.asarray(image.dataobj, np.float32), where, order=order)
     # Fortran order: each volume lies in one piece of memory
     data = np.empty((*where.shape[1:], image.shape[3]), np.float32, order="F")
     for n in range(image.shape[3]):
-        data[..., n] = _sample(np.asarray(image.dataobj[..., n], np.float32), where, order=order)
+        data[..., n] = _sample_filled(np.asarray(image.dataobj[..., n], np.float32), where, order=order)
     return data
 
 

@@ -233,3 +233,20 @@ def test_where_tissue_is_not_compared_the_field_follows_from_around(brain, engin
     assert np.median(led) > 3
     # ants blurs the images before it looks where to compare them, so that some of the core is seen from outside
     assert np.median(left) < (0.1 if engine == "greedy" else 0.5) * np.median(led)
+
+
+def test_a_map_of_one_region_is_resampled_as_any_image_is():
+    """It is looked up only near the region, edges of the image included, and comes out to the last bit."""
+    rng = np.random.default_rng(3)
+    data = np.zeros((20, 24, 22, 3), np.float32)
+    data[4:9, 10:12, 21:, 0] = rng.random((5, 2, 1))
+    data[0, 0, 0, 1] = 1
+    image, grid = nb.Nifti1Image(data, np.diag([2, 2, 2, 1])), nb.Nifti1Image(np.zeros((40, 40, 40)), np.eye(4))
+    turn = rigid((10, -20, 5), (1, 2, 3))
+    where = np.moveaxis(nb.affines.apply_affine(turn, world_coordinates(grid)) / 2, -1, 0)
+    for interpolation, order in (("nearest", 0), ("linear", 1), ("cubic", 3)):
+        found = np.asarray(transforms.resample(image, grid, [turn], interpolation=interpolation).dataobj)
+        for n in range(3):
+            expected = ndimage.map_coordinates(data[..., n], where, order=order, output=np.float32)
+            np.testing.assert_array_equal(found[..., n], expected)
+        assert found[..., 0].any() and not found[..., 2].any()
