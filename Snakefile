@@ -1,12 +1,22 @@
 """mndmri: upper-motor-neuron damage on MRI, from a BIDS dataset to group tables."""
 
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.20")
 
 
-# Keys of the demo study must not slip into somebody's own: its config is read for itself alone.
+# Keys of the demo study must not slip into somebody's own: its config is read for itself alone. Nor is the demo
+# simulated in somebody's own folder, for want of a config.
 if not workflow.overwrite_configfiles:
+    if Path.cwd() != Path(workflow.basedir).resolve():
+        raise WorkflowError(
+            "no config was named. Your own study: snakemake --snakefile "
+            f"{workflow.basedir}/Snakefile --configfile study.yaml --cores N; "
+            f"the demo study, of simulated people: make --directory {workflow.basedir} demo"
+        )
 
     configfile: "config/config.yaml"
 

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,7 +13,8 @@ from mndmri.io import read_json, read_table  # noqa: E402
 from mndmri.tables.words import readable_interval, readable_p, readable_place  # noqa: E402
 
 results = Path(sys.argv[1])
-primary = pd.DataFrame(read_json(results / "provenance.json")["config"]["statistics"]["primary"])
+config = read_json(results / "provenance.json")["config"]
+primary = pd.DataFrame(config["statistics"]["primary"])
 rows = read_table(results / "group/comparisons.tsv").query("test == 'ancova_contrast'").merge(primary)
 shown = pd.DataFrame(
     {
@@ -27,6 +29,10 @@ shown = pd.DataFrame(
 )
 print("\nPrimary measures, adjusted differences between the groups:\n")
 print(shown.to_string(index=False))
+if config["simulation"]:
+    sizes = {scan: config["simulation"][scan]["voxel_mm"] for scan in ("t1w", "dwi", "gre")}
+    voxels = ", ".join(f"{scan} {' x '.join(map(str, np.atleast_1d(mm)))} mm" for scan, mm in sizes.items())
+    print(f"\nThe people and their scans are simulated (voxels: {voxels}): these numbers say nothing about patients.")
 print(f"\nTables:  {(results / 'group').resolve()}")
 print(f"Report:  {(results / 'group/report.html').resolve()}")
 print(f"Quality: {(results / 'qc/index.html').resolve()}")

@@ -202,6 +202,7 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     simulated = config["simulation"] is not None
     scans: dict[str, dict[str, Scan]] = {}
     if simulated:
+        notes.append(f"{len(participants)} simulated people: their scans are made up, as the config says")
         scans = _planned_scans(root, participants_table, participants, config)
     elif config["dwi"]["dir"] and not Path(config["dwi"]["dir"]).is_dir():
         problems.append(Problem(f"dwi.dir: no such folder {config['dwi']['dir']}; correct the path"))
