@@ -143,7 +143,14 @@ def bounding_box(mask: SpatialImage, *, margin: int = 2, margin_mm: float | None
 
 def world_coordinates(image: SpatialImage) -> np.ndarray:
     """World (scanner or template) coordinates of every voxel centre, shape (X, Y, Z, 3), mm."""
-    ijk = np.stack(np.meshgrid(*map(np.arange, image.shape[:3]), indexing="ij"), axis=-1)
+    shape, matrix = image.shape[:3], image.affine[:3, :3]
+    if np.count_nonzero(matrix) == 3:  # each world axis runs along one of the array's: nothing to add up
+        xyz = np.empty((*shape, 3))
+        for world, axis in enumerate(np.abs(matrix).argmax(axis=1)):
+            along = np.arange(shape[axis]) * matrix[world, axis] + image.affine[world, 3]
+            xyz[..., world] = np.expand_dims(along, tuple({0, 1, 2} - {int(axis)}))
+        return xyz
+    ijk = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
     return nb.affines.apply_affine(image.affine, ijk)
 
 

