@@ -1,1 +1,1 @@
-"""Pages that a radiologist can look at: one HTML file each, with nothing loaded from elsewhere."""
+"""HTML pages, each a single file without external resources; the methods text; the spreadsheet."""

@@ -38,11 +38,11 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
         sections.append(
             Section(
                 f"{KINDS[kind]}, voxel by voxel",
-                "p is two-sided and corrected over all voxels compared: threshold-free cluster enhancement, "
-                "Freedman-Lane permutations. Volumes are those at the corrected level.",
+                "p is two-sided and corrected over all voxels compared (threshold-free cluster enhancement, "
+                "Freedman-Lane permutations). Volumes are at the corrected level.",
                 pd.DataFrame({title: list(map(cell, _records(found.summary))) for title, cell in _SUMMARY.items()}),
                 [
-                    Picture(f"{KINDS[kind]}: {names[name]}", "Seen through the brain, and in slices.", png, wide=True)
+                    Picture(f"{KINDS[kind]}: {names[name]}", "Glass brain and slices.", png, wide=True)
                     for name, png in found.pictures.items()
                 ],
             )
@@ -50,8 +50,8 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
         if len(found.clusters):
             rows = _records(found.clusters)
             table = pd.DataFrame({title: list(map(cell, rows)) for title, cell in _CLUSTERS.items()})
-            note = "Peaks of each cluster, 8 mm apart; clusters.tsv has the share of each region too."
-            sections.append(Section(f"{KINDS[kind]}: where", note, table))
+            note = "Peaks of each cluster, at least 8 mm apart. clusters.tsv also has the share of each region."
+            sections.append(Section(f"{KINDS[kind]}: clusters", note, table))
     return sections
 
 

@@ -1,4 +1,4 @@
-"""What was done in a study, as a text to be pasted into a paper."""
+"""The methods section of a paper on a study."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -186,7 +186,7 @@ def methods_paragraph(
     scored: bool = False,
     measured: Collection[str] = (),
 ) -> str:
-    """Methods of a study as Markdown: only what its config had done, then the papers cited, numbered.
+    """Methods of a study as Markdown: the steps that its config selects, then the numbered references.
 
     Parameters
     ----------
@@ -197,9 +197,9 @@ def methods_paragraph(
     n_by_group : mapping
         Group to the number of its participants.
     scored : bool
-        Whether anyone has a motor band score.
+        Whether any participant has a motor band score.
     measured : collection of str
-        Modalities that anyone has a measure of: ``qsm`` and ``r2star``, which no config names, are looked for.
+        Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
 
     Returns
     -------

@@ -34,9 +34,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Picture(NamedTuple):
-    """A figure on a page: what it is called, what is to be seen on it, and the PNG itself.
+    """A figure on a page: title, caption and PNG.
 
-    A wide one takes the page's whole width.
+    A wide one has the full width of the page.
     """
 
     title: str
@@ -46,14 +46,14 @@ class Picture(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the group's page after the comparisons: a heading, and what there is of the rest."""
+    """A section of the group page: a heading, and any of note, table, pictures and text."""
 
     heading: str
     note: str = ""
     table: pd.DataFrame | None = None
     pictures: Sequence[Picture] = ()
     text: str = ""
-    """To be copied, shown as it stands."""
+    """Shown verbatim, to be copied."""
 
 
 def _png_uri(png: bytes) -> str:
@@ -61,7 +61,7 @@ def _png_uri(png: bytes) -> str:
 
 
 def _cell(value: object) -> str:
-    """Any value of a table for a reader; empty text stays empty."""
+    """Any value of a table as text; empty text stays empty."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):
@@ -73,7 +73,7 @@ def _cell(value: object) -> str:
 
 
 def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
-    """Header and rows of a table as text, and which columns hold numbers."""
+    """Header and rows of a table as text, and which columns are numeric."""
     columns = [
         [readable_p(v) if isinstance(v, float) else _cell(v) for v in table[name]]
         if name == "p" or str(name).startswith("p_")
@@ -219,11 +219,11 @@ def group_page(
     participants : DataFrame
         ``participant_id, group``: everyone in the study, in the config's order of groups.
     left_out : sequence of str
-        What was left out of the study and why, a sentence each.
+        Exclusions with their reasons, a sentence each.
     failed : mapping
-        ``participant_id`` to the reason, for those whose computation did not end.
+        ``participant_id`` to the reason, for participants with a failed job.
     measures : DataFrame
-        The study's measures table; tells who lacks which modality and why, and the units.
+        The study's measures table: missing modalities with their reasons, and units.
     demographics : DataFrame
         Table 1 in its long form: ``variable, level, group, n_missing, mean, sd, count, percent, test, p,
         note``; a row a group, and a row a test.
@@ -270,7 +270,7 @@ def _summary(participants: pd.DataFrame, failed: Mapping[str, str], measures: pd
 
 
 def _lacking(measures: pd.DataFrame) -> list[dict[str, str]]:
-    """Who has no value of a modality that others have, with the reasons that the rows give."""
+    """Participants without any value of a modality, with the reasons in their rows."""
     found = []
     for (who, modality), rows in measures.groupby(["participant_id", "modality"], sort=False):
         if rows["value"].isna().all():
@@ -280,7 +280,7 @@ def _lacking(measures: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def _table_one(demographics: pd.DataFrame) -> dict[str, Any]:
-    """Table 1 as it stands in papers: a row a variable (or level), a column a group, the tests last."""
+    """Table 1 as in papers: a row for each variable (or level), a column for each group, the tests last."""
     # everyone together stands in the rows of tests, and comes last
     groups = list(dict.fromkeys(demographics.sort_values("test", na_position="first", kind="stable")["group"]))
     rows = []
@@ -365,7 +365,7 @@ def qc_index(
     pages: Collection[str] | None = None,
     thumbnails: Mapping[str, bytes] | None = None,
 ) -> str:
-    """Index of quality control as HTML: a row a participant, those to look at marked.
+    """Index of quality control as HTML: a row for each participant, flags marked.
 
     Parameters
     ----------

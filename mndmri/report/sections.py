@@ -1,4 +1,4 @@
-"""What follows the comparisons on the group's page: one section for each kind of result."""
+"""Sections of the group page after the comparisons, one for each kind of result."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,19 +18,19 @@ def group_sections(
     primary: Sequence[Mapping[str, str]],
     methods: str,
 ) -> list[Section]:
-    """Sections of the group's page, those that have something to show.
+    """Sections of the group page that have content.
 
     Parameters
     ----------
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
         ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``;
-        a study may lack some.
+        some may be missing.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
-        ``correlation_<score>``, ``multimodal_index_<scheme>``. Others are passed over.
+        ``correlation_<score>``, ``multimodal_index_<scheme>``. Others are ignored.
     primary : sequence of mapping
-        Measures whose rows are shown, as in the config; the tables have all.
+        Measures whose rows are shown, as in the config.
     methods : str
         Text for a paper.
     """
@@ -52,9 +52,10 @@ def group_sections(
 
     sections = [
         Section(
-            "Are the groups alike besides their disease?",
-            "SMD: standardised mean difference; 0.1 is small. balance.tsv has all of it.",
-            shown("balance", {"variable": _of("variable"), "contrast": _of("contrast"), "in words": _of("sentence")}),
+            "Balance of the groups",
+            "Differences other than the disease. SMD: standardised mean difference; 0.1 is small. Complete: "
+            "balance.tsv.",
+            shown("balance", {"variable": _of("variable"), "contrast": _of("contrast"), "result": _of("sentence")}),
         ),
         Section(
             "Motor band sign",
@@ -62,47 +63,51 @@ def group_sections(
             shown("motor_band_sign", _SIGN, query="test.isna()"),
         ),
         Section(
-            "Central sulcus, unfolded",
-            "Both banks, from leg to face; the motor band is a dark (SWI) or paramagnetic (QSM) stretch of the "
-            "precentral one. Deep layers of the cortex, veins left out.",
+            "Unfolded central sulcus",
+            "Deep layers of both banks, from leg to face, veins removed. A motor band is a dark (SWI) or paramagnetic "
+            "(QSM) "
+            "stretch of the precentral bank.",
             pictures=drawn("strip", "Means of the groups, and their differences from the reference group."),
         ),
         Section(
-            "How well each primary measure tells the groups apart",
+            "Classification by each primary measure",
             "Area under the ROC curve in the direction in which damage changes the measure, without covariates.",
             shown("classification", _CLASSIFICATION),
             drawn("roc", "The first group of the contrast against the second."),
         ),
         Section(
             "Effect sizes of all measures",
-            "Not adjusted, and not corrected for their number: to see where, not whether.",
+            "Unadjusted and not corrected for multiple comparisons: descriptive only.",
             pictures=drawn("effect_sizes_all", "Hedges’ g, first group of the contrast minus the second."),
         ),
         Section(
             "Along the corticospinal tract",
-            "The differences at every node, corrected over those of both sides, are in profile_comparisons.tsv.",
+            "profile_comparisons.tsv has the differences at every node, corrected over the nodes of both sides.",
             pictures=drawn("profile", "Means of the groups with 95% interval, from the pons up to the cortex."),
         ),
         Section(
             "Multimodal index",
-            "All primary measures in one model, judged on people whom it was not made from.",
+            "All primary measures in one model, evaluated by cross-validation.",
             shown("multimodal_index", _INDEX),
-            drawn("multimodal_index", "Probability of each participant, from models made without them; calibration."),
+            drawn(
+                "multimodal_index",
+                "Predicted probability of each participant, from models trained without them, and calibration.",
+            ),
         ),
         Section(
             "Clinical scores",
-            "Spearman’s correlation within patients; Kendall’s and partial ones, and all other measures, are in "
+            "Spearman’s correlation within patients. Kendall’s tau, partial correlations and all other measures are in "
             "correlations.tsv.",
             shown("correlations", _CORRELATIONS, query="method == 'spearman'"),
             drawn("correlation", "Patients only."),
         ),
         Section("Sites", "", None, drawn("sites", "The groups compared within each site, and pooled.")),
         Section(
-            "Do the primary comparisons hold?",
-            "The adjusted difference with other people and other covariates.",
+            "Sensitivity analyses of the primary comparisons",
+            "Adjusted differences with other selections of participants and other covariates.",
             shown("sensitivity", _SENSITIVITY),
         ),
-        Section("Methods, to paste into a paper", text=methods),
+        Section("Methods text for a paper", text=methods),
     ]
     return [s for s in sections if s.table is not None or s.pictures or s.text]
 

@@ -35,8 +35,8 @@ _MIN_WIDTH, _MAX_WIDTH = 8, 60  # characters
 _ROWS_THAT_SET_THE_WIDTH = 200
 _DATE = datetime.datetime(1980, 1, 1)  # the first that a zip archive can tell
 _NOTES = (
-    "An empty cell is a missing value; where a table has a column note or status, it says why.",
-    "The same tables are in the study's results as tab-separated text, where n/a stands for what is missing.",
+    "An empty cell is a missing value; columns note and status give the reason.",
+    "The same tables are in the results as tab-separated text, with n/a for a missing value.",
 )
 
 

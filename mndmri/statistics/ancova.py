@@ -150,7 +150,7 @@ def fit_sample(sample: Sample, covariates: Sequence[str]) -> tuple[Design, Fit |
     if fit.df < 1:
         problem = f"too few participants ({len(sample.y)}) for the model's {len(design.terms)} terms"
     elif fit.ssr <= NO_SPREAD * np.sum((sample.y - sample.y.mean()) ** 2):
-        problem = "the model leaves no variation to judge a difference by"
+        problem = "the model leaves no residual variation"
     return design, None if problem else fit, [*notes, problem] if problem else notes
 
 
@@ -161,7 +161,9 @@ def _alone(covariates: pd.DataFrame) -> list[str]:
         sizes = covariates[name].astype(str).value_counts()
         levels = sorted(sizes.index[sizes == 1])
         if levels:
-            notes.append(f"one participant only, who says nothing about the groups, in {name}: {', '.join(levels)}")
+            notes.append(
+                f"only one participant, who does not contribute to the comparison, in {name}: {', '.join(levels)}"
+            )
     return notes
 
 

@@ -1,4 +1,4 @@
-"""How alike the groups are in what could explain a difference between them, in numbers and in words."""
+"""Balance of the groups in covariates, motion and site, as numbers and as sentences."""
 
 import math
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from mndmri.tables.dictionaries import dictionary
 ALIKE = 0.1  # Austin 2009, Stat Med 28:3083: a smaller standardised difference is negligible
 
 _DESCRIPTIONS = {
-    "variable": f"What the groups are compared in; {MOTION} is the mean framewise displacement of the DWI scan, mm.",
+    "variable": f"Variable compared; {MOTION} is the mean framewise displacement of the DWI scan, mm.",
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient.",
-    "n_first": "Participants of the first side whose variable is known.",
-    "n_second": "Participants of the second side whose variable is known.",
-    "n_missing": "Participants of both sides whose variable is not known.",
-    "level": "Of a category, the level that differs most (more frequent on the first side).",
+    "n_first": "Participants of the first side with a value.",
+    "n_second": "Participants of the second side with a value.",
+    "n_missing": "Participants of both sides without a value.",
+    "level": "For a category, the level with the largest difference (more frequent on the first side).",
     "first": "Mean of the first side, or percent of it at the level.",
     "second": "Mean of the second side, or percent of it at the level.",
     "difference": "First minus second.",
@@ -31,13 +31,13 @@ _DESCRIPTIONS = {
     "test": "welch: t test with unequal variances. fisher_freeman_halton: exact. chi2: Pearson.",
     "p": "Two-sided, not corrected.",
     "in_model": "Whether the variable is a covariate of the comparisons: yes or no.",
-    "sentence": "The same in words.",
+    "sentence": "The result as a sentence.",
     "note": "Why a number is missing.",
 }
 
 
 class _Difference(NamedTuple):
-    """What the two sides of a contrast differ by in one variable."""
+    """Difference of the two sides of a contrast in one variable."""
 
     numbers: dict[str, Any]  # of the table
     notes: list[str]
@@ -77,7 +77,7 @@ def balance_table(
     age : str, optional
         Column of years, also where it is no covariate.
     alpha : float
-        A p below it is said to be more than chance.
+        Level below which p is called significant in the sentence.
 
     Returns
     -------
@@ -183,21 +183,22 @@ def _say(found: _Difference, contrast: Contrast, variable: str, *, years: bool, 
     known = {first: numbers["n_first"], second: numbers["n_second"]}
     if lacking := [name for name, n in known.items() if not n]:
         unknown = " and ".join(lacking)
-        return f"{variable} is known of nobody in {unknown}: whether {first} and {second} are alike in it is open"
+        return f"{variable} is missing in {unknown}: {first} and {second} cannot be compared"
     if found.same:
         return f"{variable} is the same in all {first} and {second} ({found.same})"
     level = numbers.get("level")
     if level is not None and found.apart:
         return (
-            f"{first} and {second} have no {variable} in common: a difference between them may be one of {variable}, "
-            "whatever the model"
+            f"{first} and {second} have no {variable} in common: a difference between them may be caused by "
+            f"{variable}, "
+            "which no model can separate"
         )
     change, smd, p = numbers["difference"], numbers["smd"], numbers["p"]
     means = f"mean {numbers['first']:.3g} and {numbers['second']:.3g}"
     shares = f"{numbers['first']:.0f}% of {first} and {numbers['second']:.0f}% of {second}"
     if change == 0 or abs(smd) < ALIKE:
         at = means if level is None else f"{level} in {shares}"
-        return f"{first} and {second} are alike in {variable} ({', '.join([at, *_in_sd(smd)])})"
+        return f"{first} and {second} are balanced in {variable} ({', '.join([at, *_in_sd(smd)])})"
     details = [*_in_sd(smd), *_probability(p)]
     if level is not None:
         fact = f"{variable} is {level} in {shares}"
@@ -212,9 +213,9 @@ def _say(found: _Difference, contrast: Contrast, variable: str, *, years: bool, 
     if details:
         fact += f" ({', '.join(details)})"
     if math.isnan(smd):
-        fact += ", without the spread to judge that by"
+        fact += ", without variation to compare it with"
     elif p >= alpha:
-        fact += ", which chance alone could give in groups of this size"
+        fact += ", which is not significant in groups of this size"
     if found.apart:
         fact += ", and their ranges do not overlap"
     return f"{fact}: {remedy}"

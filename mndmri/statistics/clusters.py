@@ -1,4 +1,4 @@
-"""Clusters of voxels that differ, their peaks, and where in the brain they lie."""
+"""Clusters of significant voxels, their peaks, and their anatomical regions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _DESCRIPTIONS = {
     "direction": "higher or lower: of the contrast's first side, or with a rising covariate; differs: of all groups.",
     "cluster": "Voxels of one direction that touch face to face, with corrected p below the level; the most "
     "significant first.",
-    "peak": "Highest point of the cluster first, then others at least 8 mm apart, three at most.",
+    "peak": "Maximum of the cluster first, then others at least 8 mm apart; three at most.",
     "x": "Place of the peak in the template, mm; left is negative.",
     "y": "The same; posterior is negative.",
     "z": "The same; inferior is negative.",
@@ -35,7 +35,7 @@ _DESCRIPTIONS = {
 }
 _OF_ATLAS = {
     "": "Most probable region at the peak ({atlas}, at least 25%).",
-    "_overlap": "Regions that hold 5% of the cluster or more ({atlas}), with their share of it.",
+    "_overlap": "Regions that contain at least 5% of the cluster ({atlas}), with their share of it.",
 }
 
 

@@ -29,17 +29,17 @@ _STEPS = 10_000
 _ALONE = "no other site to compare with"
 _FLAT = "no variation to learn from"
 _DESCRIPTIONS = {
-    "modality": "Kind of image measured; what a site does is pooled over the measures of one.",
+    "modality": "Kind of image measured; site effects are pooled over the measures of one modality.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
-    "site": "The site that was adjusted.",
-    "n_learnt": "Participants of the site from whom its shift and scale were learnt.",
+    "hemi": "Side of the participant's body: L, R, or both.",
+    "site": "The site.",
+    "n_learnt": "Participants of the site from whom shift and scale were estimated.",
     "n_harmonised": "Participants of the site with a harmonised value.",
     "n_missing": "Participants of the site without one.",
-    "shift": "What was taken from the site's values, in the measure's unit.",
-    "scale": "What their distance from the expected value was then divided by.",
-    "note": "Who has no harmonised value and why, and why a number is missing.",
+    "shift": "Value subtracted from those of the site, in the measure's unit.",
+    "scale": "Factor by which the deviations from the expected value were then divided.",
+    "note": "Participants without a harmonised value, and missing numbers, with the reasons.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Groups compared, measure by measure."""
+"""Comparison of the groups, measure by measure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,13 +17,13 @@ _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
+    "hemi": "Side of the participant's body: L, R, or both.",
     "test": "ancova: F test of the groups (type II), adjusted for the covariates. ancova_contrast: t test "
     "of an adjusted difference. ancova_hc3: the same difference with errors robust to unequal variances "
     "(HC3). kruskal: Kruskal-Wallis, unadjusted. dunn: Dunn's test of a pair, unadjusted.",
     "contrast": f"The groups compared, first minus second; {OMNIBUS} is all of them at once, {POOLED} is "
     "every patient, each group weighted by its size.",
-    "n_missing": "Participants of the study's groups left out: no value, or no covariate (ancova).",
+    "n_missing": "Excluded participants of the study's groups: no value, or no covariate (ancova).",
     "estimate": "Difference in the measure's unit: of adjusted means, or (dunn) the Hodges-Lehmann shift.",
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
@@ -33,14 +33,14 @@ _DESCRIPTIONS = {
     "adjusted_g": "Adjusted difference over the model's residual SD, corrected for small samples.",
     "adj_g_ci_low": "Lower confidence limit of the adjusted g, by the noncentral t distribution.",
     "adj_g_ci_high": "Upper confidence limit of the adjusted g.",
-    "partial_eta_sq": "Share of the variance left by the covariates that the groups explain.",
+    "partial_eta_sq": "Share of the variance not explained by the covariates that the groups explain.",
     "statistic": "F (ancova), t (contrasts), H (kruskal), z (dunn).",
     "df": "Degrees of freedom; for F both, numerator first.",
     "p": "Two-sided, by the test's distribution, not corrected.",
     "p_permutation": "Two-sided, by Freedman-Lane permutation, (b + 1) / (m + 1), not corrected.",
     "p_holm": "p after Holm, over the pairs of groups of this measure, region, hemi and test.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this test and contrast.",
-    "note": "Who was left out and why, and why a number is missing.",
+    "note": "Excluded participants and missing numbers, with the reasons.",
 }
 
 
@@ -63,7 +63,7 @@ def compare_groups(
     seed: int = 0,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
-    """Every measure compared between the groups: ANCOVA, its contrasts, and tests on ranks.
+    """Compare every measure between the groups: ANCOVA, its contrasts, and rank tests.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def compare_groups(
         not finite is missing.
     participants : DataFrame
         participant_id, group and the covariates: numbers are used as they are, text as
-        categories. Who is in none of ``groups`` is left out.
+        categories. Participants in none of ``groups`` are excluded.
     groups : sequence of str
     reference : str
-        One of the groups: the second of its pairs, and what pooled patients are held against.
+        One of the groups: the second of its pairs, and the group with which all patients are compared.
     covariates : sequence of str
-        Columns of ``participants``. Who lacks one is left out of the ANCOVA, not of the rank tests.
+        Columns of ``participants``. Participants without one are excluded from the ANCOVA, not from the rank tests.
     contrasts : sequence of pairs, optional
         Pairs of groups, first minus second; default all.
     pooled : bool

@@ -31,17 +31,17 @@ _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
-    "group": f"Patients among whom the correlation is; {POOLED} is those of all groups, each held against their own.",
+    "hemi": "Side of the participant's body: L, R, or both.",
+    "group": f"Patients in whom the correlation is computed; {POOLED}: all groups, ranked within each group.",
     "score": "Clinical score that the measure is correlated with.",
     "laterality": "contralateral: the score rates the limbs of one side and the region is in the other hemisphere "
-    "(of the same hemisphere there is no row). not lateralised: the score or the region is of both sides.",
-    "method": "spearman: rho. kendall: tau-b. partial_spearman: Pearson correlation of what the covariates leave of "
-    "the ranks (ranks of the covariates; categories as they are).",
-    "adjusted_for": f"What the correlation is adjusted for. group, of {POOLED}: spearman and partial_spearman by "
-    "taking the groups' mean ranks away, kendall by taking only pairs of patients of one group.",
-    "n": "Patients that the row rests on.",
-    "n_missing": "Patients of the group left out: no value, no score, or no covariate (partial_spearman).",
+    "(there is no row for the same hemisphere). not lateralised: the score or the region has no side.",
+    "method": "spearman: rho. kendall: tau-b. partial_spearman: Pearson correlation of the residuals of "
+    "the ranks given the covariates (as ranks; categories as they are).",
+    "adjusted_for": f"Adjustment of the correlation. group, for {POOLED}: spearman and partial_spearman by "
+    "subtracting the mean ranks of the groups, kendall by using pairs of patients of one group only.",
+    "n": "Patients in this row.",
+    "n_missing": "Excluded patients of the group: no value, no score, or no covariate (partial_spearman).",
     "estimate": "Correlation, -1 to 1.",
     "ci_low": "Lower confidence limit, by Fisher's z: rho with the variance (1 + rho^2 / 2) / (n - 3 - k) of Bonett "
     "and Wright, k terms adjusted for; tau with Fieller's, 0.437 / (n - 4), where n is the number of patients that "
@@ -50,10 +50,10 @@ _DESCRIPTIONS = {
     "statistic": "t (spearman, partial_spearman) or z (kendall); missing where p is exact.",
     "df": "Degrees of freedom of t.",
     "p": "Two-sided, not corrected.",
-    "p_by": f"What p is from. exact: every order of the patients is equally likely (up to {ENUMERATED} of them; "
+    "p_by": f"Source of p. exact: every order of the patients is equally likely (up to {ENUMERATED} of them; "
     f"kendall without ties, up to {KENDALL_EXACT - 1}). t, normal: approximations, with the variance of the ties.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures of this group, score and method.",
-    "note": "Who was left out and why, what has ties, and why a number is missing.",
+    "note": "Excluded patients, ties and missing numbers, with the reasons.",
 }
 
 

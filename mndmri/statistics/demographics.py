@@ -1,4 +1,4 @@
-"""Table 1: who was studied."""
+"""Table 1: characteristics of the participants."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -8,7 +8,7 @@ from scipy import optimize, special, stats
 
 
 class Interval(NamedTuple):
-    """An estimate and its confidence limits; NaN where it cannot be had."""
+    """An estimate and its confidence limits; NaN where it cannot be computed."""
 
     estimate: float
     low: float

@@ -1,4 +1,4 @@
-"""Maps in template space made ready to be compared: their mask, and head size as a covariate."""
+"""Preparation of the voxelwise comparison: the common mask, and head size as a covariate."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The motor band score: six regions judged against what controls have, 0 to 12."""
+"""The motor band score, 0 to 12: six regions compared with the limits of controls."""
 
 from typing import Any, NamedTuple
 
@@ -30,14 +30,14 @@ _CUTOFFS = {
     "modality": "Kind of image.",
     "measure": "What the limits are for.",
     "region": "Body part of the precentral gyrus.",
-    "hemi": "both: the limits hold for either side.",
-    "n": "Controls that they rest on.",
-    "mean": "Mean of the controls, the sides of a person counted singly.",
+    "hemi": "both: the limits apply to either side.",
+    "n": "Controls from whom the limits were estimated.",
+    "mean": "Mean of the controls, each side counted once.",
     "sd": "Their standard deviation.",
-    "mild_above": f"Above this a band is mild (1): prediction limit that {MILD_SHARE:.2%} of controls pass, "
+    "mild_above": f"Above this a band is mild (1): prediction limit exceeded by {MILD_SHARE:.2%} of controls, "
     f"and no less than {MILD_CONTRAST:g}.",
-    "marked_above": f"Above this a band is marked (2): prediction limit that {MARKED_SHARE:.2%} of controls "
-    f"pass, and no less than {MARKED_CONTRAST:g}.",
+    "marked_above": f"Above this a band is marked (2): prediction limit exceeded by {MARKED_SHARE:.2%} of controls, "
+    f"and no less than {MARKED_CONTRAST:g}.",
 }
 _NUMBERS = ("n", "mean", "sd", "mild_above", "marked_above")
 
@@ -48,7 +48,7 @@ def cutoffs_dictionary() -> dict[str, Any]:
 
 
 def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str) -> pd.DataFrame:
-    """Limits of the band's contrast above which the reference group hardly ever is.
+    """Limits of the band's contrast that the reference group rarely exceeds.
 
     Parameters
     ----------

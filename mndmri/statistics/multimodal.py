@@ -1,4 +1,4 @@
-"""Groups told apart by the primary measures together, judged on people the model has not seen."""
+"""Classification of the groups by all primary measures together, evaluated by cross-validation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ FOLDS = 5
 FEWEST = FOLDS  # people of each class: with fewer, some fold has none of them to judge
 FEWEST_VALUES = 3  # of a feature in each class; who lacks it is taken to be average
 _ridge = partial(LogisticRegression, solver="newton-cholesky", tol=1e-8)
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of scikit-learn: the inverse of the L2 penalty on standardised features
+INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of scikit-learn, for standardised features
 # Variance of a cross-validated AUC over that of a score fixed beforehand. Models that share their training are
 # wrong together, which no estimate from the folds themselves can see (Bengio and Grandvalet 2004, JMLR 5:1089).
 # In simulated studies (5 to 80 a class, AUC 0.5 to 0.96, 1 to 8 sites) it was 0.9 to 2.0. With 2, intervals of 95%
@@ -34,28 +34,33 @@ LARGEST = 30  # logarithm of odds, beyond which a probability is 0 or 1 but for 
 REPEATED, BY_SITE = f"repeated {FOLDS}-fold", "site held out"
 
 _PERFORMANCE = {
-    "contrast": "The groups told apart, first (positive) from second.",
-    "scheme": f"{REPEATED}: people in stratified folds, each judged by a model of the other folds, all repeated. "
-    f"{BY_SITE}: each site judged by a model of the other sites.",
-    "n_positive": "People judged, of the first.",
-    "n_negative": "People judged, of the second.",
-    "n_missing": "People of these groups left out: no primary measure, no covariate, or (site held out) no site.",
+    "contrast": "The two groups; the first is the positive class.",
+    "scheme": f"{REPEATED}: stratified cross-validation, each fold predicted by a model of the other folds, repeated. "
+    f"{BY_SITE}: each site predicted by a model of the other sites.",
+    "n_positive": "Predicted participants of the first group.",
+    "n_negative": "Predicted participants of the second group.",
+    "n_missing": "Excluded participants of these groups: no primary measure, no covariate, or (site held out) no site.",
     "n_features": "Primary measures in the model.",
-    "auc": "Probability that one of the first has a higher score than one of the second, of pairs judged by the same "
-    "model (and of the same site, if sites are held out). What models made from as many people as a fold's reach.",
-    "auc_ci_low": "Lower confidence limit, for the people judged and those learnt from; Newcombe's method 5, with "
+    "auc": "Probability that a participant of the first group has a higher score than one of the second, for pairs "
+    "predicted by the "
+    "same model (and of the same site, if sites are held out). It applies to models trained on as many participants.",
+    "auc_ci_low": "Lower confidence limit, for sampling of both training and test participants; Newcombe's method 5, "
+    "with "
     f"{SHARED_TRAINING} times the variance of a fixed score.",
     "auc_ci_high": "Upper confidence limit.",
-    "auc_covariates": "The same for a model of the covariates alone. Above 0.5, the groups differ in them, and some of "
-    "the index's AUC may be what their adjustment has left.",
-    "balanced_accuracy": "Mean of sensitivity and specificity, positive where the probability exceeds the training "
-    "people's share of positives.",
-    "brier": "Mean squared difference of probability and outcome; p (1 - p) is that of a share p known alone.",
-    "calibration_intercept": "Log odds by which the probabilities are too low; 0 is right.",
+    "auc_covariates": "The same for a model of the covariates alone. Above 0.5, the groups differ in them, and part of "
+    "the AUC of the index may be residual confounding.",
+    "balanced_accuracy": "Mean of sensitivity and specificity, positive where the probability exceeds the proportion "
+    "of "
+    "positives in the training data.",
+    "brier": "Mean squared difference of probability and outcome; p (1 - p) for a constant prediction of the "
+    "prevalence p.",
+    "calibration_intercept": "Log odds by which the probabilities are too low; 0 is ideal.",
     "calibration_slope": "Slope of the outcome's log odds on the predicted; below 1, predictions are too extreme. "
-    "Without an interval: those known held the truth in half of simulated small studies. With an AUC near 0.5 it says "
-    "nothing (in pure noise its median is below 0).",
-    "note": "Who and what was left out and why, and why a number is missing.",
+    "Without an interval, because known methods covered the truth in half of simulated small studies. With an AUC "
+    "near 0.5 it has "
+    "no meaning (in pure noise its median is below 0).",
+    "note": "Excluded participants, excluded measures and missing numbers, with the reasons.",
 }
 _PREDICTIONS = {
     "participant_id": "Participant.",
@@ -63,9 +68,10 @@ _PREDICTIONS = {
     "contrast": _PERFORMANCE["contrast"],
     "scheme": _PERFORMANCE["scheme"],
     "outcome": "1 for the contrast's first, 0 for its second.",
-    "probability": "Of the contrast's first, given the share of it in the study; mean over the repeats, by models that "
-    "had not seen this person.",
-    "n_features_missing": "Features of the model that the person lacks: taken to be average.",
+    "probability": "Probability of the contrast's first group, at its prevalence in the study; mean over repeats, "
+    "from models "
+    "trained without this participant.",
+    "n_features_missing": "Features missing in this participant and imputed by the mean.",
     "note": "Why there is no probability.",
 }
 _FEATURES = {
@@ -73,17 +79,19 @@ _FEATURES = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
-    "n": "People of the contrast who have it.",
-    "coefficient": "Log odds for one standard deviation of the adjusted measure, in the model of everybody: what the "
-    "index is, not how good it is. Nobody is judged by it.",
+    "hemi": "Side of the participant's body: L, R, or both.",
+    "n": "Participants of the contrast with a value.",
+    "coefficient": "Log odds for one standard deviation of the adjusted measure, in the model of all participants. It "
+    "describes the "
+    "index, not its accuracy, and is not used for predictions.",
     "coefficient_mean": f"Mean of the coefficient over the models of the {REPEATED} scheme.",
     "coefficient_sd": "Its standard deviation over them.",
-    "coefficient_low": "Its percentile at half alpha over them: how stable it is, not a confidence limit.",
+    "coefficient_low": "Its percentile at half alpha over them: a measure of stability, not a confidence limit.",
     "coefficient_high": "Its percentile at one minus half alpha.",
-    "auc_drop": "AUC lost when the models are left as they are and the people judged lack this feature. What the "
-    "others say too is not lost.",
-    "auc_drop_modality": "AUC lost when they lack every feature of its modality.",
+    "auc_drop": "Decrease of the AUC when this feature is missing in the predicted participants, the models being "
+    "unchanged. "
+    "Information shared with other features is not lost.",
+    "auc_drop_modality": "Decrease of the AUC when every feature of its modality is missing.",
     "note": "Why it is not in the model.",
 }
 
@@ -142,7 +150,7 @@ def multimodal_index(
     seed: int = 0,
     alpha: float = 0.05,
 ) -> MultimodalIndex:
-    """How well the primary measures together tell the groups of each contrast apart, on unseen people.
+    """Classification of the groups of each contrast by the primary measures together, cross-validated.
 
     A logistic regression with an L2 penalty. Everything it needs is learnt from the training people:
     the covariates' effects (least squares within the reference group, so that no disease is taken for
@@ -352,14 +360,14 @@ def _fit(task: _Task, train: np.ndarray, normal: np.ndarray, seed: int) -> tuple
     inner = StratifiedKFold(min(FOLDS, *_sizes(y)), shuffle=True, random_state=seed)
     splits = list(inner.split(x, y))
 
-    def loss(strength: float) -> float:
+    def loss(inverse_penalty: float) -> float:
         total = 0.0
         for learnt, held in splits:
-            odds = _ridge(C=strength).fit(x[learnt], y[learnt]).decision_function(x[held])
+            odds = _ridge(C=inverse_penalty).fit(x[learnt], y[learnt]).decision_function(x[held])
             total += np.logaddexp(0, np.where(y[held] == 1, -odds, odds)).sum()
         return total
 
-    return z, _ridge(C=min(STRENGTHS, key=loss)).fit(x, y)
+    return z, _ridge(C=min(INVERSE_PENALTIES, key=loss)).fit(x, y)
 
 
 def _adjust(values: np.ndarray, covariates: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -417,7 +425,7 @@ def _predictions(task: _Task, judged: _Judged | None) -> list[dict[str, Any]]:
     probability = special.expit(judged.odds[:, own]).mean(axis=0) if judged else np.full(own.sum(), np.nan)
     table = task.people.loc[own, ["group", "outcome"]].assign(probability=probability)
     table["n_features_missing"] = task.values[own].isna().sum(axis=1)
-    table["note"] = np.where(np.isnan(probability), "not judged: see the performance table", "")
+    table["note"] = np.where(np.isnan(probability), "not predicted: see the table multimodal_index", "")
     everyone = pd.concat([table, task.left_out]).sort_index()
     return everyone.rename_axis("participant_id").reset_index().to_dict("records")
 

@@ -28,16 +28,16 @@ _LIMITS = ("limit_low", "limit_high")
 _STATISTICS = ("agreement", "kappa", "weighted_kappa", "bias", *_LIMITS)
 
 _SIGN = {
-    "source": f"Who looked for the sign: {AUTOMATED}, by the motor band score; {RATED}, by the study's own raters.",
+    "source": f"Source of the sign: {AUTOMATED}, the motor band score; {RATED}, the study's own raters.",
     "group": f"Group that the row counts; {ALL} in the rows of tests.",
     "n": "Participants of the group, or of the groups compared.",
-    "n_assessable": "Of these, those whose motor band could be judged.",
-    "n_present": "Of the assessable, those with the sign.",
-    "percent": "Of the assessable, those with the sign, percent.",
+    "n_assessable": "Of these, participants with an assessable motor band.",
+    "n_present": "Of the assessable, participants with the sign.",
+    "percent": "Participants with the sign, percent of the assessable.",
     "ci_low": "Lower confidence limit of the percentage (Wilson, with continuity correction).",
     "ci_high": "Upper confidence limit of the percentage.",
-    "test": "fisher: Fisher's exact test, two-sided. fisher_freeman_halton: its extension to more groups. "
-    "chi2: in its place where there are too many tables to count.",
+    "test": "fisher: Fisher's exact test, two-sided. fisher_freeman_halton: its extension to several groups. "
+    "chi2: used instead where there are too many tables to enumerate.",
     "contrast": f"The groups compared, first against second; {OMNIBUS} is all of them at once.",
     "difference": "Percentage of the first minus that of the second, percentage points.",
     "difference_ci_low": "Lower confidence limit of the difference (Newcombe, with continuity correction).",
@@ -47,10 +47,10 @@ _SIGN = {
     "odds_ratio_ci_high": "Upper confidence limit of the odds ratio.",
     "p": "Two-sided, not corrected.",
     "p_holm": "p after Holm, over the pairs of groups.",
-    "note": "Who could not be judged and why, and why a number is missing.",
+    "note": "Participants who are not assessable, and missing numbers, with the reasons.",
 }
 _AGREEMENT = {
-    "statistic": "agreement: people in whom both say the same of the sign, percent. kappa: Cohen's kappa of the sign. "
+    "statistic": "agreement: participants in whom both agree on the sign, percent. kappa: Cohen's kappa of the sign. "
     "weighted_kappa: kappa of the score, disagreements weighted by their square. bias: mean of automated minus rated "
     "score. limit_low, limit_high: Bland and Altman's limits of agreement, bias -/+ 1.96 SD.",
     "n": "Participants with both.",
@@ -59,7 +59,7 @@ _AGREEMENT = {
     "ci_low": "Lower confidence limit: Wilson's, with continuity correction (agreement); by the large-sample error "
     "(kappa); by t (bias and limits).",
     "ci_high": "Upper confidence limit.",
-    "note": "Who was left out and why, and why a number is missing.",
+    "note": "Excluded participants and missing numbers, with the reasons.",
 }
 
 
@@ -222,7 +222,7 @@ def sign_agreement(
     both = judged.values.notna() & ratings.values.notna()
     reasons = judged.reasons.where(judged.values.isna(), ratings.reasons)[~both]
     found = dict.fromkeys(
-        _STATISTICS, _Result(UNKNOWN, "nobody has both" if not both.any() else "the ratings are no scores")
+        _STATISTICS, _Result(UNKNOWN, "no participant has both" if not both.any() else "the ratings are no scores")
     )
     if both.any():
         signs = [source.present[both].to_numpy(int) for source in (judged, ratings)]

@@ -21,11 +21,11 @@ _BATCH = 250  # permutations at a time: some 10 MB at 1,000 participants
 
 _DESCRIPTIONS = {
     "measure": "What was measured along the tract; see profiles.json.",
-    "hemi": "Side of the person's body the tract is on: L or R.",
-    "node": "Place along the tract, counted from the pons up to the cortex.",
+    "hemi": "Side of the participant's body: L or R.",
+    "node": "Position along the tract, counted from the pons to the cortex.",
     "position_mm": "Arc length of the node along the tract's centre line in the template.",
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient, each group weighted by its size.",
-    "n_missing": "Participants of the study's groups left out: no value at this node, or no covariate.",
+    "n_missing": "Excluded participants of the study's groups: no value at this node, or no covariate.",
     "estimate": "Adjusted difference in the measure's unit.",
     "ci_low": "Lower confidence limit of the estimate, of this node alone.",
     "ci_high": "Upper confidence limit of the estimate, of this node alone.",
@@ -33,8 +33,8 @@ _DESCRIPTIONS = {
     "df": "Residual degrees of freedom.",
     "p": "Two-sided, by t, not corrected.",
     "p_fwe": "p corrected over all nodes of both sides of this measure and contrast, by Freedman-Lane "
-    "permutations, (b + 1) / (m + 1): b of the m have a node, anywhere, at least as extreme as this one.",
-    "note": "Who was left out and why, and why a number is missing.",
+    "permutations, (b + 1) / (m + 1): b of m permutations have any node at least as extreme as this one.",
+    "note": "Excluded participants and missing numbers, with the reasons.",
 }
 _MEANS = {
     **{column: _DESCRIPTIONS[column] for column in (*_NODE, "position_mm")},

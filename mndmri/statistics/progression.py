@@ -1,4 +1,4 @@
-"""How fast the disease goes on: points of a functional score lost in a month."""
+"""Rate of progression: points of a functional score lost per month."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from mndmri.tables.participants import PROGRESSION_RATE
 
 
 def add_progression(participants: pd.DataFrame, progression: Mapping[str, Any] | None) -> pd.DataFrame:
-    """Participants with the column `PROGRESSION_RATE`, if the config's ``progression`` says how it is had."""
+    """Participants with the column `PROGRESSION_RATE`, if the config has ``progression``."""
     if progression is None:
         return participants
     return participants.assign(**{PROGRESSION_RATE: progression_rate(participants, **progression)})
@@ -54,7 +54,7 @@ def progression_rate(participants: pd.DataFrame, *, score: str, months: str, max
 
 
 def progression_reasons(participants: pd.DataFrame, *, score: str, months: str, maximum: float = 48.0) -> pd.Series:
-    """Why someone has no `progression_rate`; empty text for who has one.
+    """Why someone has no `progression_rate`; empty where there is one.
 
     Parameters, index and errors are those of `progression_rate`.
     """

@@ -1,4 +1,4 @@
-"""How well one measure tells two groups apart: area under the ROC curve, and sensitivity at a fixed specificity."""
+"""Separation of two groups by one measure: area under the ROC curve, and sensitivity at a fixed specificity."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,42 +22,44 @@ _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
-    "contrast": f"The groups told apart: the first is the positive class, the second the negative; {POOLED} is "
-    "every patient.",
+    "hemi": "Side of the participant's body: L, R, or both.",
+    "contrast": f"The two groups: the first is the positive class, the second the negative; {POOLED} is every patient.",
 }
 _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "n_positive": "Participants of the first group with a value.",
     "n_negative": "Participants of the second group with a value.",
     "n_missing": "Participants of the groups of the contrast without a value.",
-    "direction": "Which values count as positive: higher or lower ones. Declared before looking, as the direction in "
+    "direction": "Whether higher or lower values are positive: the direction declared in advance, in "
     "which upper-motor-neuron damage changes the measure, also between groups of patients; where none is declared, "
-    "the one in which the groups differ, and the note says so.",
-    "auc": "Area under the ROC curve in that direction, not adjusted for covariates: the chance that a person of the "
-    "first group is beyond one of the second, ties counting half. Below 0.5 the measure goes against expectation.",
+    "the direction in which the groups differ, as stated in the note.",
+    "auc": "Area under the ROC curve in that direction, not adjusted for covariates: the probability that a "
+    "participant of the "
+    "first group is beyond one of the second, ties counting half. Below 0.5, the difference is opposite to "
+    "expectation.",
     "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale).",
     "ci_high": "Upper confidence limit of the AUC.",
     "p": "Two-sided Mann-Whitney test, not corrected: exact where no values are tied and both groups have fewer than "
     f"{_EXACT_BELOW}, otherwise by the normal approximation with continuity correction.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this contrast.",
-    "threshold": "In the measure's unit. Values strictly beyond it are positive. From the second group alone: the "
-    "nearest of its values that keeps the specificity asked for.",
+    "threshold": "In the measure's unit. Values strictly beyond it are positive. Set on the second group alone: the "
+    "nearest of its values with at least the specificity of the config.",
     "sensitivity": "Share of the first group beyond the threshold.",
     "sens_ci_low": "Lower confidence limit of the sensitivity at this threshold (Wilson).",
     "sens_ci_high": "Upper confidence limit of the sensitivity at this threshold.",
-    "specificity": "Share of the second group not beyond the threshold, in the people that it was set on. In new ones "
-    "it is on average n / (n + 1) of this, if no values are tied: with 10 people, 0.82 for 0.9.",
-    "note": "Who was left out and why, how a number was had, and why one is missing.",
+    "specificity": "Share of the second group not beyond the threshold, in the participants on whom it was set. In "
+    "new ones "
+    "it is on average n / (n + 1) of this, without ties: with 10 participants, 0.82 for 0.9.",
+    "note": "Excluded participants, how a number was computed, and why one is missing.",
 }
 _POINTS_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
-    "false_positive_rate": "Share of the second group that counts as positive: 1 - specificity.",
-    "true_positive_rate": "Share of the first group that counts as positive: sensitivity.",
-    "note": "Why there is no curve, and whether its direction is from the data.",
+    "false_positive_rate": "Share of the second group that is positive: 1 - specificity.",
+    "true_positive_rate": "Share of the first group that is positive: sensitivity.",
+    "note": "Why there is no curve, or that its direction was taken from the data.",
 }
 
 
 class Cutoff(NamedTuple):
-    """A threshold, and what it does in the people that it was set on."""
+    """A threshold, with sensitivity and specificity in the participants on whom it was set."""
 
     threshold: float  # values above it are positive
     sensitivity: Interval
@@ -107,7 +109,7 @@ def auc_delong(positive: np.ndarray, negative: np.ndarray, *, alpha: float = 0.0
     logit : bool
         Whether the limits are set on the logit scale. If not they are estimate ± z SE, cut at 0
         and 1, as R's pROC gives them. In simulated groups of 13 and 10, 5 and 10, 13 and 5, 18
-        and 10 with an area of 0.5 to 0.9, intervals of 95% had it in 94.1 to 98.5% on the logit
+        and 10 with an area of 0.5 to 0.9, intervals of 95% contained it in 94.1 to 98.5% on the logit
         scale and in 84.3 to 94.7% without.
 
     Returns
@@ -162,10 +164,10 @@ def sensitivity_at(
     The threshold is the lowest value of the negatives that no more than 1 - ``specificity`` of
     them exceed. It does not depend on the positives, so that the number of them above it is
     binomial and the interval is that of a proportion: of the sensitivity of this threshold.
-    In simulated groups of 5 to 18 an interval of 95% had it in 93 to 96%. (An interval of
+    In simulated groups of 5 to 18 an interval of 95% contained it in 93 to 96%. (An interval of
     the sensitivity at the threshold of the whole population would have to allow for the
-    threshold's error too; the stratified bootstrap, meant for that, had it in only 29 to 96%
-    of the same groups: ten people do not tell where the highest tenth begins.)
+    threshold's error too; the stratified bootstrap, meant for that, contained it in only 29 to 96%
+    of the same groups: ten participants do not determine the 90th percentile.)
 
     Parameters
     ----------
@@ -209,7 +211,7 @@ def classify(
     specificity: float = 0.9,
     alpha: float = 0.05,
 ) -> Classification:
-    """How well each measure alone tells the groups of each contrast apart.
+    """Separation of the groups of each contrast by each measure alone.
 
     Parameters
     ----------
@@ -242,7 +244,7 @@ def classify(
         ``table`` has a row per measure, region, side and contrast, explained in
         `classification_dictionary`; what cannot be computed is missing, with a note. ``points``
         has a row per point of each primary measure's ROC curve, from (0, 0) to (1, 1), explained in
-        `roc_points_dictionary`; a curve that cannot be had is one row without numbers, with a note.
+        `roc_points_dictionary`; a curve that cannot be computed is one row without numbers, with a note.
 
     Raises
     ------
@@ -272,7 +274,7 @@ def classify(
 
 
 def _curve(split: _Split) -> list[dict[str, Any]]:
-    """Points of a ROC curve, or one row that says why there is none."""
+    """Points of a ROC curve, or one row with the reason why there is none."""
     row = split.key | {"contrast": split.contrast, "note": "; ".join(split.notes)}
     if split.problem:
         return [row]

@@ -1,4 +1,4 @@
-"""Who a number rests on: participants of the groups, and who of them has a value."""
+"""Samples: the participants of the groups, and those of them with a value."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ class Sample(NamedTuple):
     """Complete cases of one measure."""
 
     data: pd.DataFrame  # group, value and covariates, by participant_id
-    groups: list[str]  # those of the study, also who has nobody here
+    groups: list[str]  # those of the study, also groups without anybody here
     n_missing: int
     notes: list[str]
 
@@ -110,7 +110,7 @@ def add_motion(people: pd.DataFrame, motion: pd.Series) -> pd.DataFrame:
     """
     if motion.index.has_duplicates:
         twice = motion.index[motion.index.duplicated()][0]
-        raise InputError(f"{twice}: motion is given twice; keep one number for each participant")
+        raise InputError(f"{twice}: the motion is there twice; keep one number for each participant")
     return people.assign(**{MOTION: motion.reindex(people.index).astype(float).replace([np.inf, -np.inf], np.nan)})
 
 
@@ -138,7 +138,7 @@ def each_measure(measures: pd.DataFrame, people: pd.DataFrame) -> Iterator[Measu
 
 
 def count_reasons(beginning: str, reasons: Iterable[str]) -> list[str]:
-    """Note that says how often there is each reason, in the order they come; none if there are none."""
+    """Note that counts each reason, in order of appearance; none without reasons."""
     counts = Counter(reasons)
     return [f"{beginning}: " + ", ".join(f"{why} ({n})" for why, n in counts.items())] if counts else []
 
@@ -146,7 +146,7 @@ def count_reasons(beginning: str, reasons: Iterable[str]) -> list[str]:
 def take_sample(
     measured: Measured, people: pd.DataFrame, *, groups: Sequence[str], covariates: Sequence[str] = ()
 ) -> Sample:
-    """Participants with a value and every covariate, and notes on who is left out."""
+    """Participants with a value and every covariate, and notes on the excluded ones."""
     everyone = people.assign(value=measured.values)[["group", "value", *covariates]]
     lacking = everyone.isna()
     reasons = [measured.reasons[lacking["value"]]]

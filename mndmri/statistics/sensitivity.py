@@ -31,22 +31,23 @@ _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
-    "variant": "main: as in comparisons.tsv. without_flagged: without whose scan of this modality quality control "
-    "flagged. motion_covariate: with head motion as one more covariate. age_matched: only pairs of people, one of "
-    f"each side of the contrast, of the same sex and with ages within {CALIPER} SD of each other, as many pairs as "
-    "there are and of those the nearest; same covariates. without_covariates: the people of main, no covariates. "
-    "without_site_<site>: without the people of that site.",
+    "hemi": "Side of the participant's body: L, R, or both.",
+    "variant": "main: as in comparisons.tsv. without_flagged: without participants whose scan of this modality was "
+    "flagged by quality control. motion_covariate: with head motion as an additional covariate. age_matched: pairs, "
+    "one of "
+    f"each side of the contrast, of the same sex and with ages within {CALIPER} SD of each other, the largest "
+    "number of pairs with the smallest differences; same covariates. without_covariates: the participants of main. "
+    "without_site_<site>: without the participants of that site.",
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient, each group weighted by its size.",
-    "n_missing": "Participants of the study's groups (age_matched: of the contrast's groups) that the row leaves out.",
+    "n_missing": "Excluded participants of the study's groups (age_matched: of the contrast's groups).",
     "estimate": "Adjusted difference in the measure's unit.",
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
     "hedges_g": "Adjusted: the difference over the model's residual SD, corrected for small samples.",
     "p": "Two-sided, by t, not corrected.",
-    "change_percent": "Change of the estimate against main, in percent of main; -100 is no difference left.",
+    "change_percent": "Change of the estimate against main, in percent of main; -100 is no remaining difference.",
     "same_sign": "Whether the estimate has the sign of main's: yes or no.",
-    "note": "Who was left out and why, and why a number is missing.",
+    "note": "Excluded participants and missing numbers, with the reasons.",
 }
 
 

@@ -21,16 +21,16 @@ _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
+    "hemi": "Side of the participant's body: L, R, or both.",
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient, each group weighted by its "
     "size at the site.",
-    "site": f"Where; {ALL_SITES} is the random-effects mean of the sites that have an estimate.",
+    "site": f"Site; {ALL_SITES} is the random-effects mean of the sites that have an estimate.",
     "n_first": "Participants of the contrast's first side.",
     "n_second": "Participants of its second side.",
-    "n_missing": "Participants of the study's groups left out: no value, no covariate, or (all sites) no site.",
+    "n_missing": "Excluded participants of the study's groups: no value, no covariate, or (all sites) no site.",
     "estimate": "Difference of means adjusted for the covariates, in the measure's unit.",
     "ci_low": "Lower confidence limit of the estimate: by t, and over the sites by Hartung, Knapp, Sidik and Jonkman "
-    "(never narrower than the sites' own errors make it).",
+    "(never narrower than by the sites' own errors).",
     "ci_high": "Upper confidence limit of the estimate.",
     "se": "Standard error of the estimate.",
     "hedges_g": "Unadjusted standardised difference at the site, corrected for small samples.",
@@ -38,11 +38,11 @@ _DESCRIPTIONS = {
     "g_ci_high": "Upper confidence limit of Hedges g.",
     "weight_percent": "Weight of the site in the mean of the sites.",
     "tau2": "Variance of the true difference between sites (REML), in the measure's unit squared.",
-    "i2_percent": "Share of the variance of the sites' estimates that is such variance.",
+    "i2_percent": "Share of the variance of the estimates that is due to such differences.",
     "q": "Cochran's Q.",
     "q_p": "Probability of Q if the true difference is the same at every site.",
     "n_sites": "Sites with an estimate.",
-    "note": "Who was left out and why, and why a number is missing.",
+    "note": "Excluded participants and missing numbers, with the reasons.",
 }
 
 

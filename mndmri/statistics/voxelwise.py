@@ -40,29 +40,29 @@ _INCOMPLETE = 0.05
 
 _DESCRIPTIONS = {
     "contrast": f"What is tested: groups, first minus second; {POOLED} is every patient, each group weighted by its "
-    f"size; {OMNIBUS} is all groups at once; or a covariate, whose rise with the map is positive.",
-    "maps": "Beginning of the names of its maps.",
-    "n_missing": "Participants of the study's groups left out: no map, or no covariate.",
+    f"size; {OMNIBUS} is all groups at once; or a covariate (positive: the map increases with it).",
+    "maps": "First part of the file names of its maps.",
+    "n_missing": "Excluded participants of the study's groups: no map, or no covariate.",
     "statistic": "t, or F where several differences are tested at once.",
     "df": "Degrees of freedom; for F both, numerator first.",
-    "n_voxels": "Voxels compared: in the mask, with a value in everyone.",
-    "mask_ml": "Their volume, ml.",
-    "highest": "Highest t (or F) of them.",
-    "lowest": "Lowest t of them.",
-    "p_fwe": "Smallest p of them, two-sided, corrected over all of them: threshold-free cluster enhancement, "
+    "n_voxels": "Voxels compared: in the mask, with a value in every participant.",
+    "mask_ml": "Volume of these voxels, ml.",
+    "highest": "Highest t (or F).",
+    "lowest": "Lowest t.",
+    "p_fwe": "Smallest p, two-sided, corrected over all voxels compared: threshold-free cluster enhancement, "
     "Freedman-Lane permutations, (b + 1) / (m + 1). Not corrected over the contrasts.",
     "p_holm": "The smallest p after Holm, over the pairs of groups.",
-    "higher_ml": "Volume where the first side of the contrast is higher (a covariate: rises) at the corrected "
+    "higher_ml": "Volume where the first side of the contrast is higher (covariate: positive effect) at the corrected "
     "level, ml; for F, where the groups differ.",
     "lower_ml": "Volume where it is lower, ml.",
     "n_permutations": "Permutations, m.",
-    "note": "Who was left out and why, and why a number is missing.",
+    "note": "Excluded participants and missing numbers, with the reasons.",
 }
 MAP_DESCRIPTIONS = {
     "stat-t_statmap": "t of the adjusted difference, or of the covariate.",
     "stat-f_statmap": "F of all groups at once.",
     "stat-tfce_statmap": "The statistic (F: its root) after threshold-free cluster enhancement, negative where t is.",
-    "desc-fwep_statmap": "Minus the decimal logarithm of p corrected over the voxels, two-sided: 1.301 is 0.05.",
+    "desc-fwep_statmap": "Negative decimal logarithm of p corrected over the voxels, two-sided: 1.301 is 0.05.",
     "mask": "Voxels that were compared.",
 }
 
@@ -116,7 +116,7 @@ def compare_maps(
     it the other, so that exactly the contrast is tested, whichever groups it weighs (Beckmann's
     partition). The residuals of the other part are permuted (Freedman and Lane), the map of t,
     or of the root of F, is enhanced (TFCE), and the largest value anywhere, of either sign, is
-    what the data are held against.
+    with which the data are compared.
 
     Parameters
     ----------

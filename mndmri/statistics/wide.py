@@ -1,4 +1,4 @@
-"""Measures as one row a participant, for programs that want a variable in each column."""
+"""Measures in wide format, one row for each participant and one column for each variable."""
 
 import re
 import unicodedata

@@ -16,13 +16,13 @@ def dictionary(title: str, descriptions: Mapping[str, str], groups: Sequence[str
     title : str
         What the table is, in a line.
     descriptions : mapping
-        Column to what it means.
+        Column to its description.
     groups : sequence of str
-        Groups of which the table has a count each, ``n_<group>``; they follow its column ``contrast``.
+        Groups with a column of counts, ``n_<group>``; these follow the column ``contrast``.
     """
     names = list(descriptions)
     after = names.index("contrast") + 1 if groups else 0
-    counts = {f"n_{name}": f"Participants of the group {name} that the row rests on." for name in groups}
+    counts = {f"n_{name}": f"Participants of the group {name} in this row." for name in groups}
     ordered = [*names[:after], *counts, *names[after:]]
     return {TITLE: title} | {column: {"Description": ({**descriptions, **counts})[column]} for column in ordered}
 

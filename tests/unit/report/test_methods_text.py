@@ -61,7 +61,7 @@ def test_modality_that_the_study_lacks_is_not_described():
         ("dwi", "motion", "Head motion and eddy currents were corrected"),
         ("dwi", "tractography", "the tract was tracked"),
         ("dwi", "motion", "framewise displacement"),
-        ("swi", "bias_correction", "The shading of the coil was removed"),
+        ("swi", "bias_correction", "corrected for receive-coil inhomogeneity"),
         ("statistics", "pooled_patients", "all patients minus control"),
     ],
 )
@@ -82,11 +82,11 @@ def test_series_without_any_step_are_said_to_be_as_they_were():
         ({"denoise": "mrtrix3"}, "principal component analysis [2; 3] (MRtrix3"),
         ({"motion": "fsl"}, "corrected by FSL's eddy"),
         ({"distortion": "fsl"}, "corrected with FSL's topup"),
-        ({"distortion": "fieldmap"}, "the displacement that a field map tells"),
+        ({"distortion": "fieldmap"}, "the displacement computed from a field map"),
         ({"distortion": False}, "Distortion by susceptibility was not corrected"),
         ({"outlier_sd": 5}, "Slices more than 5 standard deviations below"),
         ({"tensor_fit": "robust"}, "robust, iteratively reweighted least squares"),
-        ({"preprocessed": True}, "The series had been preprocessed before"),
+        ({"preprocessed": True}, "The series had been preprocessed by the investigators"),
     ],
 )
 def test_the_chosen_way_of_a_step_is_named_and_no_other(options, sentence):
@@ -101,7 +101,7 @@ def test_swi_paragraph_names_regions_and_measures():
     for piece in (
         "grew by watershed down to the floors of the sulci",
         "sinuses as voxels of less than half the white matter's intensity",
-        "also over the thickness of the cortex",
+        "also divided by the thickness of the cortex",
         "the control gyri (postcentral, superior and middle frontal)",
         "a filter for dark plates",
         "the contrast of the band, by how much the deep posterior bank is darker than",
@@ -186,7 +186,12 @@ def test_numbers_are_those_of_the_config():
         t1w={"registration_mm": 2.5, "registration_iterations": [40, 20]},
         dwi={"max_b": 1500, "min_fa": 0.25, "min_coverage": 0.7, "min_voxels": 12},
         swi={"dark_percentile": 2.5, "max_in_plane_mm": 1.25},
-        qc={"max_mean_fd_mm": 0.8, "min_cst_fa_share": 0.55},
+        qc={
+            "max_mean_fd_mm": 0.8,
+            "max_outlier_slices": 0.03,
+            "min_neighbour_correlation": 0.65,
+            "min_cst_fa_share": 0.55,
+        },
         statistics={"n_permutations": 9999, "alpha": 0.01, "specificity": 0.95},
     )
     for piece in (
@@ -196,7 +201,9 @@ def test_numbers_are_those_of_the_config():
         "less than 70% of its extent, or by fewer than 12 voxels",
         "percentile 2.5 of",
         "more than 1.25 mm in the plane",
-        "exceeded 0.8 mm",
+        "exceeded 0.8 mm or more than 3% of the slices were outliers",
+        "correlated by less than 0.65 on average",
+        "if less than 70% of a level of the tract",
         "less than 55% of the corticospinal tract",
         "9999 permutations",
         "a specificity of 0.95",
@@ -233,22 +240,22 @@ def test_motor_band_sign_is_described_as_it_was_judged():
     assert "motor band" not in methods().lower()
     scored, rated = methods(scored=True), methods(statistics={"rated_sign": "mcli"})
     both = methods(scored=True, statistics={"rated_sign": "mcli"})
-    assert "was taken as present from a score of 3 on; its prevalence" in scored
+    assert "was rated as present from a score of 3; its prevalence" in scored
     assert "The motor band sign [" in rated
-    assert "was rated by eye; its prevalence" in rated
-    assert "present from a score of 3 on, and was also rated by eye; its prevalence" in both
+    assert "was rated visually; its prevalence" in rated
+    assert "present from a score of 3 on, and was also rated visually; its prevalence" in both
     assert "kappa" in both
     assert "kappa" not in scored + rated
 
 
 def test_score_rests_on_the_limits_that_the_config_names():
     own, given = methods(scored=True), methods(scored=True, swi={"norms": "cutoffs.tsv"})
-    assert "learnt on the reference group (control), of whom each was judged by the others" in own
+    assert "estimated from the reference group (control), with leave-one-out limits for its own members" in own
     assert "another study" not in own
-    assert "learnt on the controls of another study, whose limits the investigators supplied" in given
+    assert "estimated from the controls of another study and supplied by the investigators" in given
     assert "judged by the others" not in given
     for text in (own, given):
-        assert "The total of 0 to 12 was not assessable where an area could not be judged" in text
+        assert "The total of 0 to 12 was not assessable where an area was not assessable" in text
         shares = [100 * share * 2 * len(PARTS) for share in (MILD_SHARE, MARKED_SHARE)]
         assert "at most {:g}% and {:g}% of controls".format(*shares) in text
     assert "prediction limits" not in methods()
@@ -262,7 +269,7 @@ def test_sites_are_described_where_there_are_several():
     assert "ComBat" not in text
     combat = methods(site="scanner", statistics={"harmonise": "combat_controls"})
     assert "Effects of scanner were removed from the measures by ComBat" in combat
-    assert "learnt on the reference group (control)" in combat
+    assert "estimated from the reference group (control)" in combat
     assert "with age and sex as covariates" in combat
 
 

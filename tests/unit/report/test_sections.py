@@ -35,9 +35,7 @@ def test_a_table_shows_the_primary_measures_alone_for_a_reader():
 
 
 def test_what_a_study_does_not_have_takes_no_place():
-    assert [s.heading for s in group_sections({}, {}, primary=PRIMARY, methods="m")] == [
-        "Methods, to paste into a paper"
-    ]
+    assert [s.heading for s in group_sections({}, {}, primary=PRIMARY, methods="m")] == ["Methods text for a paper"]
     nothing = CLASSIFICATION.iloc[:0]
     assert len(group_sections({"classification": nothing}, {}, primary=PRIMARY, methods="m")) == 1
 

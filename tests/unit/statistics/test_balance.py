@@ -69,7 +69,7 @@ AGES = [50.0, 55, 60, 65, 70]
             np.add(AGES, 6.2),
             AGES,
             {"name": "age", "age": "age"},
-            "ALS are 6.2 years older than control (SMD 0.78, p = 0.25), which chance alone could give in groups of "
+            "ALS are 6.2 years older than control (SMD 0.78, p = 0.25), which is not significant in groups of "
             "this size: age is in the model",
         ),
         (
@@ -85,12 +85,12 @@ AGES = [50.0, 55, 60, 65, 70]
             "ALS are 60.0 years older than control (SMD 7.59, p < 0.001), and their ranges do not overlap: "
             "age is not in the model, see the sensitivity table",
         ),
-        (AGES, AGES, {"name": "age", "age": "age"}, "ALS and control are alike in age (mean 60 and 60, SMD 0.00)"),
+        (AGES, AGES, {"name": "age", "age": "age"}, "ALS and control are balanced in age (mean 60 and 60, SMD 0.00)"),
         (
             np.add(AGES, 0.2),
             AGES,
             {"name": "bmi"},
-            "ALS and control are alike in bmi (mean 60.2 and 60, SMD 0.03)",
+            "ALS and control are balanced in bmi (mean 60.2 and 60, SMD 0.03)",
         ),
         (
             np.multiply(AGES, 2),
@@ -110,19 +110,19 @@ AGES = [50.0, 55, 60, 65, 70]
             [72.0],
             AGES,
             {"name": "age", "age": "age"},
-            "ALS are 12.0 years older than control, without the spread to judge that by: age is in the model",
+            "ALS are 12.0 years older than control, without variation to compare it with: age is in the model",
         ),
         (
             [60.0],
             AGES,
             {"name": "age", "age": "age"},
-            "ALS and control are alike in age (mean 60 and 60)",
+            "ALS and control are balanced in age (mean 60 and 60)",
         ),
         (
             [1.0, 1.0],
             [2.0, 2.0, 2.0],
             {"name": "coil"},
-            "ALS have a lower coil than control (mean 1 and 2), without the spread to judge that by, and their ranges "
+            "ALS have a lower coil than control (mean 1 and 2), without variation to compare it with, and their ranges "
             "do not overlap: coil is in the model",
         ),
         ([3.0, 3.0], [3.0, 3.0], {"name": "tesla"}, "tesla is the same in all ALS and control (3)"),
@@ -137,20 +137,21 @@ AGES = [50.0, 55, 60, 65, 70]
             list("MMF"),
             list("MFF"),
             {"name": "sex"},
-            "sex is M in 67% of ALS and 33% of control (SMD 0.71, p = 1), which chance alone could give in groups of "
+            "sex is M in 67% of ALS and 33% of control (SMD 0.71, p = 1), which is not significant in groups of "
             "this size: sex is in the model",
         ),
         (
             list("MF"),
             list("MFMF"),
             {"name": "sex"},
-            "ALS and control are alike in sex (F in 50% of ALS and 50% of control, SMD 0.00)",
+            "ALS and control are balanced in sex (F in 50% of ALS and 50% of control, SMD 0.00)",
         ),
         (
             ["Linz", "Graz"],
             ["Łódź", "Wien"],
             {"name": "site", "site": "site"},
-            "ALS and control have no site in common: a difference between them may be one of site, whatever the model",
+            "ALS and control have no site in common: a difference between them may be caused by site, which no model "
+            "can separate",
         ),
         (
             ["1", "1", "2"] * 20,
@@ -163,13 +164,13 @@ AGES = [50.0, 55, 60, 65, 70]
             [np.nan, np.nan],
             AGES,
             {"name": "age"},
-            "age is known of nobody in ALS: whether ALS and control are alike in it is open",
+            "age is missing in ALS: ALS and control cannot be compared",
         ),
         (
             [None],
             [None],
             {"name": "sex"},
-            "sex is known of nobody in ALS and control: whether ALS and control are alike in it is open",
+            "sex is missing in ALS and control: ALS and control cannot be compared",
         ),
     ],
 )

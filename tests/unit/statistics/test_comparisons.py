@@ -314,7 +314,7 @@ def test_a_measure_without_variation_inside_groups_has_no_p_from_the_model(parti
     values = np.repeat([1.0, 2.0, 3.0], [13, 5, 10])
     row = pick(compare(tidy(participants, fa=values), participants), "ancova_contrast", "ALS-control")
     assert row[NUMBERS].isna().all()
-    assert "no variation to judge" in row["note"]
+    assert "no residual variation" in row["note"]
 
 
 def test_more_terms_than_participants_is_said(participants, tidy, values):

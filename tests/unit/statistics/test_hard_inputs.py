@@ -87,7 +87,7 @@ def test_a_group_of_one(participants, tidy, values):
     assert np.isfinite(row[["p", "adjusted_g"]].astype(float)).all()
     ages = tables["balance"].query("variable == 'age' and contrast == 'PLS-control'").iloc[0]
     assert ages["note"] == "one participant only: PLS"
-    assert "without the spread to judge that by" in ages["sentence"]
+    assert "without variation to compare it with" in ages["sentence"]
 
 
 def test_a_group_of_one_with_one_control(participants, tidy, values):
@@ -182,7 +182,7 @@ def test_a_site_with_one_person(participants, tidy, values):
     tables = analyse(tidy(participants, fa=values), participants, covariates=["age", "site"])
     check(tables)
     row = contrast(tables, "ALS-control")
-    assert "one participant only, who says nothing about the groups, in site: Graz" in row["note"]
+    assert "only one participant, who does not contribute to the comparison, in site: Graz" in row["note"]
     # the estimate is that without this person
     alone = participants.drop(index=20)
     without = analyse(tidy(alone, fa=np.delete(values, 20)), alone, covariates=["age", "site"])
@@ -298,7 +298,7 @@ def test_a_covariate_that_nobody_has(participants, tidy, values, unknown):
     tables = analyse(tidy(participants, fa=values), participants.assign(site=unknown), covariates=["age", "site"])
     check(tables)
     site = tables["balance"].query("variable == 'site'")
-    assert site["sentence"].str.contains("is known of nobody").all()
+    assert site["sentence"].str.contains("is missing in").all()
 
 
 def test_an_effect_beyond_all_measure_has_finite_sizes(participants, tidy, values):

@@ -80,8 +80,8 @@ def test_coefficients_are_those_of_r(monkeypatch):
     x1 = [2.1, 3.9, 2.7, 4.4, 4.9, 3.0, 2.2, 1.1, 2.9, 1.8, 1.2, 3.1]
     x2 = [0.3, 1.4, -0.2, 0.9, 0.1, 1.1, 0.2, -0.9, 0.4, 0.8, -0.5, 0.0]
     values = np.column_stack([x1, x2, np.full((12, 2), np.nan)])
-    for strength, expected in ((0.01, (0.0522856829, 0.0282578753)), (1.0, (1.5863796395, 0.5492827114))):
-        monkeypatch.setattr(multimodal, "STRENGTHS", (strength,))
+    for inverse_penalty, expected in ((0.01, (0.0522856829, 0.0282578753)), (1.0, (1.5863796395, 0.5492827114))):
+        monkeypatch.setattr(multimodal, "INVERSE_PENALTIES", (inverse_penalty,))
         features = index(participants, values, groups=["ALS", "control"], covariates=["age"]).features
         assert features["coefficient"].to_numpy()[:2] == pytest.approx(expected, rel=1e-6)
         assert features["note"].str.startswith("fewer than 3 values")[2:].all()

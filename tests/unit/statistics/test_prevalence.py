@@ -329,7 +329,7 @@ def test_nobody_or_one_person_with_both_is_rows_with_a_note(rated_people, n):
     table = agreement(scored(rated_people, [5] * n + [None] * (20 - n)), rated_people.assign(mcli=4.0))
     assert table[["ci_low", "ci_high"]].drop(index="agreement").isna().all(axis=None)
     assert table["note"].str.contains("left out: no swi image").all()
-    assert table.loc["bias", "note"].endswith("nobody has both" if n == 0 else "one participant only")
+    assert table.loc["bias", "note"].endswith("no participant has both" if n == 0 else "one participant only")
     assert table.loc["bias", "estimate"] == pytest.approx(1 if n else np.nan, nan_ok=True)
 
 

@@ -300,11 +300,11 @@ def one_at_a_site(people, values):
         (nothing_at_all, "left out: outside the slab (28)"),
         (infinite, "infinite value (1)"),
         (all_the_same, "every value is the same"),
-        (the_model_explains_all, "the model leaves no variation"),
+        (the_model_explains_all, "the model leaves no residual variation"),
         (too_few, "too few participants (3)"),
         (collinear, "not estimable: groups confounded with age"),
         (constant_and_absent, "no sex (28)"),
-        (one_at_a_site, f"one participant only, who says nothing about the groups, in sex: {'Ł' * 300}"),
+        (one_at_a_site, f"only one participant, who does not contribute to the comparison, in sex: {'Ł' * 300}"),
     ],
 )
 def test_what_cannot_be_compared_is_a_row_that_says_why(participants, spoil, note):
