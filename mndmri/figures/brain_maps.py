@@ -14,7 +14,7 @@ from mndmri.figures.slices import CONVENTION, data_of, draw_slice, extent_of, pr
 from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.registration.transforms import resample
 
-# diverging, told apart by every reader: blue lower, red higher
+# diverging, distinguishable for every reader: blue lower, red higher
 _COLOURS = "RdBu_r"
 _BRIGHTEST = 0.75  # of the template's grey, so that colours stand out
 _COLUMNS, _ROWS = 7, (2, 1)  # slices of each of the views: axial, coronal

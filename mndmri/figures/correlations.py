@@ -38,7 +38,7 @@ def correlation_plot(
     ----------
     measures : DataFrame
         ``participant_id, modality, measure, region, hemi, value, unit``: the measures to show, in
-        their order. One that was not held against the score, as that of the hemisphere on the side
+        their order. One that was not compared with the score, as that of the hemisphere on the side
         of the limbs rated, has no panel.
     participants : DataFrame
         ``participant_id, group`` and the score.
@@ -119,7 +119,7 @@ def _draw_patients(axes: Axes, scores: pd.Series, values: pd.Series, colour: str
 
 
 def _head(axes: Axes, title: str, handles: list[Line2D], labels: list[str]) -> None:
-    """Name and coefficients, above the panel so that they hide nobody."""
+    """Name and coefficients, above the panel so that they cover no point."""
     axes.xaxis.set_major_locator(MaxNLocator(5))
     legend = axes.legend(
         handles,

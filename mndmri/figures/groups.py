@@ -11,7 +11,7 @@ from scipy import stats
 from mndmri.io import InputError
 from mndmri.tables.words import OMNIBUS, capitalised, readable, readable_place, readable_unit
 
-# Okabe and Ito (2008), colours that every reader can tell apart, in the order groups are given
+# Okabe and Ito (2008), colours distinguishable for every reader, in the order groups are given
 GROUP_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#555555"
 _STRIP_WIDTH = 0.44
@@ -25,11 +25,11 @@ def group_colours(groups: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     InputError
-        If there are more groups than colours that can be told apart.
+        If there are more groups than colours that can be distinguished.
     """
     if len(groups) > len(GROUP_COLOURS):
         raise InputError(
-            f"{len(groups)} groups ({', '.join(groups)}); {len(GROUP_COLOURS)} colours can be told apart. "
+            f"{len(groups)} groups ({', '.join(groups)}); {len(GROUP_COLOURS)} colours can be distinguished. "
             "Pool groups in the config's groups.levels"
         )
     return dict(zip(groups, GROUP_COLOURS, strict=False))
@@ -81,7 +81,7 @@ def measure_plot(
     kinds = measures[["modality", "measure", "region", "unit"]].drop_duplicates()
     if len(kinds) != 1:
         found = [" ".join(map(str, kind)) for kind in kinds.itertuples(index=False)]
-        raise InputError(f"rows of one measure in one region make a plot; {len(kinds)} kinds given: {found}")
+        raise InputError(f"expected rows of one measure in one region, found {len(kinds)}: {found}")
     kind = kinds.iloc[0]
     if adjusted_means is not None:
         key = ["modality", "measure", "region"]
@@ -152,7 +152,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
     ----------
     comparisons : DataFrame
         ``modality, measure, region, hemi, contrast, hedges_g, g_ci_low, g_ci_high``. Tests over all groups
-        are not shown; a pair whose g is missing keeps its place and says so.
+        are not shown; a pair whose g is missing keeps its place and is labelled so.
 
     Raises
     ------

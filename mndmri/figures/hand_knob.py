@@ -67,10 +67,10 @@ def hand_knob_sheet(
     Raises
     ------
     InputError
-        If the image is not 3D or holds no finite value, or there are too many outlines to be told apart.
+        If the image is not 3D or has no finite value, or there are too many outlines to be distinguished.
     """
     if len(outlines) > len(OUTLINE_COLOURS):
-        raise InputError(f"{len(outlines)} outlines on one sheet; {len(OUTLINE_COLOURS)} can be told apart")
+        raise InputError(f"{len(outlines)} outlines on one sheet; {len(OUTLINE_COLOURS)} can be distinguished")
     swi = prepare(swi)
     thickness = max(round(projection_mm / voxel_sizes(swi)[_AXIAL]), 2)
     rows = {"plain": data_of(swi), "outlined": data_of(swi), "projection": _project_minimum(data_of(swi), thickness)}

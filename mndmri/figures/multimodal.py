@@ -1,4 +1,4 @@
-"""How well the multimodal index tells groups apart: everyone's probability, and whether it can be believed."""
+"""Plot of the multimodal index: predicted probability of every participant, and calibration."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from mndmri.tables.words import readable_interval
 
 _DARK = "#222222"
 _STRIP_WIDTH = 0.6
-_PER_POINT = 5  # people of each point of the calibration plot, at least: of fewer a share says nothing
+_PER_POINT = 5  # people of each point of the calibration plot, at least: proportions of fewer are uninformative
 _MOST_POINTS = 5
 
 
@@ -26,7 +26,7 @@ def index_plot(
     groups: Sequence[str],
     colours: Mapping[str, str],
 ) -> Figure:
-    """A row for each contrast: on the left everybody's probability by group, on the right the calibration.
+    """A row for each contrast: on the left the probability of every participant by group, on the right the calibration.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def index_plot(
         left.set_label(str(row["contrast"]))
     figure.suptitle(f"Multimodal index, {scheme}", fontsize=11, weight="bold")
     figure.supxlabel(
-        "Dots and ticks: participants, by models that had not seen them; AUC: of pairs judged by the same model.\n"
-        "Dashed: the share in the study. Squares: observed share among participants of like probability,\n"
-        "95% Wilson interval; on the diagonal where probabilities are right.",
+        "Dots and ticks: participants, predicted by models trained without them; AUC: of pairs predicted by the same model.\n"
+        "Dashed: prevalence in the study. Squares: observed proportion in participants of similar probability,\n"
+        "95% Wilson interval; on the diagonal where probabilities are calibrated.",
         fontsize=8,
         color=GREY,
     )
@@ -102,7 +102,7 @@ def _draw_calibration(axes: Axes, judged: pd.DataFrame, colours: Mapping[str, st
         axes.errorbar(mean, share, yerr=bars, fmt="s", color=_DARK, markersize=4.5, capsize=2.5, elinewidth=1.2)
     axes.set_xlim(-0.03, 1.03)
     axes.set_xlabel("Probability", fontsize=9)
-    _finish(axes, judged, "Observed share")
+    _finish(axes, judged, "Observed proportion")
 
 
 def _finish(axes: Axes, judged: pd.DataFrame, label: str) -> None:

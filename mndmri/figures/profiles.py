@@ -33,7 +33,7 @@ def profile_plot(
 ) -> Figure:
     """One measure from the pons to the cortex: each group's mean with its 95% interval, and where it differs.
 
-    Under the curves a bar for each group held against the reference is grey where the groups were
+    Under the curves a bar for each group compared with the reference is grey where the groups were
     compared, of the group's colour where p corrected over all nodes of both sides is below 0.05,
     and blank where they could not be compared.
 
@@ -50,7 +50,7 @@ def profile_plot(
     colours : mapping
         Group to colour, from `group_colours`.
     reference : str
-        The group that the others are held against.
+        The group with which the others are compared.
     levels : mapping, optional
         Name of a level of the tract to where it begins and ends, mm; marked along the axis.
 
@@ -98,7 +98,7 @@ def profile_plot(
     _legend(figure, means, groups, colours)
     figure.suptitle(f"{capitalised(readable(measure))} along the corticospinal tract", fontsize=11, weight="bold")
     said = (
-        "Lines: means, 95% CI shaded. Bars: compared (grey); differs, p < 0.05 over all nodes of both sides (colour)."
+        "Lines: means, 95% CI shaded. Bars: tested (grey); p < 0.05, corrected over all nodes of both sides (colour)."
     )
     figure.supxlabel(fill(said, 62 * len(hemis)), fontsize=8, color=GREY)
     return figure

@@ -11,7 +11,7 @@ from mndmri.io import InputError
 from mndmri.tables.measures import KEY
 from mndmri.tables.words import capitalised, readable, readable_interval, readable_place
 
-# Tol (2021), the scheme "muted": told apart by every reader, and none of them the colour of a group
+# Tol (2021), the scheme "muted": distinguishable for every reader, and none of them the colour of a group
 _CURVE_COLOURS = (
     "#332288",
     "#CC6677",
@@ -46,14 +46,14 @@ def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
     Raises
     ------
     InputError
-        If there is no curve, or more measures than colours that can be told apart.
+        If there is no curve, or more measures than colours that can be distinguished.
     """
     if points.empty:
         raise InputError("no ROC curve to plot; the table of points is empty")
     kinds = list(dict.fromkeys(points[KEY[:3]].itertuples(index=False, name=None)))
     if len(kinds) > len(_CURVE_COLOURS):
         raise InputError(
-            f"{len(kinds)} measures to plot; {len(_CURVE_COLOURS)} curves can be told apart. "
+            f"{len(kinds)} measures to plot; {len(_CURVE_COLOURS)} curves can be distinguished. "
             "Name fewer in the config's statistics.primary"
         )
     colours = dict(zip(kinds, _CURVE_COLOURS, strict=False))

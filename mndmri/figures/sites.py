@@ -26,7 +26,7 @@ def site_forest(table: pd.DataFrame) -> Figure:
     table : DataFrame
         ``modality, measure, region, hemi, contrast, site, n_first, n_second, estimate, ci_low, ci_high,
         weight_percent, i2_percent, q_p``; the site ``all`` is their random-effects mean. A column
-        ``unit`` is shown where there is one. An estimate that is missing keeps its place and says so.
+        ``unit`` is shown where there is one. An estimate that is missing keeps its place and is labelled so.
 
     Raises
     ------

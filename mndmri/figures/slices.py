@@ -21,9 +21,9 @@ from skimage.filters import threshold_multiotsu
 from mndmri.grids import check_same_grid, same_grid, to_canonical, voxel_sizes
 from mndmri.io import InputError
 
-CONVENTION = "Neurological convention: the left of axial and coronal pictures (L) is the person's left."
+CONVENTION = "Neurological convention: the left of axial and coronal pictures (L) is the participant's left."
 
-# Okabe and Ito (2008), the bright ones: to be told apart on grey by every reader
+# Okabe and Ito (2008), the bright ones: to be distinguished on grey by every reader
 OUTLINE_COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00")
 # on colour FA, where red, green and blue mean directions
 _OUTLINES_ON_COLOUR = ("#FFFFFF", "#F0E442", "#E69F00", "#CC79A7")
@@ -63,7 +63,7 @@ def contour_sheet(
     Raises
     ------
     InputError
-        If the background is not 3D or holds no finite value.
+        If the background is not 3D or has no finite value.
     """
     background = prepare(background)
     contours = {name: to_canonical(mask) for name, mask in contours.items()}
@@ -170,7 +170,7 @@ def prepare(image: SpatialImage) -> SpatialImage:
     if len(image.shape) != 3:
         raise InputError(f"an image of shape {image.shape} cannot be shown as slices; a 3D image is expected")
     if not np.isfinite(np.asanyarray(image.dataobj)).any():
-        raise InputError("the image to be shown holds no finite value; look at the stage that made it")
+        raise InputError("the image to be shown has no finite value; check the stage that produced it")
     return to_canonical(image)
 
 
@@ -256,7 +256,7 @@ def _sheet(
 ) -> Figure:
     """Rows of pictures, a row a view."""
     if len(contours) > len(colours):
-        raise InputError(f"{len(contours)} outlines on one sheet; {len(colours)} can be told apart")
+        raise InputError(f"{len(contours)} outlines on one sheet; {len(colours)} can be distinguished")
     crop = extent_of(background, [], _MARGIN_MM) if crop is None else crop
     size_mm = (np.diff(crop, axis=1)[:, 0] + 1) * voxel_sizes(background)
     columns = max(len(where) for where in positions.values())

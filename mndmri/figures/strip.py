@@ -67,7 +67,7 @@ def strip_plot(
     _name_down(panels[0])
     _colour_bar(figure, meshes[0], panels, f"{quantity} ({unit})" if unit else quantity)
     figure.suptitle(title, fontsize=11, weight="bold", parse_math=False)
-    figure.supxlabel("Along the central sulcus (mm in the template). Grey: not seen.", fontsize=8, color=GREY)
+    figure.supxlabel("Along the central sulcus (mm in the template). Grey: no data.", fontsize=8, color=GREY)
     return figure
 
 
@@ -89,7 +89,7 @@ def group_strips(
     groups : sequence of str
         From above; one that nobody with a value belongs to is left out.
     reference : str
-        The group that the others are held against.
+        The group with which the others are compared.
     quantity, unit : str
         What was painted on the strips, for the colour scale.
     min_share : float
@@ -138,7 +138,7 @@ def group_strips(
     if differences:
         mappable = ScalarMappable(Normalize(-most, most), _DIFFERENCES)
         _colour_bar(figure, mappable, panels[:, 2:], f"difference from {reference}" + (f" ({unit})" if unit else ""))
-    said = f"Along the central sulcus (mm in the template). Grey: seen in fewer than {min_share:.0%} of a group."
+    said = f"Along the central sulcus (mm in the template). Grey: data in fewer than {min_share:.0%} of a group."
     figure.supxlabel(said, fontsize=8, color=GREY, parse_math=False)
     return figure
 

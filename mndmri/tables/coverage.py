@@ -1,4 +1,4 @@
-"""How much of a region a scan shows, and whether that is enough to measure it."""
+"""Coverage of a region by the field of view, and whether it suffices to measure the region."""
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,8 @@ def measure_coverage(atlas: SpatialImage, table: pd.DataFrame, fov: SpatialImage
     Parameters
     ----------
     atlas : SpatialImage
-        4D probabilities on a grid that holds every region whole: the template's, or the T1w
-        image's. On the scan's own grid, what a slab missed is missing from the total too.
+        4D probabilities on a grid that contains every region completely: the template's, or the T1w
+        image's. On the scan's own grid, the parts outside a slab would be missing from the total.
     table : DataFrame
         ``index``, ``region``, ``hemi`` of the atlas's volumes.
     fov : SpatialImage
@@ -45,18 +45,18 @@ def coverage_status(
     place: str = "level",
     kind: str = "white matter",
 ) -> str:
-    """Why a place of the tract has no value; ok if it has.
+    """Reason why a level of the tract has no value; ok if it has one.
 
     Parameters
     ----------
     seen : float
-        Share of it in the field of view, 0 to 1; not finite where the atlas has none.
+        Fraction of the region in the field of view, 0 to 1; not finite where the atlas has no such region.
     n_voxels : float
-        Voxels to measure there.
+        Number of voxels.
     min_coverage, min_voxels : float
-        The least of each.
+        Minimum of each.
     place, kind : str
-        What it is called, and what the voxels are of.
+        Names of the region and of the tissue, for the message.
     """
     if not np.isfinite(seen):
         return "the atlas has no such region"

@@ -47,7 +47,7 @@ def read_aparc_stats(text: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If it is no such table, does not say its hemisphere, or lacks a structure of `STRUCTURES`.
+        If it is no such table, does not name its hemisphere, or lacks a structure of `STRUCTURES`.
     """
     header, lines = _parse(text)
     columns = header.get("ColHeaders", "").split()
@@ -57,7 +57,7 @@ def read_aparc_stats(text: str) -> pd.DataFrame:
             f"no column {', '.join(lacking)}; expected lh.aparc.stats or rh.aparc.stats of FreeSurfer or FastSurfer"
         )
     if header.get("hemi") not in _HEMI:
-        raise InputError("its header does not say '# hemi lh' or '# hemi rh'; give the file as FreeSurfer wrote it")
+        raise InputError("its header has neither '# hemi lh' nor '# hemi rh'; use the file as written by FreeSurfer")
     wrong = [line[0] for line in lines if len(line) != len(columns)]
     if wrong:
         raise InputError(f"the line of {wrong[0]} has not {len(columns)} cells; the file is damaged, copy it again")
@@ -134,7 +134,7 @@ def surface_measures(files: Mapping[str, str]) -> pd.DataFrame:
         claimed = _side_in_name(name)
         if claimed and claimed != hemi:
             raise InputError(
-                f"{name}: its name says {claimed}, its header says {hemi}; find out which is true and rename it"
+                f"{name}: its name is of {claimed}, its header of {hemi}; find out which is correct and rename it"
             )
         if hemi in sides:
             raise InputError(

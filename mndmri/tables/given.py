@@ -1,4 +1,4 @@
-"""A table of measures that somebody brings, made fit for the statistics."""
+"""A user's own table of measures, completed for the statistics."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from mndmri.tables.measures import GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stac
 
 NEEDED = ["participant_id", *KEY, "value"]
 HEMIS = ("L", "R", "both")
-# What a table may lack: rows with a value are as good as ours, and have no unit that we know of.
+# Columns that a table may lack: rows with a value are used, their unit is unknown.
 _UNKNOWN = {"unit": "", "n_voxels": 0}
 
 
@@ -19,20 +19,20 @@ def complete_measures(table: pd.DataFrame, participants: pd.DataFrame) -> pd.Dat
     ----------
     table : DataFrame
         ``participant_id`` (with or without ``sub-``), ``modality``, ``measure``, ``region``, ``hemi``
-        and ``value``; ``unit``, ``n_voxels`` and ``status`` if it has them. A value that is missing
-        or infinite is kept as one that is not there.
+        and ``value``; ``unit``, ``n_voxels`` and ``status`` if present. A value that is missing
+        or infinite is a missing value.
     participants : DataFrame
-        ``participant_id`` and ``group``; people who are not in it are left out.
+        ``participant_id`` and ``group``; others are excluded.
 
     Returns
     -------
     DataFrame
-        Columns `GROUP_COLUMNS`; every participant has every row that anyone has.
+        Columns `GROUP_COLUMNS`; every participant has every row that any participant has.
 
     Raises
     ------
     InputError
-        With everything that is wrong with the table.
+        With all problems of the table.
     """
     lacking = [name for name in NEEDED if name not in table.columns]
     if lacking:
@@ -59,12 +59,12 @@ def complete_measures(table: pd.DataFrame, participants: pd.DataFrame) -> pd.Dat
         ]
     repeated = own.duplicated(["participant_id", *KEY])
     problems += [
-        f"{row.participant_id}: {row.measure} {row.region} {row.hemi} stands there twice; keep one row"
+        f"{row.participant_id}: {row.measure} {row.region} {row.hemi} is there twice; keep one row"
         for row in own[repeated].itertuples()
     ]
     known = own["participant_id"].isin(participants["participant_id"])
     if not known.any():
-        problems.append("nobody in it is in the participants table; the ids of the two tables must be the same")
+        problems.append("none of its participants is in the participants table; use the same ids in both tables")
     if problems:
         raise InputError("the measures table cannot be used:\n" + "\n".join(f"  - {p}" for p in problems))
 

@@ -1,4 +1,4 @@
-"""The rows of the measures tables: their columns, and what every measure means."""
+"""Rows of the measures tables: columns, and the definition of every measure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,33 +19,33 @@ COLUMN_DESCRIPTIONS = {
     "group": "Study group, as the config maps the participants table's labels.",
     "modality": "Kind of image measured: t1w, flair, t2w, dwi, swi (weighted), qsm (susceptibility) or r2star "
     "(relaxation rate).",
-    "measure": "What was measured; the measures are described below.",
-    "region": "Where it was measured.",
-    "hemi": "Side of the person's body the region is on: L, R, or both.",
-    "value": "The value; n/a where it could not be had, with the reason in status.",
+    "measure": "Name of the measure; measures are defined below.",
+    "region": "Region in which it was measured.",
+    "hemi": "Side of the participant's body: L, R, or both.",
+    "value": "The value; n/a where it could not be computed, with the reason in status.",
     "unit": "Unit of the value; 1 for a ratio or fraction.",
-    "n_voxels": "Voxels of the native image that the value rests on; 0 also where the value is from your own "
+    "n_voxels": "Number of voxels of the native image in the value; 0 also for values from your own "
     "FreeSurfer or FastSurfer tables.",
-    "status": "ok, or why there is no value.",
+    "status": "ok, or the reason why there is no value.",
 }
 
 # (modality, measure): description, unit, source
 DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     ("t1w", "volume"): {
-        "Description": "Volume: sum of tissue probability over the voxels of the brain (gm, wm, csf; tiv is their "
-        "sum), or of grey-matter probability over those of a gyrus.",
+        "Description": "Sum of tissue probability over the voxels of the brain (gm, wm, csf; tiv is their "
+        "sum), or of grey-matter probability over the voxels of a gyrus.",
         "Units": "ml",
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },
     ("t1w", "thickness"): {
-        "Description": "Mean thickness of the gyrus's cortex by diffeomorphic registration (DiReCT).",
+        "Description": "Mean cortical thickness of the gyrus by diffeomorphic registration (DiReCT).",
         "Units": "mm",
         "Source": "Das et al. 2009, NeuroImage 45:867",
     },
     **{
         (modality, "signal_ratio"): {
             "Description": "Median signal of the tract's core over the mean of the medians of frontal and occipital "
-            "white matter of both sides, gently corrected for shading.",
+            "white matter of both sides, after bias-field correction.",
             "Units": "1",
             "Source": source,
         }
@@ -67,7 +67,7 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Source": "Basser and Pierpaoli 1996, J Magn Reson B 111:209",
     },
     ("dwi", "fa_asymmetry"): {
-        "Description": "200 (L - R) / (L + R) of fa: above 0 where the left side has more.",
+        "Description": "200 (L - R) / (L + R) of fa: positive where the left side is higher.",
         "Units": "%",
         "Source": "this project",
     },
@@ -88,7 +88,7 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     },
     ("swi", "normalised_hypointensity"): {
         "Description": "1 - median(region) / median(reference white matter outside the corticospinal tract), "
-        "veins removed; above 0 is darker than white matter.",
+        "veins removed; positive where the region is darker than white matter.",
         "Units": "1",
         "Source": "after Donatelli et al. 2018, AJNR 39:63",
     },
@@ -111,15 +111,15 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     },
     ("swi", "band_contrast"): {
         "Description": "1 - median(deep layers of the precentral gyrus's posterior bank) / the lower of the medians of "
-        "the deep layers of its anterior bank and of the postcentral gyrus's anterior bank, in a part of the body; "
-        "above 0 where the posterior bank is darker than both neighbours.",
+        "the deep layers of its anterior bank and of the postcentral gyrus's anterior bank, in a body area; "
+        "positive where the posterior bank is darker than both neighbours.",
         "Units": "1",
         "Source": "this project",
     },
     ("swi", "motor_band_score"): {
         "Description": "Motor band in leg, hand and face, left and right: 0 none, 1 mild, 2 marked, where "
-        "band_contrast passes the prediction limits of the study's reference group (each member judged by the "
-        "others) or of stored norms; precentral (both) is the sum, 0 to 12, missing if a region is.",
+        "band_contrast exceeds the prediction limits of the study's reference group (leave-one-out for its own "
+        "members) or stored limits; precentral (both) is the sum, 0 to 12, missing if any region is.",
         "Units": "1",
         "Source": "after the manual motor cortex low intensity (MCLI) score, 36 ALS and 19 controls, present from 3; "
         "limits: Hahn 1970, J Am Stat Assoc 65:1668",
@@ -130,13 +130,13 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Source": "Salvador et al. 2005, Hum Brain Mapp 24:144",
     },
     ("swi", "hypointensity_to_thickness"): {
-        "Description": "normalised_hypointensity over the thickness of the precentral cortex on the T1w.",
+        "Description": "normalised_hypointensity divided by the thickness of the precentral cortex on the T1w image.",
         "Units": "1/mm",
         "Source": "after Donatelli et al. 2018, AJNR 39:63",
     },
     ("swi", "plate_response"): {
-        "Description": "Mean likeness to a dark plate: the first curvature of the smoothed image less the second, "
-        "times the squared width of the smoothing, and no less than 0; a tube does not answer.",
+        "Description": "Mean response to dark plates: first minus second curvature of the smoothed image, "
+        "times the squared width of the smoothing, at least 0; tubes give no response.",
         "Units": "1",
         "Source": "after Sato et al. 2000, IEEE Trans Vis Comput Graph 6:160",
     },
@@ -159,9 +159,11 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
 }
 
 # (modality, measure), or (modality, measure, region) where a region differs: 1 if damage of the upper motor neuron
-# raises the measure, -1 if it lowers it, 0 if neither is to be expected. What is not here has no agreed direction (ad).
+# increases the measure, -1 if it decreases it, 0 if neither is expected. Measures without an entry have no agreed
+# direction (ad).
 DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
-    # 29 studies of 638 people with ALS: loss of precentral grey matter; CSF takes the room, the head keeps its size
+    # 29 studies of 638 people with ALS: loss of precentral grey matter; CSF increases, the size of the head is
+    # unchanged
     ("t1w", "volume"): -1,
     ("t1w", "volume", "csf"): 1,
     ("t1w", "volume", "tiv"): 0,
@@ -169,7 +171,7 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     # Agosta et al. 2014 (ALS and PLS); 30 studies: FA of the tract separates ALS from controls with an AUC of 0.76
     ("dwi", "fa"): -1,
     ("dwi", "fa_atlas_mean"): -1,
-    # either side may be the worse
+    # either side may be more affected
     ("dwi", "fa_asymmetry"): 0,
     ("dwi", "md"): 1,
     ("dwi", "rd"): 1,
@@ -210,7 +212,7 @@ def row(
     n_voxels: int,
     status: str = OK,
 ) -> dict[str, Any]:
-    """One row of a measures table; a value that is not finite needs a ``status`` that says why.
+    """One row of a measures table; a value that is not finite needs a ``status`` with the reason.
 
     Raises
     ------
@@ -223,7 +225,7 @@ def row(
 
 
 def split_quality(rows: pd.DataFrame, quality: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of a stage that measure the person, and those that measure the image."""
+    """Rows of a stage split into measures of the participant and quality measures of the image."""
     of_image = rows["measure"].isin(list(quality))
     return rows[~of_image].reset_index(drop=True), rows[of_image].reset_index(drop=True)
 
@@ -231,21 +233,21 @@ def split_quality(rows: pd.DataFrame, quality: Iterable[str]) -> tuple[pd.DataFr
 def stack_measures(
     tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame, left_out: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
-    """Measures of the whole study: every participant has every row that anyone has.
+    """Measures of the whole study: every participant has every row that any participant has.
 
     Parameters
     ----------
     tables : mapping
-        ``participant_id`` to that person's measures table; somebody may have none.
+        ``participant_id`` to that participant's measures table; some may have none.
     participants : DataFrame
         ``participant_id`` and ``group``, in the order wanted.
     left_out : mapping
-        ``left_out[participant_id][modality]`` says why a participant has no rows of a modality.
+        ``left_out[participant_id][modality]`` is the reason why a participant has no rows of a modality.
 
     Returns
     -------
     DataFrame
-        Columns `GROUP_COLUMNS`. A row that a participant lacks is there with a missing
+        Columns `GROUP_COLUMNS`. Rows absent in a participant are added with a missing
         value, 0 voxels and the reason.
     """
     known = [t for t in tables.values() if len(t)]

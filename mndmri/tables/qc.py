@@ -1,6 +1,6 @@
-"""What a person should look at: quality measures outside their limits, and unlikely values.
+"""Quality control: quality measures outside their limits, and outlying values.
 
-Nothing here leaves anyone out. A flag asks for a look; exclusion is a person's decision.
+Nothing here excludes anybody. A flag asks a person to look; exclusion is that person's decision.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -111,13 +111,13 @@ DEFINITIONS: dict[str, dict[str, str]] = {
     },
 }
 
-# (measure, region): lowest and highest value that passes without a look; None is no limit on that side
+# (measure, region): lowest and highest value without a flag; None is no limit on that side
 Limits = Mapping[tuple[str, str], tuple[float | None, float | None]]
 
-# Where the diffusion series has to reach.
+# Regions that the diffusion series should cover.
 COVERED = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons", "cc_midbody")
 
-# With fewer values, the median deviation says nothing on a value's place among the others.
+# With fewer values, the median absolute deviation is not a useful scale.
 MIN_GROUP_FOR_OUTLIERS = 5
 
 
@@ -136,7 +136,7 @@ def limits_from_config(qc: Mapping[str, float]) -> Limits:
 
 
 def _judge(value: float, lower: float | None, upper: float | None) -> str:
-    """Why a value needs a look; empty if it does not."""
+    """Reason for a flag; empty if there is none."""
     if lower is not None and value < lower:
         return f"{value:.4g} is below {lower:g}"
     if upper is not None and value > upper:
@@ -159,7 +159,7 @@ def qc_table(qc_rows: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     -------
     DataFrame
         Columns `QC_COLUMNS`, every row of the input in its order. ``flag`` is ``yes``, ``no``, or missing
-        where there is no value to judge; ``reason`` says what is wrong or why there is no value. A measure
+        where there is no value; ``reason`` is the reason for the flag or for the missing value. A measure
         without limits is never flagged.
 
     Raises
@@ -186,8 +186,8 @@ def qc_table(qc_rows: pd.DataFrame, limits: Limits) -> pd.DataFrame:
 def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, str]], *, limit: float) -> pd.DataFrame:
     """Robust z of every participant on the primary measures, flagged where far from 0.
 
-    z = (value - median) / (1.4826 MAD), within the participant's own group: what sets a patient apart
-    from controls is what the study looks for, not a fault of the scan.
+    z = (value - median) / (1.4826 MAD), within the participant's own group: the difference of a patient
+    from controls is the object of the study, not a fault of the scan.
 
     Parameters
     ----------
@@ -218,9 +218,9 @@ def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, 
             if not np.isfinite(value):
                 reason = str(record["status"])
             elif known.size < MIN_GROUP_FOR_OUTLIERS:
-                reason = f"not judged: group {record['group']} has {known.size} of {MIN_GROUP_FOR_OUTLIERS} values"
+                reason = f"not tested: group {record['group']} has {known.size} of {MIN_GROUP_FOR_OUTLIERS} values"
             elif spread == 0:
-                reason = f"not judged: most values in group {record['group']} are equal"
+                reason = f"not tested: most values in group {record['group']} are equal"
             else:
                 z = (value - median) / spread
                 flag = FLAGGED if abs(z) > limit else NOT_FLAGGED
@@ -267,15 +267,15 @@ def study_quality(
 
 
 def flagged_scans(qc: pd.DataFrame) -> dict[str, set[str]]:
-    """Participants with a flag, by the modality that it makes doubtful.
+    """Participants with a flag, by the modality that it affects.
 
-    The T1w image places every measure, so that what is wrong with it is wrong with all.
+    Every measure is located by the T1w image; its flags therefore affect every modality.
 
     Parameters
     ----------
     qc : DataFrame
-        The study's quality-control table (`QC_COLUMNS`). Unlikely values of the measures themselves
-        (``robust_z``) are no fault of a scan and do not count.
+        The study's quality-control table (`QC_COLUMNS`). Outlying values of the measures themselves
+        (``robust_z``) are not faults of a scan and are ignored.
     """
     of_scan = qc[(qc["flag"] == FLAGGED) & ~qc["measure"].str.startswith(ROBUST_Z)]
     flagged = of_scan.groupby("modality")["participant_id"].agg(set).to_dict()

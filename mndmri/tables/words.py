@@ -1,4 +1,4 @@
-"""How the names in tables are written for a reader: measures, regions, sides, units, numbers."""
+"""Display of names and numbers: measures, regions, sides, units, intervals, p-values."""
 
 import math
 

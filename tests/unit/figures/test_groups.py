@@ -102,7 +102,7 @@ def test_dots_lie_apart_and_do_not_depend_on_the_order_of_participants():
 
 def test_rows_of_two_measures_are_refused():
     two = pd.concat([_measures(), _measures().assign(measure="fa")])
-    with pytest.raises(InputError, match=r"2 kinds given.*fa"):
+    with pytest.raises(InputError, match=r"found 2.*fa"):
         _plot(two)
 
 

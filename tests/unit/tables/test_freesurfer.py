@@ -79,7 +79,7 @@ def test_the_side_is_the_headers_whatever_the_order_or_a_silent_name():
 )
 def test_swapped_hemispheres_are_refused(names):
     left, right = names
-    with pytest.raises(InputError, match=r"name says L, its header says R"):
+    with pytest.raises(InputError, match=r"name is of L, its header of R"):
         surface_measures({left: aparc("rh"), right: aparc("lh")})
 
 
