@@ -108,7 +108,7 @@ def classify_tissue(
     if values.size < _MIN_VOXELS or np.ptp(values) <= 0:
         raise InputError(
             f"{values.size} voxels in the brain mask, {np.unique(values).size} different intensities: "
-            "no tissue can be told; check the brain mask and the T1-weighted image"
+            "tissue classes cannot be estimated; check the brain mask and the T1-weighted image"
         )
     weights = _EVEN if priors is None else _class_weights([np.asarray(p.dataobj, np.float32)[inside] for p in priors])
     if nuclei is not None:
@@ -170,7 +170,7 @@ def _fit(
         if not (np.isfinite(means).all() and (np.diff(means[:3]) > 0).all()):
             raise InputError(
                 "CSF, grey and white matter do not differ in intensity, or not in this order; "
-                "check that the image is T1-weighted and that its brain mask is right"
+                "check that the image is T1-weighted and that its brain mask is correct"
             )
         tissues = zip(means[:3], posterior.T[:3], strict=True)
         variance = np.array([(values - m) ** 2 @ p for m, p in tissues]) / amount[:3]

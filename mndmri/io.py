@@ -23,7 +23,7 @@ _TEMPLATE_SPACE = re.compile(r"(^|_)space-(?!(dwi|swi|T1w)_)")
 
 
 class InputError(ValueError):
-    """What was given cannot be used; the message says what was found and what to do."""
+    """Input that cannot be used; the message states what was found, what was expected and what to do."""
 
 
 def _write_in_place(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -99,7 +99,7 @@ def by_participant(paths: Iterable[str | Path]) -> dict[str, str]:
     for path in map(str, paths):
         who = Path(path).name.split("_")[0]
         if who in found:
-            raise InputError(f"{path} and {found[who]} are both of {who}; one file of each participant is expected")
+            raise InputError(f"{path} and {found[who]} are both of {who}; expected one file for each participant")
         found[who] = path
     return found
 

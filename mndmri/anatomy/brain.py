@@ -19,7 +19,7 @@ from mndmri.io import InputError
 from mndmri.tables.measures import row
 
 Method = Literal["deepbet", "template"]
-# What the table of quality measures says of where a mask comes from.
+# Source of a mask, as in the table of quality measures.
 METHOD_CODES = {"mask": 0, "deepbet": 1, "template": 2}
 
 

@@ -86,7 +86,7 @@ def take_head_template(image: SpatialImage, mask: SpatialImage) -> HeadTemplate:
     outward = -distance_inside(make_image(inside, mask))
     round_it = values[(outward > 0) & (outward < _COMPARED_MM)]
     if not (round_it > 0.1 * np.median(values[inside])).mean() > 0.2:
-        raise InputError("the head template shows no head round the brain; give one with skull in t1w.head_template")
+        raise InputError("the head template has no head around the brain; use one with skull in t1w.head_template")
     white = np.percentile(values[inside], _WHITE_PERCENTILE)
     closed = close_mask(make_image(inside, mask), _CLOSED_MM)
     return HeadTemplate(make_image(values / white, image), closed, make_image(outward < _COMPARED_MM, image))

@@ -1,4 +1,4 @@
-"""Checks of the T1-weighted stage."""
+"""Quality measures of the T1-weighted stage."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Brightness of the corticospinal tract on T1w, FLAIR and T2w images, against white matter elsewhere."""
+"""Signal intensity of the corticospinal tract on T1w, FLAIR and T2w images, relative to reference white matter."""
 
 import numpy as np
 import pandas as pd

@@ -63,7 +63,7 @@ def extract_by_template(head: SpatialImage, template: HeadTemplate) -> SpatialIm
     pose, correlation = find_pose(clean, template)
     if not correlation > _LEAST_CORRELATION:
         raise InputError(
-            f"no brain was found: nothing is like a head (correlation {correlation:.2f}, of a head over "
+            f"no brain was found: nothing resembles a head (correlation {correlation:.2f}, of a head above "
             f"{_LEAST_CORRELATION}); check that the image is a T1-weighted whole head"
         )
     depth = distance_inside(template.mask)

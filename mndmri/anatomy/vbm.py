@@ -53,7 +53,7 @@ def correct_head_size(modulated: SpatialImage, field: SpatialImage, brain: Spati
     inside = resample(brain, modulated).get_fdata() > 0
     points = world_coordinates(modulated)[inside]
     if len(points) < 4:
-        raise InputError("the template is empty where the modulated map lies; are both in the same space?")
+        raise InputError("the template is 0 on the modulated map; check that both are in the same space")
     homogeneous = np.c_[points, np.ones(len(points))]
     affine = np.linalg.lstsq(homogeneous, map_points(points, [field]), rcond=None)[0]
     size = abs(np.linalg.det(affine[:3]))

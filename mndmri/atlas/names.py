@@ -1,4 +1,4 @@
-"""What atlases call a place in the template: Harvard-Oxford for gyri and nuclei, Juelich for tracts and areas."""
+"""Anatomical names of template voxels: Harvard-Oxford for gyri and nuclei, Juelich for tracts and areas."""
 
 from typing import NamedTuple
 

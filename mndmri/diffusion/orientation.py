@@ -121,7 +121,7 @@ def check_orientation(
     if inside.sum() < MIN_VOXELS:
         raise InputError(
             f"{int(inside.sum())} voxels have FA above {MIN_FA:g}, at least {MIN_VOXELS} are needed to check the "
-            "gradient table; look at the brain mask and the FA map"
+            "gradient table; check the brain mask and the FA map"
         )
     change = _change(share, direction, fa.affine)[inside]
     fibre = direction[inside]

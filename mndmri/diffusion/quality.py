@@ -1,4 +1,4 @@
-"""What speaks for and against a diffusion series, before anything is measured in it."""
+"""Quality measures of a diffusion series and of its preprocessing."""
 
 import numpy as np
 import pandas as pd
@@ -73,19 +73,19 @@ def series_quality(
     Returns
     -------
     DataFrame
-        Columns `MEASURE_COLUMNS`; a value that cannot be had is missing, with the reason.
+        Columns `MEASURE_COLUMNS`; a value that cannot be computed is missing, with the reason.
     """
     mask, motion, after, turned = done.mask, done.motion, done.series, done.gradients
     n_brain = int(np.sum(np.asarray(mask.dataobj) > 0))
     n_b0 = int(gradients.is_b0.sum())
     weighted = ~gradients.is_b0
-    alone = "no two volumes with diffusion weighting of like b-value"
-    unmeasured = "the method of distortion correction has no image to compare with"
+    alone = "fewer than two diffusion-weighted volumes of similar b-value"
+    unmeasured = "the method of distortion correction has no reference image"
     lost = float(motion.outliers[weighted].mean()) if weighted.any() else np.nan
     values = [
         ("mean_fd", float(np.mean(motion.displacement)), "mm", ""),
         ("max_fd", float(np.max(motion.displacement)), "mm", ""),
-        ("outlier_slices", lost, "1", "no volume with diffusion weighting"),
+        ("outlier_slices", lost, "1", "no diffusion-weighted volume"),
         ("neighbour_correlation_raw", neighbour_correlation(before, gradients, mask), "1", alone),
         ("neighbour_correlation", neighbour_correlation(after, turned, mask), "1", alone),
         ("b0_tsnr", b0_tsnr(after, turned, mask), "1", f"{n_b0} volumes with b = 0, at least 3 are needed"),

@@ -116,7 +116,7 @@ def brain_signal(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage) ->
     usable = np.all(b0 > 0, axis=1) & np.all(np.isfinite(signal), axis=1)
     if not usable.any():
         raise InputError(
-            "no voxel of the brain mask has a b = 0 signal above 0; look at how the mask lies on the b = 0 image"
+            "no voxel of the brain mask has a b = 0 signal above 0; check the position of the mask on the b = 0 image"
         )
     inside[inside] = usable
     return signal[usable], inside, SIGNAL_FLOOR * float(np.median(b0[usable]))

@@ -142,7 +142,7 @@ def measure_quality(
     negative_fraction: float,
     min_fa: float = 0.2,
 ) -> pd.DataFrame:
-    """Rows by which a diffusion series is judged before its measures are believed.
+    """Quality measures of a diffusion series on the tract and in the brain.
 
     Parameters
     ----------

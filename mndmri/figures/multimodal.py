@@ -64,7 +64,8 @@ def index_plot(
         left.set_label(str(row["contrast"]))
     figure.suptitle(f"Multimodal index, {scheme}", fontsize=11, weight="bold")
     figure.supxlabel(
-        "Dots and ticks: participants, predicted by models trained without them; AUC: of pairs predicted by the same model.\n"
+        "Dots and ticks: participants, predicted by models trained without them; AUC: of pairs predicted by the same "
+        "model.\n"
         "Dashed: prevalence in the study. Squares: observed proportion in participants of similar probability,\n"
         "95% Wilson interval; on the diagonal where probabilities are calibrated.",
         fontsize=8,

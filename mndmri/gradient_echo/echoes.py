@@ -7,7 +7,7 @@ import numpy as np
 from mndmri.io import InputError
 
 MAX_ECHO_TIME_S = 0.2  # longer ones are milliseconds
-MIN_ECHOES_R2STAR = 3  # two tell a decay, but not whether it is one
+MIN_ECHOES_R2STAR = 3  # two determine a rate, but not whether the decay is exponential
 
 
 def check_echo_times(echo_times_s: Sequence[float], *, n_echoes: int) -> np.ndarray:

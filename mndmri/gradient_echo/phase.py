@@ -70,7 +70,7 @@ def detect_convention(phase: SpatialImage) -> str:
     if len(fits) != 1:
         degrees = any(_fills(low, high, scale) for scale in _DEGREES)
         raise InputError(
-            f"values from {low:g} to {high:g} are no known phase scale; expected values that fill one of "
+            f"values from {low:g} to {high:g} match no known phase scale; expected values that fill one of "
             + ", ".join(f"{name} ({s.low:.5g} to {s.high:.5g})" for name, s in CONVENTIONS.items())
             + (". They look like degrees: multiply by pi / 180" if degrees else "")
             + ". Rescale the image, or name its scale if its phase does not wrap"
@@ -142,8 +142,8 @@ def to_radians(phase: SpatialImage, *, convention: str | None = None, units: str
     convention : str, optional
         The scale, where it is known; detected from the values by default.
     units : str, optional
-        ``Units`` of the sidecar: ``rad`` is held against the values, and settles the scale of a phase too narrow
-        to tell; ``arbitrary`` leaves it to the values.
+        ``Units`` of the sidecar: ``rad`` is compared with the values, and determines the scale of a phase of narrow
+        range; ``arbitrary`` leaves it to the values.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def to_radians(phase: SpatialImage, *, convention: str | None = None, units: str
     Raises
     ------
     InputError
-        If the scale cannot be told, is unknown, does not hold the values, or contradicts the units.
+        If the scale is ambiguous, unknown, does not contain the values, or contradicts the units.
     """
     if units is not None and units not in UNITS:
         raise InputError(

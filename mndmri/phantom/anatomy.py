@@ -41,7 +41,9 @@ _SEED = 2009
 def _load_icbm(kind: str) -> SpatialImage:
     spec = find_spec("nilearn")
     if spec is None or spec.origin is None:
-        raise InputError("the nilearn package is not installed; it carries the brain of the simulated head")
+        raise InputError(
+            "the nilearn package, which contains the brain of the simulated head, is not installed; install it with pip"
+        )
     name = f"mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz"
     return to_canonical(load_image(Path(spec.origin).parent / "datasets" / "data" / name))
 

@@ -14,7 +14,7 @@ _EDGE = 0.1  # of that way, over which thinned cortex goes over into fluid
 
 
 def lose_grey(head: Head, person: Mapping[str, Any]) -> Head:
-    """Head whose grey matter has given way to fluid: a little everywhere, more in the precentral gyrus.
+    """Head in which grey matter is replaced by fluid: slightly everywhere, more in the precentral gyrus.
 
     The cortex thins from its outer surface, as it does in life: what is left keeps its signal.
 

@@ -1,4 +1,4 @@
-"""What the shared head consists of: quick to import for those who sample a head that is built."""
+"""Components of the shared head, without the imports needed to build it."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Anatomy(NamedTuple):
 
     maps: SpatialImage
     """4D, uint8, RAS: fractions 0 to 255, volumes in the order of `MAP_NAMES`. A region's map says
-    where it is; its sides are told by the sign of x."""
+    where it is; the sign of x distinguishes its sides."""
     centreline: pd.DataFrame
     """Columns ``hemi``, ``z``, ``x``, ``y`` (mm), ``spread_x``, ``spread_y`` (mm, SD of the tract across
     its length) and ``position`` (share of its length above the lower end), each hemi by rising z."""

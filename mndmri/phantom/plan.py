@@ -69,7 +69,7 @@ DEFAULTS: dict[str, Any] = {
     "noise": {"t1w": 0.02, "dwi": 0.03, "gre": 0.02},  # SD, share of white matter's signal (dwi: at b=0)
     "missing": {"dwi": 0, "swi": 0},  # people without the scan
     # storage: direction in which each array axis runs; tilt_deg: oblique slices, about the left-right axis
-    "t1w": {"voxel_mm": 2.0, "storage": "PSR", "tilt_deg": 0.0, "bias": 0.2},  # bias: peak of the shading
+    "t1w": {"voxel_mm": 2.0, "storage": "PSR", "tilt_deg": 0.0, "bias": 0.2},  # bias: peak of the bias field
     "dwi": {
         "voxel_mm": 3.0,
         "storage": "LAS",
@@ -129,7 +129,7 @@ def complete(simulation: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If a key or an effect is not known.
+        If a key or an effect is unknown.
     """
     settings = dict(DEFAULTS)
     for key, value in simulation.items():
@@ -188,7 +188,7 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
         ``anterior_darkening`` and ``postcentral_darkening``;
         ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
         ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own. Patients, who are
-        those with any effect (everyone where nobody has any), have ``months_since_onset``,
+        those with any effect (all participants if nobody has one), have ``months_since_onset``,
         ``alsfrs_r`` (0 to 48), and ``umn_left`` and ``umn_right`` (0 to 8), the signs in the limbs of
         a side, which follow the FA loss of the tract of the other; in others these are missing.
 
@@ -202,7 +202,7 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
     width = max(2, len(str(len(groups))))
     rows: list[dict[str, Any]] = []
     for number, group in enumerate(groups, start=1):
-        # a stream of numbers for each person: one more in the cohort changes nobody else
+        # a stream of numbers for each person: adding a participant changes no other
         rng = np.random.default_rng([settings["seed"], number])
         rows.append(
             {"participant_id": f"sub-{number:0{width}d}", "group": group}
@@ -272,7 +272,7 @@ def _remove_bands(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
 
 
 def _remove_scans(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
-    """Mark who lacks a scan; nobody lacks both while there are others."""
+    """Mark missing scans; nobody lacks both scans unless unavoidable."""
     order = np.random.default_rng([settings["seed"], 0, 1000]).permutation(len(table))
     n_dwi, n_swi = settings["missing"]["dwi"], settings["missing"]["swi"]
     table["has_dwi"] = ~table.index.isin(order[:n_dwi])

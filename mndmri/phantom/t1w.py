@@ -47,7 +47,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     Returns
     -------
     T1wScan
-        ``image`` in float32 with shading and Rician noise; ``brain_mask``, 1 where grey, white
+        ``image`` in float32 with a bias field and Rician noise; ``brain_mask``, 1 where grey, white
         and fluid fill more than half a voxel; ``truth``, true volumes in ml.
     """
     settings = complete(simulation)

@@ -54,7 +54,7 @@ def grow_veins(
 
 
 def own_veins(head: Head, person: Mapping[str, Any]) -> Head:
-    """Head whose veins are the person's own: their place, number and width differ from everyone else's.
+    """Head with individual veins, which differ from others in position, number and width.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def remove_background(
     if not np.isfinite(values[within]).all():
         raise InputError(
             f"the field is not finite in {np.count_nonzero(~np.isfinite(values[within]))} voxels of the mask; "
-            "take these voxels out of the mask"
+            "remove these voxels from the mask"
         )
     sizes = voxel_sizes(field)
     whole = ndimage.binary_fill_holes(within)

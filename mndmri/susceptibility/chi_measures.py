@@ -57,7 +57,7 @@ def measure_chi(
     max_in_plane_mm : float
         On coarser voxels banks and depths are missing values.
     unknown : str
-        Why the susceptibility is not known (`mapping.Mapped`), if so: the reason of every row.
+        Reason why the susceptibility is unknown (`mapping.Mapped`), if so, for every row.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How an image curves: what tells a dark tube (a vein) from a dark plate (the motor band)."""
+"""Curvatures of an image, which distinguish dark tubes (veins) from dark plates (the motor band)."""
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage

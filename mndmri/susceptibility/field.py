@@ -38,7 +38,7 @@ class Field(NamedTuple):
     ppm: SpatialImage
     """Of the main field, positive where the phase grows; float32, 0 outside the mask."""
     reliable: SpatialImage
-    """Mask (uint8) of the voxels whose field is right to the turn; holes are usual."""
+    """Mask (uint8) of the voxels whose field is unwrapped correctly; holes are usual."""
     noise_ppm: SpatialImage
     """Standard deviation of the field's thermal noise; float32, 0 outside the mask."""
     note: str
@@ -53,7 +53,7 @@ def estimate_field(
     field_strength_T: float,
     unwrapper: Unwrapper = "skimage",
 ) -> Field:
-    """Total field offset, of the tissue and of everything round it.
+    """Total field offset, of the tissue and of its surroundings.
 
     Several echoes: the phase that grows between neighbouring echoes, free of the coils' and of most wraps, is
     unwrapped in space; what the first echo has besides, smoothed, is the offset common to all echoes; later
@@ -77,14 +77,14 @@ def estimate_field(
     Returns
     -------
     Field
-        The constant that a gradient echo cannot tell is chosen such that the median over the mask is 0 for a
+        The constant that a gradient echo does not determine is chosen such that the median over the mask is 0 for a
         single echo, and less than half a turn between echoes for several.
 
     Raises
     ------
     InputError
         If the echoes do not pair up, grids differ, the phase is not in radians, echo times or field strength are
-        not plausible, the mask holds no signal, or warpkit is wanted and not installed.
+        not plausible, the mask contains no signal, or warpkit is needed and not installed.
 
     References
     ----------
@@ -98,7 +98,7 @@ def estimate_field(
     signal = np.stack([_signal(magnitude[e], phase[e], box) for e in first_to_last])
     inside = (np.asarray(mask.dataobj)[box] > 0.5) & (np.abs(signal) > 0).any(axis=0)
     if not inside.any():
-        raise InputError("the mask holds no voxel with signal; check that mask and magnitude are of one scan")
+        raise InputError("the mask contains no voxel with signal; check that mask and magnitude are of one scan")
 
     power = np.abs(signal[:, inside]) ** 2
     if len(times) == 1:
@@ -127,7 +127,7 @@ def estimate_field(
 
 
 def certainty(field: Field) -> SpatialImage:
-    """Weight of each voxel of a field: 1 / standard deviation of its noise, 1/ppm; 0 where it is not known."""
+    """Weight of each voxel of a field: 1 / standard deviation of its noise, 1/ppm; 0 where it is unknown."""
     noise = field.noise_ppm.get_fdata(dtype=np.float32)
     return make_image(np.divide(1, noise, out=np.zeros_like(noise), where=noise > 0), field.noise_ppm)
 
@@ -139,7 +139,7 @@ def _check(
     echo_times_s: Sequence[float],
     field_strength: float,
 ) -> np.ndarray:
-    """Echo times as an array, if all that was given can be used."""
+    """Echo times as an array, if the input is valid."""
     if not (len(magnitude) == len(phase) == len(echo_times_s)) or not magnitude:
         raise InputError(
             f"{len(magnitude)} magnitude images, {len(phase)} phase images and {len(echo_times_s)} echo times; "

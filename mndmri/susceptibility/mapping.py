@@ -20,7 +20,7 @@ from mndmri.susceptibility.swi import normalise
 from mndmri.susceptibility.veins import find_veins
 from mndmri.tables.measures import row
 
-# Fewer voxels of the pallidum tell nothing: the slab lies above it, and veins are asked.
+# With fewer voxels of the pallidum the slab lies above it, and veins determine the sign.
 _MIN_IRON_VOXELS = 30
 # Tissue lies within 0.5 ppm, a vein at 0.4; a median beyond this is another unit (ppb) or a field in Hz.
 _MAX_TYPICAL_PPM = 1.0
@@ -35,11 +35,11 @@ class Mapped(NamedTuple):
     chi: SpatialImage
     """ppm, float32, 0 outside ``mask``."""
     local: SpatialImage
-    """Field of the tissue alone, ppm of the main field; 0 for a map that was given."""
+    """Field of the tissue alone, ppm of the main field; 0 for a user's own map."""
     mask: SpatialImage
     """Where ``chi`` is known, uint8; empty if the sign of the phase is not."""
     sign: Literal[-1, 1] | None
-    """Of the phase of paramagnetic tissue; None if there is no phase, or it cannot be told."""
+    """Of the phase of paramagnetic tissue; None if there is no phase, or it cannot be determined."""
     note: str
     unknown: str = ""
     """Why there is no map, if so."""
@@ -73,13 +73,13 @@ def map_phase(
     field_strength_T : float
         Tesla.
     units : str, optional
-        Unit of the phase in its sidecar (``Units``), a check of what the values say.
+        Unit of the phase in its sidecar (``Units``), compared with the values.
     method, reference
         As in `qsm.map_susceptibility`.
     unwrapper
         As in `field.estimate_field`.
     sign : -1 or 1, optional
-        Sign of the phase of paramagnetic tissue; by default told by the pallidum, or by veins where the scan does
+        Sign of the phase of paramagnetic tissue; by default determined in the pallidum, or in veins where the scan does
         not reach it.
 
     Returns
@@ -106,7 +106,8 @@ def map_phase(
     )
     if not np.asarray(field.reliable.dataobj).any():
         raise InputError(
-            "in no voxel of the brain do the echoes' phases agree; check that magnitude and phase are of one series, "
+            "the phases of the echoes agree in no voxel of the brain; check that magnitude and phase are of one "
+            "series, "
             "and the echo times in the sidecars"
         )
     zero = "brain" if reference == "brain" else select(masks, names, *CSF)
@@ -127,7 +128,7 @@ def map_phase(
 def _paramagnetic(
     magnitude: SpatialImage, brain: SpatialImage, masks: SpatialImage, names: pd.DataFrame
 ) -> tuple[SpatialImage, SpatialImage]:
-    """Mask of tissue that is known to be paramagnetic, and of white matter to hold it against."""
+    """Masks of paramagnetic tissue, and of white matter to compare it with."""
     white = select(masks, names, *REFERENCE)
     iron = np.maximum(*(np.asarray(select(masks, names, IRON, hemi).dataobj) for hemi in "LR")) > 0
     if iron.sum() >= _MIN_IRON_VOXELS:
@@ -150,7 +151,7 @@ def take_chimap(chi: SpatialImage, brain: SpatialImage, *, sign: Literal[-1, 1] 
     Raises
     ------
     InputError
-        If it lies on another grid, or its values are no ppm.
+        If it lies on another grid, or its values are not in ppm.
     """
     check_same_grid(chi, brain)
     values = np.nan_to_num(chi.get_fdata(dtype=np.float32))
@@ -158,7 +159,8 @@ def take_chimap(chi: SpatialImage, brain: SpatialImage, *, sign: Literal[-1, 1] 
     typical = float(np.median(np.abs(values[known]))) if known.any() else 0.0
     if not 0 < typical <= _MAX_TYPICAL_PPM:
         raise InputError(
-            f"the susceptibility map's median in the brain is {typical:g} without its sign, expected above 0 and at "
+            f"the susceptibility map's median in the brain is {typical:g} without its sign, expected more than 0 and "
+            "at "
             f"most {_MAX_TYPICAL_PPM:g} ppm; if it is in ppb, divide it by 1000"
         )
     zero = make_image(np.zeros(values.shape, np.float32), brain)

@@ -65,7 +65,7 @@ class Limits(NamedTuple):
 
 
 def in_view(table: pd.DataFrame) -> dict[Key, float]:
-    """Share of each region in the field of view, from `regions.with_coverage`; 1 where it is not known."""
+    """Share of each region in the field of view, from `regions.with_coverage`; 1 where it is unknown."""
     shares = table.get("coverage", pd.Series(1.0, table.index)).fillna(1.0)
     return dict(zip(zip(table["region"], table["hemi"], strict=True), shares, strict=True))
 
@@ -137,7 +137,7 @@ def measure_susceptibility(
     covered = {key: share * seen[key].mean() for key, share in in_view(table).items() if len(seen[key])}
 
     def reason(*keys: Key) -> str:
-        """Why the medians of these regions cannot be had, or ok."""
+        """Reason why the medians of these regions cannot be computed, or ok."""
         reasons = [limits.reason(key, values[key], 1.0 if key == REFERENCE else covered.get(key, 1.0)) for key in keys]
         return next((found for found in reasons if found != OK), OK)
 
@@ -169,7 +169,7 @@ def measure_susceptibility(
     for key in [(region, hemi) for region in THICKNESS_REGIONS for hemi in "LR"]:
         value, status = lost(key, REFERENCE)
         if status == OK and not np.isfinite(thickness[key]):
-            status = f"the thickness of {key[0]} ({key[1]}) is not known"
+            status = f"the thickness of {key[0]} ({key[1]}) is unknown"
         rows.append(result("hypointensity_to_thickness", *key, value / thickness[key], status, of=key, unit="1/mm"))
 
     deep = [key for key in regions if "_deep" in key[0]]

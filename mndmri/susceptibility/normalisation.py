@@ -56,7 +56,7 @@ def normalise_scan(
     brain, masks, names
         From `preprocessing.locate`.
     bias_correction : bool
-        Whether shading is removed.
+        Whether the bias field is corrected.
     """
     weighted = weigh_susceptibility(magnitude, phase, paramagnetic_sign=paramagnetic_sign, units=units, vendor=vendor)
     iterations = BIAS_ITERATIONS if bias_correction else ()
@@ -137,7 +137,7 @@ def average_over_grey_matter(
     Returns
     -------
     SpatialImage
-        From `mndmri.registration.smoothing.smooth_within`; what is not all brain and scan is not known.
+        From `mndmri.registration.smoothing.smooth_within`; unknown where a voxel is not completely brain and scan.
     """
     values, inside, vein = (resample(image, grid, to_scan).get_fdata() for image in (swi, brain, veins))
     weight = resample(grey, grid, to_t1w).get_fdata() * (1 - vein)

@@ -32,7 +32,7 @@ _MIN_OVERLAP = 0.5  # share of the precentral label where the atlas's probabilit
 def take_parcellation(
     aparc: SpatialImage, atlas: SpatialImage, table: pd.DataFrame
 ) -> tuple[SpatialImage, pd.DataFrame]:
-    """Atlas whose gyri are those of a person's own parcellation; its other regions stay.
+    """Atlas whose gyri are those of a participant's own parcellation; its other regions are unchanged.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ def take_parcellation(
         if (central[own] > 0).mean() < _MIN_OVERLAP:
             raise InputError(
                 f"{(central[own] > 0).mean():.0%} of the parcellation's precentral gyrus ({hemi}) lies where the atlas "
-                "has it in this head; check that it was made from the same T1w image, and that sides are not swapped"
+                "has it in this head; check that it was computed from the same T1w image, and that sides are not "
+                "swapped"
             )
         for region in LABELS:
             if (region, hemi) in index:

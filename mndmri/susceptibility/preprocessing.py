@@ -1,4 +1,4 @@
-"""Where a gradient-echo scan lies in the head, and where the regions lie on its own grid."""
+"""Alignment of a gradient-echo scan with the T1w image, and its regions on its own grid."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from mndmri.registration.transforms import Transform, resample
 from mndmri.susceptibility.parcellation import take_parcellation
 from mndmri.susceptibility.regions import any_region, precentral_regions, with_coverage, with_thickness
 
-# Deep grey matter that holds iron in every adult: the phase's sign is told by it
+# Deep grey matter with iron in every adult: it determines the sign of the phase
 IRON = "pallidum"
 _IRON_MIN_PROBABILITY = 0.5
 # Fluid, far from the vessels of the pia
@@ -61,7 +61,7 @@ def locate(structural: SpatialImage, anatomical: Anatomical, person: Person, *, 
     person : Person
         With white matter, and `regions.ATLAS_REGIONS`.
     aligned : bool
-        Whether the scan lies on the T1w image already, by its header; otherwise it is registered.
+        Whether the header aligns the scan with the T1w image; otherwise it is registered.
     """
     to_scan = np.eye(4) if aligned else register_rigid(anatomical.brain, structural, fixed_mask=anatomical.mask)
     to_t1w: list[Transform] = [np.linalg.inv(to_scan)]

@@ -137,7 +137,7 @@ def paramagnetic_sign(chi: SpatialImage, paramagnetic: SpatialImage, white_matte
     Parameters
     ----------
     chi : SpatialImage
-        ppm, 0 where it is not known.
+        ppm, 0 where it is unknown.
     paramagnetic : SpatialImage
         Mask of tissue known to hold iron or deoxygenated blood: globus pallidus, or, in a slab above it, veins
         found on the magnitude (`veins.find_veins`).
@@ -159,15 +159,15 @@ def paramagnetic_sign(chi: SpatialImage, paramagnetic: SpatialImage, white_matte
     iron, white = (values[(np.asarray(m.dataobj) > 0.5) & (values != 0)] for m in (paramagnetic, white_matter))
     if min(len(iron), len(white)) < 2:
         raise InputError(
-            f"the sign of the susceptibility cannot be told from {len(iron)} voxels of paramagnetic tissue and "
-            f"{len(white)} of white matter; name the sign of paramagnetic tissue in the config"
+            f"the sign of the susceptibility cannot be determined from {len(iron)} voxels of paramagnetic tissue and "
+            f"{len(white)} of white matter; set swi.paramagnetic_sign in the config"
         )
     difference = iron.mean() - white.mean()
     error = np.sqrt(iron.var(ddof=1) / len(iron) + white.var(ddof=1) / len(white))
     if abs(difference) <= max(_STANDARD_ERRORS * error, _MIN_IRON_PPM):
         raise InputError(
-            "the sign of the susceptibility cannot be told: paramagnetic tissue differs from white matter by "
+            "the sign of the susceptibility cannot be determined: paramagnetic tissue differs from white matter by "
             f"{difference:.4f} ppm with a standard error of {error:.4f}; "
-            "name the sign of paramagnetic tissue in the config"
+            "set swi.paramagnetic_sign in the config"
         )
     return 1 if difference > 0 else -1

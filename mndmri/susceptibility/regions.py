@@ -32,7 +32,7 @@ REGIONS = (
     "superior_frontal",
     "middle_frontal",
 )
-# Those that are measured for themselves; the others are what these are held against
+# Regions that are measured; the others serve as references
 MEASURED_REGIONS = tuple(
     region
     for region in REGIONS
@@ -42,7 +42,7 @@ MEASURED_REGIONS = tuple(
 REFERENCE = ("reference_wm", "both")
 
 # The precentral gyrus's neighbours in front. An atlas or parcellation need not have the last two; without the
-# inferior frontal gyrus the face area's anterior bank is judged by the middle frontal.
+# inferior frontal gyrus the face area's anterior bank is defined by the middle frontal.
 _FRONTAL = ("superior_frontal", "middle_frontal", "inferior_frontal", "supplementary_motor")
 
 # What the functions here and in `swi` ask of the project's own atlas
@@ -74,13 +74,13 @@ _REFERENCE_MIN_WM = 0.9
 _REFERENCE_MAX_CST = 0.05
 _REFERENCE_DEPTH_MM = 2.0  # from anything that is not white matter
 
-# Where the gyri's probabilities sum to less, another gyrus, which the table lacks, is likelier.
+# Where the gyri's probabilities sum to less, another gyrus, which is not in the table, is more probable.
 _MIN_GYRAL = 0.25
 THICKNESS_REGIONS = ("precentral", *(f"precentral_{part}" for part in BODY_PARTS))
 _FINE_MM = 0.5
 _HALF = 0.5
 
-_BOX_MARGIN_MM = 10.0  # farther than cortex is from what its depth is judged by
+_BOX_MARGIN_MM = 10.0  # larger than the distance of cortex from the tissues that define its depth
 
 
 def precentral_regions(
@@ -124,7 +124,7 @@ def precentral_regions(
     Raises
     ------
     InputError
-        If grids differ or the atlas lacks a region.
+        If grids differ or a region is missing in the atlas.
 
     Notes
     -----
@@ -325,7 +325,7 @@ def region_values(
     lacking = [key for key in [*((r, h) for r in REGIONS for h in "LR"), REFERENCE] if key not in index]
     if lacking:
         raise InputError(
-            "no mask for " + ", ".join(f"{r} ({h})" for r, h in lacking) + "; make them with precentral_regions"
+            "no mask for " + ", ".join(f"{r} ({h})" for r, h in lacking) + "; compute them with precentral_regions"
         )
     data = np.asarray(image.dataobj)
     return {key: data[(np.asarray(masks.dataobj[..., n]) > 0) & where] for key, n in index.items()}
@@ -334,7 +334,7 @@ def region_values(
 def measured_values(
     image: SpatialImage, masks: SpatialImage, table: pd.DataFrame, where: np.ndarray
 ) -> dict[tuple[str, str], np.ndarray]:
-    """As `region_values`, without the masks that only others are held against."""
+    """As `region_values`, without the masks that serve as references only."""
     auxiliary = set(REGIONS) - set(MEASURED_REGIONS)
     return {key: v for key, v in region_values(image, masks, table, where).items() if key[0] not in auxiliary}
 

@@ -51,7 +51,7 @@ def map_r2star(magnitude: Sequence[SpatialImage], mask: SpatialImage, *, echo_ti
     Salvador et al. 2005, Hum Brain Mapp 24:144 (weights). Pei et al. 2015, Magn Reson Med 73:843 (ARLO).
     """
     if len(magnitude) < MIN_ECHOES_R2STAR:
-        raise InputError(f"{len(magnitude)} echoes; R2* needs at least {MIN_ECHOES_R2STAR}: leave it out for this scan")
+        raise InputError(f"{len(magnitude)} echoes; R2* needs at least {MIN_ECHOES_R2STAR}: omit it for this scan")
     times = check_echo_times(echo_times_s, n_echoes=len(magnitude))
     check_same_grid(mask, *magnitude)
     inside = np.asarray(mask.dataobj) > 0.5
@@ -82,7 +82,7 @@ def measure_r2star(
     Parameters
     ----------
     r2star : SpatialImage
-        From `map_r2star`; 0 where it is not known.
+        From `map_r2star`; 0 where it is unknown.
     masks, table, veins
         As in `measures.measure_susceptibility`.
     min_voxels : int

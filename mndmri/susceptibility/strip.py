@@ -179,7 +179,7 @@ def _sulcal_depth(masks: SpatialImage, table: pd.DataFrame, hemi: str) -> dict[s
 
 
 def _path_mm(inside: np.ndarray, start: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Length of the shortest path from ``start`` to every voxel, mm, dear outside the mask; NaN without a start."""
+    """Length of the shortest path from ``start`` to every voxel, mm, costly outside the mask; NaN without a start."""
     if not start.any():
         return np.full(inside.shape, np.nan)
     costs = np.where(inside, 1.0, _COST_OUTSIDE)
@@ -192,24 +192,22 @@ def strips_dictionary() -> dict[str, Any]:
         TITLE: "SWI and susceptibility on both banks of the central sulcus, unfolded",
         "participant_id": {"Description": "Participant, as in the study's participants table."},
         "group": {"Description": "Study group, as the config maps the participants table's labels."},
-        "modality": {"Description": "What is painted: swi, normalised; or qsm, susceptibility in ppm."},
-        "hemi": {"Description": "Side of the person's body the sulcus is on: L or R."},
+        "modality": {"Description": "Image: swi, normalised; or qsm, susceptibility in ppm."},
+        "hemi": {"Description": "Side of the participant's body: L or R."},
         "bank": {
             "Description": "Gyrus whose bank it is: precentral (its posterior) or postcentral (its anterior bank)."
         },
         "arc": {
-            "Description": "Middle of the patch along the central sulcus of the template MNI152NLin6Asym, from the "
+            "Description": "Centre of the patch along the central sulcus of the template MNI152NLin6Asym, from the "
             "medial wall over the hand knob to the face.",
             "Units": "mm",
         },
         "depth": {
-            "Description": "Middle of the patch on the way down the bank, within the cortex: 0 at the middle of the "
+            "Description": "Centre of the patch along the bank, within the cortex: 0 at the middle of the "
             "gyrus's crown, 1 at the fundus of the person's own sulcus.",
             "Units": "1",
         },
-        "part": {
-            "Description": "Part of the body that this place along the sulcus moves: leg, hand or face; n/a between."
-        },
-        "value": {"Description": "Median over the patch's voxels, veins left out; n/a without a voxel."},
-        "n_voxels": {"Description": "Voxels of the native image that the value rests on."},
+        "part": {"Description": "Body area at this position along the sulcus: leg, hand or face; n/a between."},
+        "value": {"Description": "Median over the voxels of the patch, veins removed; n/a without a voxel."},
+        "n_voxels": {"Description": "Number of voxels of the native image in the value."},
     }

@@ -14,7 +14,7 @@ _REACH_MM = 9.0
 _LAYER_MM = 3.0
 _MAX_THICKNESS_MM = 5.0  # cortex is 1 to 4.5 mm thick (Fischl and Dale 2000, PNAS 97:11050); farther out lies dura
 _FLUID_MM = 2.0  # that a voxel of fluid counts as farther from white matter, so that labels meet in it
-# Where the gyri's probabilities sum to less, another gyrus, which the table lacks, is likelier.
+# Where the gyri's probabilities sum to less, another gyrus, which is not in the table, is more probable.
 _MIN_TOTAL = 0.25
 # White matter where one gyrus leads the next by this share of all is sure of it; from there gyri grow down to the
 # floor of the sulcus. On a real head, with the atlas 2 mm off, 0.4 % of the posterior bank's deep voxels were
@@ -63,21 +63,21 @@ def label_gyri(
 
     node = np.full(white.shape, -1)
     node[layer] = np.arange(n_nodes)
-    speaks = cortex | layer
-    heard_by = node[tuple(nearest[:, speaks])]
-    heard = np.bincount(heard_by, minlength=n_nodes)
-    system = (sparse.diags(heard.astype(float)) + _REACH_MM**2 * _laplacian(node, sizes)).tocsr()
+    classified = cortex | layer
+    row_of = node[tuple(nearest[:, classified])]
+    count = np.bincount(row_of, minlength=n_nodes)
+    system = (sparse.diags(count.astype(float)) + _REACH_MM**2 * _laplacian(node, sizes)).tocsr()
     preconditioner = sparse.diags(1 / system.diagonal())
     averaged = np.stack(
         [
-            cg(system, np.bincount(heard_by, p[speaks], n_nodes), rtol=_TOLERANCE, M=preconditioner)[0]
+            cg(system, np.bincount(row_of, p[classified], n_nodes), rtol=_TOLERANCE, M=preconditioner)[0]
             for p in np.moveaxis(probability, -1, 0)
         ]
     )
     markers = np.zeros(white.shape, int)
     markers[layer] = _sure_gyri(averaged)
     grown = watershed(_depth_mm(grey | white, sizes), markers, mask=layer)
-    return watershed(to_white + _FLUID_MM * csf, grown, mask=speaks)
+    return watershed(to_white + _FLUID_MM * csf, grown, mask=classified)
 
 
 def _sure_gyri(averaged: np.ndarray) -> np.ndarray:

@@ -144,7 +144,7 @@ def weigh_susceptibility(
     phase : sequence of SpatialImage
         As many, on any scale of `phase.CONVENTIONS`; or none.
     paramagnetic_sign : -1, 1 or None
-        Sign of the phase of paramagnetic tissue (`mapping.Mapped`), None if it is not known.
+        Sign of the phase of paramagnetic tissue (`mapping.Mapped`), None if it is unknown.
     units : str, optional
         Unit of the phase in its sidecar, as in `phase.to_radians`.
     vendor : SpatialImage, optional
@@ -153,13 +153,13 @@ def weigh_susceptibility(
     Returns
     -------
     Weighted
-        Where there is no phase, or its sign is not known, the mean magnitude, which is weighted by T2* only. A mask
+        Where there is no phase, or its sign is unknown, the mean magnitude, which is weighted by T2* only. A mask
         of the wrong sign would darken what it should not.
 
     Raises
     ------
     InputError
-        If magnitudes and phases do not pair up, or the scale of the phase cannot be told.
+        If magnitudes and phases do not pair up, or the scale of the phase cannot be determined.
     """
     if vendor is not None:
         return Weighted(vendor, True, "the scanner's own SWI")
@@ -170,7 +170,7 @@ def weigh_susceptibility(
         return Weighted(swi, True, f"magnitude and phase; paramagnetic tissue has the {sign} phase")
     check_same_grid(*magnitude)
     mean = make_image(np.mean([m.get_fdata() for m in magnitude], axis=0).astype(np.float32), magnitude[0])
-    why = "the sign of the phase is not known" if phase else "the scan has no phase that can be used"
+    why = "the sign of the phase is unknown" if phase else "the scan has no usable phase"
     return Weighted(mean, False, f"magnitude alone: {why}")
 
 
@@ -183,7 +183,7 @@ def normalise(
     bias_mesh_mm: float = 200.0,
     min_voxels: int = 100,
 ) -> SpatialImage:
-    """SWI in units of the person's own white matter: shading removed, median of white matter 1.
+    """SWI in units of the participant's own white matter (median 1), after bias-field correction.
 
     Parameters
     ----------
@@ -194,12 +194,12 @@ def normalise(
     reference_wm : SpatialImage
         Mask of the reference white matter, same grid (`regions.precentral_regions`).
     bias_iterations, bias_mesh_mm
-        Iterations at each level of N4, none for an image free of shading, and spacing of the first level's
-        mesh. The default ends at 50 mm: in a real head, shading by 39 % between deep and outer white matter
+        Iterations at each level of N4, none for an image without bias field, and spacing of the first level's
+        mesh. The default ends at 50 mm: in a real head, a bias field of 39 % between deep and outer white matter
         came down to 6 %, with a last mesh of 100 mm only to 33 %. The band is 20 times thinner; a mesh near
-        its size would take it for shading.
+        its size would remove it as bias field.
     min_voxels : int
-        Fewest voxels of white matter to rest on.
+        Minimum number of voxels of white matter.
 
     Returns
     -------

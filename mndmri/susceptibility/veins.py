@@ -41,7 +41,7 @@ def find_veins(
     image : SpatialImage
         3D; white matter about 1, 0 outside the brain (`swi.normalise`).
     mask : SpatialImage
-        Where veins are looked for, same grid.
+        Mask in which veins are searched, same grid.
     scales_mm : sequence of float
         Widths (SD) of Gaussian smoothing; a tube answers best at about 0.7 of its radius. Scales below half
         the in-plane voxel size cannot be seen and are left out.

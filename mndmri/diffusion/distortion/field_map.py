@@ -205,7 +205,7 @@ def displacement_from_field(
             if value is None
         ]
         raise InputError(
-            f"a field map tells a displacement only with {' and '.join(missing)} of the diffusion series; write it in "
+            f"a field map gives a displacement only with {' and '.join(missing)} of the diffusion series; write it in "
             "the sidecar, or correct distortion by another method"
         )
     there = resample_to_edge(field_hz, grid, to_field)

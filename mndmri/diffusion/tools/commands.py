@@ -286,7 +286,7 @@ def eddy(
     """
     if slice_axis(dwi) != 2:
         raise InputError(
-            f"the slices lie across axis {slice_axis(dwi)} of the series, and FSL's eddy takes them to be axial; set "
+            f"the slices lie across axis {slice_axis(dwi)} of the series, and FSL's eddy assumes axial slices; set "
             "dwi.motion to true"
         )
     with TemporaryDirectory() as name:
@@ -352,8 +352,8 @@ def run(tool: CommandLine, folder: Path, *, key: str, otherwise: str) -> None:
         printed = _printed(folder) or str(error).strip()
         last = "\n".join(printed.splitlines()[-N_LAST_LINES:])
         raise InputError(
-            f"{tool.cmd} failed; its last lines:\n{last}\nmend what it complains of, or set {key} to {otherwise}, "
-            "which does without it"
+            f"{tool.cmd} failed; its last lines:\n{last}\ncorrect the problem, or set {key} to {otherwise}, "
+            "which does not need it"
         ) from None
     log.info("%s", _printed(folder))
 

@@ -280,7 +280,7 @@ def test_phase_on_another_scale_and_an_empty_mask_are_refused(head):
     magnitude, phase = scan(head, FIVE[:1])
     with pytest.raises(InputError, match=r"expected -pi to pi; convert it with phase\.to_radians"):
         estimate(head, magnitude, [p * 1000 for p in phase], FIVE[:1])
-    with pytest.raises(InputError, match="the mask holds no voxel with signal"):
+    with pytest.raises(InputError, match="the mask contains no voxel with signal"):
         estimate(head, magnitude, phase, FIVE[:1], mask=np.zeros(SHAPE))
 
 

@@ -45,7 +45,7 @@ def test_without_a_known_sign_of_the_phase_the_magnitude_stands_alone(slab, pain
     magnitude = vendor_swi(slab, paint)
     phase = make_image(np.zeros(slab.grid.shape, np.float32), slab.grid)
     scan = normalise_scan([magnitude], [phase], brain, *regions, paramagnetic_sign=None, bias_correction=False)
-    assert not scan.by_phase and "sign of the phase is not known" in scan.note
+    assert not scan.by_phase and "sign of the phase is unknown" in scan.note
 
 
 def test_shading_is_removed_only_where_that_is_asked_for(slab, paint, regions, brain):

@@ -176,7 +176,7 @@ def test_voxels_too_coarse_for_the_band_leave_banks_unmeasured_and_say_so(build_
 def test_missing_mask_is_refused_by_name(slab, paint):
     masks, table = precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.mni)
     image = make_image(paint(slab), slab.grid)
-    with pytest.raises(InputError, match=r"no mask for reference_wm \(both\); make them with precentral_regions"):
+    with pytest.raises(InputError, match=r"no mask for reference_wm \(both\); compute them with precentral_regions"):
         measure_susceptibility(image, masks, table.iloc[:-1], make_image(slab.grey, slab.grid))
 
 
@@ -221,7 +221,7 @@ def test_hypointensity_to_thickness_is_their_ratio_and_says_when_it_has_none(sla
     bare = measure_susceptibility(make_image(paint(slab), slab.grid), masks, names, nothing)
     ratio = bare[(bare.measure == "hypointensity_to_thickness") & (bare.region == "precentral") & (bare.hemi == "L")]
     assert ratio["value"].isna().all()
-    assert ratio.status.iloc[0] == "the thickness of precentral (L) is not known"
+    assert ratio.status.iloc[0] == "the thickness of precentral (L) is unknown"
 
 
 def test_a_band_answers_as_a_plate_in_the_deep_posterior_bank(build_slab, paint):

@@ -121,7 +121,7 @@ def test_a_tool_that_fails_is_told_with_its_last_lines_and_what_does_without():
     message = str(error.value)
     assert message.startswith("dwidenoise failed; its last lines:\n")
     assert "input image must be 4-dimensional" in message
-    assert "set dwi.denoise to true, which does without it" in message
+    assert "set dwi.denoise to true, which does not need it" in message
     assert "Traceback" not in message
 
 
