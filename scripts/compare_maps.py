@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mndmri.atlas.names import ATLASES, load_regions
+from mndmri.atlas.names import ATLASES, load_regions, name_regions
 from mndmri.io import load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
@@ -27,9 +27,12 @@ for name, own in found.maps.items():
     save_image(own.log_p, f"{stem}_desc-fwep_statmap.nii.gz")
 save_image(found.mask, f"{made.maps}/space-{space}_mask.nii.gz", dtype="uint8")
 write_json(MAP_DESCRIPTIONS, f"{made.maps}/maps.json")
-atlases = {name: load_regions(name, mask) for name in ATLASES}
+if given.get("atlas"):
+    atlases = {"atlas": name_regions(load_image(given.atlas), read_table(given.table), mask)}
+else:
+    atlases = {name: load_regions(name, mask) for name in ATLASES}
 write_table(find_clusters(found.maps, atlases, alpha=options["alpha"]), made.clusters)
-write_json(clusters_dictionary(atlases), made.clusters_dictionary)
+write_json(clusters_dictionary(atlases, space=space), made.clusters_dictionary)
 write_table(found.summary, made.summary)
 write_json(summary_dictionary(options["groups"]), made.dictionary)
 log.info("%d contrasts, %d voxels", len(found.maps), found.mask.get_fdata().sum())

@@ -10,5 +10,5 @@ from mndmri.tables.measures import stack_tables
 log = start_job(snakemake)
 strips = stack_tables(read_own_tables(snakemake.input), pd.DataFrame(snakemake.params.participants))
 write_table(strips, snakemake.output.strips)
-write_json(strips_dictionary(), snakemake.output.dictionary)
+write_json(strips_dictionary(snakemake.params.space), snakemake.output.dictionary)
 log.info("%d participants with a strip", strips["participant_id"].nunique())

@@ -21,5 +21,5 @@ for modality, path in (("swi", given.swi), ("qsm", given.chi)):
         )
 strip = pd.concat(strips, ignore_index=True)
 write_table(strip, snakemake.output.strip)
-write_json(strips_dictionary(), snakemake.output.json)
+write_json(strips_dictionary(snakemake.params.space), snakemake.output.json)
 log.info("%d of %d patches have a value", strip["value"].notna().sum(), len(strip))

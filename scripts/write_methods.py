@@ -15,6 +15,7 @@ config = snakemake.params.config
 text = methods_paragraph(
     config,
     versions(),
+    space=snakemake.params.space,
     n_by_group={name: int(sizes.get(name, 0)) for name in config["groups"]["levels"]},
     measured=set(measures.loc[measures["value"].notna(), "modality"]),
     scored=bool(measures.merge(pd.DataFrame([SCORE]))["value"].notna().any()),

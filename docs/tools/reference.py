@@ -48,9 +48,9 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "motor_band_cutoffs": cutoffs_dictionary(),
     "profiles": profiles_dictionary(),
     "profile_comparisons": compare_profiles_dictionary(_GROUPS),
-    "strips": strips_dictionary(),
+    "strips": strips_dictionary("MNI152NLin6Asym"),
     "summary": summary_dictionary(_GROUPS),
-    "clusters": clusters_dictionary(dict.fromkeys(ATLASES)),
+    "clusters": clusters_dictionary(ATLASES, space="MNI152NLin6Asym"),
 }
 
 _KINDS = {"string": "text", "number": "number", "integer": "whole number", "array": "list", "object": "block"}

@@ -49,7 +49,9 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
         )
         if len(found.clusters):
             rows = _records(found.clusters)
-            table = pd.DataFrame({title: list(map(cell, rows)) for title, cell in _CLUSTERS.items()})
+            named = {title: _text(name) for name, title in _ATLASES.items() if name in found.clusters}
+            cells = _CLUSTERS | named
+            table = pd.DataFrame({title: list(map(cell, rows)) for title, cell in cells.items()})
             note = "Peaks of each cluster, at least 8 mm apart. clusters.tsv also has the share of each region."
             sections.append(Section(f"{KINDS[kind]}: clusters", note, table))
     return sections
@@ -96,6 +98,6 @@ _CLUSTERS: dict[str, Callable[[dict], object]] = {
     "side": _text("hemi"),
     "statistic": _number("statistic"),
     "p, corrected": lambda row: readable_p(row["p_fwe"]),
-    "Harvard-Oxford": _text("harvard_oxford"),
-    "Juelich": _text("juelich"),
 }
+# Column of the clusters' table with a region's name, and its heading; a study has those of the atlases it is named by.
+_ATLASES = {"harvard_oxford": "Harvard-Oxford", "juelich": "Juelich", "atlas": "Region"}

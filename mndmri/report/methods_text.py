@@ -183,6 +183,7 @@ def methods_paragraph(
     versions: Mapping[str, str],
     *,
     n_by_group: Mapping[str, int],
+    space: str,
     scored: bool = False,
     measured: Collection[str] = (),
 ) -> str:
@@ -196,6 +197,8 @@ def methods_paragraph(
         Name of a program to its version, as from `mndmri.provenance.versions`; ``mndmri`` is there.
     n_by_group : mapping
         Group to the number of its participants.
+    space : str
+        Name of the template's space.
     scored : bool
         Whether any participant has a motor band score.
     measured : collection of str
@@ -211,6 +214,7 @@ def methods_paragraph(
     template = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
     written = template.render(
         config=config,
+        space=space,
         statistics=statistics,
         versions=versions,
         n_by_group=n_by_group,

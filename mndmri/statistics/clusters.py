@@ -1,6 +1,6 @@
 """Clusters of significant voxels, their peaks, and their anatomical regions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import nibabel as nb
@@ -12,7 +12,7 @@ from mndmri.atlas.names import NamedRegions, name_at, name_share
 from mndmri.grids import voxel_volume_ml
 from mndmri.statistics.tfce import NEIGHBOURS
 from mndmri.statistics.voxelwise import ContrastMaps, is_significant
-from mndmri.tables.dictionaries import column_names, dictionary
+from mndmri.tables.dictionaries import dictionary
 
 # Peaks told of a cluster, and how far apart, mm: as SPM has it
 MAX_PEAKS, APART_MM = 3, 8.0
@@ -23,7 +23,7 @@ _DESCRIPTIONS = {
     "cluster": "Voxels of one direction that touch face to face, with corrected p below the level; the most "
     "significant first.",
     "peak": "Maximum of the cluster first, then others at least 8 mm apart; three at most.",
-    "x": "Place of the peak in the template, mm; left is negative.",
+    "x": "Position of the peak in the template ({space}), mm; left is negative.",
     "y": "The same; posterior is negative.",
     "z": "The same; inferior is negative.",
     "hemi": "Side of the person's body the peak is on: L, R, or both on the midline.",
@@ -39,16 +39,17 @@ _OF_ATLAS = {
 }
 
 
-def clusters_dictionary(atlases: Mapping[str, NamedRegions]) -> dict[str, Any]:
-    """BIDS data dictionary of the table of clusters."""
+def clusters_dictionary(atlases: Iterable[str], *, space: str) -> dict[str, Any]:
+    """BIDS data dictionary of the table of clusters, whose regions have these atlases' names, in this space."""
+    own = _DESCRIPTIONS | {"x": _DESCRIPTIONS["x"].format(space=space)}
     of_atlases = {name + end: text.format(atlas=name) for name in atlases for end, text in _OF_ATLAS.items()}
-    return dictionary("Clusters in which the groups differ, and their peaks", _DESCRIPTIONS | of_atlases)
+    return dictionary("Clusters in which the groups differ, and their peaks", own | of_atlases)
 
 
 def find_clusters(
     maps: Mapping[str, ContrastMaps], atlases: Mapping[str, NamedRegions], *, alpha: float = 0.05
 ) -> pd.DataFrame:
-    """Clusters of every contrast with their peaks, columns `clusters_dictionary`; no row where nothing differs.
+    """Clusters of every contrast with their peaks, columns as in `clusters_dictionary`; no row where nothing differs.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def find_clusters(
                 {"contrast": contrast, "cluster": number, "peak": n, **cluster, **peak}
                 for n, peak in enumerate(peaks, start=1)
             ]
-    return pd.DataFrame(rows, columns=column_names(clusters_dictionary(atlases)))
+    return pd.DataFrame(rows, columns=[*_DESCRIPTIONS, *(name + end for name in atlases for end in _OF_ATLAS)])
 
 
 def _clusters_of(

@@ -186,8 +186,8 @@ def _path_mm(inside: np.ndarray, start: np.ndarray, sizes: np.ndarray) -> np.nda
     return MCP_Geometric(costs, sampling=tuple(sizes)).find_costs(np.argwhere(start))[0]
 
 
-def strips_dictionary() -> dict[str, Any]:
-    """BIDS data dictionary of the strips of a person's or a study's images."""
+def strips_dictionary(space: str) -> dict[str, Any]:
+    """BIDS data dictionary of the strips of a person's or a study's images, from the name of the template's space."""
     return {
         TITLE: "SWI and susceptibility on both banks of the central sulcus, unfolded",
         "participant_id": {"Description": "Participant, as in the study's participants table."},
@@ -198,7 +198,7 @@ def strips_dictionary() -> dict[str, Any]:
             "Description": "Gyrus whose bank it is: precentral (its posterior) or postcentral (its anterior bank)."
         },
         "arc": {
-            "Description": "Centre of the patch along the central sulcus of the template MNI152NLin6Asym, from the "
+            "Description": f"Centre of the patch along the central sulcus of the template ({space}), from the "
             "medial wall over the hand knob to the face.",
             "Units": "mm",
         },

@@ -271,8 +271,18 @@ def stack_tables(tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame)
     return participants[["participant_id", "group"]].merge(pd.concat(own), on="participant_id")
 
 
-def data_dictionary(measures: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """BIDS data dictionary of the measures table: its columns and the measures in it."""
+def data_dictionary(measures: Iterable[tuple[str, str]], *, space: str | None = None) -> dict[str, Any]:
+    """BIDS data dictionary of the measures table: its columns and the measures in it.
+
+    Parameters
+    ----------
+    measures : iterable of (modality, measure)
+        Those in the table.
+    space : str, optional
+        Name of the template's space in which the regions are defined, where that is known.
+    """
     columns = {name: {"Description": text} for name, text in COLUMN_DESCRIPTIONS.items()}
+    if space:
+        columns["region"]["Description"] += f" Regions are defined in the space {space}."
     found = {f"{m} {n}": DEFINITIONS[m, n] for m, n in dict.fromkeys(measures) if (m, n) in DEFINITIONS}
     return {TITLE: "Every measure of every participant, one a row"} | columns | {"measures": found}

@@ -13,6 +13,7 @@ from snakemake.io import flag, is_flagged
 
 from mndmri import __version__ as VERSION
 from mndmri.atlas.own import FILES as OWN_ATLAS
+from mndmri.atlas.own import SPACE as BUILTIN_SPACE
 from mndmri.atlas.own import check_atlas, space_of
 from mndmri.cohort import (
     category_columns,

@@ -279,6 +279,7 @@ if UNFOLDED:
             "../../envs/mndmri.yaml"
         params:
             participants=MEMBERS,
+            space=SPACE,
         script:
             "../../scripts/gather_strips.py"
 
@@ -373,6 +374,7 @@ rule write_methods:
         "../../envs/mndmri.yaml"
     params:
         config=config,
+        space=SPACE,
     script:
         "../../scripts/write_methods.py"
 

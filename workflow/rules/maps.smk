@@ -92,9 +92,18 @@ rule compare_maps:
     """Compare the groups voxel by voxel, corrected over the brain."""
     input:
         **PARTICIPANTS,
+        **(
+            {}
+            if SPACE == BUILTIN_SPACE and config["atlas"]["builtin"]
+            else {
+                name: rules.prepare_template.output[name]
+                for name in ("atlas", "table")
+            }
+        ),
         maps=everybodys("maps"),
         mask=everybodys("mask"),
         measures=TABLES.measures,
+        # clusters are named by the built-in atlases, except in a space of the user's own
     output:
         maps=directory("<group>/{maps}/statmaps"),
         summary="<group>/{maps}/summary.tsv",

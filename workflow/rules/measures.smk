@@ -86,5 +86,6 @@ rule gather_measures:
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],
         progression=config["progression"],
+        space=SPACE,
     script:
         "../../scripts/gather_measures.py"

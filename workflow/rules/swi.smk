@@ -182,6 +182,7 @@ rule unfold_sulcus:
         mem_mb=4000,
     params:
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],
+        space=SPACE,
     script:
         "../../scripts/unfold_sulcus.py"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mndmri.atlas.own import space_of
 from mndmri.cohort.config import resolve_config
 from mndmri.provenance import versions
 from mndmri.report.methods_text import REFERENCES, methods_paragraph
@@ -19,7 +20,14 @@ MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 def methods(n_by_group=GROUPS, scored=False, measured=(), **keys):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
-    return methods_paragraph(config, versions(), n_by_group=n_by_group, scored=scored, measured=measured)
+    return methods_paragraph(
+        config,
+        versions(),
+        space=space_of(config["atlas"]),
+        n_by_group=n_by_group,
+        scored=scored,
+        measured=measured,
+    )
 
 
 def qsm_methods(**keys):
@@ -125,8 +133,8 @@ def test_own_parcellations_take_the_place_of_the_atlas():
     sentence = "the labels of FreeSurfer or FastSurfer parcellations"
     assert sentence in own
     assert sentence not in atlas
-    assert "the probabilities of the Harvard-Oxford gyri" in atlas
-    assert "the probabilities of the Harvard-Oxford gyri" not in own
+    assert "the atlas's probabilities of the gyri" in atlas
+    assert "the atlas's probabilities of the gyri" not in own
 
 
 def test_susceptibility_is_described_where_it_was_measured_alone():
@@ -358,3 +366,17 @@ def test_paragraphs_are_lines_without_double_or_lacking_spaces():
         assert "  " not in text
         assert not re.search(r"[a-z\]][.;,][A-Z]|\w\[\d| [.,;]", body(text))
         assert all("\n" not in part for part in body(text).strip().split("\n\n"))
+
+
+def test_template_and_regions_are_those_that_were_used():
+    built_in, own = "Harvard-Oxford atlas", "investigators' own atlas"
+    text = body(methods())
+    assert "the MNI152NLin6Asym template" in text and built_in in text and "Juelich" in text and own not in text
+    files = {"template": "t.nii", "space": "MNI152NLin2009cAsym", "labels": "l.nii", "table": "l.tsv"}
+    mixed = body(methods(atlas=files))
+    assert "the MNI152NLin2009cAsym template" in mixed and "MNI152NLin6Asym" not in mixed
+    assert built_in in mixed and "Juelich" in mixed and own in mixed
+    alone = body(methods(atlas=files | {"builtin": False}))
+    assert own in alone
+    for word in ("Harvard", "Juelich", "MNI152NLin6Asym"):
+        assert word not in alone

@@ -205,4 +205,4 @@ def test_what_is_missing_is_named(head):
 
 
 def test_the_data_dictionary_describes_every_column():
-    assert column_names(strips_dictionary()) == ["participant_id", "group", "modality", *STRIP_COLUMNS]
+    assert column_names(strips_dictionary("MNI152NLin6Asym")) == ["participant_id", "group", "modality", *STRIP_COLUMNS]

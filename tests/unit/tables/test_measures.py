@@ -73,6 +73,11 @@ def test_the_dictionary_describes_every_column_and_gives_unit_and_source():
     assert all({"Description", "Units", "Source"} <= set(entry) for entry in DEFINITIONS.values())
 
 
+def test_the_dictionary_names_the_space_of_the_regions_where_that_is_known():
+    assert "MNI152NLin2009cAsym" in data_dictionary([], space="MNI152NLin2009cAsym")["region"]["Description"]
+    assert "space" not in data_dictionary([])["region"]["Description"]
+
+
 def test_damage_has_a_declared_direction_in_every_measure_but_axial_diffusivity():
     assert {kind for kind in DEFINITIONS if kind not in DAMAGE_DIRECTION} == {("dwi", "ad")}
     assert set(DAMAGE_DIRECTION.values()) == {-1, 0, 1}
