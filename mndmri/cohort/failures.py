@@ -13,7 +13,7 @@ from mndmri.cohort.records import Study
 # What else is made of a modality's scan, or judged by what is made of it: `settle` divides a gradient-echo scan, and
 # susceptibility is measured outside the veins that the SWI shows.
 GONE_WITH = {"swi": ("qsm", "r2star")}
-# Options of Snakemake that make jobs run again; none of them for a second pass, which finishes the first.
+# Options of Snakemake that make jobs run again; none of them for a pass that finishes another.
 FORCING = ("-F", "--forceall", "-f", "--force")
 
 
@@ -106,6 +106,19 @@ def _with_branch(branch: str, scans: Collection[str]) -> list[str]:
     return [modality for modality in gone if modality in scans]
 
 
+def add_losses(before: Mapping[str, Loss], found: Mapping[str, Loss]) -> dict[str, Loss]:
+    """Losses of an earlier pass, and those found after it. Equal to the earlier ones if there is nothing new."""
+    together = dict(before)
+    for who, loss in found.items():
+        own = together.get(who, Loss([], [], {}))
+        reasons = {part: list(why) for part, why in own.reasons.items()}
+        for part, why in loss.reasons.items():
+            reasons[part] = list(dict.fromkeys([*reasons.get(part, ()), *why]))
+        scans, files = {*own.scans, *loss.scans}, {*own.files, *loss.files}
+        together[who] = Loss(sorted(scans), sorted(files), reasons)
+    return together
+
+
 def without(study: Study, losses: Mapping[str, Loss]) -> Study:
     """The study less the modalities that were lost, with the reasons among those of what was left out."""
     scans = {who: dict(own) for who, own in study.scans.items()}
@@ -148,6 +161,6 @@ def stages(study: Study, losses: Mapping[str, Loss], who: str, modalities: Itera
     return table
 
 
-def second_pass(arguments: Iterable[str]) -> list[str]:
-    """Arguments of Snakemake for a second pass after a first: the same, but nothing is made twice."""
+def next_pass(arguments: Iterable[str]) -> list[str]:
+    """Arguments of Snakemake for a pass after one in which jobs failed: the same, but nothing is made twice."""
     return [argument for argument in arguments if argument not in FORCING]

@@ -11,7 +11,9 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatch
+from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ from mndmri.cohort.bids import entities
 from tests import running
 
 PEOPLE = ("sub-01", "sub-02", "sub-03")
+OF_PEOPLE = [("ALS", 61, "F"), ("PLS", 58, "M"), ("HC", 60, "F")]
 # A scan of three echoes with phase, of which everything can be made.
 THREE_ECHOES = [f"echo-{echo}_part-{part}_MEGRE" for echo in (1, 2, 3) for part in ("mag", "phase")]
 
@@ -48,10 +51,11 @@ job = {
     "wildcards": ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items()),
     "input": list(snakemake.input),
     "output": list(snakemake.output),
+    "params": dict(snakemake.params.items()),
     "fate": fate,
 }
 with open("jobs.jsonl", "a") as record:
-    record.write(json.dumps(job) + "\\n")
+    record.write(json.dumps(job, default=str) + "\\n")
 if fate == "fail":
     raise InputError("told to fail")
 if fate == "be killed":
@@ -65,7 +69,7 @@ for path in map(Path, snakemake.output):
         path.mkdir(exist_ok=True)
 """
 PLANNED = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
-DETAIL = re.compile(r"^    (wildcards|reason): (.*)$", re.MULTILINE)
+DETAIL = re.compile(r"^    (input|output|wildcards|reason): (.*)$", re.MULTILINE)
 # Modules that every start of Snakemake on the workflow imports.
 PRELOADED = ["snakemake.cli", "snakemake.api", "snakemake.dag", "snakemake.scheduling.job_scheduler"]
 PRELOADED += ["mndmri.cohort.config", "mndmri.diffusion.free_water", "mndmri.phantom.plan", "mndmri.packages"]
@@ -87,6 +91,7 @@ class Record(NamedTuple):
     job: Job
     input: list[str]
     output: list[str]
+    params: dict[str, Any]
     fate: str
     """``end``, ``fail``, ``be killed`` or ``hang``."""
 
@@ -148,8 +153,9 @@ class StubStudy:
         """All jobs that have ever begun."""
         path = self.folder / "jobs.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
-        own = [json.loads(line) for line in lines]
-        return [Record(Job(job["rule"], job["wildcards"]), job["input"], job["output"], job["fate"]) for job in own]
+        return [
+            Record(Job(own.pop("rule"), own.pop("wildcards")), **own) for own in (json.loads(line) for line in lines)
+        ]
 
     def run(self, *arguments: str) -> Run:
         """Run the study with arguments of Snakemake."""
@@ -168,6 +174,41 @@ class StubStudy:
 
         A process that has all imports behind it is forked, which takes a third of the time of a start.
         """
+        return {job: details.get("reason", "") for job, details in self._plan(*arguments).items()}
+
+    def wiring(self) -> dict[Job, tuple[list[str], list[str]]]:
+        """Files that each job of a run would take, and those that it would make."""
+        plan = self._plan().items()
+        return {job: (details.get("input", "").split(", "), details["output"].split(", ")) for job, details in plan}
+
+    def make_up(self, *missing: str) -> None:
+        """Make the files that a run would make without running it, but for some and for what is made of these.
+
+        Snakemake then knows nothing of how files were made, and goes by their times alone.
+
+        Parameters
+        ----------
+        *missing : str
+            Names of files, ``*`` and ``?`` allowed.
+        """
+        wiring = self.wiring()
+        absent = {path for _, made in wiring.values() for path in made if _is_named(path, missing)}
+        while more := {
+            path for taken, made in wiring.values() if absent & {*taken, *made} for path in made if path not in absent
+        }:
+            absent |= more
+        for path in (self.folder / path for _, made in wiring.values() for path in made if path not in absent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch() if "." in path.name else path.mkdir(exist_ok=True)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Change the study's copy of the Snakefile, of a rule file or of a script."""
+        path = self.root / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    def _plan(self, *arguments: str) -> dict[Job, dict[str, str]]:
+        """Jobs that a run would run, with what a dry run tells of each."""
         line = running.command(self.folder, self.config, "--dry-run", *arguments, root=self.root)
         said = self.folder / "plan.txt"
         context = get_context("forkserver")
@@ -179,8 +220,8 @@ class StubStudy:
         planned = {}
         for rule, text in PLANNED.findall(said.read_text()):
             details = dict(DETAIL.findall(text))
-            planned[Job(rule, details.get("wildcards", ""))] = details.get("reason", "")
-        planned.pop(Job("all"), None)
+            if "output" in details:  # not so `all`
+                planned[Job(rule, details.get("wildcards", ""))] = details
         return planned
 
     def start(self, *arguments: str) -> subprocess.Popen:
@@ -192,6 +233,11 @@ class StubStudy:
         while not any(record.fate == fate for record in self.records()):
             assert process.poll() is None, f"the study ended before a job could {fate}"
             time.sleep(0.1)
+
+
+def _is_named(path: str, names: Iterable[str]) -> bool:
+    """True for a file that one of the names, or patterns, is the name of."""
+    return any(fnmatch(Path(path).name, name) for name in names)
 
 
 def _snakemake(arguments: list[str], folder: Path, environment: Mapping[str, str], said: Path) -> None:
@@ -207,23 +253,22 @@ def _snakemake(arguments: list[str], folder: Path, environment: Mapping[str, str
     snakemake.cli.main(arguments)
 
 
-def make_dataset(bids: Path) -> None:
-    """Write a BIDS dataset of three people, with T1w and diffusion, that passes every check."""
+def make_dataset(bids: Path, people: Sequence[str] = PEOPLE, shells: Sequence[int] = (1000,)) -> None:
+    """Write a BIDS dataset of people with T1w and diffusion, 8 directions a shell, that passes every check."""
     rng = np.random.default_rng(1)
-    for who in PEOPLE:
+    for who in people:
         (bids / who / "dwi").mkdir(parents=True)
         _save_image(bids / who / "anat" / f"{who}_T1w.nii.gz", rng, (8, 9, 10), (2, 2.5, 3))
         stem = bids / who / "dwi" / f"{who}_dwi"
-        bvals = np.array([0, *[1000] * 8])
-        bvecs = np.column_stack([np.zeros(3), rng.standard_normal((3, 8))])
+        bvals = np.array([0, *np.repeat(shells, 8)])
+        bvecs = np.column_stack([np.zeros(3), rng.standard_normal((3, bvals.size - 1))])
         bvecs[:, 1:] /= np.linalg.norm(bvecs[:, 1:], axis=0)
-        _save_image(stem.with_suffix(".nii.gz"), rng, (6, 7, 8, 9), (3, 3, 3))
+        _save_image(stem.with_suffix(".nii.gz"), rng, (6, 7, 8, bvals.size), (3, 3, 3))
         np.savetxt(stem.with_suffix(".bval"), bvals[None], fmt="%g")
         np.savetxt(stem.with_suffix(".bvec"), bvecs, fmt="%.6f")
     (bids / "dataset_description.json").write_text(json.dumps({"Name": "made up", "BIDSVersion": "1.9.0"}))
-    (bids / "participants.tsv").write_text(
-        "participant_id\tgroup\tage\tsex\nsub-01\tALS\t61\tF\nsub-02\tPLS\t58\tM\nsub-03\tHC\t60\tF\n"
-    )
+    rows = (f"{who}\t{group}\t{age}\t{sex}\n" for who, (group, age, sex) in zip(people, cycle(OF_PEOPLE), strict=False))
+    (bids / "participants.tsv").write_text("participant_id\tgroup\tage\tsex\n" + "".join(rows))
 
 
 def add_contrast(bids: Path, who: str, suffix: str) -> None:

@@ -26,9 +26,10 @@ from mndmri.cohort.config import resolve_config, score_columns
 from mndmri.cohort.failures import (
     Job,
     Loss,
+    add_losses,
     failures,
     find_losses,
-    second_pass,
+    next_pass,
     stages,
     without,
 )
@@ -40,10 +41,10 @@ from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
 from mndmri.tables.dictionaries import dictionary_path
 
-# Names the file that says what a second pass goes without, see measure_the_others.
-SECOND_PASS = "MNDMRI_WITHOUT_FAILED"
-# Modality that is lost as a whole when a participant's job fails, by the file that the job's rule stands in. In any
-# other file a rule stands alone: its failure costs what it makes, and what cannot be made without that.
+# Names the file that says what the pass after one with failures goes without, see measure_the_others.
+WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
+# Modality that a participant loses when a job fails, by the file in which the job's rule stands. A rule in any other
+# file stands alone: its failure costs what it makes and what needs that.
 BRANCHES = {
     "anat": "t1w",
     "study": "t1w",
@@ -51,7 +52,7 @@ BRANCHES = {
     "dwi": "dwi",
     "swi": "swi",
 }
-# Rules that do not follow their file, by what they say of themselves: branch, and whether they stand alone in it.
+# Rules that do not follow their file, see in_branch and alone.
 DECLARED = {}
 # Input that a rule can do without.
 OPTIONAL = "optional"
@@ -97,16 +98,16 @@ def alone(proxy, branch):
 
 def job_of(job):
     """A participant's job of the DAG, as `find_losses` takes it."""
-    wildcards, file = dict(job.wildcards), Path(job.rule.snakefile).stem
+    wildcards, file = dict(job.wildcards.items()), Path(job.rule.snakefile).stem
     part = " ".join(value for name, value in wildcards.items() if name != "subject")
-    branch, alone = DECLARED.get(
+    branch, stands_alone = DECLARED.get(
         job.rule.name, (BRANCHES.get(file, file), file not in BRANCHES)
     )
     return Job(
         name=f"{job.rule.name} {part}".strip(),
         participant_id=f"sub-{wildcards['subject']}",
         branch=branch.format(**wildcards).lower(),
-        alone=alone,
+        alone=stands_alone,
         needs=frozenset(str(f) for f in job.input if not is_flagged(f, OPTIONAL)),
         makes=frozenset(map(str, job.output)),
         reason=why_unfinished(job.log[0]),
@@ -118,14 +119,13 @@ def measure_the_others():
 
     A job that failed keeps every job after it from running, the group's too. With
     --keep-going all else is done by now; what is left are the tables of those who finished.
+    If in making these another job fails, for which a participant can be left out, so it goes on.
     """
-    if not workflow.execution_settings.keep_going or SECOND_PASS in os.environ:
-        return
     jobs = [
         job_of(job) for job in workflow.dag.jobs if "subject" in job.wildcards.keys()
     ]
-    losses = find_losses(STUDY, jobs)
-    if not losses:
+    losses = add_losses(LOSSES, find_losses(STUDY, jobs))
+    if not workflow.execution_settings.keep_going or losses == LOSSES:
         return
     print(
         f"Making the group tables without what failed in {', '.join(losses)}",
@@ -134,9 +134,9 @@ def measure_the_others():
     path = Path(LOGS, "lost.json").resolve()
     write_json({who: asdict(loss) for who, loss in losses.items()}, path)
     subprocess.run(
-        [sys.executable, "-m", "snakemake", *second_pass(sys.argv[1:]), "--nolock"],
+        [sys.executable, "-m", "snakemake", *next_pass(sys.argv[1:]), "--nolock"],
         cwd=workflow.workdir_init,
-        env=os.environ | {SECOND_PASS: str(path)},
+        env=os.environ | {WITHOUT_FAILED: str(path)},
         check=False,
     )
 
@@ -186,6 +186,17 @@ def free_water_maps():
 def distortion_of(wildcards):
     """Parameter function: how the distortion of a participant's diffusion series is corrected."""
     return STUDY.scans[f"sub-{wildcards.subject}"]["dwi"].distortion
+
+
+def tissue_for_distortion():
+    """Input functions: tissue maps of a participant whose distortion is corrected with the T1w image."""
+
+    def part(name):
+        return lambda wildcards: (
+            rules.segment_t1w.output[name] if distortion_of(wildcards) == "t1w" else []
+        )
+
+    return {f"tissue_{name}": part(name) for name in ("gm", "wm", "csf")}
 
 
 def having(path, subjects):
@@ -290,9 +301,9 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 # What participants go on without, in the pass after one in which jobs failed.
 LOSSES = {}
-if SECOND_PASS in os.environ:
+if WITHOUT_FAILED in os.environ:
     LOSSES = {
-        who: Loss(**own) for who, own in read_json(os.environ[SECOND_PASS]).items()
+        who: Loss(**own) for who, own in read_json(os.environ[WITHOUT_FAILED]).items()
     }
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
 STUDY = without(STUDY, LOSSES)

@@ -1,0 +1,146 @@
+"""What a failed job takes away, by what is there in the end, and that everything else is made without it."""
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add_gradient_echo, make_dataset
+
+# What a participant has in the end: tables that reach the participant's own, of measures and of quality; kinds of
+# maps, profile and strip among the group's; and a page.
+T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "T1wsignal_measures", "vbm", "vbm_headsize"}
+FLAIR = {"FLAIRsignal_measures"}
+DWI = {"cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
+QSM = {"susceptibility_measures", "qsm_qc"}
+SWI = {"precentral_measures", "swi_qc", "strip", "swi"}
+EVERYTHING = T1W | FLAIR | DWI | QSM | SWI | {"page"}
+
+ALL_SCANS = {"t1w", "flair", "dwi", "swi", "qsm", "r2star"}
+ECHO_SCANS = {"swi", "qsm", "r2star"}
+# A file that is not made: what its participant lacks in the end, and what the reason is given for.
+OUTCOMES = {
+    "sub-??_desc-brain_mask.nii.gz": (EVERYTHING, ALL_SCANS),
+    "*_from-T1w_to-MNI*_xfm.nii.gz": (EVERYTHING, ALL_SCANS),
+    "*_label-GM_probseg.nii.gz": (EVERYTHING, ALL_SCANS),
+    "*_desc-thickness_measures.tsv": ({"thickness_measures"}, {"t1w"}),
+    "*_desc-evened_T1w.nii.gz": ({"T1wsignal_measures"}, {"t1w"}),
+    "*_desc-T1wsignal_measures.tsv": ({"T1wsignal_measures"}, {"t1w"}),
+    "*_desc-evened_FLAIR.nii.gz": (FLAIR, {"flair"}),
+    "*_desc-FLAIRsignal_measures.tsv": (FLAIR, {"flair"}),
+    "*_desc-gradients_ranking.tsv": (DWI, {"dwi"}),
+    "*_desc-preproc_dwi.nii.gz": (DWI, {"dwi"}),
+    "*_space-dwi_model-tensor_param-fa_dwimap.nii.gz": (DWI, {"dwi"}),
+    "*_desc-cst_measures.tsv": (DWI, {"dwi"}),
+    "*_param-fa_desc-smoothed_dwimap.nii.gz": (DWI, {"dwi"}),
+    "*_desc-tracked_qc.tsv": ({"tracked_qc"}, {"tracking"}),
+    "*_model-freewater_param-fraction_dwimap.nii.gz": (set(), {"free_water"}),
+    "*_desc-regions_mask.nii.gz": (SWI | QSM, ECHO_SCANS),
+    "*_desc-precentral_measures.tsv": (SWI | QSM, ECHO_SCANS),
+    "*_desc-smoothed_swi.nii.gz": (SWI | QSM, ECHO_SCANS),
+    "*_Chimap.nii.gz": (QSM, {"qsm"}),
+    "*_R2starmap.nii.gz": (set(), {"r2star"}),
+    "*_desc-susceptibility_measures.tsv": ({"susceptibility_measures"}, {"qsm"}),
+    "*_desc-centralsulcus_strip.tsv": ({"strip"}, {"strip"}),
+    "sub-??_measures.tsv": (EVERYTHING, ALL_SCANS),
+    "sub-??.html": ({"page"}, {"qc"}),
+}
+
+
+class Outcome:
+    """What a run has made in the end, by which file went into which."""
+
+    def __init__(self, run: Run) -> None:
+        # of a job that ran in both passes, the second time
+        self.records = {record.job: record for record in run.records if record.fate == "end"}.values()
+
+    def of(self, who: str) -> set[str]:
+        """What a participant has."""
+        have = set()
+        for record in self.records:
+            made = [path for path in record.input if Path(path).name.startswith(f"{who}_")]
+            if f"{who}_measures.tsv" in {Path(path).name for path in record.output}:
+                tables = (re.search(r"_desc-(\w+_(?:measures|qc))\.tsv$", path) for path in made)
+                have |= {table[1] for table in tables if table}
+            if record.job.wildcards.startswith("maps=") and any("/statmaps" in path for path in record.output) and made:
+                have.add(record.job.wildcards.removeprefix("maps="))
+            have |= {"profile" for path in made if path.endswith("_desc-cst_profile.tsv")}
+            have |= {"strip" for path in made if path.endswith("_strip.tsv") and "group/strips.tsv" in str(record)}
+            have |= {"page" for path in record.output if path.endswith(f"/{who}.html")}
+        return have
+
+    def param(self, made: str, name: str) -> Any:
+        """Parameter of the job that has made a file."""
+        [job] = [record for record in self.records if any(path.endswith(made) for path in record.output)]
+        return job.params[name]
+
+
+def rich_study(folder: Path, people: list[str], **config) -> StubStudy:
+    """A study of people with everything that can be measured."""
+    make_dataset(folder / "bids", people, shells=(1000, 2000))
+    for who in people:
+        add_gradient_echo(folder / "bids", who, *THREE_ECHOES)
+        add_contrast(folder / "bids", who, "FLAIR")
+    return StubStudy(folder, {"modalities": ["t1w", "dwi", "swi", "flair"], **config})
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory) -> list[list[str]]:
+    """Files that each job of sub-01 makes, as a dry run tells: rules that are added later among them."""
+    study = rich_study(tmp_path_factory.mktemp("jobs"), ["sub-01", "sub-02", "sub-03"])
+    return [
+        [Path(path).name for path in made] for job, (_, made) in study.wiring().items() if "subject=01" in job.wildcards
+    ]
+
+
+@pytest.fixture(scope="module")
+def outcome(jobs, tmp_path_factory) -> Outcome:
+    """A run in which each job fails in another participant, and none in sub-00; all else was made before."""
+    people = [f"sub-{number:02d}" for number in range(len(jobs) + 1)]
+    study = rich_study(tmp_path_factory.mktemp("failures"), people)
+    failing = {made[0].replace("sub-01", who): "fail" for who, made in zip(people[1:], jobs, strict=True)}
+    study.make_up(*failing, "sub-??_measures.tsv", "sub-??_qc.tsv", "provenance.json")
+    study.set_fates(failing)
+    run = study.run("--keep-going")
+    assert run.returncode != 0
+    failed = [record for record in run.records if record.fate == "fail"]
+    assert len(failed) == len(jobs), "a job was run again in the second pass"
+    for made in ("group/report.html", "qc/index.html", "provenance.json"):
+        assert (study.results / made).exists(), run.said[-5000:]
+    return Outcome(run)
+
+
+def test_every_job_of_a_participant_has_an_outcome_below(jobs):
+    for made in jobs:
+        assert any(fnmatch(name, pattern) for name in made for pattern in OUTCOMES), made
+
+
+def test_nothing_is_lost_where_nothing_failed(outcome):
+    assert outcome.of("sub-00") == EVERYTHING
+    assert outcome.param("provenance.json", "left_out").get("sub-00", {}) == {}
+
+
+@pytest.mark.parametrize("missing", OUTCOMES)
+def test_a_failed_job_costs_its_participant(missing, outcome, jobs):
+    [number] = [number for number, made in enumerate(jobs, 1) if any(fnmatch(name, missing) for name in made)]
+    who, (lost, parts) = f"sub-{number:02d}", OUTCOMES[missing]
+    assert EVERYTHING - outcome.of(who) == lost
+    for made, name in [("provenance.json", "left_out"), ("group/measures.tsv", "left_out")]:
+        reasons = outcome.param(made, name)[who]
+        assert set(reasons) == parts
+        assert all(reason.endswith("failed: told to fail") for reason in reasons.values())
+    for page in ("group/report.html", "qc/index.html"):
+        assert outcome.param(page, "failed")[who].endswith("failed: told to fail")
+
+
+@pytest.mark.parametrize(
+    ("missing", "failed"),
+    [("*_desc-cst_measures.tsv", {"dwi"}), ("*_Chimap.nii.gz", {"qsm"}), ("*_desc-tracked_qc.tsv", set())],
+)
+def test_the_page_of_a_participant_says_which_stages_failed(missing, failed, outcome, jobs):
+    [number] = [number for number, made in enumerate(jobs, 1) if any(fnmatch(name, missing) for name in made)]
+    stages = outcome.param(f"sub-{number:02d}.html", "stages")
+    assert {row["stage"] for row in stages if row["status"] == "failed"} == failed
+    assert {row["stage"] for row in stages if row["status"] == "done"} == ALL_SCANS - {"r2star"} - failed
