@@ -1,4 +1,4 @@
-"""A T1w, FLAIR or T2w image without its shading, the tract's own brightness kept, and its way to the T1w."""
+"""A bias-corrected T1w, FLAIR or T2w image, the tract's signal unchanged, and its registration to the T1w image."""
 
 import numpy as np
 

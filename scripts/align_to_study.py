@@ -1,4 +1,4 @@
-"""The way from the study's template, as it was a round before, to a person."""
+"""Registration of a person to the study's template of the previous round."""
 
 from mndmri.anatomy.normalisation import Template
 from mndmri.anatomy.study_template import align_to_study

@@ -1,4 +1,4 @@
-"""A person's tissue as the intensities of the brain alone tell it, to make the study's template of."""
+"""A person's tissue maps from intensities alone, for the study's template."""
 
 from mndmri.anatomy.tissue import brain_tissue
 from mndmri.io import load_image, save_image

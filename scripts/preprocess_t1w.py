@@ -1,4 +1,4 @@
-"""A person's T1-weighted image without shading, and the brain in it."""
+"""A person's bias-corrected T1-weighted image, and the brain in it."""
 
 import numpy as np
 

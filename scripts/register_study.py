@@ -1,4 +1,4 @@
-"""The way from the study's template to the standard one and back."""
+"""Registration of the study's template to the standard one: forward and inverse transforms."""
 
 from mndmri.anatomy.normalisation import Template, register_brain
 from mndmri.io import load_parts, save_field

@@ -1,4 +1,4 @@
-"""The way from a person's brain to the template and back."""
+"""Registration of a person's brain to the template: forward and inverse transforms."""
 
 from mndmri.anatomy.normalisation import Template, as_template, by_way_of, register_brain
 from mndmri.io import load_field, load_image, load_parts, save_field, save_image

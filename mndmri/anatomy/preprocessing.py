@@ -1,4 +1,4 @@
-"""From a T1-weighted image as scanned to one without shading, and the brain in it."""
+"""Bias-field correction and brain extraction of a T1-weighted image."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from mndmri.intensity import correct_bias
 
 
 class Preprocessed(NamedTuple):
-    """A T1-weighted image ready for registration and segmentation; all images on one grid, RAS-stored."""
+    """A preprocessed T1-weighted image; all images lie on one grid, RAS-stored."""
 
     t1w: SpatialImage
     """Bias-corrected, float32."""

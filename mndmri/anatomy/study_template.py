@@ -30,13 +30,13 @@ class Registered(NamedTuple):
 def align_to_study(
     target: Template, person: Template, *, affine: bool, engine: Engine, iterations: Sequence[int]
 ) -> SpatialImage:
-    """Displacement from points of the study's template, as it was a round before, to a person's.
+    """Displacement field from points of the study's template of the previous round to a person's.
 
     Parameters
     ----------
     target, person : Template
     affine : bool
-        Pose and size alone, from the brains: for the first round, whose target is not of the study.
+        Affine transform only, from the brains: for the first round, whose target is the standard template.
     engine, iterations
         As in `mndmri.registration.register.register_deformable`.
     """

@@ -53,7 +53,7 @@ class OrientationCheck(NamedTuple):
 def check_table_by_images(
     stored: SpatialImage, gradients: Gradients, t1w_mask: SpatialImage, *, max_b: float
 ) -> OrientationCheck:
-    """How well the table of a series fits it: `check_orientation` on a tensor fitted to it as scanned.
+    """How well the gradient table of a series fits its images: `check_orientation` of a tensor fitted to it as scanned.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ NOTHING = Steps(denoise=False, gibbs=False, motion=False, outlier_sd=None)
 def plan_steps(
     method: str, steps: Mapping[str, Any], encoding: StoredEncoding | None, affine: np.ndarray
 ) -> tuple[Steps, PhaseEncoding | None]:
-    """Steps for a series and its phase encoding on the canonical grid; neither for one that comes corrected.
+    """Steps for a series, and its phase encoding on the canonical grid; none of both if it was corrected before.
 
     Parameters
     ----------

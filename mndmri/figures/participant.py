@@ -13,8 +13,8 @@ from mndmri.grids import make_image
 
 Sheets = dict[str, Figure]
 
-# Outlined about the hand knobs: both banks of the precentral gyrus, and the gyrus behind it.
-_ABOUT_THE_KNOB = ("precentral_posterior", "precentral_anterior", "postcentral")
+# Outlined around the hand knobs: both banks of the precentral gyrus, and the gyrus behind it.
+_AROUND_THE_KNOB = ("precentral_posterior", "precentral_anterior", "postcentral")
 
 
 def t1w_sheets(
@@ -66,9 +66,9 @@ def swi_sheets(who: str, *, swi: SpatialImage, masks: SpatialImage, names: pd.Da
 
 
 def outline_regions(masks: SpatialImage, names: pd.DataFrame) -> dict[str, SpatialImage]:
-    """Masks of the regions about the hand knobs, of both sides together."""
+    """Masks of the regions around the hand knobs, both sides together."""
     outlines: dict[str, SpatialImage] = {}
-    for region in _ABOUT_THE_KNOB:
+    for region in _AROUND_THE_KNOB:
         sides = [np.asarray(select(masks, names, region, hemi).dataobj) for hemi in "LR"]
         outlines[region.replace("_", " ")] = make_image(np.add(*sides), masks)
     return outlines

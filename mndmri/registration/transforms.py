@@ -20,7 +20,7 @@ Transform = np.ndarray | SpatialImage
 Interpolation = Literal["nearest", "linear", "cubic"]
 
 # ITK's world runs to the left, to posterior and to superior; nibabel's, and that of all arrays here, to the right
-# and to anterior (RAS). The signs of a vector's components in the other, and the matrix that turns points over.
+# and to anterior (RAS). Signs of a vector's components, and the matrix for points, from either to the other.
 _OTHER_SIGNS = (-1, -1, 1)
 RAS_TO_LPS = np.diag([*map(float, _OTHER_SIGNS), 1.0])
 

@@ -18,7 +18,7 @@ from mndmri.susceptibility.swi import BIAS_ITERATIONS, normalise, weigh_suscepti
 from mndmri.susceptibility.veins import find_veins
 from mndmri.tables.measures import split_quality
 
-# At the edge of the scan and of the brain, what was resampled is half nothing.
+# At the edge of the scan and of the brain, a resampled value is mixed with zeros.
 _WHOLE = 0.99
 
 
@@ -56,7 +56,7 @@ def normalise_scan(
     brain, masks, names
         From `preprocessing.locate`.
     bias_correction : bool
-        Whether the bias field is corrected.
+        Whether receive-coil inhomogeneity is corrected (N4).
     """
     weighted = weigh_susceptibility(magnitude, phase, paramagnetic_sign=paramagnetic_sign, units=units, vendor=vendor)
     iterations = BIAS_ITERATIONS if bias_correction else ()
@@ -137,7 +137,8 @@ def average_over_grey_matter(
     Returns
     -------
     SpatialImage
-        From `mndmri.registration.smoothing.smooth_within`; unknown where a voxel is not completely brain and scan.
+        From `mndmri.registration.smoothing.smooth_within`; voxels at the edge of the scan or of the brain have no
+        part in it.
     """
     values, inside, vein = (resample(image, grid, to_scan).get_fdata() for image in (swi, brain, veins))
     weight = resample(grey, grid, to_t1w).get_fdata() * (1 - vein)

@@ -25,7 +25,7 @@ rule preprocess_t1w:
         "../../scripts/preprocess_t1w.py"
 
 
-# What people are registered to (see Template), and the way from there to the standard template and back.
+# What people are registered to (see Template), and the transforms between it and the standard template.
 MNI = dict(
     target_brain=rules.prepare_template.output.registration,
     target_tissue=rules.prepare_template.output.tissue,
@@ -46,7 +46,7 @@ if config["t1w"]["template"] == "study":
 
 
 rule register_t1w:
-    """Find the way from a person's brain to the template and back."""
+    """Register a person's brain to the template."""
     input:
         **TARGET,
         **ONWARD,

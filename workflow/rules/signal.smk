@@ -29,7 +29,7 @@ rule align_contrast:
     """Align a contrast to the T1w, and remove its shading without removing the tract's brightness."""
     input:
         image=lambda wildcards: scan(wildcards.contrast.lower(), "image")(wildcards),
-        # the T1w itself needs no way to the T1w
+        # the T1w image needs no registration to itself
         brain=lambda wildcards: (
             [] if wildcards.contrast == "T1w" else rules.preprocess_t1w.output.brain
         ),

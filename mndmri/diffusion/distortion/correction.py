@@ -54,7 +54,7 @@ Source = Reverse | FieldMap | Tissue
 def opposite_series(
     image: SpatialImage, bvals: np.ndarray | None, encoding: StoredEncoding | None, *, method: str
 ) -> Reverse:
-    """What a series, or a single image, of opposite phase encoding tells of the distortion.
+    """A series, or a single image, of opposite phase encoding as the source of distortion correction.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def field_map(
     echo_times_s: Sequence[float] | None,
     units: str | None,
 ) -> FieldMap:
-    """What a field map tells of the distortion; parameters as of `field_map.read_field`, of any storage order."""
+    """A field map as the source of distortion correction; parameters as in `field_map.read_field`, any storage."""
     magnitude = to_canonical(magnitude)
     images = [to_canonical(image) for image in images]
     return FieldMap(read_field(images, magnitude, kind=kind, echo_times_s=echo_times_s, units=units), magnitude)
