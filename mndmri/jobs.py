@@ -7,6 +7,7 @@ table has to do without are known, with the reason, however a job came to its en
 """
 
 import atexit
+import ctypes
 import logging
 import os
 import sys
@@ -16,6 +17,9 @@ from types import TracebackType
 from typing import Any
 
 from mndmri.io import InputError, read_json, write_json
+
+# Parameters of glibc's mallopt (malloc.h).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def start_job(snakemake: Any) -> logging.Logger:
@@ -36,6 +40,7 @@ def start_job(snakemake: Any) -> logging.Logger:
         os.environ[variable] = str(snakemake.threads)
     os.environ["NIPYPE_NO_ET"] = "1"  # nipype's version check goes to the network otherwise
     os.environ["MPLBACKEND"] = "agg"
+    _keep_memory()
 
     terminal = os.dup(2)
     with log_path.open("w", encoding="utf-8") as log_file:
@@ -46,6 +51,17 @@ def start_job(snakemake: Any) -> logging.Logger:
     )
     _leave_a_note(_note(log_path), snakemake, terminal)
     return logging.getLogger(snakemake.rule)
+
+
+def _keep_memory() -> None:
+    """Let the process keep the memory of arrays that it has done with, for the next ones.
+
+    Given back and fetched anew page by page, as glibc does with large blocks, it took a quarter of a job's time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(_MMAP_THRESHOLD, 2**30)
+        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:

@@ -54,7 +54,14 @@ def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarra
 
 def _indices(image: SpatialImage, points: np.ndarray) -> np.ndarray:
     """Fractional voxel indices of world points, shape (3, ...)."""
-    return np.moveaxis(nb.affines.apply_affine(np.linalg.inv(image.affine), points), -1, 0)
+    to_index = np.linalg.inv(image.affine)
+    if np.count_nonzero(to_index[:3, :3]) > 3:
+        return np.moveaxis(nb.affines.apply_affine(to_index, points), -1, 0)
+    # each array axis runs along one of the world's: nothing to add up
+    rows = [
+        (row[axis], axis, row[3]) for row, axis in zip(to_index, np.abs(to_index[:3, :3]).argmax(axis=1), strict=False)
+    ]
+    return np.stack([step * points[..., axis] + begin for step, axis, begin in rows])
 
 
 def _sample(data: np.ndarray, where: np.ndarray, *, order: int = 1, mode: str = "constant") -> np.ndarray:
