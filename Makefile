@@ -36,7 +36,7 @@ demo-full: setup
 	$(BIN)/python scripts/show_results.py results-full
 
 docs: setup
-	$(BIN)/sphinx-build -W --keep-going -q docs site
+	$(BIN)/sphinx-build -E -W --keep-going -q docs site
 
 lint: setup docs
 	$(BIN)/ruff check .

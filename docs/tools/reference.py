@@ -9,21 +9,24 @@ import yaml
 
 from mndmri.atlas.names import ATLASES
 from mndmri.diffusion.profile import profiles_dictionary
+from mndmri.statistics.ancova import adjusted_means_dictionary
 from mndmri.statistics.balance import balance_dictionary
 from mndmri.statistics.clusters import clusters_dictionary
 from mndmri.statistics.combat import combat_dictionary
 from mndmri.statistics.comparisons import comparisons_dictionary
 from mndmri.statistics.correlations import correlations_dictionary
+from mndmri.statistics.demographics import demographics_dictionary
 from mndmri.statistics.motor_band import cutoffs_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
-from mndmri.statistics.profiles import compare_profiles_dictionary
+from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
 from mndmri.statistics.sensitivity import sensitivity_dictionary
 from mndmri.statistics.sites import site_effects_dictionary
 from mndmri.statistics.voxelwise import summary_dictionary
 from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables import measures, qc
+from mndmri.tables.dictionaries import TITLE, column_names
 
 ROOT = Path(__file__).parents[2]
 _GROUPS = ("<group>",)
@@ -31,8 +34,10 @@ _INDEX = multimodal_index_dictionaries()
 
 # Table of results/group, or of the folder of a comparison of maps, to what its columns mean
 COLUMNS: dict[str, Mapping[str, Any]] = {
-    "measures": {name: {"Description": text} for name, text in measures.COLUMN_DESCRIPTIONS.items()},
+    "measures": measures.data_dictionary([]),
+    "demographics": demographics_dictionary(),
     "comparisons": comparisons_dictionary(_GROUPS),
+    "adjusted_means": adjusted_means_dictionary(),
     "balance": balance_dictionary(),
     "classification": classification_dictionary(),
     "roc_points": roc_points_dictionary(),
@@ -48,6 +53,7 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "motor_band_cutoffs": cutoffs_dictionary(),
     "profiles": profiles_dictionary(),
     "profile_comparisons": compare_profiles_dictionary(_GROUPS),
+    "profile_means": profile_means_dictionary(),
     "strips": strips_dictionary("MNI152NLin6Asym"),
     "summary": summary_dictionary(_GROUPS),
     "clusters": clusters_dictionary(ATLASES, space="MNI152NLin6Asym"),
@@ -86,9 +92,13 @@ def quality_table() -> str:
 def columns_tables() -> str:
     """A section for each table of results, with the meaning of every column."""
     sections = []
-    for name, columns in COLUMNS.items():
-        rows = [[f"`{column}`", entry.get("Units", ""), entry["Description"]] for column, entry in columns.items()]
-        sections += [f"## {name}.tsv", _table(["column", "unit", "meaning"], rows)]
+    for name, entries in COLUMNS.items():
+        rows = [
+            [f"`{column}`", entries[column].get("Units", ""), entries[column]["Description"]]
+            for column in column_names(entries)
+            if "Description" in entries[column]
+        ]
+        sections += [f"## {name}.tsv", f"{entries[TITLE]}.", _table(["column", "unit", "meaning"], rows)]
     return "\n\n".join(sections)
 
 

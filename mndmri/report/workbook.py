@@ -66,7 +66,7 @@ def make_workbook(
     tables : mapping
         Name to table; the name is the sheet's, shortened and cleaned where Excel forbids it.
     dictionaries : mapping
-        Name of a table to its BIDS data dictionary, which also says what the table is
+        Name of a table to its BIDS data dictionary with title
         (`mndmri.tables.dictionaries.dictionary`); a table may have none.
 
     Returns

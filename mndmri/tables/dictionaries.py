@@ -1,10 +1,10 @@
-"""What the tables are and what their columns mean, as BIDS data dictionaries."""
+"""BIDS data dictionaries of the group tables: a title, and the meaning of every column."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# Key beside the columns: what the table as a whole is.
+# Key beside the columns: title of the table.
 TITLE = "TableTitle"
 
 
@@ -14,7 +14,7 @@ def dictionary(title: str, descriptions: Mapping[str, str], groups: Sequence[str
     Parameters
     ----------
     title : str
-        What the table is, in a line.
+        One line.
     descriptions : mapping
         Column to its description.
     groups : sequence of str
@@ -33,5 +33,5 @@ def column_names(dictionary: Mapping[str, Any]) -> list[str]:
 
 
 def dictionary_path(table: str | Path) -> str:
-    """Path of a table's data dictionary, which lies beside it."""
+    """Path of a table's data dictionary, beside the table."""
     return str(Path(table).with_suffix(".json"))
