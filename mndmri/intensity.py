@@ -39,7 +39,7 @@ class TissueMaps(NamedTuple):
 def correct_bias(
     image: SpatialImage, mask: SpatialImage, *, iterations: Sequence[int] = (50, 50, 50, 50), mesh_mm: float = 200.0
 ) -> SpatialImage:
-    """Image without its smooth multiplicative shading (N4; Tustison et al. 2010).
+    """Image without its smooth multiplicative bias field (N4; Tustison et al. 2010).
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def classify_tissue(
     Parameters
     ----------
     image : SpatialImage
-        3D, T1-weighted, without shading: CSF is darkest and white matter brightest.
+        3D, T1-weighted, bias-corrected: CSF is darkest and white matter brightest.
     mask : SpatialImage
         Brain mask on the same grid.
     priors : TissueMaps, optional

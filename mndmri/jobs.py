@@ -26,7 +26,7 @@ def start_job(snakemake: Any) -> logging.Logger:
     """Logger of a script, after its environment has been set up.
 
     Standard output and error are redirected at the level of file descriptors, because
-    ANTs prints from C++; a failure is also told on the terminal, in one line.
+    ANTs prints from C++; a failure is also reported on the terminal, in one line.
 
     Parameters
     ----------

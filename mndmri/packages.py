@@ -16,7 +16,7 @@ from mndmri.io import InputError
 MIN_VERSION = {"MRtrix3": (3, 0), "FSL": (6, 0)}
 # FSL 6.0.6 and later have eddy_cpu; eddy is a script that chooses between that and the one for a GPU.
 EDDY_COMMANDS = ("eddy_openmp", "eddy_cpu", "eddy")
-_WITHOUT_VERSION = {"MRtrix3": "install it again", "FSL": "set FSLDIR to the folder that FSL lies in"}
+_WITHOUT_VERSION = {"MRtrix3": "install it again", "FSL": "set FSLDIR to the folder of FSL"}
 
 
 class _Step(NamedTuple):
@@ -91,7 +91,7 @@ def check_tools(config: Mapping[str, Any]) -> dict[str, str]:
         least = ".".join(map(str, MIN_VERSION[step.suite]))
         if version is None:
             problems.append(
-                f"dwi.{step.key}: the version of {found} cannot be told, expected {step.suite} {least} or later; "
+                f"dwi.{step.key}: the version of {found} cannot be determined, expected {step.suite} {least} or later; "
                 f"{_WITHOUT_VERSION[step.suite]}, {otherwise}"
             )
         elif tuple(map(int, version.split(".")[:2])) < MIN_VERSION[step.suite]:

@@ -1,4 +1,4 @@
-"""What made the results: versions of the programs, and the config they were given."""
+"""Provenance of the results: versions of the programs, and the config."""
 
 import platform
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def versions() -> dict[str, str]:
 def provenance(
     config: Mapping[str, Any], left_out: Mapping[str, Mapping[str, str]], tools: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Versions, those of other programs among them, config and who was left out, ready for JSON."""
+    """Versions, those of other programs among them, config and exclusions, as JSON."""
     return {
         "versions": versions() | dict(tools),
         "system": platform.system(),

@@ -1,4 +1,4 @@
-"""Table 1, who was studied, and how the groups differ besides their disease."""
+"""Table 1, and the balance of the groups."""
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job

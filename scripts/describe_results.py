@@ -1,4 +1,4 @@
-"""What made the results: versions, config, who was left out."""
+"""Provenance of the results: versions, config, exclusions."""
 
 from mndmri.io import write_json, write_text
 from mndmri.jobs import start_job

@@ -1,4 +1,4 @@
-"""Susceptibility of a person's precentral cortex, region by region, veins left out."""
+"""Susceptibility of a participant's precentral cortex by region, veins removed."""
 
 from mndmri.io import load_image, read_json, read_table, write_table
 from mndmri.jobs import start_job

@@ -1,4 +1,4 @@
-"""A person's normalised SWI, and how dark the precentral cortex is, region by region, veins left out."""
+"""A participant's normalised SWI, and hypointensity of the precentral cortex by region, veins removed."""
 
 from mndmri.cohort import bids
 from mndmri.grids import to_canonical

@@ -3,7 +3,13 @@
 from dipy.io.streamline import save_tractogram
 
 from mndmri.diffusion.gradients import read_gradients
-from mndmri.diffusion.tracking import as_tractogram, profile_streamlines, streamline_rows, track_tract, why_not
+from mndmri.diffusion.tracking import (
+    as_tractogram,
+    profile_streamlines,
+    streamline_rows,
+    track_tract,
+    untrackable_reason,
+)
 from mndmri.io import load_image, read_table, read_text, write_table
 from mndmri.jobs import start_job
 
@@ -28,7 +34,7 @@ streamlines = track_tract(
 )
 for hemi, path in (("L", out.left), ("R", out.right)):
     save_tractogram(as_tractogram(streamlines, hemi, maps["fa"]), path)
-reason = why_not(gradients)
+reason = untrackable_reason(gradients)
 write_table(profile_streamlines(maps, streamlines, mni_mm, reason), out.profile)
 write_table(streamline_rows(streamlines, reason), out.qc)
 log.info("%s", reason or ", ".join(f"{len(lines)} streamlines {hemi}" for hemi, lines in streamlines.items()))

@@ -1,4 +1,4 @@
-"""The study's page: who, Table 1, comparisons, figures, and everything that follows from them."""
+"""The study's page: participants, Table 1, comparisons, figures and all further results."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ def find_brain(
     head_template: SpatialImage | None = None,
     head_template_mask: SpatialImage | None = None,
 ) -> tuple[SpatialImage, pd.DataFrame]:
-    """Brain mask of a head, and a row for the quality table that says how it was found.
+    """Brain mask of a head, and a row for the quality table with the method used.
 
     Parameters
     ----------

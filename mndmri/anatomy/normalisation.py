@@ -23,12 +23,12 @@ class Template(NamedTuple):
 
 
 def as_template(brain: SpatialImage) -> Template:
-    """A brain with its tissue, as its own intensities tell it."""
+    """A brain with its tissue, estimated from its own intensities."""
     return Template(brain, brain_tissue(brain))
 
 
 def register_brain(template: Template, person: Template, *, engine: Engine, iterations: Sequence[int]) -> Warp:
-    """Registration of a person's brain to a template, wherever the head lies.
+    """Registration of a participant's brain to a template, from any pose of the head.
 
     Parameters
     ----------

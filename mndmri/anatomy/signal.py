@@ -33,7 +33,7 @@ _MAX_REFERENCE_CST = 0.05
 def align_contrast(
     image: SpatialImage, mask: SpatialImage, t1w_brain: SpatialImage | None = None
 ) -> tuple[SpatialImage, np.ndarray]:
-    """Image without its shading, the tract's own brightness kept, and the way to it from the T1w.
+    """Bias-corrected image that preserves the contrast of the tract, and its registration to the T1w image.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def measure_signal(
     Parameters
     ----------
     image : SpatialImage
-        3D, shading removed.
+        3D, bias-corrected.
     wm : SpatialImage
         White-matter probability, 0 to 1, on its grid, averaged over its voxels.
     atlas : SpatialImage
@@ -103,7 +103,7 @@ def measure_signal(
     -----
     median(level) / median(reference), over voxels of the tract's core (probability >= 0.5) that are mostly white
     matter (Fabes et al. 2017). The reference is of both sides, frontal and occipital with equal weight: with one
-    side's, a shading left to right would pass for a difference of the tracts.
+    side's, a left-right bias field would appear as a difference of the tracts.
     """
     check_same_grid(image, wm, atlas)
     values, white = image.get_fdata(), wm.get_fdata()

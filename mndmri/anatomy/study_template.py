@@ -20,7 +20,7 @@ _WHITE = TISSUES.index("WM")
 
 
 class Registered(NamedTuple):
-    """A person's brain, and where it lies."""
+    """A participant's brain and its registration."""
 
     own: Template
     field: SpatialImage

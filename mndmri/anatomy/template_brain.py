@@ -1,4 +1,4 @@
-"""The brain in a head without a trained network: a template says about where, intensities say where exactly."""
+"""Brain extraction without a trained network: a registered template, refined by the intensities."""
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
@@ -16,7 +16,7 @@ _POSITION_MM = 4.0  # voxels on which the template is laid over the head
 _INNER_RIM_MM = 6.0  # beyond the brain, in which it is told from the bone
 _BORDER_MM = 2.0  # voxels on which the border is found
 
-# The border is looked for within this distance of that of the template's brain (mm).
+# The border is searched within this distance of that of the template's brain (mm).
 _SEARCH_MM = 5.0
 # The signal of tissue, as a share of the brain's round about: over fluid (about 0.3), under fat.
 _TISSUE = (0.5, 1.6)

@@ -30,7 +30,7 @@ class TemplateSpace(NamedTuple):
     compared: SpatialImage
     """Where tissue drives the registration, 0 or 1."""
     nuclei: SpatialImage
-    """Deep grey matter, shape (X, Y, Z, n), 0 or 1, on the grid of ``brain``; all 0 where it is not known."""
+    """Deep grey matter, shape (X, Y, Z, n), 0 or 1, on the grid of ``brain``; all 0 where it is unknown."""
     atlas: SpatialImage
     """Probability of each region, 0 to 1, on the grid of ``brain``."""
     table: pd.DataFrame

@@ -16,7 +16,7 @@ THICKNESS_REGIONS = ("precentral", "postcentral")
 # A gyrus ends where another is likelier; the paracentral lobule is made of parts of two, and competes with none.
 GYRI = tuple(region for region in VOLUME_REGIONS if region != "paracentral")
 
-# Voxels on which thickness is found: finer ones take longer and tell no more.
+# Voxels on which thickness is found: finer ones take longer without benefit.
 WORKING_MM = 1.0
 # Cortex beyond a gyrus's edge, with the white matter and fluid that bound it, so that the edge is no border.
 _MARGIN_MM = 6.0

@@ -60,7 +60,7 @@ def away_from_nuclei(nuclei: SpatialImage) -> SpatialImage:
 
 
 def known_nuclei(nuclei: SpatialImage) -> SpatialImage | None:
-    """Nuclei without those of which nothing is known, whose volumes are empty; none if that is all of them."""
+    """Nuclei without empty volumes; none if all are empty."""
     data = np.asarray(nuclei.dataobj)
     kept = data[..., data.any(axis=(0, 1, 2))]
     return make_image(kept, nuclei) if kept.shape[3] else None

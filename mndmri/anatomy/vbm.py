@@ -30,7 +30,7 @@ def modulate(gm: SpatialImage, field: SpatialImage, grid: SpatialImage) -> Spati
 
 
 def correct_head_size(modulated: SpatialImage, field: SpatialImage, brain: SpatialImage) -> SpatialImage:
-    """Modulated map as if the person's head had the template's size: non-linear change of volume only.
+    """Modulated map corrected for head size: non-linear change of volume only.
 
     What is taken out is the affine part of the field, the affine map that is nearest to it (least
     squares over the brain): so the answer is the same for every engine that made the field, and for

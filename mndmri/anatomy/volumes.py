@@ -66,7 +66,7 @@ def measure_volumes(
             own = in_gyrus(probability, 0 if region == "paracentral" else winning)
             grey = maps["GM"][own]
             n = int((grey > 0.5).sum())
-            why = "the region holds no grey matter in this image" if probability.any() else ABSENT
+            why = "the region contains no grey matter in this image" if probability.any() else ABSENT
             missing = {} if n else {"status": why}
             value = float(grey.sum()) * ml if n else np.nan
             rows.append(row("t1w", "volume", region, hemi, value, unit="ml", n_voxels=n, **missing))

@@ -33,7 +33,7 @@ CST_LEVELS_Z_MM = {
     "cst_corona_radiata": (18.5, 44.5),
     "cst_subcortical": (44.5, 80.0),
 }
-# Without these nothing can be measured in the motor strip or the tract; others may lack, and are n/a then.
+# Without these nothing can be measured in the motor strip or the tract; others may be missing, and are then n/a.
 NEEDED = ("precentral", "postcentral", "superior_frontal", "middle_frontal", "cst")
 SIDES = {
     **dict.fromkeys(

@@ -36,7 +36,7 @@ _CORTEX = {
     "pallidum": ("harvard_oxford", "{side}_Pallidum"),
 }
 _SIDE = {"L": "Left", "R": "Right"}
-# Deep grey matter, one brightness each on T1-weighted images; the accumbens has that of the caudate, which it joins.
+# Deep grey matter, an intensity class each on T1-weighted images; the accumbens is part of that of the caudate.
 _MOST = 0.5
 _WHITE_PERCENTILE = 90  # of the template's brain: the middle of its white matter
 _NUCLEI = {
@@ -60,7 +60,7 @@ _PONS_TUBE_SD_MM = 3.0
 _CC_SEGMENT_III = (1 / 2, 2 / 3)
 _CC_MAX_X_MM = 10.0
 
-# White matter that the brightness of the tract is held against: that nearest to these gyri.
+# Reference white matter for the signal of the tract: that nearest to these gyri.
 _REFERENCE_GYRI = {
     "frontal_wm": ("Frontal_Pole", "Middle_Frontal_Gyrus"),
     "occipital_wm": (

@@ -1,4 +1,4 @@
-"""Who is studied and with which scans: read, checked, and told in one list if something is wrong."""
+"""Participants and scans of a study: read and checked, with all problems in one list."""
 
 from mndmri.cohort.checks import check_scan, check_study, settle
 from mndmri.cohort.records import Problem, Scan, Study

@@ -1,4 +1,4 @@
-"""What BIDS says about files: entities, inheritance, which scan a field map is for, how echoes were encoded."""
+"""Rules of BIDS: entities, inheritance, targets of field maps, phase encoding."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,7 +31,7 @@ class StoredEncoding(NamedTuple):
     axis: str
     """``i``, ``j`` or ``k``: the first, second or third axis of the array."""
     polarity: int | None
-    """1 towards higher indices, -1 towards lower ones, None where it is not known."""
+    """1 towards higher indices, -1 towards lower ones, None where it is unknown."""
     readout_s: float | None
     """Total readout time, s, from the centre of the first echo to that of the last; None if unknown."""
 
@@ -136,13 +136,13 @@ def sidecar(path: str | Path, bids_dir: str | Path) -> dict[str, Any]:
     for file in inherited_files(path, ".json", bids_dir):
         content = read_json(file)
         if not isinstance(content, dict):
-            raise InputError(f"{file}: holds a {type(content).__name__}, a sidecar is an object of keys; correct it")
+            raise InputError(f"{file}: contains a {type(content).__name__}, expected an object of keys; correct it")
         merged |= content
     return merged
 
 
 def targets(path: str | Path, bids_dir: str | Path) -> list[str] | None:
-    """Names of the images that a field map says it is for, without their folders; None if it does not say.
+    """Names of the images for which a field map is intended, without their folders; None if this is not stated.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def targets(path: str | Path, bids_dir: str | Path) -> list[str] | None:
 
 
 def is_meant_for(path: str | Path, image: str | Path, bids_dir: str | Path) -> bool | None:
-    """True if a field map says that it is for an image, False if for others only, None if it does not say.
+    """True if a field map is intended for an image, False if for others only, None if this is not stated.
 
     By ``IntendedFor``, or by the image's ``B0FieldSource`` and the field map's ``B0FieldIdentifier``.
     """
@@ -176,7 +176,7 @@ def is_meant_for(path: str | Path, image: str | Path, bids_dir: str | Path) -> b
 
 
 def phase_encoding(path: str | Path, bids_dir: str | Path) -> StoredEncoding | None:
-    """How an image was phase-encoded, as far as its sidecar and its name tell; None if they do not.
+    """Phase encoding of an image from its sidecar and its name; None if they do not state it.
 
     Parameters
     ----------

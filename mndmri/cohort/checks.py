@@ -88,7 +88,7 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
 
 
 def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Study:
-    """The study as it will be run, or a refusal with everything that is wrong with it.
+    """The study as it will be run, or an error with all problems.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
             scans[who] = {}
     notes = [f"left out: {line}" for line in dict.fromkeys(p.message for p in found)]
     if scans and not any("t1w" in own for own in scans.values()):
-        raise InputError("no participant has a T1w image that can be used:\n  - " + "\n  - ".join(notes))
+        raise InputError("no participant has a usable T1w image:\n  - " + "\n  - ".join(notes))
     study = dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
     return _divide_susceptibility(study)
 
@@ -223,7 +223,7 @@ def _check_image(path: str, what: str, *, n_dimensions: int) -> list[str]:
 
 
 def _check_geometry(image: SpatialImage, name: str) -> list[str]:
-    """Problems of an affine; with these, what is left and what is right is not known, or voxels have no size."""
+    """Problems of an affine; with these, left and right are unknown, or voxels have no size."""
     affine = np.asarray(image.affine, float)
     again = "convert it again from DICOM"
     if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
@@ -245,9 +245,7 @@ def _check_geometry(image: SpatialImage, name: str) -> list[str]:
         sform, sform_code = image.get_sform(coded=True)
         qform, qform_code = image.get_qform(coded=True)
         if not sform_code and not qform_code:
-            problems.append(
-                f"{name}: neither sform nor qform is set, so left and right are not known; {again}, do not guess"
-            )
+            problems.append(f"{name}: neither sform nor qform is set, so left and right are unknown; {again}")
         elif sform_code and qform_code and np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0:
             problems.append(f"{name}: its sform and qform disagree about left and right; {again}")
     return problems
@@ -278,7 +276,7 @@ def _check_voxels(image: SpatialImage, name: str) -> list[str]:
         if empty.size:
             shown = ", ".join(map(str, empty[:10])) + (", ..." if empty.size > 10 else "")
             return [
-                f"{name}: {empty.size} of {data.shape[3]} volumes hold one value throughout "
+                f"{name}: {empty.size} of {data.shape[3]} volumes are constant "
                 f"(counted from 0: {shown}); the series was not completely converted"
             ]
     elif data.min() == data.max():
@@ -312,7 +310,7 @@ def _check_dwi(scan: Scan, bids_dir: str | Path) -> list[str]:
                 f"{Path(images[0]).name} has no magnitude image beside it, which places it on the head; add "
                 "*_magnitude1 (or *_magnitude for a field), or set dwi.distortion"
             )
-        advice = "images of one field map lie on one grid: convert them again, or set dwi.distortion"
+        advice = "images of one field map must have one grid: convert them again, or set dwi.distortion"
         problems += _check_grids([*images, *magnitudes], advice)
     return problems
 
@@ -355,7 +353,7 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
         return problems
     parts = [path for role in what for path in scan.files.get(role, ())]
     advice = (
-        "all that is made of one gradient-echo series lies on one grid: convert it again, or set swi.patterns so that "
+        "all images of one gradient-echo series must have one grid: convert it again, or set swi.patterns so that "
         "the other does not match"
     )
     problems += _check_grids(parts, advice)
@@ -373,7 +371,7 @@ def _check_phase_sidecars(scan: Scan, bids_dir: str | Path) -> list[str]:
             value = metadata.get(key)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 problems.append(
-                    f"{name}: {key} in its sidecar is {value}; write it in {unit}, phase cannot be used without"
+                    f"{name}: {key} in its sidecar is {value}; write it in {unit}, phase cannot be used without it"
                 )
             elif key == "EchoTime":
                 times.append(value)

@@ -1,4 +1,4 @@
-"""The study's config: defaults filled in, and everything wrong with it told at once."""
+"""The study's config: defaults filled in, and all problems reported at once."""
 
 import copy
 import difflib
@@ -12,11 +12,11 @@ import jsonschema
 from mndmri.io import InputError
 from mndmri.tables.participants import PROGRESSION_RATE
 
-# Keys of dwi that say how a series is corrected.
+# Keys of dwi that select corrections.
 CORRECTIONS = ("denoise", "gibbs", "motion", "outlier_sd", "distortion")
-# A name less alike than this is not offered as what was meant; difflib's own default.
+# A less similar name is not suggested; difflib's own default.
 LIKENESS = 0.6
-# Of two names equally alike, the one in the same block is more probably meant.
+# Of two equally similar names, the one in the same block is more probable.
 SAME_BLOCK = 0.15
 
 _WORDS = {
@@ -259,7 +259,7 @@ def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> li
                 lines.append(f"{_join(place, key)}: missing; it has no default. {about}".rstrip())
         return lines
     if "propertyNames" in error.absolute_schema_path:
-        return [f"{place}: found the name {_show(error.instance)}; take the spaces around it away"]
+        return [f"{place}: found the name {_show(error.instance)}; remove the spaces around it"]
     return [f"{place}: found {_show(error.instance)}, expected {_expected(error.schema)}"]
 
 
@@ -271,11 +271,11 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
     if config["measures"] and not config["participants"]:
         problems.append("participants: missing; with measures, give the path of the table of groups and covariates")
     if config["measures"] and config["simulation"] is not None:
-        problems.append("simulation: nothing is simulated for a table of measures; take one of the two out")
+        problems.append("simulation: nothing is simulated for a table of measures; remove one of the two")
     if config["quality"] and not config["measures"]:
-        problems.append("quality: only for a table of measures; a study with scans makes its own, so take it out")
+        problems.append("quality: only for a table of measures; a study with scans computes its own, so remove it")
     if config["statistics"]["harmonise"] != "none" and not config["site"]:
-        problems.append("site: missing; statistics.harmonise needs the column that says where a person was scanned")
+        problems.append("site: missing; statistics.harmonise needs the column with the site or scanner")
     return problems
 
 
@@ -285,7 +285,7 @@ def _incomplete_atlas(atlas: Mapping[str, Any], t1w: Mapping[str, Any]) -> list[
     if (atlas["labels"] is None) != (atlas["table"] is None):
         problems.append("atlas.labels: labels and table belong together; give both paths, or neither")
     if atlas["mask"] and not atlas["template"]:
-        problems.append("atlas.mask: is the mask of a template of your own; give atlas.template too, or take it out")
+        problems.append("atlas.mask: is the mask of a template of your own; give atlas.template too, or remove it")
     if bool(atlas["template"]) != bool(atlas["space"]):
         problems.append(
             "atlas.space: template and space belong together; give the path of the template and the name of its space, "
@@ -319,13 +319,11 @@ def _idle_diffusion_keys(dwi: Mapping[str, Any], given: Mapping[str, Any]) -> li
     """Keys of the diffusion block that were given and would have no effect."""
     if not dwi["preprocessed"]:
         return (
-            ["dwi.dir: only for series that come corrected; set dwi.preprocessed to true, or take it out"]
-            if dwi["dir"]
-            else []
+            ["dwi.dir: only for preprocessed series; set dwi.preprocessed to true, or remove it"] if dwi["dir"] else []
         )
     return [
-        f"dwi.{step}: found {_show(given[step])}, which does nothing to a series that comes corrected "
-        "(dwi.preprocessed is true); take one of the two out"
+        f"dwi.{step}: found {_show(given[step])}, which has no effect on a preprocessed series "
+        "(dwi.preprocessed is true); remove one of the two"
         for step in CORRECTIONS
         if given.get(step)
     ]
@@ -336,7 +334,7 @@ def _names_of_two_meanings(groups: list[str]) -> list[str]:
     problems = []
     if "patients" in groups:
         problems.append(
-            "groups.levels: the name 'patients' stands for all groups but the reference, pooled; give the group another"
+            "groups.levels: the name 'patients' stands for all groups except the reference, pooled; rename the group"
         )
     contrasts: dict[str, tuple[str, str]] = {}
     for pair in permutations(groups, 2):
@@ -377,10 +375,10 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
                     if name not in levels
                 ]
     if "modalities" not in faulty and "t1w" not in config["modalities"]:
-        problems.append("modalities: t1w is missing; every measure is placed with the T1w image, so add it")
+        problems.append("modalities: t1w is missing; every measure is located by the T1w image, so add it")
     if "t1w" not in faulty:
         if not any(config["t1w"]["registration_iterations"]):
-            problems.append("t1w.registration_iterations: all are 0; give steps at one resolution at least")
+            problems.append("t1w.registration_iterations: all are 0; give iterations for at least one resolution")
         own = config["t1w"]["head_template"]
         if (own["image"] is None) != (own["mask"] is None):
             problems.append("t1w.head_template: image and mask belong together; give both paths, or neither")
@@ -389,14 +387,14 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
     if not faulty & {"statistics", "covariates"}:
         problems += [
             f"statistics.map_covariates: '{name}' is not in covariates ({', '.join(config['covariates']) or 'none'}); "
-            "add it there or take it out"
+            "add it there or remove it"
             for name in config["statistics"]["map_covariates"]
             if name not in config["covariates"]
         ]
     if not faulty & {"statistics", "modalities"}:
         problems += [
             f"statistics.primary[{index}]: {primary['modality']} is not in modalities "
-            f"({', '.join(config['modalities'])}); take the entry out or add the modality"
+            f"({', '.join(config['modalities'])}); remove the entry or add the modality"
             for index, primary in enumerate(config["statistics"]["primary"])
             if primary["modality"] not in config["modalities"]
         ]

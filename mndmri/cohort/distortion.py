@@ -12,25 +12,25 @@ _OTHERWISE = "or choose another dwi.distortion"
 
 
 class Choice(NamedTuple):
-    """A method, or what stands in its way."""
+    """A method, or the problem that prevents it."""
 
     method: str
     """``reverse``, ``fieldmap``, ``t1w``, ``fsl``, ``none``, or ``before`` for a series that comes corrected."""
     problem: str | None = None
     note: str | None = None
-    """To be told when the run starts."""
+    """Reported when the run starts."""
 
 
 def choose_distortion(
     setting: str | bool, image: Path, root: Path, *, reverse: Sequence[Path], field_maps: Sequence[FieldMap]
 ) -> Choice:
-    """Method for a participant, by what there is and by what the sidecars tell.
+    """Method for a participant, from the available scans and their sidecars.
 
     Parameters
     ----------
     setting : {'auto', 'reverse', 'fieldmap', 't1w', 'fsl', False}
         ``dwi.distortion`` of the config. ``auto`` is the first of reverse, fieldmap and t1w that is
-        possible; a field map for which the series' own sidecar lacks something is passed over with a note.
+        possible; a field map for which the series' own sidecar lacks something is ignored with a note.
     image : path
         The main diffusion series.
     root : path

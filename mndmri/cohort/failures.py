@@ -1,4 +1,4 @@
-"""What a participant goes on without when jobs have failed: what rests on them, and no more.
+"""Consequences of failed jobs: the measures and modalities that a participant loses, and no others.
 
 Each job belongs to a branch, a modality that is measured as a whole or left out. A job that fails takes its branch
 away, unless it stands alone: then what it makes is missing, and the rest of the branch is there. Either way, what
@@ -37,7 +37,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Loss:
-    """What a participant goes on without. JSON can hold it."""
+    """Losses of a participant, as JSON."""
 
     scans: Sequence[str]
     """Modalities that are left out."""
@@ -48,7 +48,7 @@ class Loss:
 
 
 def find_losses(study: Study, jobs: Iterable[Job]) -> dict[str, Loss]:
-    """What each participant in whom jobs have failed goes on without.
+    """Losses of each participant with failed jobs.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def find_losses(study: Study, jobs: Iterable[Job]) -> dict[str, Loss]:
 
 
 def _find_loss(scans: Collection[str], jobs: Sequence[Job]) -> Loss:
-    """What one participant, who has these modalities and jobs, goes on without."""
+    """Losses of one participant with these modalities and jobs."""
     gone: set[str] = set()
     files: set[str] = set()
     reasons: dict[str, list[str]] = {}
@@ -130,7 +130,7 @@ def without(study: Study, losses: Mapping[str, Loss]) -> Study:
 
 
 def failures(losses: Mapping[str, Loss]) -> dict[str, str]:
-    """Which jobs failed in each participant with a loss, and why, each said once."""
+    """Failed jobs of each participant with a loss, and the reasons, each once."""
     every = {who: [reason for why in loss.reasons.values() for reason in why] for who, loss in losses.items()}
     return {who: "; ".join(dict.fromkeys(reasons)) for who, reasons in every.items()}
 

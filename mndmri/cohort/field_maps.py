@@ -80,7 +80,7 @@ def field_map_metadata(images: Sequence[str | Path], bids_dir: str | Path) -> Fi
     Raises
     ------
     InputError
-        If echo times are missing, not in seconds or not rising, or the unit of a field is not known.
+        If echo times are missing, not in seconds or not rising, or the unit of a field is unknown.
     """
     kind = _KINDS[tuple(bids.entities(path)[1] for path in images)]
     name = Path(images[0]).name
@@ -118,6 +118,6 @@ def _echo_time(name: str, key: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_ECHO_TIME_S:
         raise InputError(
             f"{name}: {key} in its sidecar is {value}, expected seconds, above 0 and at most {MAX_ECHO_TIME_S:g}; "
-            "a field is not known without: write it, or set dwi.distortion"
+            "it is needed to compute the field: write it, or set dwi.distortion"
         )
     return float(value)

@@ -48,7 +48,7 @@ def check_gradients(image: str, bval: str, bvec: str | None, *, whole: bool) -> 
         return [str(error)]
     if vectors is not None and values.shape[0] == 3 and vectors.shape[0] == 1:
         return [
-            f"{bval_name} holds three lines and {Path(str(bvec)).name} one: "
+            f"{bval_name} has three lines and {Path(str(bvec)).name} one: "
             "the b-values and b-vectors are swapped; rename the two files"
         ]
     if min(values.shape) != 1:
@@ -95,7 +95,7 @@ def _check_vectors(
         first = int(np.flatnonzero(weighted)[wrong][0])
         length, value = lengths[wrong][0], b[first]
         why = (
-            "a volume without a direction is a trace or mean image, take it out of the series"
+            "a volume without a direction is a trace or mean image, remove it from the series"
             if length == 0
             else "export the table again, with the b-value in the bval file alone"
         )

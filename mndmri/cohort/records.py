@@ -48,7 +48,7 @@ class Scan:
     distortion: str | None = None
     """Of a diffusion series, how its distortion will be corrected (see `mndmri.cohort.distortion.Choice`)."""
     notes: tuple[str, ...] = ()
-    """What was decided for want of something, to be told when the run starts."""
+    """Decisions made for lack of data, reported when the run starts."""
 
     def all_files(self) -> list[str]:
         """Every file of the scan, once, roles in the order of their names."""
@@ -66,13 +66,13 @@ class Study:
     scans : mapping
         ``scans[participant_id][modality]`` is a `Scan`; a modality that is lacking or left out is absent.
     left_out : mapping
-        ``left_out[participant_id][modality]`` says why a modality of the study is absent.
+        ``left_out[participant_id][modality]`` is the reason why a modality of the study is absent.
     bids_dir : str
         Root of the dataset, for `mndmri.cohort.bids.sidecar`.
     problems : tuple of Problem
         Found while reading the table and looking for files.
     notes : tuple of str
-        What to tell once when the run starts: who is not studied, and why.
+        Messages at the start of the run: excluded participants, with the reasons.
     simulated : bool
         True if the files are yet to be made.
     """

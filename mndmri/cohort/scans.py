@@ -23,9 +23,9 @@ SWI_PATTERNS = tuple(
 def find_scans(
     bids_dir: str | Path, participant_id: str, config: Mapping[str, Any]
 ) -> tuple[dict[str, Scan], list[Problem]]:
-    """Scans of one participant by modality, and what stands in the way of using them.
+    """Scans of one participant by modality, and problems in using them.
 
-    Patterns are looked for in the participant's folder and in its session folders. A
+    Patterns are searched in the participant's folder and in its session folders. A
     T1w image that is missing is a problem; another modality that is missing is not.
 
     Parameters
@@ -175,7 +175,7 @@ _FIND: dict[str, Callable[[Path, Path, Mapping[str, Any]], Found]] = {
 def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -> Study:
     """The study: its participants, and which files are their scans.
 
-    Nothing is raised for what is wrong: it is in ``problems``, so that it can be told
+    No exception is raised for problems: they are in ``problems``, so that they can be reported
     together with what `mndmri.cohort.check_study` finds (see `mndmri.cohort.settle`).
 
     Parameters
@@ -202,7 +202,7 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     simulated = config["simulation"] is not None
     scans: dict[str, dict[str, Scan]] = {}
     if simulated:
-        notes.append(f"{len(participants)} simulated people: their scans are made up, as the config says")
+        notes.append(f"{len(participants)} simulated participants")
         scans = _planned_scans(root, participants_table, participants, config)
     elif config["dwi"]["dir"] and not Path(config["dwi"]["dir"]).is_dir():
         problems.append(Problem(f"dwi.dir: no such folder {config['dwi']['dir']}; correct the path"))
@@ -226,7 +226,7 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
 
 
 def _decided(scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:
-    """What was decided for want of something, each once with all whom it concerns."""
+    """Decisions made for lack of data, each once with its participants."""
     whom: dict[str, list[str]] = {}
     for participant, own in scans.items():
         for note in (note for scan in own.values() for note in scan.notes):
@@ -235,7 +235,7 @@ def _decided(scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:
 
 
 def _unlisted(root: Path, table: pd.DataFrame) -> list[str]:
-    """A note on participants who have a folder and no row."""
+    """A note on participants with a folder but no row."""
     if "participant_id" not in table.columns:
         return []
     listed = {str(who).removeprefix("sub-") for who in table["participant_id"]}

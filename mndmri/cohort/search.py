@@ -16,7 +16,7 @@ _ASK = {
 
 
 class Found(NamedTuple):
-    """Files of a modality by role, and what stands in the way of using them; see `mndmri.cohort.Scan`."""
+    """Files of a modality by role, and problems in using them; see `mndmri.cohort.Scan`."""
 
     files: dict[str, list[Path]]
     problems: list[str]
@@ -39,7 +39,7 @@ def names(paths: Iterable[Path], folder: Path) -> str:
 
 
 def too_many(paths: Sequence[Path], folder: Path, modality: str, what: str) -> str:
-    """What is told where more files match than can be used."""
+    """Message where more files match than can be used."""
     return f"{len(paths)} files match where {what}: {names(paths, folder)}; {_ASK[modality]}, or move the others away"
 
 

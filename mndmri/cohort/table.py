@@ -1,4 +1,4 @@
-"""The participants table: who is studied, in which group, with which covariates."""
+"""The participants table: participants, groups, covariates."""
 
 import difflib
 import math
@@ -103,7 +103,7 @@ def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict
     labels : dict
         Label that no group has, to the number of people with it.
     excluded : dict
-        ``participant_id`` to the reason, for those whom the config excludes.
+        ``participant_id`` to the reason, for participants excluded by the config.
     """
     if not {"participant_id", config["groups"]["column"]} <= set(table.columns):
         return {}, {}
@@ -170,7 +170,7 @@ def _check_ids(ids: list[str], exclude: Mapping[str, str]) -> list[Problem]:
         rows.setdefault(participant, []).append(row)
         if participant == MISSING:
             problems.append(
-                Problem(f"participants table, row {row}: participant_id is empty; give it or take the row out")
+                Problem(f"participants table, row {row}: participant_id is empty; fill it in or remove the row")
             )
         elif not _ID.fullmatch(participant):
             problems.append(
@@ -181,7 +181,7 @@ def _check_ids(ids: list[str], exclude: Mapping[str, str]) -> list[Problem]:
             )
     problems += [
         Problem(
-            f"participants table: participant_id '{participant}' stands in rows {', '.join(map(str, where))}; "
+            f"participants table: participant_id '{participant}' is in rows {', '.join(map(str, where))}; "
             "keep one row for each person"
         )
         for participant, where in rows.items()
@@ -227,7 +227,7 @@ def _empty_groups(participants: pd.DataFrame, groups: Mapping[str, Any]) -> list
                 Problem(
                     f"groups: {role} '{name}' has no participant: no row of column '{groups['column']}' that is "
                     f"studied has the label {' or '.join(map(repr, map(str, labels)))}; correct groups.levels, "
-                    "or take the group out"
+                    "or remove the group"
                 )
             )
     return problems
@@ -258,7 +258,7 @@ def _read_column(
         if not category and len(used) > 2 and len(set(used)) == len(used):
             problems.append(
                 Problem(
-                    f"participants table: column '{column.name}' holds text, different in each of {len(used)} rows "
+                    f"participants table: column '{column.name}' contains text, different in each of {len(used)} rows "
                     f"('{used[0]}', '{used[1]}', ...); a covariate is a number or one of a few categories"
                 )
             )

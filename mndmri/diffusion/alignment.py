@@ -1,4 +1,4 @@
-"""How a diffusion series lies to the T1w image, and what of the head every volume of it shows."""
+"""Alignment of a diffusion series with the T1w image, and the field of view common to its volumes."""
 
 import nibabel as nb
 import numpy as np
@@ -13,7 +13,7 @@ from mndmri.registration.register import register_rigid
 from mndmri.registration.transforms import resample
 
 T1W_WORKING_VOXEL_MM = 2.0
-# Inside the brain alone there is no edge to hold on to: comparisons reach this far beyond it.
+# The brain alone has no edge to register: comparisons extend this far beyond it.
 MARGIN_MM = 9.0
 
 

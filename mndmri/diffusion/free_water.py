@@ -23,7 +23,7 @@ from mndmri.grids import make_image
 from mndmri.io import InputError
 
 WATER_DIFFUSIVITY = 3.0e-3  # mm2/s, at 37 degrees: Pasternak et al. 2009
-# A voxel with a higher mean diffusivity (mm2/s) is all water: its tissue cannot be told from noise (as in DIPY).
+# A voxel with a higher mean diffusivity (mm2/s) is all water: its tissue cannot be separated from noise (as in DIPY).
 ALL_WATER = 2.7e-3
 # Tissue with a tensor is assumed, which higher b-values contradict; scanners write up to 5% more than 2000.
 MAX_B = 2100.0
@@ -47,7 +47,7 @@ class FreeWaterMaps(NamedTuple):
 
 
 def has_two_shells(gradients: Gradients) -> tuple[bool, str]:
-    """Whether free water can be told from tissue, and a sentence that says from what, or why not.
+    """Whether free water can be separated from tissue, and the data used or the reason why not.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def has_two_shells(gradients: Gradients) -> tuple[bool, str]:
             f"the series has {said}"
         )
     left_out = int(np.sum(gradients.bvals > MAX_B))
-    rest = f"; {left_out} volumes with higher b were left out" if left_out else ""
+    rest = f"; {left_out} volumes with higher b were excluded" if left_out else ""
     return True, f"free water from {len(shells)} shells, s/mm2 and volumes: {said}{rest}"
 
 
@@ -98,7 +98,7 @@ def fit_free_water(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage) 
     """
     possible, why = has_two_shells(gradients)
     if not possible:
-        raise InputError(f"{why}; switch free water off for this series")
+        raise InputError(f"{why}; do not map free water for this series")
     signal, inside, floor = brain_signal(dwi, gradients, mask)
     used = gradients.bvals <= MAX_B
     signal, table = signal[:, used], gradients.take(used)

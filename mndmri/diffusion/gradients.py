@@ -91,7 +91,7 @@ def read_bvals(text: str) -> np.ndarray:
 
 
 def to_fsl(bvecs: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Directions as FSL wants them beside an image with this affine, shape (3, N).
+    """Directions in FSL's convention for an image with this affine, shape (3, N).
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def to_fsl(bvecs: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def rotate(gradients: Gradients, rotations: np.ndarray) -> Gradients:
-    """Table as the head saw it, for volumes in which the head had turned.
+    """Table in the frame of the head, for volumes in which the head was rotated.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def rotate(gradients: Gradients, rotations: np.ndarray) -> Gradients:
 
 
 def select_shell(gradients: Gradients, *, max_b: float = 1200.0) -> tuple[np.ndarray, str]:
-    """Volumes for a tensor fit, and a sentence that says which they are.
+    """Volumes for a tensor fit, and a sentence that describes them.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import check_same_grid, to_canonical
 from mndmri.io import InputError
 
-# Fibres are looked for where FA says that there are some.
+# Fibres are searched where FA exceeds this value.
 MIN_FA = 0.3
 # A right table of a real person has a coherence of 0.24 to 0.31 (three people: 16 directions of 2 mm, 20 of 3 mm at
 # b = 2500, a slab of 3.5 x 3.5 x 4.2 mm), and is ahead of the other 23 by 0.11 to 0.20. Where no table reaches
@@ -44,7 +44,7 @@ class OrientationCheck(NamedTuple):
     best: pd.Series
     """The row of the best candidate."""
     matrix: np.ndarray
-    """What makes the best table of the given one, in world axes, shape (3, 3), orthogonal."""
+    """Matrix from the given table to the best one, in world axes, shape (3, 3), orthogonal."""
     clearly_wrong: bool
     """True if the best table is ahead of the given one by more than `MARGIN`, and is coherent or fits the
     landmarks better by `ANATOMY_MARGIN`."""
@@ -104,7 +104,7 @@ def check_orientation(
     Raises
     ------
     InputError
-        If there is too little white matter to judge by.
+        If there is too little white matter.
 
     Notes
     -----
@@ -156,16 +156,16 @@ def suggest(gradients: Gradients, check: OrientationCheck) -> Gradients:
 
 
 def describe(check: OrientationCheck) -> str:
-    """What was found, and what to do if the table is wrong, in a sentence or two."""
+    """Result of the check, and what to do if the table is wrong."""
     given, best = check.given, check.best
     if not check.clearly_wrong:
-        verdict = "fits the images" if given["coherence"] >= COHERENT else "cannot be judged by the images"
+        verdict = "fits the images" if given["coherence"] >= COHERENT else "cannot be verified by the images"
         return f"the gradient table {verdict}: fibre coherence {given['coherence']:.2f}"
     return (
         f"the gradient table does not fit the images: fibre coherence {given['coherence']:.2f} as given, "
-        f"{best['coherence']:.2f} with {best['order']} in the place of its axes x y z; look at whether the main "
+        f"{best['coherence']:.2f} with {best['order']} in the place of its axes x y z; check whether the main "
         "directions run left-right in the callosum and inferior-superior in the internal capsules, and either "
-        "put right the bvec file (the suggested table is beside the results) or set dwi.gradient_check: warn"
+        "correct the bvec file (the suggested table is beside the results) or set dwi.gradient_check: warn"
     )
 
 

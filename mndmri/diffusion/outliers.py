@@ -4,7 +4,7 @@ import numpy as np
 
 from mndmri.robust import MAD_TO_SD
 
-# Of brain in a slice (mm2), below which its mean says nothing.
+# Minimum brain area of a slice, mm2.
 MIN_BRAIN_MM2 = 1000.0
 # A slice that lost less than this is not worth replacing: model and movement leave as much (measured on still heads).
 MIN_LOSS = 0.1

@@ -1,4 +1,4 @@
-"""What a model of the other volumes says that a volume should look like."""
+"""Prediction of a volume by a model fitted to the other volumes."""
 
 import numpy as np
 
@@ -14,13 +14,14 @@ def predict_left_out(data: np.ndarray, gradients: Gradients) -> np.ndarray:
     Parameters
     ----------
     data : ndarray, shape (..., N)
-        Signal of a series whose volumes lie on each other.
+        Signal of an aligned series.
     gradients : Gradients
         Turned with the head.
 
     Notes
     -----
-    Left out, because a volume that shares in its own target is held where it is. The residual of
+    Left out, because a volume that contributes to its own target is biased towards its present position. The residual
+    of
     a linear fit without one of its points is the residual with it, over 1 - leverage.
     """
     design = prediction_design(gradients)

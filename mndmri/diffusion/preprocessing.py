@@ -1,4 +1,4 @@
-"""From a series as scanned to one of the undistorted head at rest, and the way to the T1w image."""
+"""Preprocessing of a diffusion series: noise, motion, distortion, and alignment with the T1w image."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -115,7 +115,7 @@ def preprocess(
     -----
     Noise and ringing first, as scanned: interpolation spoils what they are known by. Distortion next, of
     the first b = 0 volume, in whose undistorted head the movements are then found. FSL's eddy interpolates
-    by itself: a distortion that it was not told of costs a second interpolation.
+    by itself: a distortion unknown to it requires a second interpolation.
     """
     b0 = b0_reference(dwi, gradients)
     to_dwi = align_to_t1w(b0, t1w_brain)

@@ -26,12 +26,12 @@ _DESCRIPTIONS = {
     "hemi": "Side of the person's body: L or R.",
     "node": f"Place on the tract, 1 (pons) to {N_NODES} (below the cortex), at equal steps of its centre line.",
     "position_mm": "Length of the centre line up to the node, in the template, mm.",
-    "value": "Mean of the voxels near the node; n/a where it could not be had, with the reason in status.",
+    "value": "Mean of the voxels near the node; n/a where it could not be computed, with the reason in status.",
     "unit": "Unit of the value; 1 for FA.",
-    "n_voxels": "Effective number of voxels that the value rests on.",
+    "n_voxels": "Effective number of voxels in the value.",
     "status": "ok, or why there is no value.",
 }
-# A node is the mean of what lies within about a voxel of diffusion images on either side.
+# A node is the mean within about one voxel of diffusion images on either side.
 KERNEL_SD_MM = 3.0
 # What an atlas gives less is the tract of few people, and pulls the centre of its fanning upper end aside.
 CORE_PROBABILITY = 0.25
@@ -53,7 +53,7 @@ class Centreline(NamedTuple):
 
 
 def profiles_dictionary() -> dict[str, Any]:
-    """BIDS data dictionary of the table of everybody's profiles."""
+    """BIDS data dictionary of the table of profiles."""
     return dictionary("Diffusion measures at every node of the corticospinal tract", _DESCRIPTIONS)
 
 

@@ -54,7 +54,7 @@ def resample_series(
     axis: int | None = None,
     order: int = ORDER,
 ) -> SpatialImage:
-    """Every volume where the undistorted head at rest is, and as bright as it was.
+    """Every volume resampled to the undistorted head at rest, with its intensity corrected.
 
     Parameters
     ----------

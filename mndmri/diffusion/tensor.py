@@ -1,4 +1,4 @@
-"""The diffusion tensor and what it says of each voxel."""
+"""Fit of the diffusion tensor, and its maps."""
 
 from typing import NamedTuple
 
@@ -19,9 +19,9 @@ REWEIGHTINGS = 2
 # others' tensor a volume is left out.
 ROBUST_ROUNDS = 6
 OUTLIER_SD = 3.0
-# With fewer volumes, what the fit leaves over does not say which of them is wrong.
+# With fewer volumes, the residuals do not identify outliers.
 MIN_VOLUMES_ROBUST = 2 * N_TENSOR_PARAMETERS
-# The diagonal grows by this fraction: a voxel whose weights leave the fit undetermined gets numbers, not an error.
+# The diagonal grows by this fraction: a voxel with an undetermined fit gets numbers instead of an error.
 _RIDGE = 1e-10
 
 
@@ -238,7 +238,7 @@ def _fit_robust(signal: np.ndarray, design: np.ndarray, limits: tuple[float, flo
     smaller: of 17 volumes a quarter would be left out for no reason, and FA be a quarter less precise (simulated).
     """
     log_signal = np.log(signal)
-    # equal weights at first: those of the signal would favour a volume that is too bright
+    # equal weights at first: those of the signal would favour a volume of too high intensity
     coefficients = solve_tensor(log_signal, design, np.ones_like(signal))
     for _ in range(ROBUST_ROUNDS):
         residual = _residual(log_signal, coefficients, design, limits)

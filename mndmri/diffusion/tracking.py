@@ -1,4 +1,4 @@
-"""Fibres of the corticospinal tract, tracked: a second measure beside the atlas's, which decides who is in the table.
+"""Tractography of the corticospinal tract, a secondary measure; no participant is excluded on its basis.
 
 Disease thins the tract until streamlines are lost, so that their absence is a finding and never a reason to leave
 anybody out.
@@ -80,7 +80,7 @@ def track_tract(
     coverage : Series
         From `mndmri.tables.coverage.measure_coverage`.
     min_coverage : float
-        A peduncle or capsule of which the scan shows less is no place that streamlines have to pass.
+        Streamlines need not pass a peduncle or capsule with less coverage.
     min_fa : float
         Tracking stops below it.
     seed_spacing_mm : float
@@ -92,7 +92,7 @@ def track_tract(
     -------
     dict
         ``L`` and ``R``: streamlines in world coordinates (mm). None may be left on a side, and none are found
-        in a series that `why_not` says cannot be tracked.
+        in a series that `untrackable_reason` says cannot be tracked.
 
     Notes
     -----
@@ -101,7 +101,7 @@ def track_tract(
     passes the capsule and the peduncle, as far as the scan shows them, and ends below the precentral gyrus.
     """
     check_same_grid(dwi, fa, wm_probability, weights, mni_mm)
-    if why_not(gradients):
+    if untrackable_reason(gradients):
         return {"L": Streamlines(), "R": Streamlines()}
     side, _, height = np.moveaxis(np.asarray(mni_mm.dataobj), -1, 0)
     # the T1w image shows little of the white matter in the pons, where the atlas knows the tract
@@ -141,8 +141,8 @@ def track_tract(
     return found
 
 
-def why_not(gradients: Gradients) -> str:
-    """Why a series cannot be tracked; empty if it can."""
+def untrackable_reason(gradients: Gradients) -> str:
+    """Reason why a series cannot be tracked; empty if it can."""
     n = int(_highest_shell(gradients).sum())
     least = min(_ORDERS.values())
     return "" if n >= least else f"the highest shell has {n} directions, at least {least} are needed to track fibres"
@@ -197,7 +197,7 @@ def _select(tracked, through: list[np.ndarray], target: np.ndarray, mni_mm: Spat
 def streamline_rows(streamlines: Mapping[str, Streamlines], reason: str = "") -> pd.DataFrame:
     """Number of streamlines of each side, for quality control; columns `MEASURE_COLUMNS`.
 
-    ``reason`` is that of `why_not`: with one there is no number.
+    ``reason`` is that of `untrackable_reason`: with one there is no number.
     """
     rows = [
         row("dwi", "n_streamlines", "cst", hemi, n, unit="1", n_voxels=0, status=reason or OK)
@@ -220,7 +220,7 @@ def profile_streamlines(
     mni_mm : SpatialImage
         As for `track_tract`.
     reason : str
-        From `why_not`.
+        From `untrackable_reason`.
 
     Returns
     -------
@@ -231,8 +231,8 @@ def profile_streamlines(
     Notes
     -----
     Yeatman et al. 2012, PLoS ONE 7:e49790, by dipy's ``afq_profile``. Streamlines end where noise or the image ends;
-    what lies below the capsule is cut off, and those that do not reach it are left out, so that a node is the same
-    place in everybody.
+    the part below the capsule is removed, and streamlines that do not reach it are excluded, so that nodes
+    correspond between participants.
     """
     rows = []
     for hemi, lines in streamlines.items():
@@ -251,7 +251,7 @@ def profile_streamlines(
 
 
 def _from_the_capsule(lines: Streamlines, mni_mm: SpatialImage) -> Streamlines:
-    """Streamlines without what lies below the capsule in the template; none of those that begin above it."""
+    """Streamlines without their part below the capsule in the template; none of those that begin above it."""
     to_voxel, height = np.linalg.inv(mni_mm.affine), np.asarray(mni_mm.dataobj)[..., 2]
     lowest = CST_LEVELS_Z_MM["cst_plic"][0]
     kept = []

@@ -47,9 +47,9 @@ def measure_tract(
     min_fa : float
         Voxels with FA up to this are left out of all four measures: they are not tract.
     min_coverage : float
-        Fraction of a region that the field of view has to hold.
+        Minimum fraction of a region in the field of view.
     min_voxels : float
-        Effective number of voxels that a mean has to rest on.
+        Minimum effective number of voxels of a mean.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def measure_asymmetry(means: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns `MEASURE_COLUMNS`: ``fa_asymmetry``, 200 (L - R) / (L + R), in percent of the mean of the two
         sides. ``n_voxels`` is that of the smaller side. Where a side has no value neither has the asymmetry,
-        and its status says which side and why.
+        and its status gives the side and the reason.
     """
     fa = means[means["measure"] == "fa"].set_index(["region", "hemi"])
     rows = []
@@ -159,7 +159,7 @@ def measure_quality(
         negative eigenvalue, FA of the callosum, the most coherent bundle there is (below
         about 0.4, doubt the gradient table or the alignment with the T1w image), and the Dice overlap of
         the brain's voxels with FA above ``min_fa`` with those that are mostly white matter on the T1w image
-        (low where the two lie askew or one is distorted; compare scans of one protocol).
+        (low where the two are misaligned or one is distorted; compare scans of one protocol).
     """
     check_same_grid(weights, wm_probability, *maps.values())
     fa = maps["fa"].get_fdata()

@@ -28,7 +28,7 @@ def centre_of_mass(image: SpatialImage) -> np.ndarray:
 
 
 def align_brains(fixed: SpatialImage, moving: SpatialImage) -> np.ndarray:
-    """Turn, shift and scale that lay one extracted brain on another, wherever the two lie.
+    """Rotation, shift and scale that align one extracted brain with another, from any pose.
 
     Parameters
     ----------

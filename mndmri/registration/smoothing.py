@@ -18,13 +18,13 @@ def smooth(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
 def smooth_within(image: SpatialImage, tissue: SpatialImage, *, fwhm_mm: float) -> SpatialImage:
     """Mean of a map over the tissue round each voxel, weighted by a Gaussian.
 
-    What lies in other tissue, or is not known, weighs nothing: smoothing alone would mix the fluid of a
+    Voxels of other tissue, or without a value, have no weight: smoothing alone would mix the fluid of a
     sulcus, and with it the thickness of the cortex, into the values of grey matter.
 
     Parameters
     ----------
     image : SpatialImage
-        3D; what is not finite is not known.
+        3D; values that are not finite are missing.
     tissue : SpatialImage
         Share of the tissue in each voxel, 0 to 1, same grid.
     fwhm_mm : float
@@ -33,7 +33,7 @@ def smooth_within(image: SpatialImage, tissue: SpatialImage, *, fwhm_mm: float) 
     Returns
     -------
     SpatialImage
-        float32; not a number where the neighbourhood holds less than 5 % of the tissue.
+        float32; not a number where the neighbourhood contains less than 5 % of the tissue.
 
     References
     ----------

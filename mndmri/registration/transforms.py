@@ -94,7 +94,7 @@ def resample(
     image : SpatialImage
         3D or 4D (each volume alike).
     grid : SpatialImage
-        Where the output's voxels lie; its values are not used.
+        Grid of the output; its values are not used.
     transforms : sequence of transforms
         In the order in which a point of the output grid meets them.
     interpolation : {'nearest', 'linear', 'cubic'}
@@ -145,7 +145,7 @@ def average_over_voxels(image: SpatialImage, grid: SpatialImage, transforms: Seq
     image : SpatialImage
         3D.
     grid : SpatialImage
-        Where the output's voxels lie.
+        Grid of the output.
     transforms : sequence of transforms
         From points of ``grid`` to those of ``image``.
     """

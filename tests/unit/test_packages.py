@@ -94,7 +94,7 @@ def test_the_versions_of_the_tools_are_returned(folder, tmp_path):
 def test_fsl_is_dated_where_its_folder_is_said_to_be(folder, tmp_path, monkeypatch):
     program(folder / "topup")
     monkeypatch.setenv("FSLDIR", str(tmp_path / "fsl"))
-    with pytest.raises(InputError, match=r"the version of .*topup cannot be told.*set FSLDIR to the folder"):
+    with pytest.raises(InputError, match=r"the version of .*topup cannot be determined.*set FSLDIR to the folder"):
         packages.check_tools(steps(distortion="fsl"))
     (tmp_path / "fsl/etc").mkdir(parents=True)
     (tmp_path / "fsl/etc/fslversion").write_text("5.0.11\n")
@@ -110,7 +110,7 @@ def test_a_tool_that_is_too_old_is_told_with_both_versions(folder):
 
 def test_a_program_of_that_name_that_is_no_such_tool_is_told(folder):
     program(folder / "dwidenoise", "echo hello")
-    with pytest.raises(InputError, match=r"the version of .*dwidenoise cannot be told"):
+    with pytest.raises(InputError, match=r"the version of .*dwidenoise cannot be determined"):
         packages.check_tools(steps(denoise="mrtrix3"))
 
 

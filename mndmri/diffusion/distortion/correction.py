@@ -16,7 +16,7 @@ from mndmri.grids import stack, to_canonical
 if TYPE_CHECKING:
     from mndmri.diffusion.tools.commands import Topup
 
-# What the quality table calls each method, as its columns hold numbers.
+# Code of each method in the quality table, whose values are numbers.
 METHOD_CODES = {"none": 0, "reverse": 1, "fieldmap": 2, "t1w": 3, "fsl": 4, "before": 5}
 
 
@@ -85,7 +85,7 @@ def field_map(
 
 
 class Found(NamedTuple):
-    """A displacement and what speaks for it."""
+    """A displacement and its quality measures."""
 
     displacement: SpatialImage | None
     """Voxels along the phase-encoding axis, as in `mndmri.diffusion.distortion`; None: nothing was corrected."""
@@ -95,7 +95,7 @@ class Found(NamedTuple):
     agreement: float = np.nan
     """The same when corrected."""
     topup: "Topup | None" = None
-    """What FSL's eddy is told, if FSL's topup found it."""
+    """Input for FSL's eddy, if FSL's topup estimated it."""
 
 
 def find_displacement(

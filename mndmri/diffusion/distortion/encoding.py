@@ -15,9 +15,9 @@ class PhaseEncoding(NamedTuple):
     axis: int
     """Array axis of the canonical (RAS-stored) grid."""
     polarity: int | None
-    """1: a positive offset moves signal to higher indices of the axis; -1: to lower; None: not known."""
+    """1: a positive offset moves signal to higher indices of the axis; -1: to lower; None: unknown."""
     readout_s: float | None
-    """Total readout time as BIDS defines it: voxels of displacement per Hz; None: not known."""
+    """Total readout time as BIDS defines it: voxels of displacement per Hz; None: unknown."""
 
 
 class StoredEncoding(Protocol):
@@ -43,7 +43,7 @@ def on_canonical_grid(stored: StoredEncoding, affine: np.ndarray) -> PhaseEncodi
 
 
 def unwarp(image: SpatialImage, displacement: SpatialImage, axis: int, *, order: int = 1) -> SpatialImage:
-    """Image with its signal where it came from, and as bright as it was there.
+    """Undistorted image: signal at its true position, with its intensity corrected.
 
     Parameters
     ----------

@@ -156,7 +156,7 @@ def align_field_map(
     Raises
     ------
     InputError
-        If polarity or readout time are not known.
+        If polarity or readout time are unknown.
 
     Notes
     -----
@@ -193,7 +193,7 @@ def displacement_from_field(
     Raises
     ------
     InputError
-        If polarity or readout time are not known.
+        If polarity or readout time are unknown.
     """
     if encoding.polarity is None or encoding.readout_s is None:
         missing = [

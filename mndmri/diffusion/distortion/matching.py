@@ -1,4 +1,4 @@
-"""A displacement along one axis that makes two images alike, with the movement of the head between them."""
+"""Estimation of a displacement along one axis between two images, with the movement of the head."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ CONVERGED = 0.05
 CG_TOLERANCE, CG_STEPS = 0.03, 60
 # Images are compared through a Gaussian whose SD is this share of the level's voxel.
 SMOOTHING = 0.6
-# The coil's shading is the mean signal over this distance: relative to it, the middle of the head counts as
+# The bias field is the mean signal over this distance: relative to it, the middle of the head counts as
 # much as its rim. Where it is less than this share of the brightest, there is no signal to compare.
 SHADING_SD_MM, NO_SIGNAL = 15.0, 0.1
 # Weight of a squared slope of 1 against a squared difference of the local mean signal.
@@ -32,7 +32,7 @@ STEEPEST, STIFFNESS = 0.95, 0.01
 
 
 class Match(NamedTuple):
-    """How an image and its partner come to lie on each other."""
+    """Displacement and movement that align an image with its partner."""
 
     displacement_mm: SpatialImage
     """Along the axis, towards higher indices, on the image's grid; float32."""

@@ -17,7 +17,7 @@ from mndmri.io import InputError
 # The scanner is tuned to the head: the median displacement of the brain is within so many voxels. A field map gave
 # 0.46 in a 3 T scan with a readout of 48 ms and voxels of 3 mm.
 TUNING_VOXELS = 0.5
-# How far a head that lies still has moved between two scans, mm.
+# Movement of a head at rest between two scans, mm.
 STILL_MM = 0.3
 # Without a mask the head is where the signal, over this distance, is this share of the brightest.
 SIGNAL_SD_MM, SIGNAL_SHARE = 3.0, 0.15
@@ -25,7 +25,7 @@ SIZE_TOLERANCE = 1e-2
 
 
 class ReversePair(NamedTuple):
-    """What two images of opposite phase encoding tell."""
+    """Estimate of a distortion from two images of opposite phase encoding."""
 
     displacement: SpatialImage
     """Voxels along the phase-encoding axis, on the grid of the first image, float32."""
@@ -52,7 +52,7 @@ def displacement_from_reverse(
     b0, reverse_b0 : SpatialImage
         3D, RAS-stored, of one matrix and voxel size; the head may have moved between them.
     encoding : PhaseEncoding
-        Of ``b0``. The axis alone is used: the images tell the polarity.
+        Of ``b0``. The axis alone is used: the images determine the polarity.
     readout_ratio : float
         Total readout time of ``reverse_b0`` over that of ``b0``.
     mask : SpatialImage, optional

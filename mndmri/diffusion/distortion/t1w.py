@@ -26,7 +26,7 @@ MARGIN_MM = 6.0
 
 
 class T1wMatch(NamedTuple):
-    """What the T1w image tells of a distortion."""
+    """Estimate of a distortion from the T1w image."""
 
     displacement: SpatialImage
     """Voxels along the phase-encoding axis, on the grid of the b = 0 image, float32; 0 where it did not help."""
@@ -49,7 +49,7 @@ def displacement_from_t1w(
         Share of grey matter, white matter and CSF of the same person, in the T1w image, shape (X, Y, Z, 3), 0 to 1.
     to_dwi : ndarray, shape (4, 4)
         From T1w to diffusion world points, as from `alignment.align_to_t1w`; what the distortion made wrong in it is
-        put right, but along the axis: a displacement by a constant is not seen.
+        corrected, except along the axis: a constant displacement cannot be detected.
     encoding : PhaseEncoding
         Of ``b0``. The axis alone is used.
 

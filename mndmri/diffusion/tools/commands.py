@@ -57,7 +57,7 @@ class Eddied(NamedTuple):
     transforms: np.ndarray
     """From reference to volume world points, rigid, shape (N, 4, 4)."""
     outliers: np.ndarray
-    """Slices that were replaced, shape (N, slices), bool; all False if outliers were not looked for."""
+    """Slices that were replaced, shape (N, slices), bool; all False if outliers were not searched."""
 
 
 def dwidenoise(dwi: SpatialImage, *, mask: SpatialImage | None = None) -> tuple[SpatialImage, SpatialImage]:
@@ -308,7 +308,7 @@ def eddy(
 
 
 def read_eddy(base: Path, dwi: SpatialImage, gradients: Gradients) -> Eddied:
-    """What eddy wrote, on the grid and in the axes of the series that it was given.
+    """Output of eddy on the grid and in the axes of its input series.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from mndmri.grids import to_canonical
 from mndmri.io import InputError
 
-# Where the readout time is not known: the displacement, field times time, does not depend on it (FSL's advice).
+# Where the readout time is unknown: the displacement, field times time, does not depend on it (FSL's advice).
 ANY_READOUT_S = 0.05
 N_MOVEMENT = 6  # parameters: shifts along x, y and z, mm, and turns about them, radians
 _LAS = nb.orientations.axcodes2ornt("LAS")
@@ -39,7 +39,7 @@ def from_fsl_order(image: SpatialImage, like: SpatialImage) -> nb.Nifti1Image:
 
 
 def acquisition_parameters(axis: int, polarities: list[int], readouts_s: list[float | None]) -> str:
-    """Text of the file that tells topup and eddy how each image was phase-encoded, a line each.
+    """Text of the file with the phase encoding of each image for topup and eddy, one line for each.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def read_movement(text: str, n_volumes: int) -> np.ndarray:
     if table.shape[0] != n_volumes or table.shape[1] < N_MOVEMENT:
         raise InputError(
             f"eddy_parameters has {table.shape[0]} lines of {table.shape[1]} numbers, expected {n_volumes} of at least "
-            f"{N_MOVEMENT}; the version of eddy is not known here: set dwi.motion to true"
+            f"{N_MOVEMENT}; this version of eddy is not supported: set dwi.motion to true"
         )
     return table[:, :N_MOVEMENT]
 
@@ -106,7 +106,7 @@ def read_outliers(text: str, shape: tuple[int, int]) -> np.ndarray:
     if table.shape[0] != shape[0] or table.shape[1] not in (shape[1], shape[1] + 1):
         raise InputError(
             f"eddy_outlier_map has {table.shape[0]} lines of {table.shape[1]} slices, expected {shape[0]} of "
-            f"{shape[1]}; the version of eddy is not known here: set dwi.motion to true"
+            f"{shape[1]}; this version of eddy is not supported: set dwi.motion to true"
         )
     return table[:, : shape[1]] > 0
 

@@ -121,7 +121,7 @@ def test_a_missing_bids_dir_that_was_misspelt_is_told_with_the_right_name():
         ),
         (
             {"groups": {"levels": {" A": ["a"], "c": ["c"]}}},
-            "groups.levels: found the name ' A' (text); take the spaces",
+            "groups.levels: found the name ' A' (text); remove the spaces",
         ),
         ({"exclude": {"sub-01": None}}, "exclude.sub-01: found null, expected text"),
         (
@@ -174,8 +174,11 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             "simulation.groups: 'FTD' is not among the labels",
         ),
         ({"dwi": {"preprocessed": True, "motion": "fsl"}}, "dwi.motion: found 'fsl' (text), which does nothing to"),
-        ({"dwi": {"preprocessed": True, "outlier_sd": 3}}, "dwi.outlier_sd: found 3, which does nothing to a series"),
-        ({"dwi": {"dir": "qsiprep"}}, "dwi.dir: only for series that come corrected; set dwi.preprocessed to true"),
+        (
+            {"dwi": {"preprocessed": True, "outlier_sd": 3}},
+            "dwi.outlier_sd: found 3, which has no effect on a preprocessed series",
+        ),
+        ({"dwi": {"dir": "qsiprep"}}, "dwi.dir: only for preprocessed series; set dwi.preprocessed to true"),
         ({"simulation": {}, "dwi": {"distortion": "fieldmap"}}, "dwi.distortion: no field map is simulated"),
         (
             {"simulation": {}, "dwi": {"distortion": "reverse"}},

@@ -314,7 +314,7 @@ def test_two_corrected_series_are_told_also_if_they_are_of_opposite_phase_encodi
     for direction in ("AP", "PA"):
         write_dwi(person / f"dwi/sub-01_dir-{direction}_dwi")
     message = refusal(person, False, preprocessed=True, pattern="dwi/*_dir-*_dwi.nii.gz")
-    assert "2 files match where one diffusion series that comes corrected is used" in message
+    assert "2 files match where one preprocessed diffusion series is used" in message
 
 
 def test_the_output_of_eddy_is_found_by_patterns_with_the_b_values_of_the_dataset(person, tmp_path):

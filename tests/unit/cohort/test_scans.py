@@ -372,7 +372,7 @@ def test_an_empty_volume_of_a_series_is_told_with_its_number(person):
     data = np.random.default_rng(1).integers(1, 1000, (*SHAPE, N_DIRECTIONS + 1))
     data[..., 6] = 0
     write_image(person / "dwi/sub-01_dwi.nii.gz", data=data)
-    assert "1 of 9 volumes hold one value throughout (counted from 0: 6)" in only(person)
+    assert "1 of 9 volumes are constant (counted from 0: 6)" in only(person)
 
 
 def test_a_sheared_affine_is_told(person):
@@ -411,7 +411,7 @@ def test_an_image_whose_left_and_right_are_not_known_is_told(person):
         header["sform_code"] = header["qform_code"] = 0
 
     raw_header(person / "anat/sub-01_T1w.nii.gz", forget)
-    assert "neither sform nor qform is set, so left and right are not known" in only(person)
+    assert "neither sform nor qform is set, so left and right are unknown" in only(person)
 
 
 def test_an_image_whose_two_affines_disagree_about_left_and_right_is_told(person):
@@ -658,7 +658,7 @@ def test_leaving_out_is_for_scans_and_a_faulty_table_stops_all_the_same(dataset)
 def test_a_study_of_which_nothing_is_left_is_refused(dataset):
     for i in (1, 2, 3):
         (dataset / f"sub-0{i}/anat/sub-0{i}_T1w.nii.gz").unlink()
-    with pytest.raises(InputError, match="no participant has a T1w image that can be used"):
+    with pytest.raises(InputError, match="no participant has a usable T1w image"):
         run(dataset, bad_input="leave_out")
 
 

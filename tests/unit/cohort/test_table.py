@@ -92,7 +92,7 @@ def test_sex_is_a_category_and_age_a_number_whatever_the_config_says(tmp_path):
 def test_an_id_that_stands_twice_is_told_with_both_rows(tmp_path):
     ids = ["sub-01", "sub-02", "02", "sub-04", "sub-05", "sub-06"]
     message = only_problem(table(tmp_path, participant_id=ids))
-    assert "'sub-02' stands in rows 3, 4; keep one row" in message
+    assert "'sub-02' is in rows 3, 4; keep one row" in message
 
 
 def test_an_id_with_other_characters_than_letters_and_digits_is_told(tmp_path):
@@ -241,7 +241,7 @@ def test_all_that_is_wrong_with_a_table_is_told_at_once(tmp_path):
     )
     text = "\n".join(problems(given))
     for words in (
-        "'sub-01' stands in rows 2, 3",
+        "'sub-01' is in rows 2, 3",
         "'contrl'",
         "found 'old'",
         "the group 'PLS' has no participant",

@@ -141,7 +141,7 @@ def test_two_shells_are_recognised_and_said():
     said = "free water from 2 shells, s/mm2 and volumes: b = 1000 (30), b = 2000 (30)"
     assert has_two_shells(table) == (True, said)
     higher = gradients((995, 2005, 3000))
-    assert has_two_shells(higher) == (True, f"{said}; 30 volumes with higher b were left out")
+    assert has_two_shells(higher) == (True, f"{said}; 30 volumes with higher b were excluded")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,13 @@ from scipy.spatial.transform import Rotation
 
 from mndmri.atlas.regions import CST_LEVELS_Z_MM
 from mndmri.diffusion.gradients import Gradients
-from mndmri.diffusion.tracking import as_tractogram, profile_streamlines, streamline_rows, track_tract, why_not
+from mndmri.diffusion.tracking import (
+    as_tractogram,
+    profile_streamlines,
+    streamline_rows,
+    track_tract,
+    untrackable_reason,
+)
 from mndmri.grids import make_image, world_coordinates
 from mndmri.phantom.dwi import gradient_directions
 
@@ -146,7 +152,7 @@ def test_a_side_without_streamlines_is_a_row_with_its_reason():
 
 def test_too_few_directions_are_rows_with_the_reason():
     given = head(n=12)
-    found, reason = track_tract(*given, coverage=COVERED), why_not(given[1])
+    found, reason = track_tract(*given, coverage=COVERED), untrackable_reason(given[1])
     assert reason == "the highest shell has 12 directions, at least 15 are needed to track fibres"
     counts = streamline_rows(found, reason)
     assert counts["value"].isna().all() and set(counts["status"]) == {reason}
