@@ -71,6 +71,12 @@ def test_the_drawn_plan_has_a_box_for_each_room_and_a_line_for_each_arrow_of_the
     assert drawing.count("<title>") == len(plan.arrows)
 
 
+def test_every_room_is_in_the_table_of_where_to_look(tools):
+    page = (DOCS / "plan.md").read_text(encoding="utf-8")
+    for room in tools["plan"].read_plan().rooms:
+        assert f"`{room}/`" in page or f"`{room}.py`" in page, room
+
+
 def test_every_data_dictionary_of_the_library_is_on_the_page_of_columns(tools):
     functions = [
         function
