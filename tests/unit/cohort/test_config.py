@@ -151,7 +151,7 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
         ),
         (
             {"groups": {"levels": {"patients": ["a"], "PLS": ["b"], "control": ["c"]}}},
-            "the name 'patients' stands for all groups but the reference",
+            "the name 'patients' stands for all groups except the reference",
         ),
         (
             {"groups": {"levels": {"A": ["a"], "B-C": ["b"], "A-B": ["c"], "control": ["d"], "C": ["e"]}}},
@@ -173,7 +173,7 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             {"simulation": {"groups": {"ALS": 3, "FTD": 3}, "effects": {}}},
             "simulation.groups: 'FTD' is not among the labels",
         ),
-        ({"dwi": {"preprocessed": True, "motion": "fsl"}}, "dwi.motion: found 'fsl' (text), which does nothing to"),
+        ({"dwi": {"preprocessed": True, "motion": "fsl"}}, "dwi.motion: found 'fsl' (text), which has no effect on"),
         (
             {"dwi": {"preprocessed": True, "outlier_sd": 3}},
             "dwi.outlier_sd: found 3, which has no effect on a preprocessed series",

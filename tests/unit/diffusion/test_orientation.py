@@ -112,7 +112,7 @@ def test_directions_that_have_nothing_to_do_with_the_images_are_not_called_wrong
     check = check_orientation(fa, v1, grid().affine)
     assert check.best["coherence"] < COHERENT
     assert not check.clearly_wrong
-    assert "cannot be judged" in describe(check)
+    assert "cannot be verified" in describe(check)
 
 
 def test_landmarks_tell_a_permuted_table_where_coherence_does_not():

@@ -284,8 +284,8 @@ def test_a_participant_with_nothing_gets_a_page_that_says_so():
     nothing = _participant(pictures=[], measures=_measures().head(0), qc=_qc().head(0))
     text = " ".join(_Page(nothing).text)
     assert "There is no picture" in text
-    assert "There is no measure" in text
-    assert "There is no quality measure" in text
+    assert "This participant has no measure" in text
+    assert "This participant has no quality measure" in text
 
 
 def test_summary_counts_people_failures_and_modalities_by_group():
@@ -301,7 +301,7 @@ def test_who_was_left_out_and_who_failed_are_named_with_the_reason():
     assert page.rows_with("sub-02", "fit_tensor: 33 entries but 32 volumes")
     nobody = " ".join(_Page(_group(left_out=[], failed={})).text)
     assert "No participant failed" in nobody
-    assert "no one was left out" in nobody
+    assert "Nobody was excluded" in nobody
 
 
 def test_who_has_no_value_of_a_modality_is_named_with_the_reason_and_no_one_else():

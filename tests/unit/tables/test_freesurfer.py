@@ -109,7 +109,7 @@ def test_a_missing_structure_a_damaged_line_and_an_impossible_number_are_refused
         read_aparc_stats(aparc("lh", more="\ninsula 3000 2000"))
     with pytest.raises(InputError, match=r"precentral has 13500 mm3 and 25.8 mm"):
         read_aparc_stats(aparc("lh").replace("13500 2.580", "13500 25.80"))
-    with pytest.raises(InputError, match="header does not say"):
+    with pytest.raises(InputError, match="header has neither"):
         read_aparc_stats(aparc("lh").replace("# hemi lh\n", ""))
     with pytest.raises(InputError, match="expected 500000 to"):
         read_intracranial_volume(ASEG.replace("1512345.0", "1512.3"))

@@ -61,14 +61,14 @@ def test_all_that_is_wrong_with_a_table_is_told_in_one_list():
     for words in (
         "hemi 'left', expected L, R or both",
         "is '0,5', expected a number",
-        "sub-03: fa cst L stands there twice",
+        "sub-03: fa cst L is there twice",
         "sub-02: a row has no region; name it",
     ):
         assert words in str(refused.value)
 
 
 def test_a_table_of_strangers_or_without_a_column_is_refused():
-    with pytest.raises(InputError, match="the ids of the two tables must be the same"):
+    with pytest.raises(InputError, match="use the same ids in both tables"):
         complete_measures(table(("77", "dwi", "fa", "cst", "L", 0.5)), PEOPLE)
     with pytest.raises(InputError, match="has no column hemi"):
         complete_measures(table(("01", "dwi", "fa", "cst", "L", 0.5)).drop(columns="hemi"), PEOPLE)
