@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
-from mndmri.registration.itk import from_ants, load_ants, to_ants
+from mndmri.registration.ants import from_ants, load_ants, to_ants
 
 # Voxels that the model is fitted to (every n-th, so that all parts of the brain have their share), and its steps.
 _FITTED_VOXELS = 200_000

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mndmri.anatomy.template_space import prepare_space
+from mndmri.anatomy.study_space import prepare_space
 from mndmri.atlas.own import take_labels, take_template
 from mndmri.io import load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.laminar import cortical_thickness
+from mndmri.anatomy.direct_thickness import cortical_thickness
 from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.regions import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, resampled_grid, voxel_sizes
@@ -48,7 +48,7 @@ def measure_thickness(
 
     Notes
     -----
-    `laminar.cortical_thickness`, in a box about the two gyri of a side, which are where `volumes.in_gyrus` has them.
+    `direct_thickness.cortical_thickness`, in a box about the two gyri of a side as `volumes.in_gyrus` defines them.
     """
     check_same_grid(gm, wm, atlas)
     # half of a head is not brain

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.grids import check_same_grid, make_image, to_canonical
 from mndmri.io import InputError, load_image, read_table
 
@@ -23,16 +24,6 @@ FILES = ("template", "mask", "labels", "table")
 """Keys of the config's block ``atlas`` that are paths."""
 
 NUCLEI = ("thalamus", "caudate", "putamen", "pallidum")
-# Levels of the corticospinal tract by height in the template (mm). The limits are the vertical
-# extents of the cerebral peduncle, posterior limb and superior corona radiata in the JHU labels
-# (Mori et al. 2008, NeuroImage 40:570), which meet at these heights.
-CST_LEVELS_Z_MM = {
-    "cst_pons": (-40.0, -21.0),
-    "cst_peduncle": (-21.0, -4.5),
-    "cst_plic": (-4.5, 18.5),
-    "cst_corona_radiata": (18.5, 44.5),
-    "cst_subcortical": (44.5, 80.0),
-}
 # Without these nothing can be measured in the motor strip or the tract; others may be missing, and are then n/a.
 NEEDED = ("precentral", "postcentral", "superior_frontal", "middle_frontal", "cst")
 SIDES = {

@@ -16,7 +16,8 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlas.own import CST_LEVELS_Z_MM, NUCLEI, SIDES, RegionMaps
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
+from mndmri.atlas.own import NUCLEI, SIDES, RegionMaps
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import InputError, load_image
 

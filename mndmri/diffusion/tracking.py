@@ -21,7 +21,8 @@ from dipy.tracking.utils import seeds_from_mask
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlas.regions import CST_LEVELS_Z_MM, select
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
+from mndmri.atlas.regions import select
 from mndmri.diffusion.gradients import B0_THRESHOLD, SHELL_GAP, Gradients, to_fsl
 from mndmri.diffusion.profile import N_NODES
 from mndmri.diffusion.tract import MEASURES

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mndmri.atlas.regions import CST_LEVELS_Z_MM
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.grids import voxel_volume_ml
 from mndmri.phantom.damage import DEEP, body_part
 from mndmri.phantom.deformation import Head

@@ -16,7 +16,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import load_field
 from mndmri.registration import greedy
-from mndmri.registration.itk import load_ants, read_affine, to_ants, write_transform
+from mndmri.registration.ants import load_ants, read_affine, to_ants, write_transform
 from mndmri.registration.pose import centre_of_mass
 from mndmri.registration.transforms import compose, map_points, resample
 

@@ -15,7 +15,7 @@ from mndmri.atlas.regions import load_nuclei, load_template
 from mndmri.grids import make_image, resampled_grid, to_canonical, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.io import load_field, load_image
-from mndmri.registration.itk import SEED, read_affine, to_ants
+from mndmri.registration.ants import SEED, read_affine, to_ants
 from mndmri.registration.register import Warp, jacobian_determinant
 from mndmri.registration.transforms import compose, map_points, resample
 

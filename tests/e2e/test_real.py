@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.atlas.regions import CST_LEVELS_Z_MM, select
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
+from mndmri.atlas.regions import select
 from mndmri.io import load_image, read_table
 from tests.running import finish, run
 

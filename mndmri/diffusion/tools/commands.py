@@ -16,7 +16,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.diffusion.gradients import Gradients, read_gradients, to_fsl
-from mndmri.diffusion.tools import fsl
+from mndmri.diffusion.tools import fsl_files
 from mndmri.grids import make_image, slice_axis
 from mndmri.io import InputError, load_image, read_text, save_image, write_text
 from mndmri.packages import EDDY_COMMANDS
@@ -139,9 +139,9 @@ def topup_command(
     readouts_s: tuple[float | None, float | None],
 ) -> TOPUP:
     """FSL's topup, ready to run in a folder that its input has been written to; see `topup`."""
-    pair = [np.asarray(fsl.to_fsl_order(image).dataobj) for image in (b0, reverse_b0)]
-    save_image(nb.Nifti1Image(np.stack(pair, axis=-1), fsl.to_fsl_order(b0).affine), folder / "pair.nii.gz")
-    parameters = fsl.acquisition_parameters(axis, [polarity, -polarity], list(readouts_s))
+    pair = [np.asarray(fsl_files.to_fsl_order(image).dataobj) for image in (b0, reverse_b0)]
+    save_image(nb.Nifti1Image(np.stack(pair, axis=-1), fsl_files.to_fsl_order(b0).affine), folder / "pair.nii.gz")
+    parameters = fsl_files.acquisition_parameters(axis, [polarity, -polarity], list(readouts_s))
     write_text(parameters, folder / "acqparams.txt")
     return TOPUP(
         in_file=folder / "pair.nii.gz",
@@ -187,10 +187,10 @@ def topup(
         folder = Path(name)
         tool = topup_command(b0, reverse_b0, folder, axis=axis, polarity=polarity, readouts_s=readouts_s)
         run(tool, folder, key="dwi.distortion", otherwise="reverse")
-        field_hz = fsl.from_fsl_order(load_image(folder / "field.nii.gz"), b0)
+        field_hz = fsl_files.from_fsl_order(load_image(folder / "field.nii.gz"), b0)
         coefficients = (folder / "topup_fieldcoef.nii.gz").read_bytes()
         movement = read_text(folder / "topup_movpar.txt")
-    readout_s = fsl.ANY_READOUT_S if None in readouts_s else readouts_s[0]
+    readout_s = fsl_files.ANY_READOUT_S if None in readouts_s else readouts_s[0]
     return Topup(make_image(np.asarray(field_hz.dataobj) * readout_s * polarity, b0), coefficients, movement)
 
 
@@ -208,12 +208,12 @@ def eddy_command(
     reverse_readout_s: float | None,
 ) -> Eddy:
     """FSL's eddy, ready to run in a folder that its input has been written to; see `eddy`."""
-    series = fsl.to_fsl_order(dwi)
+    series = fsl_files.to_fsl_order(dwi)
     save_image(series, folder / "dwi.nii.gz")
-    save_image(fsl.to_fsl_order(mask), folder / "mask.nii.gz", dtype=np.uint8)
+    save_image(fsl_files.to_fsl_order(mask), folder / "mask.nii.gz", dtype=np.uint8)
     pair = distortion is not None  # its file of movement has a line for each image of the pair
     readouts_s = [readout_s, reverse_readout_s] if pair else [readout_s]
-    parameters = fsl.acquisition_parameters(axis, [polarity, -polarity] if pair else [polarity], readouts_s)
+    parameters = fsl_files.acquisition_parameters(axis, [polarity, -polarity] if pair else [polarity], readouts_s)
     write_text(parameters, folder / "acqparams.txt")
     write_text(" ".join("1" for _ in gradients.bvals) + "\n", folder / "index.txt")
     write_text(" ".join(f"{b:g}" for b in gradients.bvals) + "\n", folder / "bvals")
@@ -320,13 +320,13 @@ def read_eddy(base: Path, dwi: SpatialImage, gradients: Gradients) -> Eddied:
     corrected = load_image(base.with_suffix(".nii.gz"))
     turned = read_gradients(gradients.bvals, read_text(base.with_suffix(".eddy_rotated_bvecs")), corrected.affine)
     n_volumes, n_slices = dwi.shape[3], dwi.shape[2]
-    movement = fsl.read_movement(read_text(base.with_suffix(".eddy_parameters")), n_volumes)
+    movement = fsl_files.read_movement(read_text(base.with_suffix(".eddy_parameters")), n_volumes)
     outlier_map = base.with_suffix(".eddy_outlier_map")
     outliers = np.zeros((n_volumes, n_slices), bool)
     if outlier_map.exists():
-        outliers = fsl.read_outliers(read_text(outlier_map), outliers.shape)
-    series = make_image(np.asarray(fsl.from_fsl_order(corrected, dwi).dataobj), dwi)
-    return Eddied(series, turned, fsl.movement_transforms(movement, corrected), outliers)
+        outliers = fsl_files.read_outliers(read_text(outlier_map), outliers.shape)
+    series = make_image(np.asarray(fsl_files.from_fsl_order(corrected, dwi).dataobj), dwi)
+    return Eddied(series, turned, fsl_files.movement_transforms(movement, corrected), outliers)
 
 
 def run(tool: CommandLine, folder: Path, *, key: str, otherwise: str) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.anatomy.laminar import cortical_thickness
+from mndmri.anatomy.direct_thickness import cortical_thickness
 from mndmri.anatomy.thickness import measure_thickness
 from mndmri.grids import make_image, resampled_grid, world_coordinates
 from tests.unit.egg import rigid

@@ -6,16 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from mndmri.atlas.own import (
-    CST_LEVELS_Z_MM,
-    NEEDED,
-    RegionMaps,
-    check_atlas,
-    check_complete,
-    space_of,
-    take_labels,
-    take_template,
-)
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
+from mndmri.atlas.own import NEEDED, RegionMaps, check_atlas, check_complete, space_of, take_labels, take_template
 from mndmri.atlas.regions import select, stack_regions
 from mndmri.cohort.config import resolve_config
 from mndmri.grids import make_image, to_canonical, world_coordinates

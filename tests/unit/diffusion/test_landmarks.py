@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from mndmri.atlas.regions import CST_LEVELS_Z_MM, build_atlas, select
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
+from mndmri.atlas.regions import build_atlas, select
 from mndmri.grids import to_canonical, world_coordinates
 from mndmri.registration.transforms import resample
 

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.atlas.regions import CST_LEVELS_Z_MM, build_atlas, select
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
+from mndmri.atlas.regions import build_atlas, select
 from mndmri.diffusion.profile import N_NODES, PROFILE_COLUMNS, find_centreline, measure_profile, profiles_dictionary
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.transforms import resample

@@ -8,7 +8,7 @@ from dipy.io.streamline import load_tractogram, save_tractogram
 from dipy.tracking.streamline import Streamlines
 from scipy.spatial.transform import Rotation
 
-from mndmri.atlas.regions import CST_LEVELS_Z_MM
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.diffusion.gradients import Gradients
 from mndmri.diffusion.tracking import (
     as_tractogram,

@@ -5,7 +5,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import check_same_grid, make_image, voxel_sizes
-from mndmri.registration.itk import from_ants, load_ants, to_ants
+from mndmri.registration.ants import from_ants, load_ants, to_ants
 
 # ANTs' own step, 0.025, is far from its end after the customary 45 iterations: of a simulated 2.5 mm slab of 1 mm
 # voxels it made 1.1 mm. These made 2.0 and 4.0 mm of straight banks of 2 and 4, and 2.2 and 3.4 of 2 and 3 mm on a

@@ -4,8 +4,8 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.anatomy import template_space
-from mndmri.anatomy.template_space import prepare_space
+from mndmri.anatomy import study_space
+from mndmri.anatomy.study_space import prepare_space
 from mndmri.atlas.own import RegionMaps
 from mndmri.atlas.regions import select
 from mndmri.grids import make_image, world_coordinates
@@ -29,7 +29,7 @@ def nothing_built_in(monkeypatch):
         raise AssertionError("the built-in atlas was read")
 
     for name in ("load_builtin", "load_nuclei", "load_template"):
-        monkeypatch.setattr(template_space, name, refuse)
+        monkeypatch.setattr(study_space, name, refuse)
 
 
 def test_without_the_built_in_atlas_none_of_it_is_read(own, nothing_built_in):
