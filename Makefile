@@ -1,8 +1,9 @@
 # Each sets up the environment first, if that has not been done.
 #   make demo      runs the demo study on coarse voxels and shows its main table (minutes)
 #   make demo-full runs it on voxels as real scans have them (20 minutes)
-#   make test      runs the checks and the tests, with the demo cohort and two real people
-#   make test-all  the same with the other whole runs: a null cohort, kills, failures, turned heads (long)
+#   make test      runs the checks and the tests, with the demo cohort and a real person (15 minutes on two cores)
+#   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
+#   make test-third  a third of the slow tests, another each day, for half an hour at most
 #   make bench     runs the benchmarks
 #   make docs      builds the pages of docs/ into site/
 
@@ -10,10 +11,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete $(LEAN)
+# The default scheduler solves an integer programme for each job, and looks again every second for each that has ended.
+LEAN := --scheduler greedy --max-jobs-per-timespan 100/5s
 # two files of tests at a time; a file's tests share what it made
 PARALLEL ?= -n 2 --dist loadfile
+SHORT := not benchmark and not slow
+THIRD ?= $(shell expr $$(date +%j) % 3)
 
-.PHONY: demo demo-full test test-all lint docs bench setup clean
+.PHONY: demo demo-full test test-all test-third lint docs bench setup clean
 
 setup: $(VENV)/.installed
 
@@ -27,12 +33,12 @@ $(VENV)/.installed: pyproject.toml envs/constraints.txt
 
 demo: setup
 	@echo "The demo study: simulated people, on coarse voxels. It takes minutes; make demo-full has finer ones."
-	$(BIN)/snakemake --cores $(CORES) --rerun-incomplete
+	$(SNAKEMAKE)
 	$(BIN)/python scripts/show_results.py results
 
 demo-full: setup
 	@echo "The demo study on voxels as real scans have them: simulated people. It takes 20 minutes on two cores."
-	$(BIN)/snakemake --cores $(CORES) --rerun-incomplete --configfile config/config.yaml config/demo-full.yaml
+	$(SNAKEMAKE) --configfile config/config.yaml config/demo-full.yaml
 	$(BIN)/python scripts/show_results.py results-full
 
 docs: setup
@@ -45,11 +51,17 @@ lint: setup docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# whole runs have the cores to themselves
 test: lint
-	$(BIN)/pytest $(PARALLEL) -m "not benchmark and not slow"
+	$(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --timeout 60 tests/unit
+	$(BIN)/pytest $(PARALLEL) -m "$(SHORT)" tests/workflow
+	$(BIN)/pytest -m "$(SHORT)" tests/e2e
 
-test-all: lint
-	$(BIN)/pytest $(PARALLEL) -m "not benchmark"
+test-all: test
+	$(BIN)/pytest -m slow
+
+test-third: setup
+	$(BIN)/pytest --third $(THIRD) --minutes 30
 
 bench: setup
 	$(BIN)/pytest -m benchmark tests/benchmark

@@ -18,7 +18,8 @@ def command(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(dict(config), sort_keys=False))
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(folder)]
-    return [*start, "--configfile", str(path), *arguments]
+    # the default scheduler solves an integer programme for each job, and looks again every second for each that ended
+    return [*start, "--configfile", str(path), "--scheduler", "greedy", "--max-jobs-per-timespan", "100/2s", *arguments]
 
 
 def environment() -> dict[str, str]:
