@@ -156,7 +156,7 @@ def test_every_table_has_a_dictionary_that_names_its_columns(group):
 
 def test_page_spreadsheet_and_methods_are_there(group):
     page = (group / "report.html").read_text()
-    for heading in ("Motor band sign", "Multimodal index", "Clinical scores", "Sites", "Methods, to paste"):
+    for heading in ("Motor band sign", "Multimodal index", "Clinical scores", "Sites", "Methods text for a paper"):
         assert heading in page
     assert "ComBat" in (group / "methods.md").read_text()
     sheets = pd.read_excel(group / "tables.xlsx", sheet_name=None)

@@ -69,7 +69,7 @@ def test_the_pose_is_found_to_half_a_step_with_most_of_the_field_of_view_empty(t
 
 def test_noise_is_no_head(template):
     noise = np.random.default_rng(0).random((50, 50, 50)).astype(np.float32)
-    with pytest.raises(InputError, match="nothing is like a head"):
+    with pytest.raises(InputError, match="nothing resembles a head"):
         extract_by_template(nb.Nifti1Image(noise, np.diag([4.0, 4.0, 4.0, 1.0])), template)
 
 
@@ -81,5 +81,5 @@ def test_a_users_own_head_template_finds_the_brain(turned, found, tissues):
 def test_a_users_template_without_skull_is_refused(tissues):
     head, mask, _ = scan_head(tissues, voxel_mm=3.0)
     bare = make_image(np.asarray(head.dataobj) * np.asarray(mask.dataobj), head)
-    with pytest.raises(InputError, match="no head round the brain"):
+    with pytest.raises(InputError, match="no head around the brain"):
         take_head_template(bare, mask)

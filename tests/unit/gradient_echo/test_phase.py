@@ -65,7 +65,7 @@ def test_named_scale_that_does_not_hold_the_values_is_refused(truth):
 )
 def test_degrees_and_unwrapped_phase_are_refused_with_their_range(truth, scale):
     data = scale(truth).astype(np.float32)
-    with pytest.raises(InputError, match=f"values from {data.min():g} to {data.max():g} are no known phase scale"):
+    with pytest.raises(InputError, match=f"values from {data.min():g} to {data.max():g} match no known phase scale"):
         detect_convention(image(data))
 
 

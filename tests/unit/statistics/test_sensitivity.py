@@ -244,5 +244,5 @@ def test_what_is_wrong_with_the_input_is_named(measures, participants):
     with pytest.raises(InputError, match=r"matched on numbers; the column sex has '[FM]'"):
         vary(measures, participants, age="sex")
     motion = pd.Series([0.1, 0.2], ["sub-01", "sub-01"])
-    with pytest.raises(InputError, match="sub-01: motion is given twice"):
+    with pytest.raises(InputError, match="sub-01: the motion is there twice"):
         vary(measures, participants, motion=motion)

@@ -236,7 +236,7 @@ def test_eddy_is_called_by_the_name_that_is_on_the_path(tmp_path, monkeypatch):
 def test_a_series_of_sagittal_slices_is_refused():
     dwi, _ = series()
     thick = nb.Nifti1Image(dwi.get_fdata(), TILT @ np.diag([4, 2, 2, 1]))
-    with pytest.raises(InputError, match="the slices lie across axis 0 of the series, and FSL's eddy takes them to be"):
+    with pytest.raises(InputError, match="the slices lie across axis 0 of the series, and FSL's eddy assumes"):
         commands.eddy(thick, gradients(), ball(), axis=1, polarity=1)
 
 
