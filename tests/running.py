@@ -4,13 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+# What every start of Snakemake on the workflow imports.
+PRELOADED = ["snakemake.cli", "snakemake.api", "snakemake.dag", "snakemake.scheduling.job_scheduler"]
+PRELOADED += ["mndmri.cohort.config", "mndmri.diffusion.free_water", "mndmri.phantom.plan", "mndmri.packages"]
 
 
 def command(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = ROOT) -> list[str]:
@@ -31,6 +36,34 @@ def run(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = R
     """Run a study to its end, whatever that is."""
     line = command(folder, config, *arguments, root=root)
     return subprocess.run(line, capture_output=True, text=True, check=False, env=environment())
+
+
+def dry_run(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess:
+    """Run a study dry.
+
+    A process is forked that has all imports behind it, which takes a third of the time of a start.
+    """
+    line = command(folder, config, "--dry-run", *arguments, root=root)
+    context = get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    with tempfile.TemporaryDirectory() as place:
+        said = [Path(place, name) for name in ("stdout", "stderr")]
+        process = context.Process(target=_snakemake, args=(line[3:], environment(), said))
+        process.start()
+        process.join()
+        return subprocess.CompletedProcess(line, process.exitcode, *(path.read_text() for path in said))
+
+
+def _snakemake(arguments: list[str], variables: Mapping[str, str], said: list[Path]) -> None:
+    """Snakemake's command line in this process; what it says to standard output and error goes to two files."""
+    import snakemake.cli
+
+    for descriptor, path in enumerate(said, start=1):
+        with path.open("w") as file:
+            os.dup2(file.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(variables)
+    snakemake.cli.main(arguments)
 
 
 def finish(folder: Path, config: Mapping[str, Any], *arguments: str) -> str:

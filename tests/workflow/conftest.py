@@ -1,15 +1,15 @@
-"""Running Snakemake as a user does, on small made-up datasets."""
+"""Small made-up datasets, and what Snakemake would do with them."""
 
 import pytest
 
-from tests.running import run
+from tests.running import dry_run
 from tests.workflow.stubs import PEOPLE, THREE_ECHOES, StubStudy, add_contrast, add_gradient_echo, make_dataset
 
 
 @pytest.fixture
 def snakemake(tmp_path):
-    """Function that runs Snakemake on a config, in a folder of its own."""
-    return lambda config, *arguments: run(tmp_path, config, *arguments)
+    """Function that runs Snakemake dry on a config, in a folder of its own."""
+    return lambda config: dry_run(tmp_path, config)
 
 
 @pytest.fixture

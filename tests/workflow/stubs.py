@@ -6,7 +6,6 @@ test has set for it, and otherwise touches its outputs. Nothing computes, so not
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,7 +13,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from itertools import cycle
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,11 +68,6 @@ for path in map(Path, snakemake.output):
 """
 PLANNED = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
 DETAIL = re.compile(r"^    (input|output|wildcards|reason): (.*)$", re.MULTILINE)
-# Modules that every start of Snakemake on the workflow imports.
-PRELOADED = ["snakemake.cli", "snakemake.api", "snakemake.dag", "snakemake.scheduling.job_scheduler"]
-PRELOADED += ["mndmri.cohort.config", "mndmri.diffusion.free_water", "mndmri.phantom.plan", "mndmri.packages"]
-# The default scheduler solves an integer programme before each job.
-COMMON = ["--cores", "2", "--scheduler", "greedy"]
 
 
 class Job(NamedTuple):
@@ -160,7 +153,7 @@ class StubStudy:
     def run(self, *arguments: str) -> Run:
         """Run the study with arguments of Snakemake."""
         before = len(self.records())
-        done = running.run(self.folder, self.config, *COMMON, *arguments, root=self.root)
+        done = running.run(self.folder, self.config, "--cores", "2", *arguments, root=self.root)
         return Run(done.returncode, done.stdout + done.stderr, self.records()[before:])
 
     def finish(self, *arguments: str) -> list[Job]:
@@ -170,10 +163,7 @@ class StubStudy:
         return run.jobs
 
     def plan(self, *arguments: str) -> dict[Job, str]:
-        """Jobs that a run would run, and Snakemake's reason for each; nothing is run.
-
-        A process that has all imports behind it is forked, which takes a third of the time of a start.
-        """
+        """Jobs that a run would run, and Snakemake's reason for each; nothing is run."""
         return {job: details.get("reason", "") for job, details in self._plan(*arguments).items()}
 
     def wiring(self) -> dict[Job, tuple[list[str], list[str]]]:
@@ -209,16 +199,10 @@ class StubStudy:
 
     def _plan(self, *arguments: str) -> dict[Job, dict[str, str]]:
         """Jobs that a run would run, with what a dry run tells of each."""
-        line = running.command(self.folder, self.config, "--dry-run", *arguments, root=self.root)
-        said = self.folder / "plan.txt"
-        context = get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
-        process = context.Process(target=_snakemake, args=(line[3:], self.folder, running.environment(), said))
-        process.start()
-        process.join()
-        assert process.exitcode == 0, said.read_text()
+        done = running.dry_run(self.folder, self.config, *arguments, root=self.root)
+        assert done.returncode == 0, done.stdout + done.stderr
         planned = {}
-        for rule, text in PLANNED.findall(said.read_text()):
+        for rule, text in PLANNED.findall(done.stdout):
             details = dict(DETAIL.findall(text))
             if "output" in details:  # not so `all`
                 planned[Job(rule, details.get("wildcards", ""))] = details
@@ -226,7 +210,7 @@ class StubStudy:
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start the study in a process group of its own, to be killed (`tests.running.kill`)."""
-        return running.start(self.folder, self.config, *COMMON, *arguments, root=self.root)
+        return running.start(self.folder, self.config, "--cores", "2", *arguments, root=self.root)
 
     def wait_until(self, fate: str, process: subprocess.Popen) -> None:
         """Wait until a job of a study that was started has met a fate."""
@@ -238,19 +222,6 @@ class StubStudy:
 def _is_named(path: str, names: Iterable[str]) -> bool:
     """True for a file that one of the names, or patterns, is the name of."""
     return any(fnmatch(Path(path).name, name) for name in names)
-
-
-def _snakemake(arguments: list[str], folder: Path, environment: Mapping[str, str], said: Path) -> None:
-    """Snakemake's command line in this process, all that it says in a file."""
-    import snakemake.cli
-
-    with said.open("w") as file:
-        for descriptor in (1, 2):
-            os.dup2(file.fileno(), descriptor)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    snakemake.cli.main(arguments)
 
 
 def make_dataset(bids: Path, people: Sequence[str] = PEOPLE, shells: Sequence[int] = (1000,)) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from tests.running import ROOT
 from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add_gradient_echo, make_dataset
 
 # What a participant has in the end: tables that reach the participant's own, of measures and of quality; kinds of
@@ -144,3 +146,146 @@ def test_the_page_of_a_participant_says_which_stages_failed(missing, failed, out
     stages = outcome.param(f"sub-{number:02d}.html", "stages")
     assert {row["stage"] for row in stages if row["status"] == "failed"} == failed
     assert {row["stage"] for row in stages if row["status"] == "done"} == ALL_SCANS - {"r2star"} - failed
+
+
+TABLE = "results/group/measures.tsv"
+
+
+@pytest.fixture
+def study(tmp_path) -> StubStudy:
+    """A study of three people with everything, of which nothing has been made."""
+    return rich_study(tmp_path, ["sub-01", "sub-02", "sub-03"])
+
+
+def fail(study: StubStudy, made: str, *arguments: str, fate: str = "fail") -> Run:
+    """A run in which the jobs that make a file fail, all that does not rest on it having been made before."""
+    study.make_up(made)
+    study.set_fates({made: fate})
+    return study.run(*arguments)
+
+
+def test_without_keep_going_nothing_is_made_after_a_failure(study):
+    run = fail(study, "sub-02_desc-cst_measures.tsv", TABLE)
+    assert run.returncode != 0
+    assert [record.fate for record in run.records] == ["fail"]
+
+
+def test_a_job_that_was_killed_is_gone_without_like_one_that_failed(study):
+    run = fail(study, "sub-02_desc-cst_measures.tsv", "--keep-going", TABLE, fate="be killed")
+    assert run.returncode != 0
+    reason = Outcome(run).param(TABLE, "left_out")["sub-02"]["dwi"]
+    assert reason == "extract_cst failed: the job was stopped before its end (killed, or out of memory)"
+
+
+def test_a_failed_job_of_the_group_ends_the_run(study):
+    study.make_up("sub-02_desc-cst_measures.tsv")
+    study.set_fates({"sub-02_desc-cst_measures.tsv": "fail", "measures.tsv": "fail"})
+    run = study.run("--keep-going", TABLE)
+    assert run.returncode != 0
+    assert [record.job.rule for record in run.records if TABLE in record.output] == ["gather_measures"]
+
+
+def test_who_is_mended_is_measured_again_and_nobody_else(study):
+    fail(study, "sub-02_desc-cst_measures.tsv", "--keep-going", TABLE)
+    study.set_fates({})
+    run = study.run(TABLE)
+    assert run.returncode == 0
+    assert {record.job.wildcards for record in run.records} == {"subject=02", ""}
+    outcome = Outcome(run)
+    assert {"cst_measures", "dwi_qc", "tracked_qc"} <= outcome.of("sub-02")
+    assert outcome.param(TABLE, "left_out")["sub-02"] == {}
+    assert study.plan(TABLE) == {}
+
+
+def test_what_everybody_lost_is_missing_from_the_group_which_is_made_all_the_same(study):
+    missing = {"*_desc-centralsulcus_strip.tsv": "fail", "*_desc-cst_measures.tsv": "fail"}
+    study.make_up(*missing)
+    study.set_fates(missing)
+    study.run("--keep-going")
+    there = {path.name for path in (study.results / "group").glob("*")}
+    assert {"report.html", "measures.tsv", "vbm", "swi"} <= there
+    assert not {"strips.tsv", "profiles.tsv", "profile_comparisons.tsv", "fa"} & there
+
+
+def test_a_rule_that_is_entered_nowhere_costs_what_it_makes(study):
+    """A new rule in a new file, one that the participant's table can do without and one that its measures need."""
+    (study.root / "workflow/rules/new.smk").write_text(NEW_RULES)
+    (study.root / "scripts/new.py").write_text((study.root / "scripts/extract_cst.py").read_text())
+    study.edit(
+        "Snakefile",
+        'include: "workflow/rules/dwi.smk"',
+        'include: "workflow/rules/new.smk"\n    include: "workflow/rules/dwi.smk"',
+    )
+    study.edit(
+        "workflow/rules/dwi.smk",
+        "        fov=rules.preprocess_dwi.output.fov,",
+        "        fov=rules.preprocess_dwi.output.fov,\n        new=rules.new_mask.output,",
+    )
+    study.edit(
+        "workflow/rules/measures.smk",
+        "            *THICKNESS,",
+        '            *THICKNESS, has("t1w", rules.new_table.output[0]),',
+    )
+    missing = {"sub-02_desc-new_measures.tsv": "fail", "sub-03_desc-new_mask.nii.gz": "fail"}
+    study.make_up(*missing)
+    study.set_fates(missing)
+    outcome = Outcome(study.run("--keep-going", TABLE))
+    left_out = outcome.param(TABLE, "left_out")
+    assert {who: set(reasons) for who, reasons in left_out.items()} == {
+        "sub-01": set(),
+        "sub-02": {"new"},
+        "sub-03": {"new", "dwi"},
+    }
+    assert outcome.of("sub-02") >= {
+        "cst_measures",
+        "precentral_measures",
+        "susceptibility_measures",
+        "volumes_measures",
+    }
+    assert outcome.of("sub-03") >= {
+        "new_measures",
+        "precentral_measures",
+        "susceptibility_measures",
+        "volumes_measures",
+    }
+
+
+NEW_RULES = """
+for name in ("mask.nii.gz", "measures.tsv"):
+
+    rule:
+        name: "new_mask" if "mask" in name else "new_table"
+        output:
+            f"<anat>_desc-new_{name}",
+        log:
+            f"<logs>/{name}/sub-{{subject}}.log",
+        script:
+            "../../scripts/new.py"
+"""
+
+
+def test_the_studys_own_template_is_made_without_who_cannot_be_aligned(study):
+    study.config["t1w"] = {"template": "study"}
+    template = "results/resources/study/tpl-study_round-2_desc-brain_T1w.nii.gz"
+    run = fail(study, "sub-02_xfm.nii.gz", "--keep-going", template)
+    assert (study.folder / template).exists()
+    averages = [
+        record for record in run.records if record.output[0].endswith("brain_T1w.nii.gz") and record.fate == "end"
+    ]
+    assert len(averages) == 3
+    for record in averages:
+        assert not any("sub-02" in path for path in record.input)
+        assert any("sub-03" in path for path in record.input)
+
+
+def test_a_scan_that_cannot_be_simulated_is_gone_without(tmp_path):
+    simulation = yaml.safe_load((ROOT / "config/config.yaml").read_text())["simulation"]
+    simulation |= {"groups": {"ALS": 1, "PLS": 1, "control": 1}, "missing": {"dwi": 0, "swi": 0}}
+    study = StubStudy(tmp_path, {"simulation": simulation})
+    truth = "results/simulation/truth.tsv"
+    run = fail(study, "sub-02_dwi_truth.tsv", "--keep-going", TABLE, truth)
+    assert (study.folder / truth).exists()
+    outcome = Outcome(run)
+    reasons = outcome.param(TABLE, "left_out")["sub-02"]
+    assert {part for part, reason in reasons.items() if "told to fail" in reason} == {"simulate", "dwi"}
+    assert {"volumes_measures", "precentral_measures"} <= outcome.of("sub-02")

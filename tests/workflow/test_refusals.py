@@ -24,20 +24,20 @@ def scan(dataset, name: str) -> Path:
 
 
 def test_a_dataset_without_faults_is_planned(snakemake, dataset):
-    run = snakemake(dataset, "-n")
+    run = snakemake(dataset)
     assert run.returncode == 0, run.stderr
     assert "extract_cst" in run.stdout + run.stderr
 
 
 def test_a_misspelt_key_is_named_with_the_nearest_right_one(snakemake, dataset):
-    said = refuse(snakemake(dataset | {"modalites": ["t1w"]}, "-n"))
+    said = refuse(snakemake(dataset | {"modalites": ["t1w"]}))
     assert "modalites" in said
     assert "modalities" in said
 
 
 def test_the_demo_does_not_lend_its_keys_to_another_study(snakemake, dataset):
     config = {key: value for key, value in dataset.items() if key != "bids_dir"}
-    assert "bids_dir" in refuse(snakemake(config, "-n"))
+    assert "bids_dir" in refuse(snakemake(config))
 
 
 def test_all_faults_are_told_in_one_list(snakemake, dataset):
@@ -45,7 +45,7 @@ def test_all_faults_are_told_in_one_list(snakemake, dataset):
     scan(dataset, "sub-02_dwi.bval").write_text("0 1000 1000\n")
     whole = scan(dataset, "sub-03_T1w.nii.gz").read_bytes()
     scan(dataset, "sub-03_T1w.nii.gz").write_bytes(whole[: len(whole) // 2])
-    said = refuse(snakemake(dataset, "-n"))
+    said = refuse(snakemake(dataset))
     for who in ("sub-01", "sub-02", "sub-03"):
         assert who in said
     assert "3 entries" in said and "9 volumes" in said
@@ -54,14 +54,14 @@ def test_all_faults_are_told_in_one_list(snakemake, dataset):
 def test_faults_of_the_table_name_row_and_column(snakemake, dataset):
     text = table(dataset).read_text().replace("\t61\t", "\tsixty-one\t")
     table(dataset).write_text(text + "sub-01\tALS\t40\tM\n")
-    said = refuse(snakemake(dataset, "-n"))
+    said = refuse(snakemake(dataset))
     assert "sixty-one" in said and "age" in said
     assert "sub-01" in said and "rows 2, 5" in said
 
 
 def test_an_empty_group_is_refused(snakemake, dataset):
     table(dataset).write_text(table(dataset).read_text().replace("PLS", "ALS"))
-    assert "PLS" in refuse(snakemake(dataset, "-n"))
+    assert "PLS" in refuse(snakemake(dataset))
 
 
 @pytest.mark.parametrize("fault", ["four_dimensions", "not_a_number"])
@@ -73,7 +73,7 @@ def test_a_t1w_that_cannot_be_used_is_refused(snakemake, dataset, fault):
     if fault == "not_a_number":
         data[3, 3, 3] = np.nan
     nb.save(nb.Nifti1Image(data, image.affine), path)
-    said = refuse(snakemake(dataset, "-n"))
+    said = refuse(snakemake(dataset))
     assert "sub-02_T1w.nii.gz" in said
     assert ("4 dimensions" if fault == "four_dimensions" else "NaN") in said
 
@@ -81,7 +81,7 @@ def test_a_t1w_that_cannot_be_used_is_refused(snakemake, dataset, fault):
 def test_a_participant_without_a_modality_goes_on_without_it(snakemake, dataset):
     for name in ("sub-02_dwi.nii.gz", "sub-02_dwi.bval", "sub-02_dwi.bvec"):
         scan(dataset, name).unlink()
-    run = snakemake(dataset, "-n")
+    run = snakemake(dataset)
     assert run.returncode == 0, run.stderr
     plan = run.stdout + run.stderr
     assert "preprocess_t1w/sub-02.log" in plan
@@ -90,7 +90,7 @@ def test_a_participant_without_a_modality_goes_on_without_it(snakemake, dataset)
 
 def test_a_bad_scan_can_be_left_out_instead(snakemake, dataset):
     scan(dataset, "sub-02_dwi.bval").write_text("0 1000 1000\n")
-    run = snakemake(dataset | {"bad_input": "leave_out"}, "-n")
+    run = snakemake(dataset | {"bad_input": "leave_out"})
     assert run.returncode == 0, run.stderr
     plan = run.stdout + run.stderr
     assert "preprocess_dwi/sub-01.log" in plan
@@ -102,12 +102,12 @@ def test_faulty_series_are_left_out_and_the_one_that_can_be_measured_goes_on(sna
     np.savetxt(bvec, np.loadtxt(bvec).T)
     image = nb.load(scan(dataset, "sub-03_dwi.nii.gz"))
     nb.save(nb.Nifti1Image(image.get_fdata()[..., :-1], image.affine), scan(dataset, "sub-03_dwi.nii.gz"))
-    run = snakemake(dataset | {"bad_input": "leave_out"}, "-n")
+    run = snakemake(dataset | {"bad_input": "leave_out"})
     assert run.returncode == 0, run.stderr
     plan = run.stdout + run.stderr
     assert [f"preprocess_dwi/sub-0{i}.log" in plan for i in (1, 2, 3)] == [False, True, False]
 
 
 def test_a_method_that_the_scans_do_not_allow_is_refused_with_what_is_missing(snakemake, dataset):
-    said = refuse(snakemake(dataset | {"dwi": {"distortion": "reverse"}}, "-n"))
+    said = refuse(snakemake(dataset | {"dwi": {"distortion": "reverse"}}))
     assert "3 problems" in said and "sub-02: dwi.distortion reverse needs a second series" in said

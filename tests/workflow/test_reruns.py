@@ -1,5 +1,121 @@
-"""What is made again after a change, and what is left alone."""
+"""What is made again after a change or an interruption, and what is left alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.running import kill
+from tests.workflow.stubs import PEOPLE, Job, add_contrast
+
+# A page shows the participant's motor bands, which are scored against the group's.
+AFTER_ALL = {"draw_participant"}
+
+
+def people_of(plan: dict[Job, str]) -> dict[str, set[str]]:
+    """Rules planned for each participant, and for the study."""
+    rules: dict[str, set[str]] = {}
+    for job in plan:
+        rules.setdefault(job.wildcards.split(",")[0].replace("subject=", "sub-"), set()).add(job.rule)
+    return rules
+
+
+def group_of(plan: dict[Job, str]) -> set[str]:
+    """Rules planned for the study as a whole."""
+    return {job.rule for job in plan if "subject=" not in job.wildcards}
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Replace some text of a file."""
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
 
 
 def test_a_finished_study_has_nothing_to_do(finished_study):
     assert finished_study.plan() == {}
+
+
+def test_a_changed_scan_reruns_what_depends_on_it_and_nothing_else(finished):
+    change(finished.bids / "sub-02/dwi/sub-02_dwi.bval", "1000", "1001")
+    plan = finished.plan()
+    of = people_of(plan)
+    assert of["sub-01"] == of["sub-03"] == AFTER_ALL
+    assert {"check_gradients", "preprocess_dwi", "fit_tensor", "extract_cst", "collect_measures"} <= of["sub-02"]
+    assert not {"preprocess_t1w", "locate_regions", "measure_swi", "measure_signal"} & of["sub-02"]
+    assert {"gather_measures", "compare_groups", "write_report"} <= group_of(plan)
+    assert "prepare_template" not in group_of(plan)
+
+
+def test_a_changed_age_reruns_the_statistics_and_measures_nobody_again(finished):
+    change(finished.bids / "participants.tsv", "\t58\t", "\t59\t")
+    plan = finished.plan()
+    assert {rule for who in PEOPLE for rule in people_of(plan)[who]} == AFTER_ALL
+    assert {"gather_measures", "compare_groups", "compare_maps", "write_report"} <= group_of(plan)
+
+
+def test_a_participant_who_is_added_is_measured_and_joins_the_group(finished):
+    table = finished.bids / "participants.tsv"
+    table.write_text(table.read_text() + "sub-04\tHC\t64\tM\n")
+    for path in sorted((finished.bids / "sub-03").rglob("*.*")):
+        copy = Path(str(path).replace("sub-03", "sub-04"))
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    plan = finished.plan()
+    of = people_of(plan)
+    assert of["sub-01"] == of["sub-02"] == of["sub-03"] == AFTER_ALL
+    assert {"preprocess_t1w", "extract_cst", "measure_swi", "measure_qsm", "collect_measures"} <= of["sub-04"]
+    assert {"gather_measures", "compare_maps", "write_report"} <= group_of(plan)
+
+
+def test_a_contrast_that_is_added_reruns_its_own_measures_alone(finished):
+    add_contrast(finished.bids, "sub-01", "FLAIR")
+    of = people_of(finished.plan())
+    assert of["sub-01"] == {"align_contrast", "measure_signal", "collect_measures", *AFTER_ALL}
+    assert of["sub-03"] == AFTER_ALL
+
+
+def test_a_changed_script_reruns_its_rule_and_what_is_made_of_it(finished):
+    finished.edit("scripts/extract_cst.py", "start_job(snakemake)", "start_job(snakemake)  # changed")
+    plan = finished.plan()
+    assert {job for job in plan if job.rule == "extract_cst"} == {
+        Job("extract_cst", f"subject=0{number}") for number in (1, 2, 3)
+    }
+    for rules in (people_of(plan)[who] for who in PEOPLE):
+        assert rules == {"extract_cst", "track_cst", "collect_measures", *AFTER_ALL}
+
+
+def test_a_new_version_of_the_library_reruns_every_branch_from_its_start(finished):
+    finished.edit("workflow/rules/common.smk", "from mndmri import __version__ as VERSION\n", 'VERSION = "9"\n')
+    again = {job.rule for job in finished.plan()}
+    assert {"prepare_template", "preprocess_t1w", "preprocess_dwi", "locate_regions", "gather_measures"} <= again
+
+
+def test_a_table_that_was_deleted_is_made_again_alone(finished):
+    (finished.results / "group/report.html").unlink()
+    assert set(finished.plan()) == {Job("write_report")}
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(all_modalities):
+    study = all_modalities()
+    study.make_up("*_desc-cst_measures.tsv")
+    study.set_fates({"measures.tsv": "hang"})
+    process = study.start("--cores", "1")
+    study.wait_until("hang", process)
+    kill(process)
+    *before, killed = [record.job for record in study.records()]
+    assert {f"extract_cst subject={number}" for number in ("01", "02", "03")} <= {" ".join(job) for job in before}
+    study.set_fates({})
+    assert "--unlock" in study.run().said
+    study.run("--unlock")
+    jobs = study.finish("--rerun-incomplete")
+    assert killed in jobs
+    assert not set(before) & set(jobs)
+    assert study.plan() == {}
+
+
+@pytest.mark.parametrize("modality", ["dwi", "swi"])
+def test_a_modality_taken_out_of_the_study_reruns_nobodys_other_scans(finished, modality):
+    finished.config["modalities"] = [own for own in finished.config["modalities"] if own != modality]
+    plan = finished.plan()
+    measured = {"preprocess_t1w", "preprocess_dwi", "fit_tensor", "extract_cst", "locate_regions", "measure_swi"}
+    assert not measured & {job.rule for job in plan}
+    assert {"collect_measures", "gather_measures", "write_report"} <= {job.rule for job in plan}
