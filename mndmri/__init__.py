@@ -5,4 +5,4 @@ never paths, and knows nothing of Snakemake. The rules in ``workflow/`` wire its
 functions together and the scripts in ``scripts/`` read and write for them.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
