@@ -10,7 +10,7 @@ from mndmri.report.study import study_page
 from mndmri.tables.participants import read_participants
 
 
-def read_pictures(folder: str) -> dict[str, bytes]:
+def read_pictures(folder: str | Path) -> dict[str, bytes]:
     """PNG by the name of its file."""
     return {path.stem: read_bytes(path) for path in sorted(Path(folder).glob("*.png"))}
 
@@ -18,11 +18,12 @@ def read_pictures(folder: str) -> dict[str, bytes]:
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
 figures = read_pictures(given.figures)
+folders = {Path(table).parent.name: Path(table).parent for table in given.map_summaries}
 maps = {
-    Path(table).parent.name: ComparedMaps(
-        read_table(table), read_table(Path(table).with_name("clusters.tsv")), read_pictures(pictures)
+    kind: ComparedMaps(
+        read_table(folder / "summary.tsv"), read_table(folder / "clusters.tsv"), read_pictures(folder / "figures")
     )
-    for table, pictures in zip(given.map_summaries, given.map_figures, strict=True)
+    for kind, folder in folders.items()
 }
 page = study_page(
     read_table(given.measures),
