@@ -5,6 +5,7 @@
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
 #   make test-third  a third of the slow tests, another each day, for half an hour at most
 #   make bench     runs the benchmarks
+#   make mutants   plants bugs, one at a time, and shows which test finds each (long; NAMES="one-sided ppb" for some)
 #   make docs      builds the pages of docs/ into site/
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ PARALLEL ?= -n 2 --dist loadfile
 SHORT := not benchmark and not slow
 THIRD ?= $(shell expr $$(date +%j) % 3)
 
-.PHONY: demo demo-full test test-all test-third lint docs bench setup clean
+.PHONY: demo demo-full test test-all test-third lint docs bench mutants setup clean
 
 setup: $(VENV)/.installed
 
@@ -65,6 +66,9 @@ test-third: setup
 
 bench: setup
 	$(BIN)/pytest -m benchmark tests/benchmark
+
+mutants: setup
+	$(BIN)/python -m tests.mutants $(NAMES)
 
 clean:
 	rm -rf $(VENV) .snakemake results results-full site

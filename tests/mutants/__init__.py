@@ -1,0 +1,1 @@
+"""Bugs planted one at a time, to see whether the tests find them: ``make mutants``."""
