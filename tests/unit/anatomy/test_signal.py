@@ -109,6 +109,16 @@ def test_a_brighter_left_tract_is_found_on_the_left(head, contrast):
     np.testing.assert_allclose(found.xs("R", level="hemi"), 1.0, atol=0.01)
 
 
+@pytest.mark.parametrize("axis", ["left to right", "front to back"])
+def test_both_sides_and_both_lobes_weigh_alike_in_the_reference(head, axis):
+    x, y, _ = np.moveaxis(world_coordinates(head.grid), -1, 0)
+    step = np.where((x if axis == "left to right" else y) > 0, 1.2, 1.0)
+    found = head.measure(make_image((head.scan("t1w").get_fdata() * step).astype(np.float32), head.grid))["value"]
+    # 1.1 is the mean of the halves; the tract lies behind y = 0
+    np.testing.assert_allclose(found["cst", "L"], 1.0 / 1.1, atol=0.01)
+    np.testing.assert_allclose(found["cst", "R"], (1.2 if axis == "left to right" else 1.0) / 1.1, atol=0.01)
+
+
 @pytest.mark.parametrize("gain", [1.05, 1.10])
 def test_shading_goes_and_the_brightening_stays(head, gain):
     image = head.scan("t1w", gain={"L": gain}, shading=0.3)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mndmri.atlas.regions import build_atlas, load_nuclei
+from mndmri.atlas.names import load_regions
+from mndmri.atlas.regions import CST_LEVELS_Z_MM, build_atlas, load_nuclei, load_template
 from mndmri.grids import to_canonical, world_coordinates
 from mndmri.io import load_image
 from mndmri.registration.transforms import resample
@@ -49,6 +50,31 @@ def test_nuclei_lie_where_they_do_and_as_much_on_either_side():
         left, right = volume[x < 0].sum(), volume[x > 0].sum()
         assert left == pytest.approx(right, rel=0.1)
     assert data.sum(axis=-1).max() == 1
+
+
+def test_levels_of_the_tract_follow_each_other_without_a_gap():
+    levels = list(CST_LEVELS_Z_MM.values())
+    assert [high for _, high in levels[:-1]] == [low for low, _ in levels[1:]]
+    assert all(low < high for low, high in levels)
+
+
+def test_the_capsule_is_as_high_as_the_thalamus_beside_it():
+    nuclei = load_nuclei()
+    z = world_coordinates(nuclei)[..., 2][np.asarray(nuclei.dataobj)[..., 0] > 0]
+    assert CST_LEVELS_Z_MM["cst_plic"] == pytest.approx((z.min(), z.max()), abs=2)
+
+
+def test_the_peduncle_begins_where_the_front_of_the_brainstem_falls_back_above_the_pons():
+    midline = load_template().slicer[91:92]
+    regions = load_regions("harvard_oxford", midline)
+    x, y, z = np.moveaxis(world_coordinates(midline), -1, 0)
+    assert (x == 0).all()
+    brainstem = np.asarray(regions.labels.dataobj) == next(
+        n for n, name in regions.names.items() if name == "Brain-Stem"
+    )
+    border = CST_LEVELS_Z_MM["cst_peduncle"][0]
+    below, above = (y[brainstem & (np.abs(z - border - side) < 1)].max() for side in (-3, 3))
+    assert below - above > 8
 
 
 def test_nuclei_spare_the_internal_capsule(real_data):

@@ -40,8 +40,8 @@ def fa_at(points: np.ndarray) -> np.ndarray:
     return 0.5 + 0.05 * (points[..., 0] < 0) - 0.2 * np.exp(-0.5 * ((z - 10) / 12) ** 2) * (points[..., 0] < 0)
 
 
-def profile(*, affine: np.ndarray | None = None, storage: str = "RAS", bottom: float = -100.0, **options):
-    """Profile of a head that lies in the scanner as ``affine`` (template to scanner) puts it."""
+def profile(*, affine: np.ndarray | None = None, storage: str = "RAS", bottom: float = -100.0, of=fa_at, **options):
+    """Profile of a head that lies in the scanner as ``affine`` (template to scanner) puts it, ``of`` its values."""
     to_scanner = np.eye(4) if affine is None else affine
     native = nb.Nifti1Image(np.zeros(SHAPE, np.uint8), to_scanner @ grid().affine)
     turn = nb.orientations.ornt_transform(nb.io_orientation(native.affine), nb.orientations.axcodes2ornt(storage))
@@ -49,7 +49,7 @@ def profile(*, affine: np.ndarray | None = None, storage: str = "RAS", bottom: f
     chain = [np.linalg.inv(to_scanner)]
     place = resample(make_image(world_coordinates(grid()).astype(np.float32), grid()), native, chain)
     where = np.asarray(place.dataobj)
-    maps = {name: make_image(fa_at(where), native) for name in ("fa", "md", "ad", "rd")}
+    maps = {name: make_image(of(where), native) for name in ("fa", "md", "ad", "rd")}
     weights = resample(atlas(), native, chain)
     white = make_image(np.ones(native.shape, np.float32), native)
     fov = make_image((world_coordinates(grid())[..., 2] > bottom).astype(np.float32), grid())
@@ -81,6 +81,22 @@ def test_a_loss_is_found_at_its_height_on_its_side():
     assert lowest == pytest.approx(line.node_at_height(10.0), abs=2.0)
     np.testing.assert_allclose(right["value"], 0.5, atol=1e-3)
     assert left["value"].max() == pytest.approx(0.55, abs=0.01)
+
+
+def test_nodes_are_counted_from_the_pons_upwards():
+    table = profile()
+    for hemi in "LR":
+        side = fa(table, hemi)
+        assert list(side.index) == list(range(1, N_NODES + 1))
+        assert side["position_mm"].iloc[0] == 0 and (np.diff(side["position_mm"]) > 0).all()
+    # the loss lies 10 mm above the middle of 78 mm
+    assert fa(table, "L")["value"].idxmin() == pytest.approx(N_NODES * (39 + 10) / 78, abs=3)
+
+
+def test_voxels_up_to_the_least_fa_take_no_part():
+    table = profile(of=lambda points: np.where(points[..., 1] < 0, 0.15, 0.5), min_fa=0.2)
+    assert (table["status"] == OK).all()
+    np.testing.assert_allclose(table["value"], 0.5, atol=1e-3)
 
 
 @pytest.mark.parametrize("storage", ["LAS", "PSR"])

@@ -6,7 +6,7 @@ from mndmri.io import InputError
 from mndmri.susceptibility.measures import measure_susceptibility
 from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions, with_thickness
 from mndmri.susceptibility.veins import find_veins
-from mndmri.tables.measures import MEASURE_COLUMNS
+from mndmri.tables.measures import DAMAGE_DIRECTION, MEASURE_COLUMNS
 
 BAND = 0.8  # intensity of the planted band relative to the tissue it lies in
 
@@ -95,6 +95,17 @@ def test_bank_ratio_is_that_of_the_banks(slab, paint):
     table = measured(slab, data)
     assert value(table, "bank_ratio", "precentral", "R") == pytest.approx(BAND, abs=0.02)
     assert value(table, "bank_ratio", "precentral", "L") == pytest.approx(1, abs=0.01)
+
+
+def test_a_band_changes_every_measure_in_the_direction_declared_for_damage(slab, paint):
+    none, band = measured(slab, paint(slab)), measured(slab, with_band(slab, paint, True))
+    declared = {measure: sign for (modality, measure, *_), sign in DAMAGE_DIRECTION.items() if modality == "swi"}
+    del declared["motor_band_score"]  # made of band_contrast, and of a whole study
+    for measure, sign in declared.items():
+        regions = set(band.loc[band["measure"] == measure, "region"])
+        where = next(r for r in ("precentral_posterior_deep", "precentral", "precentral_hand") if r in regions)
+        for hemi in "LR":
+            assert sign * (value(band, measure, where, hemi) - value(none, measure, where, hemi)) > 1e-3, measure
 
 
 def test_a_darker_band_measures_darker(slab, paint):

@@ -83,6 +83,17 @@ def test_damage_has_a_declared_direction_in_every_measure_but_axial_diffusivity(
     assert set(DAMAGE_DIRECTION.values()) == {-1, 0, 1}
 
 
+def test_damage_lowers_tissue_anisotropy_and_the_ratio_of_the_banks_and_nothing_else():
+    lowered = {kind for kind, direction in DAMAGE_DIRECTION.items() if direction < 0}
+    assert lowered == {
+        ("t1w", "volume"),
+        ("t1w", "thickness"),
+        ("dwi", "fa"),
+        ("dwi", "fa_atlas_mean"),
+        ("swi", "bank_ratio"),
+    }
+
+
 def test_what_a_region_does_otherwise_is_an_exception_to_a_declared_direction():
     regional = [kind for kind in DAMAGE_DIRECTION if len(kind) == 3]
     assert all(DAMAGE_DIRECTION[kind] != DAMAGE_DIRECTION[kind[:2]] for kind in regional)
