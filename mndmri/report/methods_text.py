@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 
 from mndmri.tables.words import readable
 
@@ -176,6 +177,29 @@ REFERENCES = {
     "yousry1997": "Yousry TA, Schmid UD, Alkadhi H, et al. Localization of the motor hand area to a knob on the "
     "precentral gyrus. A new landmark. Brain 1997;120:141-157.",
 }
+
+
+def study_facts(
+    measures: pd.DataFrame, participants: pd.DataFrame, *, groups: Iterable[str], score: Mapping[str, str]
+) -> dict[str, Any]:
+    """What `methods_paragraph` has to know of a study besides its config.
+
+    Parameters
+    ----------
+    measures, participants : DataFrame
+        As in `mndmri.report.pages.group_page`.
+    groups : iterable of str
+        Also those that nobody is in.
+    score : mapping
+        Modality, measure, region and hemi of the motor band score.
+    """
+    sizes = participants["group"].value_counts()
+    known = measures[measures["value"].notna()]
+    return {
+        "n_by_group": {name: int(sizes.get(name, 0)) for name in groups},
+        "measured": set(known["modality"]),
+        "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
+    }
 
 
 def methods_paragraph(

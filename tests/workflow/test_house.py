@@ -31,6 +31,11 @@ def test_every_script_belongs_to_a_rule():
     assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(rules()) | by_hand
 
 
+def test_scripts_read_the_participants_with_what_is_known_of_their_columns():
+    for path in (ROOT / "scripts").glob("*.py"):
+        assert not re.search(r"read_table\([^)]*participants", path.read_text()), path.name
+
+
 def test_pins_of_the_conda_environment_are_those_of_pip():
     pins = dict(line.split("==") for line in (ROOT / "envs/constraints.txt").read_text().split() if "==" in line)
     pins = {name.lower(): version for name, version in pins.items()}

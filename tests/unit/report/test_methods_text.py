@@ -3,14 +3,16 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from mndmri.atlas.own import space_of
 from mndmri.cohort.config import resolve_config
 from mndmri.provenance import versions
-from mndmri.report.methods_text import REFERENCES, methods_paragraph
+from mndmri.report.methods_text import REFERENCES, methods_paragraph, study_facts
 from mndmri.statistics.motor_band import MARKED_SHARE, MILD_SHARE, PARTS
+from mndmri.statistics.prevalence import SCORE
 from mndmri.susceptibility import background, qsm, regions
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -380,3 +382,20 @@ def test_template_and_regions_are_those_that_were_used():
     assert own in alone
     for word in ("Harvard", "Juelich", "MNI152NLin6Asym"):
         assert word not in alone
+
+
+def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
+    fa = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}
+    of_region = SCORE | {"region": "precentral_leg", "hemi": "L"}
+    measures = pd.DataFrame([fa | {"value": 0.5}, of_region | {"value": 1.0}, SCORE | {"value": None}])
+    people = pd.DataFrame({"group": ["ALS", "control", "ALS"]})
+    facts = study_facts(measures, people, groups=GROUPS, score=SCORE)
+    assert facts == {
+        "n_by_group": {"ALS": 2, "PLS": 0, "control": 1},
+        "measured": {"dwi", "swi"},
+        "scored": False,
+    }
+    total = pd.concat([measures, pd.DataFrame([SCORE | {"value": 3.0}])])
+    assert study_facts(total, people, groups=GROUPS, score=SCORE)["scored"]
+    nothing = study_facts(measures.iloc[:0], people, groups=GROUPS, score=SCORE)
+    assert (nothing["measured"], nothing["scored"]) == (set(), False)
