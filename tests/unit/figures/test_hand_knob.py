@@ -155,7 +155,7 @@ def test_a_knob_outside_the_scan_and_an_empty_outline_are_said_to_be_so():
 
 def test_more_outlines_than_can_be_told_apart_are_refused():
     swi = _stored(lambda xyz: np.ones(xyz.shape[:-1]))
-    with pytest.raises(InputError, match="told apart"):
+    with pytest.raises(InputError, match="6 can be distinguished"):
         hand_knob_sheet(swi, {str(n): swi for n in range(7)}, _knobs(), title="sub-01")
 
 

@@ -16,6 +16,7 @@ from mndmri.statistics.multimodal import (
     multimodal_index_dictionaries,
     ordered_pairs,
 )
+from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
 ALS_CONTROL = [["ALS", "control"]]
@@ -283,7 +284,7 @@ def test_repeats_are_of_the_seed():
 
 def test_every_column_is_explained():
     for name, table in index(*study())._asdict().items():
-        assert list(table) == list(multimodal_index_dictionaries()[name])
+        assert list(table) == column_names(multimodal_index_dictionaries()[name])
 
 
 def test_missing_column_and_unknown_reference_are_errors():

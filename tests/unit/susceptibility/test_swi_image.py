@@ -165,7 +165,7 @@ def test_a_scan_is_weighted_by_its_phase_where_the_sign_is_known(scene, sign):
 
 def test_without_phase_or_its_sign_the_magnitude_is_the_image_and_it_is_said(scene):
     magnitude = [scene["magnitude"]]
-    for phase, why in (([], "no phase"), ([scene["phase_of"](1)], "sign of the phase is unknown")):
+    for phase, why in (([], "no usable phase"), ([scene["phase_of"](1)], "sign of the phase is unknown")):
         found = weigh_susceptibility(magnitude, phase, paramagnetic_sign=None)
         np.testing.assert_allclose(found.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
         assert not found.by_phase

@@ -339,7 +339,7 @@ def test_without_a_map_of_outliers_none_were_replaced(tmp_path, monkeypatch):
 def test_eddy_that_fails_says_what_it_said(tmp_path, monkeypatch):
     stand_in(tmp_path / "eddy_openmp", "sys.exit('EDDY: out of memory')", monkeypatch)
     with pytest.raises(
-        InputError, match=r"eddy_openmp failed; its last lines:\nEDDY: out of memory\nmend .*dwi.motion"
+        InputError, match=r"eddy_openmp failed; its last lines:\nEDDY: out of memory\ncorrect .*dwi.motion"
     ):
         commands.eddy(series()[0], gradients(), ball(), axis=1, polarity=1)
     assert not list(Path.cwd().glob("crash*"))
