@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from mndmri.cohort.config import resolve_config
 from tests.running import ROOT, finish
 
 
 def demo_config(folder: Path, **simulation) -> dict:
-    """The demo study's config with its results in a folder, and some of the simulation's keys changed."""
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    """The full demo study's config with its results in a folder, and some of the simulation's keys changed."""
+    config: dict = {}
+    for name in ("config.yaml", "demo-full.yaml"):
+        update_config(config, yaml.safe_load((ROOT / "config" / name).read_text()))
     config |= {"bids_dir": str(folder / "results/sourcedata"), "output_dir": str(folder / "results")}
     config["swi"]["norms"] = str(ROOT / config["swi"]["norms"])
     config["simulation"] |= simulation
