@@ -26,13 +26,15 @@ OWN_SPACE = "MNI152NLin2009aSym"
 
 
 def study(real_data, folder, atlas):
-    """Config of a study of one person whose regions are those of an atlas."""
-    participants = pd.DataFrame({"participant_id": [WHO], "group": ["control"], "age": [50], "sex": ["F"]})
+    """Config of a study whose regions are those of an atlas; one person is measured, the groups are invented."""
+    people = {"participant_id": [WHO, "sub-philips01"], "group": ["control", "ALS"], "age": [50, 40], "sex": ["F", "F"]}
+    participants = pd.DataFrame(people)
     write_table(participants, folder / "participants.tsv")
     return {
         "bids_dir": str(real_data / "real"),
         "output_dir": str(folder / "results"),
         "participants": str(folder / "participants.tsv"),
+        "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
         "modalities": ["t1w", "dwi"],
         "atlas": atlas,
         "t1w": {"registration_mm": 2.5, "registration_iterations": [60, 40, 10]},
