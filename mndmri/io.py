@@ -171,7 +171,8 @@ def load_image(path: str | Path) -> SpatialImage:
         raise InputError(f"{path}: cannot be read as an image ({error}); convert it again") from error
     if not isinstance(image, SpatialImage):
         raise InputError(f"{path}: holds a {type(image).__name__}, not an image on a voxel grid; convert it to NIfTI")
-    return image
+    # volumes of a compressed image are read one after the other, not each from the start of the file
+    return nb.load(path, keep_file_open=True) if image.ndim == 4 else image
 
 
 def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32, scale: float = 1.0) -> None:

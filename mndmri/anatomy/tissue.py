@@ -2,10 +2,10 @@
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
-from nilearn.image import smooth_img
 
 from mndmri.grids import make_image
 from mndmri.intensity import TissueMaps, classify_tissue
+from mndmri.registration.smoothing import smooth
 from mndmri.registration.transforms import resample
 
 TISSUES = ("GM", "WM", "CSF")
@@ -68,7 +68,7 @@ def known_nuclei(nuclei: SpatialImage) -> SpatialImage | None:
 
 def _blur(image: SpatialImage, sd_mm: float) -> np.ndarray:
     image = make_image(np.asarray(image.dataobj, np.float32), image)  # of labels, integers would come out
-    return smooth_img(image, sd_mm * np.sqrt(8 * np.log(2))).get_fdata(dtype=np.float32)
+    return smooth(image, sd_mm * np.sqrt(8 * np.log(2))).get_fdata(dtype=np.float32)
 
 
 def _priors(tissue: SpatialImage) -> SpatialImage:

@@ -2,7 +2,6 @@
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
-from nilearn.image import smooth_img
 
 from mndmri.grids import check_same_grid, make_image
 
@@ -12,6 +11,8 @@ _MIN_TISSUE = 0.05
 
 def smooth(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
     """Image convolved with a Gaussian of a given full width at half maximum."""
+    from nilearn.image import smooth_img  # here: it takes a second, and most jobs smooth nothing
+
     return smooth_img(image, fwhm_mm)
 
 

@@ -35,19 +35,27 @@ def enhance(statistic: np.ndarray) -> np.ndarray:
     ----------
     Smith and Nichols 2009, NeuroImage 44:83.
     """
-    enhanced = np.zeros(statistic.size, np.float32)
-    labels = np.empty(statistic.shape, np.int32)
+    enhanced = np.zeros(statistic.shape, np.float32)
     for sign in (1, -1):
-        signed = np.ascontiguousarray(sign * statistic)
-        where = np.flatnonzero(signed > 0)
-        values = signed.ravel()[where]
-        highest = values.max(initial=0)
+        signed = sign * statistic
+        highest = signed.max(initial=0)
         step = max(STEP, highest / _MAX_STEPS)
+        box = tuple(slice(0, length) for length in signed.shape)
         for height in np.arange(step / 2, highest, step):
-            kept = values > height
-            where, values = where[kept], values[kept]
-            ndimage.label(signed > height, NEIGHBOURS, output=labels)
-            cluster = labels.ravel()[where]
+            above = signed[box] > height
+            # only the box round what is left is searched, which for most heights is a small part of the brain
+            inner = _box(above)
+            box = tuple(slice(b.start + i.start, b.start + i.stop) for b, i in zip(box, inner, strict=True))
+            above = above[inner]
+            labels, _ = ndimage.label(above, NEIGHBOURS)
+            cluster = labels[above]
             support = np.bincount(cluster) ** _EXTENT * (height**_HEIGHT * step)
-            enhanced[where] += sign * support[cluster].astype(np.float32)
-    return enhanced.reshape(statistic.shape)
+            enhanced[box][above] += sign * support[cluster].astype(np.float32)
+    return enhanced
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box that holds all that is true."""
+    axes = range(mask.ndim)
+    along = [np.flatnonzero(mask.any(axis=tuple(other for other in axes if other != axis))) for axis in axes]
+    return tuple(slice(found[0], found[-1] + 1) for found in along)
