@@ -172,7 +172,7 @@ def load_image(path: str | Path) -> SpatialImage:
     if not isinstance(image, SpatialImage):
         raise InputError(f"{path}: holds a {type(image).__name__}, not an image on a voxel grid; convert it to NIfTI")
     # volumes of a compressed image are read one after the other, not each from the start of the file
-    return nb.load(path, keep_file_open=True) if image.ndim == 4 else image
+    return image.from_filename(path, keep_file_open=True) if image.ndim == 4 else image
 
 
 def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32, scale: float = 1.0) -> None:

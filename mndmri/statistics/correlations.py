@@ -1,6 +1,7 @@
 """Measures and clinical scores: rank correlations within patients."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,12 @@ def correlation_table(
     people = _select_patients(participants, patients, scores=scores, adjust=adjust)
     lacking = _lacking(participants, people, reasons or {})
     populations = {name: [name] for name in patients} | ({POOLED: patients} if len(patients) > 1 else {})
+
+    @cache
+    def columns(members: tuple[str, ...], adjusted: tuple[str, ...]) -> tuple[np.ndarray | None, list[str]]:
+        """Of most measures, the same people have a value."""
+        return _columns(people.loc[list(members), list(adjusted)])
+
     rows = []
     for measured in each_measure(measures, people):
         for score in scores:
@@ -132,7 +139,9 @@ def correlation_table(
             lateral = score in sides and measured.key["hemi"] in OPPOSITE
             pair = {"score": score, "laterality": "contralateral" if lateral else "not lateralised"}
             for group, members in populations.items():
-                made = _rows(measured, people, lacking, score=score, members=members, adjust=adjust, alpha=alpha)
+                made = _rows(
+                    measured, people, lacking, columns, score=score, members=members, adjust=adjust, alpha=alpha
+                )
                 rows += [measured.key | {"group": group} | pair | row for row in made]
     table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
     chosen = is_primary(table, primary)
@@ -177,6 +186,7 @@ def _rows(
     measured: Measured,
     people: pd.DataFrame,
     lacking: Mapping[str, np.ndarray],
+    columns: Callable[[tuple[str, ...], tuple[str, ...]], tuple[np.ndarray | None, list[str]]],
     *,
     score: str,
     members: Sequence[str],
@@ -208,9 +218,9 @@ def _rows(
         if method == "kendall":
             result = kendall(x, y, strata=sample["group"].to_numpy(), alpha=alpha)
         else:
-            columns, constant = _columns(sample[adjusted])
+            nuisance, constant = columns(tuple(sample.index), tuple(adjusted))
             notes += [f"constant, left out of the model: {', '.join(constant)}"] if constant else []
-            result = spearman(x, y, columns=columns, alpha=alpha)
+            result = spearman(x, y, columns=nuisance, alpha=alpha)
         row |= dict(zip(("estimate", "ci_low", "ci_high"), result.interval, strict=True))
         row |= {"statistic": result.statistic, "df": result.df, "p": result.p, "p_by": result.p_by}
         yield row | {"note": "; ".join([*notes, *([result.note] if result.note else [])])}

@@ -28,12 +28,12 @@ def _noncentrality(t: float, df: int, probability: float) -> float:
         return t * math.sqrt(stats.chi2.isf(probability, df) / df)
 
     def excess(noncentrality: float) -> float:
-        return stats.nct.cdf(t, df, noncentrality) - probability
+        return float(special.nctdtr(df, noncentrality, t)) - probability
 
     # the root lies within a few units of t by its normal approximation (Johnson and Welch 1940), and not
     # below what P(T <= t) >= P(T <= 0) = Phi(-noncentrality) allows; farther out there may be NaN
     unit = math.sqrt(1 + t**2 / (2 * df))
-    return optimize.brentq(excess, max(t - 7 * unit, stats.norm.isf(probability) - 1), t + 7 * unit)
+    return optimize.brentq(excess, max(t - 7 * unit, -special.ndtri(probability) - 1), t + 7 * unit)
 
 
 def hedges_g(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> Interval:

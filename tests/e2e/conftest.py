@@ -11,10 +11,10 @@ from mndmri.cohort.config import resolve_config
 from tests.running import ROOT, finish
 
 
-def demo_config(folder: Path, **simulation) -> dict:
-    """The full demo study's config with its results in a folder, and some of the simulation's keys changed."""
+def demo_config(folder: Path, *, full: bool = False, **simulation) -> dict:
+    """The demo study's config with its results in a folder, and some of the simulation's keys changed."""
     config: dict = {}
-    for name in ("config.yaml", "demo-full.yaml"):
+    for name in ["config.yaml"] + ["demo-full.yaml"] * full:
         update_config(config, yaml.safe_load((ROOT / "config" / name).read_text()))
     config |= {"bids_dir": str(folder / "results/sourcedata"), "output_dir": str(folder / "results")}
     config["swi"]["norms"] = str(ROOT / config["swi"]["norms"])
@@ -25,7 +25,7 @@ def demo_config(folder: Path, **simulation) -> dict:
 
 @pytest.fixture(scope="session")
 def shared_head(tmp_path_factory) -> Path:
-    """The head that all simulated cohorts share, which takes two minutes to build."""
+    """The head that all simulated cohorts share, which takes a minute to build."""
     folder = tmp_path_factory.mktemp("head")
     config = demo_config(folder)
     wanted = [f"{folder}/results/simulation/anatomy.nii", f"{folder}/results/simulation/centreline.tsv"]
@@ -37,9 +37,9 @@ def shared_head(tmp_path_factory) -> Path:
 def study(tmp_path_factory, shared_head):
     """Function that makes the folder and config of a simulated study, the shared head in place."""
 
-    def make(name: str, **simulation) -> tuple[Path, dict]:
+    def make(name: str, **options) -> tuple[Path, dict]:
         folder = tmp_path_factory.mktemp(name)
-        config = demo_config(folder, **simulation)
+        config = demo_config(folder, **options)
         place = folder / "results/simulation"
         place.mkdir(parents=True)
         for file in shared_head.glob("*"):

@@ -17,13 +17,7 @@ from tests.running import finish, kill, run, start
 
 pytestmark = pytest.mark.slow
 
-COARSE = {
-    "groups": {"ALS": 1, "PLS": 1, "control": 1},
-    "missing": {"dwi": 0, "swi": 0},
-    "t1w": {"voxel_mm": 2.5},
-    "dwi": {"voxel_mm": 4.0, "n_directions": 8, "motion_deg": 0.3, "motion_mm": 0.2, "field_hz": 0.0},
-    "gre": {"voxel_mm": [1.5, 1.5, 2.5]},
-}
+THREE = {"groups": {"ALS": 1, "PLS": 1, "control": 1}, "missing": {"dwi": 0, "swi": 0}}
 KEY = ["modality", "measure", "region", "hemi"]
 
 
@@ -37,13 +31,13 @@ def tables(results: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def small(study):
     """A study of three people, run on one core."""
-    folder, config = study("small", **COARSE)
+    folder, config = study("small", **THREE)
     finish(folder, config, "--cores", "1")
     return folder, config
 
 
 def test_two_cores_and_a_kill_in_the_middle_change_no_table(study, small):
-    folder, config = study("killed", **COARSE)
+    folder, config = study("killed", **THREE)
     process = start(folder, config, "--cores", "2")
     halfway = folder / "results/sub-01/anat"
     while not list(halfway.glob("*_xfm.nii.gz")):
