@@ -1,4 +1,4 @@
-"""Two real people, through every stage, where the scans are at hand."""
+"""Real people, where the scans are at hand: one up to the measures, two through every stage."""
 
 import json
 
@@ -19,7 +19,8 @@ OTHER = "sub-iu01"  # b = 2500 s/mm2 alone, and no gradient-echo scan; the group
 
 
 @pytest.fixture(scope="module")
-def results(real_data, tmp_path_factory):
+def study(real_data, tmp_path_factory):
+    """Folder and config of a study of the two."""
     folder = tmp_path_factory.mktemp("real")
     table = pd.DataFrame({"participant_id": [WHO, OTHER], "group": ["control", "ALS"], "age": [40, 50], "sex": "F"})
     table.to_csv(folder / "participants.tsv", sep="\t", index=False)
@@ -31,8 +32,30 @@ def results(real_data, tmp_path_factory):
         "dwi": {"gibbs": False},
         "statistics": {"n_permutations": 100, "map_permutations": 100},
     }
+    return folder, config
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    """What is measured in the first of them."""
+    folder, config = study
+    finish(folder, config, "--cores", "2", "--", f"{folder}/results/{WHO}/{WHO}_measures.tsv")
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def whole(study):
+    """The study to its end."""
+    folder, config = study
     finish(folder, config, "--cores", "2")
     return folder / "results"
+
+
+@pytest.fixture(scope="module", params=[WHO, pytest.param(OTHER, marks=pytest.mark.slow)])
+def person(request):
+    """Each of the two: participant id, and where the results are."""
+    who = request.param
+    return who, request.getfixturevalue("results" if who == WHO else "whole") / who
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +80,10 @@ def test_tract_values_are_plausible_and_alike_on_both_sides(values):
     assert 0.6 < values["value"].loc[("dwi", "md", "cst", "L")] < 0.9
 
 
-@pytest.mark.parametrize("who", [WHO, OTHER])
-def test_the_capsules_level_lies_on_the_internal_capsule(results, who):
+def test_the_capsules_level_lies_on_the_internal_capsule(person):
     """Beside it, in the thalamus or putamen, FA is below 0.5, and fibres run every way."""
-    prefix = results / who / "dwi" / who
-    rows = read_table(f"{prefix}_desc-cst_measures.tsv").set_index(["measure", "region", "hemi"])["value"]
+    who, folder = person
+    rows = read_table(folder / "dwi" / f"{who}_desc-cst_measures.tsv").set_index(["measure", "region", "hemi"])["value"]
     for hemi in "LR":
         assert 0.5 < rows["fa", "cst_plic", hemi] < 0.75
 
@@ -80,9 +102,9 @@ def test_fibres_run_up_in_the_capsule_and_across_in_the_callosum(results):
         assert np.sign(x.mean()) == side
 
 
-@pytest.mark.parametrize("who", [WHO, OTHER])
-def test_the_gradient_table_fits_as_it_is(results, who):
-    ranking = read_table(results / who / "dwi" / f"{who}_desc-gradients_ranking.tsv")
+def test_the_gradient_table_fits_as_it_is(person):
+    who, folder = person
+    ranking = read_table(folder / "dwi" / f"{who}_desc-gradients_ranking.tsv")
     assert len(ranking) == 24
     assert ranking.loc[0, "order"] == "x y z"
     assert ranking.loc[0, "coherence"] > ranking.loc[1, "coherence"] + 0.05
@@ -113,31 +135,30 @@ def test_a_wrong_gradient_table_stops_its_participant_with_a_suggestion_that_is_
     assert np.abs(np.sum(suggested * right, axis=0))[1:].min() > 0.999
 
 
-def quality_of(results, who):
-    rows = read_table(results / who / f"{who}_qc.tsv").query("modality == 'dwi' and measure != 'coverage'")
+def quality_of(folder):
+    rows = read_table(folder / f"{folder.name}_qc.tsv").query("modality == 'dwi' and measure != 'coverage'")
     return rows.set_index(["measure", "hemi"])["value"]
 
 
-def test_distortion_is_corrected_by_what_there_is_and_images_agree_the_better(results):
+def test_distortion_is_corrected_by_what_there_is_and_images_agree_the_better(person):
     """A series of opposite phase encoding in one person, nothing but the T1w image in the other."""
-    for who, code, gain in ((OTHER, 1, 0.2), (WHO, 3, 0.0)):
-        quality = quality_of(results, who)
-        assert quality["distortion_correction", "both"] == code
-        assert quality["distortion_agreement", "both"] >= quality["distortion_agreement_raw", "both"] + gain
-        assert quality["neighbour_correlation", "both"] > quality["neighbour_correlation_raw", "both"] - 0.005
-        assert quality["outlier_slices", "both"] < 0.02
+    who, folder = person
+    code, gain = {OTHER: (1, 0.2), WHO: (3, 0.0)}[who]
+    quality = quality_of(folder)
+    assert quality["distortion_correction", "both"] == code
+    assert quality["distortion_agreement", "both"] >= quality["distortion_agreement_raw", "both"] + gain
+    assert quality["neighbour_correlation", "both"] > quality["neighbour_correlation_raw", "both"] - 0.005
+    assert quality["outlier_slices", "both"] < 0.02
 
 
-@pytest.mark.parametrize("who", [WHO, OTHER])
-def test_streamlines_lie_on_their_own_side(results, who):
+def test_streamlines_lie_on_their_own_side(person):
+    who, folder = person
     for hemi, side in (("L", -1), ("R", 1)):
-        assert quality_of(results, who)["n_streamlines", hemi] > 30
-        tractogram = nib.streamlines.load(
-            results / who / "dwi" / f"{who}_space-dwi_hemi-{hemi}_label-CST_tractogram.trk"
-        )
+        assert quality_of(folder)["n_streamlines", hemi] > 30
+        tractogram = nib.streamlines.load(folder / "dwi" / f"{who}_space-dwi_hemi-{hemi}_label-CST_tractogram.trk")
         points = np.concatenate(list(tractogram.streamlines))
         assert np.mean(np.sign(points[:, 0]) == side) > 0.95
-    profile = read_table(results / who / "dwi" / f"{who}_desc-tracked_profile.tsv").query("measure == 'fa'")
+    profile = read_table(folder / "dwi" / f"{who}_desc-tracked_profile.tsv").query("measure == 'fa'")
     assert profile["value"].between(0.1, 0.9).all()
     begins = profile.groupby("hemi")["height_mm"].first()
     np.testing.assert_allclose(begins, CST_LEVELS_Z_MM["cst_plic"][0], atol=1)
@@ -150,40 +171,46 @@ def test_voxels_of_three_millimetres_do_not_resolve_the_band_and_it_is_said(valu
     assert np.isfinite(values.loc[("swi", "normalised_hypointensity", "precentral", "L"), "value"])
 
 
-def test_iron_is_paramagnetic_in_the_real_phase_and_the_score_is_not_assessable(results, values):
+def test_iron_is_paramagnetic_in_the_real_phase(results, values):
     white = values.loc[("qsm", "chi_mean", "reference_wm", "both"), "value"]
     for hemi in "LR":
         # 0.1 to 0.2 ppm above white matter in adults (Liu et al. 2015, NMR Biomed 28:1255)
         assert 0.08 < values.loc[("qsm", "chi_mean", "pallidum", hemi), "value"] - white < 0.25
     sidecar = json.loads((results / WHO / "swi" / f"{WHO}_Chimap.json").read_text())
     assert sidecar["ParamagneticSign"] == 1 and sidecar["Unknown"] == ""
-    scores = read_table(results / "group/measures.tsv").query(
-        "participant_id == @WHO and measure == 'motor_band_score'"
-    )
+
+
+@pytest.mark.slow
+def test_the_score_is_not_assessable_on_voxels_of_three_millimetres(whole):
+    scores = read_table(whole / "group/measures.tsv").query("participant_id == @WHO and measure == 'motor_band_score'")
     assert len(scores) == 7 and scores["value"].isna().all()
     assert scores["status"].str.startswith("not assessable: in-plane voxels of 3 mm").all()
 
 
-def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(results):
+@pytest.mark.parametrize("made", ["results", pytest.param("whole", marks=pytest.mark.slow)])
+def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(request, made):
+    results = request.getfixturevalue(made)
     for path in [*results.rglob("*.log"), *results.rglob("*.html"), *results.rglob("*.json"), *results.rglob("*.tsv")]:
         text = path.read_text(errors="ignore")
         for personal in ("45053", "13:37:33", "d2n_Philips"):  # serial number, time and procedure in the sidecars
             assert personal not in text, path
 
 
-def test_a_series_of_one_high_shell_is_measured_and_it_is_said(results):
-    table = read_table(results / OTHER / f"{OTHER}_measures.tsv").set_index(["modality", "measure", "region", "hemi"])
+@pytest.mark.slow
+def test_a_series_of_one_high_shell_is_measured_and_it_is_said(whole):
+    table = read_table(whole / OTHER / f"{OTHER}_measures.tsv").set_index(["modality", "measure", "region", "hemi"])
     assert 0.35 < table.loc[("dwi", "fa", "cst", "L"), "value"] < 0.65
-    sidecar = (results / OTHER / "dwi" / f"{OTHER}_space-dwi_model-tensor_dwimap.json").read_text()
+    sidecar = (whole / OTHER / "dwi" / f"{OTHER}_space-dwi_model-tensor_dwimap.json").read_text()
     assert "all 20 directions" in sidecar and "2500" in sidecar
 
 
-def test_one_person_in_a_group_is_a_row_with_a_note_and_no_crash(results):
-    rows = read_table(results / "group/comparisons.tsv").query("test == 'ancova_contrast'")
+@pytest.mark.slow
+def test_one_person_in_a_group_is_a_row_with_a_note_and_no_crash(whole):
+    rows = read_table(whole / "group/comparisons.tsv").query("test == 'ancova_contrast'")
     assert len(rows)
     assert rows["p"].isna().all()
     assert rows["note"].notna().all()
-    measures = read_table(results / "group/measures.tsv").query("participant_id == @OTHER and modality == 'swi'")
+    measures = read_table(whole / "group/measures.tsv").query("participant_id == @OTHER and modality == 'swi'")
     assert len(measures) and measures["value"].isna().all()
 
 
