@@ -29,6 +29,7 @@ def study(real_data, tmp_path_factory):
         "output_dir": str(folder / "results"),
         "participants": str(folder / "participants.tsv"),
         "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
+        "t1w": {"thickness_max_voxel_mm": 0.5},  # none, which would take two minutes
         "dwi": {"gibbs": False},
         "statistics": {"n_permutations": 100, "map_permutations": 100},
     }

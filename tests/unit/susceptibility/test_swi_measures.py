@@ -11,9 +11,16 @@ from mndmri.tables.measures import DAMAGE_DIRECTION, MEASURE_COLUMNS
 BAND = 0.8  # intensity of the planted band relative to the tissue it lies in
 
 
+def regions_of(slab):
+    """Masks and their table, made once of each slab."""
+    if not hasattr(slab, "regions"):
+        masks, table = precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.mni)
+        slab.regions = masks, with_thickness(table, masks, *slab.tissues[:2])
+    return slab.regions
+
+
 def measured(slab, data, *, veins=None, **options):
-    masks, table = precentral_regions(*slab.tissues, slab.atlas, slab.table, slab.mni)
-    table = with_thickness(table, masks, *slab.tissues[:2])
+    masks, table = regions_of(slab)
     image = make_image(np.asarray(data, np.float32), slab.grid)
     if veins is None:
         veins = np.zeros(slab.grid.shape, bool)
