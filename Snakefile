@@ -102,6 +102,7 @@ include: "workflow/rules/report.smk"
 onstart:
     for note in STUDY.notes:
         print(note, file=sys.stderr)
+    begin_writing()
 
 
 onerror:

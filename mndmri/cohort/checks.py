@@ -15,7 +15,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.cohort import bids
 from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
-from mndmri.cohort.records import Problem, Scan, Study
+from mndmri.cohort.records import Problem, Scan, Study, refuse
 from mndmri.gradient_echo.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
 from mndmri.grids import same_grid, voxel_sizes
 from mndmri.io import InputError, load_image, read_text
@@ -112,9 +112,7 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
     found = [*study.problems, *problems]
     cannot_leave_out = [p for p in found if bad_input == "stop" or p.participant_id is None]
     if cannot_leave_out:
-        lines = dict.fromkeys(p.message for p in found)
-        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        raise InputError("\n".join([f"{count} with the study's input:", *(f"  - {line}" for line in lines)]))
+        refuse((p.message for p in found), "with the study's input")
 
     scans = {who: dict(own) for who, own in study.scans.items()}
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}

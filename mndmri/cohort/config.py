@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 
-from mndmri.io import InputError
+from mndmri.cohort.records import refuse
 from mndmri.tables.participants import PROGRESSION_RATE
 
 # Keys of dwi that select corrections.
@@ -51,8 +51,7 @@ def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         With one line for each problem.
     """
     problems = [*_wrong_keys(raw, ""), *_not_finite(raw, "")]
-    if problems:  # jsonschema cannot go on with keys that are no text
-        raise InputError(_as_list(problems))
+    refuse(problems, "in the config")  # jsonschema cannot go on with keys that are no text
     config = _fill(copy.deepcopy(dict(raw)), schema, schema)
     _keep_default_primary_measured(config, raw)
     _adjust_for_site(config)
@@ -63,15 +62,8 @@ def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     problems += _contradictions(config, faulty)
     if "dwi" not in faulty:
         problems += _idle_diffusion_keys(config["dwi"], raw.get("dwi") or {})
-    if problems:
-        raise InputError(_as_list(problems))
+    refuse(problems, "in the config")
     return config
-
-
-def _as_list(problems: list[str]) -> str:
-    """The problems as one message, a bullet each."""
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"{count} in the config:", *(f"  - {p}" for p in dict.fromkeys(problems))])
 
 
 def _join(place: str, key: object) -> str:

@@ -1,9 +1,19 @@
 """What is known of a study before anything is computed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
+
+from mndmri.io import InputError
+
+
+def refuse(problems: Iterable[str], where: str) -> None:
+    """Raise an `InputError` with all problems as one list, each once; nothing happens where there is none."""
+    lines = list(dict.fromkeys(problems))
+    if lines:
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+        raise InputError("\n".join([f"{count} {where}:", *(f"  - {line}" for line in lines)]))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from io import BytesIO
 
+import matplotlib
 from matplotlib.figure import Figure
 
+# Labels are somebody's own words: a dollar sign in them is no formula.
+matplotlib.rcParams["text.parse_math"] = False
 # Without a version and a date in it, the same figure is the same file.
 _NO_METADATA = {"Software": None}
 

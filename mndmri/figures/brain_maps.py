@@ -80,7 +80,7 @@ def brain_map(
     said = ", ".join(f"{side} in {v:.1f} ml" for side, v in zip(sides, ml, strict=False) if v)
     level = f"p < {alpha:g}, corrected over the brain"
     said = f"{level}: {said}" if said else f"nothing at {level}"
-    figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center", parse_math=False)
+    figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center")
     figure.text(0.994, 1 - 0.24 * inch, said, color="white", fontsize=9, va="center", ha="right")
     figure.text(0.006, 0.2 * inch, CONVENTION, color="#BBBBBB", fontsize=8, va="center")
     return figure
@@ -120,4 +120,4 @@ def _draw_scale(figure: Figure, top: float, name: str, corner: tuple[float, floa
     axes = figure.add_axes((*corner, 0.012, 0.75 * _GLASS_INCHES / height))
     bar = figure.colorbar(ScalarMappable(Normalize(-top, top), _COLOURS), cax=axes)
     bar.ax.tick_params(colors="white", labelsize=8)
-    bar.ax.set_title(name, color="white", fontsize=9, parse_math=False)
+    bar.ax.set_title(name, color="white", fontsize=9)

@@ -83,7 +83,7 @@ def correlation_plot(
         _head(axes, title, handles, list(labels.values()))
         unit = readable_unit(rows["unit"].iloc[0])
         axes.set_ylabel(capitalised(readable(key[1])) + (f" ({unit})" if unit else ""), fontsize=9)
-        axes.set_xlabel(capitalised(readable(score)), fontsize=9, parse_math=False)
+        axes.set_xlabel(capitalised(readable(score)), fontsize=9)
         axes.set_label(" ".join(key))
         bare(axes)
     for axes in panels[len(shown) :]:
@@ -121,7 +121,7 @@ def _draw_patients(axes: Axes, scores: pd.Series, values: pd.Series, colour: str
 def _head(axes: Axes, title: str, handles: list[Line2D], labels: list[str]) -> None:
     """Name and coefficients, above the panel so that they cover no point."""
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    legend = axes.legend(
+    axes.legend(
         handles,
         labels,
         title=title,
@@ -136,5 +136,3 @@ def _head(axes: Axes, title: str, handles: list[Line2D], labels: list[str]) -> N
         borderpad=0.2,
         borderaxespad=0.1,
     )
-    for text in [*legend.get_texts(), legend.get_title()]:
-        text.set_parse_math(False)

@@ -98,7 +98,7 @@ def measure_plot(
             _draw_mean(axes, place, _mean_interval(values, adjusted_means, hemi, group))
         counts = [int(rows.loc[rows["group"] == g, "value"].notna().sum()) for g in groups]
         names = [f"{group}\nn = {n}" for group, n in zip(groups, counts, strict=True)]
-        axes.set_xticks(range(len(groups)), names, parse_math=False)
+        axes.set_xticks(range(len(groups)), names)
         axes.set_xlim(-0.6, len(groups) - 0.4)
         axes.set_title(_HEMI_TITLES[hemi], fontsize=10)
         axes.set_label(hemi)
@@ -178,7 +178,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
         for record in pairs[pairs["contrast"] == contrast].to_dict("records"):
             place = places[tuple(record[name] for name in key)]
             _draw_effect(axes, place, record["hedges_g"], record["g_ci_low"], record["g_ci_high"])
-        axes.set_title(contrast, fontsize=10, parse_math=False)
+        axes.set_title(contrast, fontsize=10)
         axes.set_label(str(contrast))
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="x", color="#E3E3E3", linewidth=0.6)

@@ -60,7 +60,7 @@ def index_plot(
         _draw_groups(left, judged, present, colours)
         _draw_calibration(right, judged, colours)
         auc = readable_interval(row["auc"], row["auc_ci_low"], row["auc_ci_high"])
-        left.set_title(f"{row['contrast']}: AUC {auc}", fontsize=10, loc="left", parse_math=False)
+        left.set_title(f"{row['contrast']}: AUC {auc}", fontsize=10, loc="left")
         left.set_label(str(row["contrast"]))
     figure.suptitle(f"Multimodal index, {scheme}", fontsize=11, weight="bold")
     figure.supxlabel(
@@ -81,7 +81,7 @@ def _draw_groups(axes: Axes, judged: pd.DataFrame, groups: Sequence[str], colour
         axes.scatter(across, values, s=22, color=colours[group], alpha=0.75, edgecolors="white", linewidths=0.5)
     counts = [int((judged["group"] == name).sum()) for name in groups]
     names = [f"{name}\nn = {n}" for name, n in zip(groups, counts, strict=True)]
-    axes.set_xticks(range(len(groups)), names, parse_math=False)
+    axes.set_xticks(range(len(groups)), names)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     _finish(axes, judged, "Probability")
 

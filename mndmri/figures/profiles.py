@@ -92,7 +92,7 @@ def profile_plot(
         strip.tick_params(axis="y", length=0)
     positions = means["position_mm"]
     bars[0].set_xlim(positions.min(), positions.max())
-    bars[0].set_yticks([-place for place in range(len(contrasts))], contrasts, fontsize=8, parse_math=False)
+    bars[0].set_yticks([-place for place in range(len(contrasts))], contrasts, fontsize=8)
     unit = readable_unit(means["unit"].iloc[0])
     curves[0].set_ylabel(capitalised(readable(measure)) + (f" ({unit})" if unit else ""))
     _legend(figure, means, groups, colours)
@@ -126,7 +126,7 @@ def _draw_bar(strip: Axes, place: float, rows: pd.DataFrame, colour: str) -> Non
 def _name_level(strip: Axes, name: str, span: tuple[float, float], top: float) -> None:
     strip.plot(span, [top - 0.3] * 2, color=GREY, linewidth=1.2, marker="|", markersize=5)
     text = fill(readable(name.removeprefix("cst_")), _LINE_OF_LEVEL, break_long_words=False)
-    strip.text(sum(span) / 2, top - 0.5, text, ha="center", va="top", fontsize=7, color=GREY, parse_math=False)
+    strip.text(sum(span) / 2, top - 0.5, text, ha="center", va="top", fontsize=7, color=GREY)
 
 
 def _legend(figure: Figure, means: pd.DataFrame, groups: Sequence[str], colours: Mapping[str, str]) -> None:
@@ -136,6 +136,4 @@ def _legend(figure: Figure, means: pd.DataFrame, groups: Sequence[str], colours:
         n = means.loc[means["group"] == group, "n"]
         sizes = f"{n.max()}" if n.min() == n.max() else f"{n.min()} to {n.max()}"
         handles.append(Patch(color=colours[group], label=f"{group} (n = {sizes})"))
-    legend = figure.legend(handles=handles, loc="outside right upper", fontsize=8, frameon=False)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    figure.legend(handles=handles, loc="outside right upper", fontsize=8, frameon=False)

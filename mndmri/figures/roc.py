@@ -95,7 +95,7 @@ def _label(entry: tuple[str, ...], row: pd.Series) -> str:
 
 
 def _frame(axes: Axes, contrast: str) -> None:
-    axes.set_title(contrast, fontsize=10, parse_math=False)
+    axes.set_title(contrast, fontsize=10)
     axes.set_label(contrast)
     axes.set_xlabel("1 − specificity")
     axes.set_box_aspect(1)
@@ -108,6 +108,4 @@ def _frame(axes: Axes, contrast: str) -> None:
 def _name_curves(below: Axes, axes: Axes) -> None:
     below.set_axis_off()
     curves = axes.get_lines()[1:]  # the first is chance
-    legend = below.legend(handles=curves, loc="upper left", fontsize=7, frameon=False, handlelength=2.4, borderpad=0)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    below.legend(handles=curves, loc="upper left", fontsize=7, frameon=False, handlelength=2.4, borderpad=0)

@@ -47,7 +47,7 @@ def site_forest(table: pd.DataFrame) -> Figure:
         for axes, contrast in zip(panels, contrasts, strict=True):
             _draw_forest(axes, own[own["contrast"] == contrast], sites)
             axes.set_label(str(contrast))
-        panels[0].set_yticks(range(len(sites)), names[::-1], parse_math=False)
+        panels[0].set_yticks(range(len(sites)), names[::-1])
         panels[0].set_ylim(-0.6, len(sites) - 0.4)
     caption = "Adjusted difference, first group minus second, 95% CI. On the right, participants of each."
     figure.supxlabel(caption, fontsize=8, color=GREY)
@@ -82,7 +82,7 @@ def _draw_forest(axes: Axes, rows: pd.DataFrame, sites: list[str]) -> None:
     differ = "" if pd.isna(together["q_p"]) else f"I² {together['i2_percent']:.0f}%, p {readable_p(together['q_p'])}"
     axes.set_xlabel((f"{measure} ({unit})" if unit else measure) + f"\n{differ}", fontsize=8)
     where = f"{measure}, {readable_place(first['region'], first['hemi'])}"
-    axes.set_title(f"{where}\n{first['contrast']}", fontsize=9, parse_math=False)
+    axes.set_title(f"{where}\n{first['contrast']}", fontsize=9)
 
 
 def _site_name(site: str) -> str:

@@ -66,7 +66,7 @@ def strip_plot(
         _name_along(axes, strip)
     _name_down(panels[0])
     _colour_bar(figure, meshes[0], panels, f"{quantity} ({unit})" if unit else quantity)
-    figure.suptitle(title, fontsize=11, weight="bold", parse_math=False)
+    figure.suptitle(title, fontsize=11, weight="bold")
     figure.supxlabel("Along the central sulcus (mm in the template). Grey: no data.", fontsize=8, color=GREY)
     return figure
 
@@ -127,7 +127,7 @@ def group_strips(
         for pair, (table, colours, norm, name) in zip((row[:2], row[2:]), kinds, strict=False):
             for axes, hemi in zip(pair, _SIDES, strict=True):
                 _draw_strip(axes, table, hemi, colours, norm)
-                axes.set_title(f"{name}, {_SIDES[hemi].lower()}", fontsize=9, parse_math=False)
+                axes.set_title(f"{name}, {_SIDES[hemi].lower()}", fontsize=9)
                 axes.set_label(f"{name} {hemi}")
                 _name_along(axes, layout)
         for axes in row[2 * len(kinds) :]:
@@ -139,7 +139,7 @@ def group_strips(
         mappable = ScalarMappable(Normalize(-most, most), _DIFFERENCES)
         _colour_bar(figure, mappable, panels[:, 2:], f"difference from {reference}" + (f" ({unit})" if unit else ""))
     said = f"Along the central sulcus (mm in the template). Grey: data in fewer than {min_share:.0%} of a group."
-    figure.supxlabel(said, fontsize=8, color=GREY, parse_math=False)
+    figure.supxlabel(said, fontsize=8, color=GREY)
     return figure
 
 

@@ -8,6 +8,7 @@ from mndmri.report.brain_maps import ComparedMaps, map_sections
 from mndmri.report.pages import Picture, group_page
 from mndmri.report.sections import group_sections
 from mndmri.tables.measures import KEY
+from mndmri.tables.names import variable_name
 from mndmri.tables.words import capitalised, readable
 
 EFFECT_SIZES = "effect_sizes"
@@ -53,7 +54,7 @@ def study_page(
     versions : mapping
         Name of a program to its version.
     """
-    shown = {"_".join((p["modality"], p["measure"], p["region"])) for p in primary} | {EFFECT_SIZES}
+    shown = {variable_name(p["modality"], p["measure"], p["region"]) for p in primary} | {EFFECT_SIZES}
     return group_page(
         title=title,
         participants=participants,

@@ -30,8 +30,8 @@ from mndmri.statistics.models import (
 )
 from mndmri.statistics.samples import NO_SPREAD, Measured, Sample, select_people, take_sample
 from mndmri.statistics.tfce import enhance
-from mndmri.statistics.wide import variable_name
 from mndmri.tables.dictionaries import column_names, dictionary
+from mndmri.tables.names import contrast_label, file_names
 
 # A sum of float32 in another order is the same sum: relative
 _TIE = 1e-4
@@ -87,11 +87,6 @@ class MapComparison(NamedTuple):
 def summary_dictionary(groups: Sequence[str]) -> dict[str, Any]:
     """BIDS data dictionary of the summary of compared maps."""
     return dictionary("The groups compared voxel by voxel", _DESCRIPTIONS, groups)
-
-
-def file_label(contrast: str) -> str:
-    """Contrast as a BIDS label, letters and digits alone: ``ALS-control`` is ``ALSminuscontrol``."""
-    return variable_name(contrast.replace("-", " minus ")).replace("_", "")
 
 
 def compare_maps(
@@ -193,6 +188,7 @@ def compare_maps(
         name: ContrastMaps("F" if len(testable[name]) > 1 else "t", *(make_image(values, mask) for values in arrays))
         for name, arrays in found.items()
     }
+    files = dict(zip(hypotheses, file_names(hypotheses, spell=contrast_label), strict=True))
     rows = []
     for name, hypothesis in hypotheses.items():
         row = sample.row("", name) | {
@@ -201,7 +197,7 @@ def compare_maps(
         row |= {"n_voxels": y.shape[1], "mask_ml": y.shape[1] * voxel_volume_ml(mask)}
         if name in images:
             row |= _row_of(images[name], compared, alpha=alpha)
-            row |= {"maps": f"contrast-{file_label(name)}", "n_permutations": n_permutations}
+            row |= {"maps": f"contrast-{files[name]}", "n_permutations": n_permutations}
             row["df"] = f"{len(testable[name])}, {df}" if images[name].kind == "F" else df
         rows.append(row)
     summary = pd.DataFrame(rows, columns=column_names(summary_dictionary(groups)))

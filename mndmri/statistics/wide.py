@@ -1,7 +1,5 @@
 """Measures in wide format, one row for each participant and one column for each variable."""
 
-import re
-import unicodedata
 from typing import Any
 
 import pandas as pd
@@ -9,19 +7,8 @@ import pandas as pd
 from mndmri.io import InputError
 from mndmri.tables.dictionaries import TITLE, column_names
 from mndmri.tables.measures import KEY
+from mndmri.tables.names import variable_name
 from mndmri.tables.participants import participants_dictionary
-
-
-def variable_name(*parts: object) -> str:
-    """Name valid in R, SPSS and JASP: ASCII letters, digits and underscores, a letter first.
-
-    Accents go; a letter of another script becomes its code point, so that two names stay two.
-    """
-    text = unicodedata.normalize("NFKD", "_".join(map(str, parts)))
-    text = "".join(c for c in text if not unicodedata.combining(c))
-    text = re.sub(r"[^\x00-\x7f]", lambda found: f"u{ord(found[0]):04x}", text)
-    text = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")
-    return text if text[:1].isalpha() else f"x{text}"
 
 
 def _check_unique(names: list[str], originals: list[str]) -> None:

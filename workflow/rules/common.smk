@@ -33,6 +33,9 @@ from mndmri.cohort.failures import (
     stages,
     without,
 )
+from mndmri.cohort.folders import check_folders, expand_home, mark_simulated
+from mndmri.cohort.lock import lock_results
+from mndmri.cohort.records import refuse
 from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_table, read_text, write_json
@@ -65,9 +68,11 @@ def read_config():
     schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     # libyaml, where it is there: every job reads this, ten times as fast
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return resolve_config(
-        config, yaml.load(schema.read_text(encoding="utf-8"), Loader=loader)
-    )
+    schema = yaml.load(schema.read_text(encoding="utf-8"), Loader=loader)
+    resolved = expand_home(resolve_config(config, schema), schema)
+    if workflow.is_main_process:
+        refuse(check_folders(resolved, schema), "in the config")
+    return resolved
 
 
 def read_study():
@@ -84,6 +89,17 @@ def read_study():
     if workflow.is_main_process and not study.simulated:
         write_json(cache, checked)
     return settle(study, problems, bad_input=config["bad_input"])
+
+
+def begin_writing():
+    """Keep the results for this run, unless it is the second pass of one, and mark what it simulates."""
+    try:
+        if not LOSSES:
+            lock_results(RESULTS)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    if config["simulation"]:
+        mark_simulated(config["bids_dir"])
 
 
 def in_branch(proxy, branch):

@@ -19,7 +19,7 @@ from mndmri.statistics.clusters import clusters_dictionary, find_clusters
 from mndmri.statistics.maps import add_head_size, group_mask
 from mndmri.statistics.models import build_design
 from mndmri.statistics.tfce import NEIGHBOURS, STEP, enhance
-from mndmri.statistics.voxelwise import compare_maps, file_label, summary_dictionary
+from mndmri.statistics.voxelwise import compare_maps, summary_dictionary
 from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
@@ -365,8 +365,8 @@ def test_the_groups_mask_is_where_the_mean_is_above_the_threshold(mask):
 
 
 def test_names_of_files_have_letters_and_digits_alone():
-    assert file_label("ALS-control") == "ALSminuscontrol"
-    assert file_label("Später Beginn-HC_2") == "SpaterBeginnminusHC2"
+    assert contrast_label("ALS-control") == "ALSminuscontrol"
+    assert contrast_label("Später Beginn-HC_2") == "SpaterBeginnminusHC2"
 
 
 def test_head_size_goes_to_its_owner_and_is_missing_where_it_was_not_measured(participants):

@@ -7,7 +7,7 @@ import pytest
 
 from mndmri.io import InputError
 from mndmri.statistics import wide_table
-from mndmri.statistics.wide import variable_name, wide_dictionary
+from mndmri.statistics.wide import wide_dictionary
 from mndmri.tables.dictionaries import column_names
 
 
