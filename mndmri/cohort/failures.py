@@ -162,5 +162,8 @@ def stages(study: Study, losses: Mapping[str, Loss], who: str, modalities: Itera
 
 
 def next_pass(arguments: Iterable[str]) -> list[str]:
-    """Arguments of Snakemake for a pass after one in which jobs failed: the same, but nothing is made twice."""
-    return [argument for argument in arguments if argument not in FORCING]
+    """Arguments of Snakemake for a pass after one in which jobs failed: the same, but nothing is made twice.
+
+    The pass works in the folder that the one before has locked.
+    """
+    return ["--nolock", *(argument for argument in arguments if argument not in FORCING)]

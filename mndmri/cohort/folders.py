@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mndmri.io import InputError, read_json, write_json
-from mndmri.phantom.plan import DESCRIPTION
-from mndmri.provenance import NAME
+from mndmri.provenance import NAME, SIMULATED
 
 DESCRIBED = "dataset_description.json"
 MARKER = ".simulated_by_mndmri.json"  # a dataset that may be written over has it
@@ -153,7 +152,7 @@ def _unsafe_simulation(config: Mapping[str, Any]) -> list[str]:
         return []
     described = bids / DESCRIBED
     try:
-        if described.exists() and read_json(described) == DESCRIPTION:  # made before there was a marker
+        if described.exists() and read_json(described) == SIMULATED:  # made before there was a marker
             return []
     except InputError:
         pass

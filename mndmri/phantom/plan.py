@@ -10,7 +10,6 @@ HEMIS = ("L", "R")
 SCORES = ("months_since_onset", "alsfrs_r", "umn_left", "umn_right")
 # What a study of real people would have in its own table
 PARTICIPANT_COLUMNS = ["participant_id", "group", "age", "sex", *SCORES]
-DESCRIPTION = {"Name": "Simulated cohort", "BIDSVersion": "1.9.0", "DatasetType": "raw"}
 BODY_PARTS = ("leg", "hand", "face")
 BAND_EFFECTS = ("band_ppm", "band_darkening")
 # The same darkening where it is no motor band: in front of the posterior bank, and behind it

@@ -40,10 +40,14 @@ for heavy in ("nibabel", "nibabel.spatialimages", "numpy", "pandas"):
 from mndmri.io import InputError
 from mndmri.jobs import start_job
 
-start_job(snakemake)
 fates = json.loads(Path("fates.json").read_text())
 names = [Path(path).name for path in snakemake.output]
 fate = next((fate for made, fate in fates.items() for name in names if fnmatch(name, made)), "end")
+if fate == "be killed once":
+    before = Path("jobs.jsonl").read_text() if Path("jobs.jsonl").exists() else ""
+    fate = "end" if json.dumps(list(snakemake.output)) in before else "be killed"
+if fate != "vanish":
+    start_job(snakemake)
 job = {
     "rule": snakemake.rule,
     "wildcards": ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items()),
@@ -56,13 +60,14 @@ with open("jobs.jsonl", "a") as record:
     record.write(json.dumps(job, default=str) + "\\n")
 if fate == "fail":
     raise InputError("told to fail")
-if fate == "be killed":
+if fate in ("be killed", "vanish"):
     os.kill(os.getpid(), signal.SIGKILL)
 if fate == "hang":
     time.sleep(600)
 for path in map(Path, snakemake.output):
     if "." in path.name:
-        path.write_text(f"{job['rule']} {job['wildcards']}\\n")
+        made = '{"GeneratedBy": [{"Name": "mndmri"}]}' if path.name == "dataset_description.json" else ""
+        path.write_text(made or f"{job['rule']} {job['wildcards']}\\n")
     else:  # directory(...)
         path.mkdir(exist_ok=True)
 """
@@ -86,7 +91,7 @@ class Record(NamedTuple):
     output: list[str]
     params: dict[str, Any]
     fate: str
-    """``end``, ``fail``, ``be killed`` or ``hang``."""
+    """``end``, ``fail``, ``be killed``, ``vanish`` or ``hang``."""
 
 
 class Run(NamedTuple):
@@ -137,8 +142,9 @@ class StubStudy:
     def set_fates(self, fates: Mapping[str, str]) -> None:
         """Decide how jobs end from now on: by the name of a file that they make (``*`` and ``?`` allowed).
 
-        Fates are ``fail`` (an `InputError`), ``be killed`` (as when memory runs out) and ``hang`` (until the whole
-        study is killed); every other job makes its outputs.
+        Fates are ``fail`` (an `InputError`), ``be killed`` (as when memory runs out), ``be killed once`` (and not the
+        next time), ``vanish`` (before it has begun to say anything) and ``hang`` (until the whole study is killed);
+        every other job makes its outputs.
         """
         (self.folder / "fates.json").write_text(json.dumps(dict(fates)))
 
@@ -190,6 +196,8 @@ class StubStudy:
         for path in (self.folder / path for _, made in wiring.values() for path in made if path not in absent):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch() if "." in path.name else path.mkdir(exist_ok=True)
+            if path.name == "dataset_description.json":
+                path.write_text('{"GeneratedBy": [{"Name": "mndmri"}]}')
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Change the study's copy of the Snakefile, of a rule file or of a script."""

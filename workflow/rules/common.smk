@@ -1,8 +1,10 @@
 """The study: config and cohort checked, and what rules ask of them. No rules here."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,7 +41,7 @@ from mndmri.cohort.records import refuse
 from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_table, read_text, write_json
-from mndmri.jobs import why_unfinished
+from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
 from mndmri.tables.dictionaries import dictionary_path
@@ -57,6 +59,8 @@ BRANCHES = {
 }
 # Rules that do not follow their file, see in_branch and alone.
 DECLARED = {}
+# Signals with which the user has stopped this run, and when it began.
+STOPPED, BEGAN = [], time.time()
 # Input that a rule can do without.
 OPTIONAL = "optional"
 # Modalities of the study, and what is made of them.
@@ -94,12 +98,25 @@ def read_study():
 def begin_writing():
     """Keep the results for this run, unless it is the second pass of one, and mark what it simulates."""
     try:
-        if not LOSSES:
+        if WITHOUT_FAILED not in os.environ:
             lock_results(RESULTS)
     except InputError as error:
         raise WorkflowError(str(error)) from None
     if config["simulation"]:
         mark_simulated(config["bids_dir"])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        notice(number, signal.getsignal(number))
+
+
+def notice(number, handler):
+    """Remember that a signal to stop has come, before it is handled as it was to be."""
+
+    def remember(*details):
+        STOPPED.append(number)
+        if callable(handler):
+            handler(*details)
+
+    signal.signal(number, remember)
 
 
 def in_branch(proxy, branch):
@@ -112,7 +129,7 @@ def alone(proxy, branch):
     DECLARED[proxy.rule.name] = (branch, True)
 
 
-def job_of(job):
+def job_of(job, reason):
     """A participant's job of the DAG, as `find_losses` takes it."""
     wildcards, file = dict(job.wildcards.items()), Path(job.rule.snakefile).stem
     part = " ".join(value for name, value in wildcards.items() if name != "subject")
@@ -126,7 +143,7 @@ def job_of(job):
         alone=stands_alone,
         needs=frozenset(str(f) for f in job.input if not is_flagged(f, OPTIONAL)),
         makes=frozenset(map(str, job.output)),
-        reason=why_unfinished(job.log[0]),
+        reason=reason,
     )
 
 
@@ -135,22 +152,32 @@ def measure_the_others():
 
     A job that failed keeps every job after it from running, the group's too. With
     --keep-going all else is done by now; what is left are the tables of those who finished.
-    If in making these another job fails, for which a participant can be left out, so it goes on.
+    A job that was stopped from outside is tried once more in that pass. If in it another job fails,
+    or the same again, for which a participant can be left out, so it goes on. A signal to
+    Snakemake is the user's: then nobody has failed, and nothing more is run.
     """
+    if STOPPED or not workflow.execution_settings.keep_going:
+        return
+    failed = [own for job in workflow.scheduler.failed for own in getattr(job, "jobs", [job])]
+    ends = {str(job.output[0]): bad_end(job.log[0], since=BEGAN) for job in failed}
+    again = {made for made, end in ends.items() if end.stopped} - TRIED
     jobs = [
-        job_of(job) for job in workflow.dag.jobs if "subject" in job.wildcards.keys()
+        job_of(job, None if made in again or made not in ends else ends[made].reason)
+        for job in workflow.dag.jobs
+        for made in [str(job.output[0]) if job.output else ""]
+        if "subject" in job.wildcards.keys()
     ]
     losses = add_losses(LOSSES, find_losses(STUDY, jobs))
-    if not workflow.execution_settings.keep_going or losses == LOSSES:
+    if losses == LOSSES and not again:
         return
-    print(
-        f"Making the group tables without what failed in {', '.join(losses)}",
-        file=sys.stderr,
-    )
+    aim = [f"what was stopped ({', '.join(sorted(again))})"] if again else []
+    aim += [f"the group tables without what failed in {', '.join(losses)}"] if losses else []
+    print(f"Making {' and '.join(aim)}", file=sys.stderr)
     path = Path(LOGS, "lost.json").resolve()
-    write_json({who: asdict(loss) for who, loss in losses.items()}, path)
+    lost = {who: asdict(loss) for who, loss in losses.items()}
+    write_json({"losses": lost, "tried": sorted(TRIED | again)}, path)
     subprocess.run(
-        [sys.executable, "-m", "snakemake", *next_pass(sys.argv[1:]), "--nolock"],
+        [sys.executable, "-m", "snakemake", *next_pass(sys.argv[1:])],
         cwd=workflow.workdir_init,
         env=os.environ | {WITHOUT_FAILED: str(path)},
         check=False,
@@ -314,12 +341,15 @@ try:
     STUDY = read_study()
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
 except InputError as error:
-    raise WorkflowError(str(error)) from None
-# What participants go on without, in the pass after one in which jobs failed.
-LOSSES = {}
+    # not as an exception: Snakemake would add its own source lines to what is wrong
+    print(error, file=sys.stderr)
+    sys.exit(1)
+# What participants go on without, in the pass after one in which jobs failed; and jobs, by a file that they make,
+# that have been tried once more.
+LOSSES, TRIED = {}, set()
 if WITHOUT_FAILED in os.environ:
-    LOSSES = {
-        who: Loss(**own) for who, own in read_json(os.environ[WITHOUT_FAILED]).items()
-    }
+    lost = read_json(os.environ[WITHOUT_FAILED])
+    LOSSES = {who: Loss(**own) for who, own in lost["losses"].items()}
+    TRIED = set(lost["tried"])
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
 STUDY = without(STUDY, LOSSES)

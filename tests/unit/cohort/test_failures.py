@@ -170,4 +170,4 @@ def test_stages_are_done_left_out_or_failed():
 
 def test_a_pass_after_failures_forces_nothing():
     arguments = ["--cores", "2", "-F", "--keep-going", "--force", "results/table.tsv"]
-    assert next_pass(arguments) == ["--cores", "2", "--keep-going", "results/table.tsv"]
+    assert next_pass(arguments) == ["--nolock", "--cores", "2", "--keep-going", "results/table.tsv"]

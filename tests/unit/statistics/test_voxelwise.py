@@ -364,11 +364,6 @@ def test_the_groups_mask_is_where_the_mean_is_above_the_threshold(mask):
         group_mask([], threshold=0.2)
 
 
-def test_names_of_files_have_letters_and_digits_alone():
-    assert contrast_label("ALS-control") == "ALSminuscontrol"
-    assert contrast_label("Später Beginn-HC_2") == "SpaterBeginnminusHC2"
-
-
 def test_head_size_goes_to_its_owner_and_is_missing_where_it_was_not_measured(participants):
     place = {"modality": "t1w", "measure": "volume", "region": "tiv", "hemi": "both"}
     rows = [place | {"participant_id": who, "value": 1400.0 + n} for n, who in enumerate(["sub-03", "sub-01"])]

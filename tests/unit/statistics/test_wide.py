@@ -1,7 +1,5 @@
 """The table with a row a participant."""
 
-import re
-
 import numpy as np
 import pytest
 
@@ -37,21 +35,6 @@ def test_left_and_right_are_columns_of_their_own(participants, tidy):
     table = wide_table(left._append(right), participants.iloc[::-1])
     assert (table["dwi_fa_cst_L"] == 0).all()
     assert (table["dwi_fa_cst_R"] == 1).all()
-
-
-@pytest.mark.parametrize(
-    ("parts", "name"),
-    [
-        (("swi", "dark_fraction", "precentral_leg", "L"), "swi_dark_fraction_precentral_leg_L"),
-        (("ALSFRS-R",), "ALSFRS_R"),
-        (("2nd visit (months)",), "x2nd_visit_months"),
-        (("âge",), "age"),
-        (("пол",), "u043fu043eu043b"),
-    ],
-)
-def test_names_are_valid_variables(parts, name):
-    assert variable_name(*parts) == name
-    assert re.fullmatch(r"[A-Za-z][0-9A-Za-z_]*", name)
 
 
 def test_two_columns_of_one_name_are_refused(participants, tidy):
