@@ -99,6 +99,9 @@ if not config["measures"]:
 include: "workflow/rules/report.smk"
 
 
+follow_files()
+
+
 onstart:
     for note in STUDY.notes:
         print(note, file=sys.stderr)

@@ -69,7 +69,7 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
 
     def check(job: tuple[str, Scan]) -> dict[str, Any]:
         who, scan = job
-        files = [_stamp(path) for path in scan.all_files()]
+        files = [[path, *stamp(path)] for path in scan.all_files()]
         before = known.get(f"{who} {scan.modality}")
         if before is not None and before["files"] == files:
             return dict(before)
@@ -171,13 +171,13 @@ def _echo_time(path: str, bids_dir: str | Path) -> float | None:
     return float(value)
 
 
-def _stamp(path: str) -> list[Any]:
-    """Path, size and time of change; a file that is absent has neither."""
+def stamp(path: str) -> list[int | None]:
+    """Size and time of change of a file; one that is absent has neither."""
     try:
         status = Path(path).stat()
     except OSError:
-        return [path, None, None]
-    return [path, status.st_size, status.st_mtime_ns]
+        return [None, None]
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _check_t1w(scan: Scan, bids_dir: str | Path) -> list[str]:

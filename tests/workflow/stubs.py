@@ -20,6 +20,7 @@ import nibabel as nb
 import numpy as np
 
 from mndmri.cohort.bids import entities
+from mndmri.cohort.folders import mark_simulated
 from tests import running
 
 PEOPLE = ("sub-01", "sub-02", "sub-03")
@@ -193,6 +194,8 @@ class StubStudy:
             path for taken, made in wiring.values() if absent & {*taken, *made} for path in made if path not in absent
         }:
             absent |= more
+        if self.config.get("simulation"):
+            mark_simulated(self.bids)
         for path in (self.folder / path for _, made in wiring.values() for path in made if path not in absent):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch() if "." in path.name else path.mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """What is made again after a change or an interruption, and what is left alone."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ def test_a_changed_scan_reruns_what_depends_on_it_and_nothing_else(finished):
     assert not {"preprocess_t1w", "locate_regions", "measure_swi", "measure_signal"} & of["sub-02"]
     assert {"gather_measures", "compare_groups", "write_report"} <= group_of(plan)
     assert "prepare_template" not in group_of(plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("sub-02/anat/sub-02_T1w.nii.gz", "preprocess_t1w"),
+        ("sub-02/dwi/sub-02_dwi.bvec", "preprocess_dwi"),
+        ("sub-02/anat/sub-02_echo-1_part-phase_MEGRE.nii.gz", "map_susceptibility"),
+    ],
+)
+def test_a_file_replaced_by_an_older_one_is_noticed(finished, name, rule):
+    path = finished.bids / name
+    long_ago = path.stat().st_mtime - 10**6
+    os.utime(path, (long_ago, long_ago))
+    plan = finished.plan()
+    assert Job(rule, "subject=02") in plan
+    assert people_of(plan)["sub-01"] == AFTER_ALL
 
 
 def test_a_changed_age_reruns_the_statistics_and_measures_nobody_again(finished):

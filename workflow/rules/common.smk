@@ -18,6 +18,7 @@ from mndmri.atlas.own import FILES as OWN_ATLAS
 from mndmri.atlas.own import SPACE as BUILTIN_SPACE
 from mndmri.atlas.own import check_atlas, space_of
 from mndmri.cohort import (
+    stamp,
     category_columns,
     check_study,
     load_study,
@@ -119,6 +120,33 @@ def notice(number, handler):
     signal.signal(number, remember)
 
 
+def follow_files():
+    """Give every rule the size and date of what it reads of the user's as a parameter.
+
+    A scan that is replaced by an older one (rsync -a, unzip, a restored copy) has no newer date, which is all that
+    Snakemake looks at; that it has another one shows in this.
+    """
+    for own in workflow.rules:
+        readers = [given for given in own.input if getattr(given, "of_user", False)]
+        fixed = [
+            str(given)
+            for given in own.input
+            if isinstance(given, str) and not given.startswith(f"{RESULTS}/")
+        ]
+        if readers or fixed:
+            own.set_params(read=stamps(fixed, readers))
+
+
+def stamps(fixed, readers):
+    """Parameter function: size and date of some files, and of those that input functions name."""
+    return lambda wildcards: [
+        stamp(path)
+        for paths in (fixed, *(reader(wildcards) for reader in readers))
+        for path in ([paths] if isinstance(paths, str) else paths)
+        if not STUDY.simulated
+    ]
+
+
 def in_branch(proxy, branch):
     """Declare that a rule belongs to another branch than its file's."""
     DECLARED[proxy.rule.name] = (branch, False)
@@ -158,7 +186,9 @@ def measure_the_others():
     """
     if STOPPED or not workflow.execution_settings.keep_going:
         return
-    failed = [own for job in workflow.scheduler.failed for own in getattr(job, "jobs", [job])]
+    failed = [
+        own for job in workflow.scheduler.failed for own in getattr(job, "jobs", [job])
+    ]
     ends = {str(job.output[0]): bad_end(job.log[0], since=BEGAN) for job in failed}
     again = {made for made, end in ends.items() if end.stopped} - TRIED
     jobs = [
@@ -171,7 +201,11 @@ def measure_the_others():
     if losses == LOSSES and not again:
         return
     aim = [f"what was stopped ({', '.join(sorted(again))})"] if again else []
-    aim += [f"the group tables without what failed in {', '.join(losses)}"] if losses else []
+    aim += (
+        [f"the group tables without what failed in {', '.join(losses)}"]
+        if losses
+        else []
+    )
     print(f"Making {' and '.join(aim)}", file=sys.stderr)
     path = Path(LOGS, "lost.json").resolve()
     lost = {who: asdict(loss) for who, loss in losses.items()}
@@ -199,18 +233,29 @@ def person(scan):
     )
 
 
+def of_user(function):
+    """Mark an input function: it names the user's files, see follow_files."""
+    function.of_user = True
+    return function
+
+
 def scans(modality, role):
-    """Input function: files of a participant's scan in one role, none where it has none."""
-    return lambda wildcards: list(
-        STUDY.scans[f"sub-{wildcards.subject}"][modality].files.get(role, ())
-        if modality in STUDY.scans[f"sub-{wildcards.subject}"]
-        else ()
-    )
+    """Input function: files of a participant's scan in one role, none where it has none.
+
+    The modality may name a wildcard.
+    """
+
+    def files(wildcards):
+        own = STUDY.scans[f"sub-{wildcards.subject}"]
+        named = own.get(modality.format(**dict(wildcards.items())).lower())
+        return list(named.files.get(role, ())) if named else []
+
+    return of_user(files)
 
 
 def scan(modality, role):
     """Input function: the one file of a participant's scan in a role."""
-    return lambda wildcards: scans(modality, role)(wildcards)[0]
+    return of_user(lambda wildcards: scans(modality, role)(wildcards)[0])
 
 
 def free_water_maps():

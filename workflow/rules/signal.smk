@@ -28,7 +28,7 @@ alone(rules.measure_thickness, "t1w")
 rule align_contrast:
     """Align a contrast to the T1w, and remove its shading without removing the tract's brightness."""
     input:
-        image=lambda wildcards: scan(wildcards.contrast.lower(), "image")(wildcards),
+        image=scan("{contrast}", "image"),
         # the T1w image needs no registration to itself
         brain=lambda wildcards: (
             [] if wildcards.contrast == "T1w" else rules.preprocess_t1w.output.brain
