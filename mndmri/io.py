@@ -4,10 +4,13 @@ Everything is written beside its final name and then moved into place, so that a
 that exists is a file that is complete.
 """
 
+import csv
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -57,22 +60,57 @@ def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
     InputError
         If the file is absent, empty or not a table.
     """
-    path = Path(path)
+    rows = _rows_of(Path(path))
+    return pd.read_csv(
+        StringIO("\n".join("\t".join(row) for row in rows)),
+        sep="\t",
+        na_values=[MISSING],
+        keep_default_na=False,
+        dtype=dict.fromkeys(["participant_id", *text], str),
+        quoting=csv.QUOTE_NONE,
+    ).replace("", np.nan)
+
+
+def _rows_of(path: Path) -> list[list[str]]:
+    """Cells of a table's header and rows, each row as long as the header.
+
+    A line is a row, and a tab ends a cell, whatever quotation marks stand in it. Cells that are empty and beyond
+    the header's last are left out; a row that ends before is filled up.
+    """
     try:
-        return pd.read_csv(
-            path,
-            sep="\t",
-            na_values=[MISSING],
-            keep_default_na=False,
-            dtype=dict.fromkeys(["participant_id", *text], str),
-            encoding="utf-8-sig",
-        ).replace("", np.nan)
+        lines = re.split(r"\r\n|\r|\n", path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the path of a tab-separated table") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: not a tab-separated UTF-8 table with a header line ({error}); export it again as TSV"
-        ) from error
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; give the path of a tab-separated table") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8 ({error}); export it again as TSV") from error
+    numbered = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
+    if not numbered:
+        raise InputError(f"{path}: not a tab-separated table with a header line: it is empty; export it again as TSV")
+    header = numbered[0][1]
+    while not header[-1]:
+        header = header[:-1]
+    for name, mark in (("commas", ","), ("semicolons", ";")):
+        if len(header) == 1 and mark in header[0]:
+            raise InputError(
+                f"{path}: its columns are separated by {name}, expected tabs ({header[0][:60]}); save it as "
+                "tab-separated text"
+            )
+    twice = [name for name, n in Counter(header).items() if n > 1]
+    if twice:
+        raise InputError(f"{path}: has {header.count(twice[0])} columns '{twice[0]}'; keep one, or rename the others")
+    if "" in header:
+        raise InputError(f"{path}: column {header.index('') + 1} has no name; write one in the header line")
+    filled = [header]
+    for number, row in numbered[1:]:
+        if any(cell.strip() for cell in row[len(header) :]):
+            raise InputError(
+                f"{path}: row {number} has {len(row)} cells, the header {len(header)}; write one cell for each column, "
+                "with a tab between them"
+            )
+        filled.append([*row, *[""] * len(header)][: len(header)])
+    return filled
 
 
 def _as_text(value: object) -> object:
@@ -112,7 +150,9 @@ def read_own_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a tab-separated table: ``n/a`` for missing, six significant digits."""
     text = table.astype(object).map(_as_text)
-    _write_in_place(path, lambda to: text.to_csv(to, sep="\t", index=False, lineterminator="\n"))
+    # as it is read: a quotation mark is a character like others
+    options = {"sep": "\t", "index": False, "lineterminator": "\n", "quoting": csv.QUOTE_NONE}
+    _write_in_place(path, lambda to: text.to_csv(to, **options))
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -121,7 +161,8 @@ def read_json(path: str | Path) -> dict[str, Any]:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    # numbers of thousands of digits are a ValueError, lists in lists in lists a RecursionError
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); correct or delete it") from error
 
 
@@ -133,7 +174,7 @@ def write_json(data: Mapping[str, Any], path: str | Path) -> None:
 def read_text(path: str | Path) -> str:
     """Contents of a text file, an `InputError` naming the file if it is not one."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:

@@ -124,6 +124,8 @@ def inherited_files(path: str | Path, extension: str, bids_dir: str | Path) -> l
         here = []
         for candidate in root.joinpath(*steps[:depth]).glob(f"*{extension}"):
             theirs, their_suffix = entities(candidate)
+            if candidate.name.startswith("."):  # what a Mac leaves behind
+                continue
             if their_suffix == suffix and theirs.items() <= own.items():
                 here.append((len(theirs), candidate.name, candidate))
         applying += [candidate for *_, candidate in sorted(here)]

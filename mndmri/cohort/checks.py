@@ -2,28 +2,26 @@
 
 import dataclasses
 import os
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import nibabel as nb
-import numpy as np
-from nibabel.spatialimages import SpatialImage
-
 from mndmri.cohort import bids
 from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.records import Problem, Scan, Study, refuse
+from mndmri.cohort.voxels import check_magnitude, look_at, wrapped
+from mndmri.diffusion.brightness import volume_medians
+from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.gradient_echo.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
-from mndmri.grids import same_grid, voxel_sizes
+from mndmri.grids import same_grid
 from mndmri.io import InputError, load_image, read_text
 from mndmri.tables.freesurfer import surface_measures
 
-SHEAR_TOLERANCE = 0.01  # cosine between two voxel axes; a rounded quaternion is off by 1e-6, a tilted gantry by 0.1
-VOXEL_RANGE_MM = (0.1, 15.0)  # outside it the unit is not mm
-CHECKS_VERSION = 4  # of the rules below: a cache made by other rules is not used
+MAX_FIELD_T = 20.0  # people have been scanned at up to 11.7 T
+GAUSS_FROM = 12_000.0  # 1.2 T in gauss; no scanner has that many mT
+CHECKS_VERSION = 5  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -181,10 +179,14 @@ def stamp(path: str) -> list[int | None]:
 
 
 def _check_t1w(scan: Scan, bids_dir: str | Path) -> list[str]:
-    problems = []
-    for role, what in (("image", "T1w image"), ("mask", "brain mask"), ("parcellation", "parcellation")):
+    [image] = scan.files["image"]
+    problems = check_magnitude(image, "T1w image")
+    for role, what in (("mask", "brain mask"), ("parcellation", "parcellation")):
         for path in scan.files.get(role, ()):
-            problems += _check_image(path, what, n_dimensions=3)
+            problems += look_at(path, what).problems
+    if not problems and "mask" in scan.files:
+        advice = "make the mask on the grid of the T1w image, or resample it to that"
+        problems += _check_grids([image, *scan.files["mask"]], advice)
     stats = scan.files.get("surface_stats", ())
     if stats:
         try:
@@ -195,107 +197,20 @@ def _check_t1w(scan: Scan, bids_dir: str | Path) -> list[str]:
 
 
 def _check_contrast(scan: Scan, bids_dir: str | Path) -> list[str]:
-    return _check_image(scan.files["image"][0], f"{scan.modality.upper()} image", n_dimensions=3)
-
-
-def _check_image(path: str, what: str, *, n_dimensions: int) -> list[str]:
-    """Problems of one image: shape, geometry, then every voxel."""
-    name = Path(path).name
-    try:
-        image = load_image(path)
-    except InputError as error:
-        return [str(error)]
-    problems = []
-    if len(image.shape) != n_dimensions:
-        advice = {
-            3: "keep one volume and save it with three dimensions",
-            4: "a diffusion series has one volume for each gradient; join the volumes",
-        }[n_dimensions]
-        problems.append(
-            f"{name}: has {len(image.shape)} dimensions {image.shape}, a {what} has {n_dimensions}; {advice}"
-        )
-    elif min(image.shape[:3]) < 2:
-        problems.append(f"{name}: shape {image.shape} is a single slice, a {what} is a volume; check the conversion")
-    problems += _check_geometry(image, name)
-    return problems + _check_voxels(image, name)
-
-
-def _check_geometry(image: SpatialImage, name: str) -> list[str]:
-    """Problems of an affine; with these, left and right are unknown, or voxels have no size."""
-    affine = np.asarray(image.affine, float)
-    again = "convert it again from DICOM"
-    if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
-        return [f"{name}: its affine gives a voxel no volume:\n{affine}\n{again}"]
-    problems = []
-    sizes = voxel_sizes(image)
-    if sizes.min() < VOXEL_RANGE_MM[0] or sizes.max() > VOXEL_RANGE_MM[1]:
-        listed = " x ".join(f"{size:.4g}" for size in sizes)
-        problems.append(f"{name}: voxels of {listed} mm, expected {VOXEL_RANGE_MM[0]} to {VOXEL_RANGE_MM[1]}; {again}")
-    axes = affine[:3, :3] / sizes
-    cosine = float(np.abs(axes.T @ axes - np.eye(3)).max())
-    if cosine > SHEAR_TOLERANCE:
-        angle = np.degrees(np.arccos(min(cosine, 1.0)))
-        problems.append(
-            f"{name}: its affine is sheared (two voxel axes meet at {angle:.1f} degrees, expected 90); "
-            "resample it to a grid with right angles"
-        )
-    if isinstance(image, nb.Nifti1Image):
-        sform, sform_code = image.get_sform(coded=True)
-        qform, qform_code = image.get_qform(coded=True)
-        if not sform_code and not qform_code:
-            problems.append(f"{name}: neither sform nor qform is set, so left and right are unknown; {again}")
-        elif sform_code and qform_code and np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0:
-            problems.append(f"{name}: its sform and qform disagree about left and right; {again}")
-    return problems
-
-
-def _check_voxels(image: SpatialImage, name: str) -> list[str]:
-    """Problems that only reading shows: truncation, values that are not finite, nothing in it."""
-    try:
-        proxy: Any = image.dataobj
-        # unscaled: an integer image stays small in memory and has no NaN
-        data = np.asanyarray(proxy.get_unscaled() if hasattr(proxy, "get_unscaled") else proxy)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        return [
-            f"{name}: its data cannot be read ({error}); the file is truncated or damaged, copy or convert it again"
-        ]
-    if data.dtype.kind == "c" or data.dtype.names:
-        return [f"{name}: its voxels are {data.dtype}, expected one real number each; export magnitude (and phase)"]
-    if data.dtype.kind == "f":
-        wrong = int(data.size - np.count_nonzero(np.isfinite(data)))
-        if wrong:
-            return [
-                f"{name}: {wrong} of {data.size} voxels are NaN or infinite; find out why, and write 0 there "
-                "if they are background"
-            ]
-    if data.ndim == 4:
-        flat = data.reshape(-1, data.shape[3])
-        empty = np.flatnonzero(flat.min(axis=0) == flat.max(axis=0))
-        if empty.size:
-            shown = ", ".join(map(str, empty[:10])) + (", ..." if empty.size > 10 else "")
-            return [
-                f"{name}: {empty.size} of {data.shape[3]} volumes are constant "
-                f"(counted from 0: {shown}); the series was not completely converted"
-            ]
-    elif data.min() == data.max():
-        return [f"{name}: every voxel is {data.flat[0]}; the image is empty, convert it again"]
-    return []
+    return check_magnitude(scan.files["image"][0], f"{scan.modality.upper()} image")
 
 
 def _check_dwi(scan: Scan, bids_dir: str | Path) -> list[str]:
     image = scan.files["image"][0]
-    problems = _check_image(image, "diffusion series", n_dimensions=4)
-    problems += check_gradients(image, scan.files["bval"][0], scan.files["bvec"][0], whole=True)
+    problems = _check_series(image, "diffusion series", scan.files["bval"][0], scan.files["bvec"][0], whole=True)
     for reverse in scan.files.get("reverse", ()):
-        problems += _check_image(reverse, "reverse series", n_dimensions=max(3, min(4, _dimensions(reverse))))
-        if "reverse_bval" in scan.files:
-            bvecs = scan.files.get("reverse_bvec", (None,))
-            problems += check_gradients(reverse, scan.files["reverse_bval"][0], bvecs[0], whole=False)
+        [bval], [bvec] = (scan.files.get(f"reverse_{role}", (None,)) for role in ("bval", "bvec"))
+        problems += _check_series(reverse, "reverse series", bval, bvec, whole=False)
     images = scan.files.get("fieldmap", ())
     magnitudes = scan.files.get("fieldmap_magnitude", ())
     for part, what in ((images, "field map"), (magnitudes, "magnitude of a field map")):
         for path in part:
-            problems += _check_image(path, what, n_dimensions=3)
+            problems += look_at(path, what).problems
     if problems:
         return problems
     if "reverse" in scan.files:
@@ -311,6 +226,16 @@ def _check_dwi(scan: Scan, bids_dir: str | Path) -> list[str]:
         advice = "images of one field map must have one grid: convert them again, or set dwi.distortion"
         problems += _check_grids([*images, *magnitudes], advice)
     return problems
+
+
+def _check_series(path: str, what: str, bval: str | None, bvec: str | None, *, whole: bool) -> list[str]:
+    """Problems of a series and its table, each alone and together; a series of b=0 may be a single image."""
+    looked = look_at(path, what, n_dimensions=4 if whole else max(3, min(4, _dimensions(path))))
+    problems = [*looked.problems, *wrapped(looked.data, Path(path).name)]
+    if bval is None:
+        return problems
+    medians = volume_medians(looked.data) if looked.data is not None and looked.data.ndim == 4 else None
+    return problems + check_gradients(path, bval, bvec, whole=whole, medians=medians)
 
 
 def _check_grids(paths: Sequence[str], advice: str) -> list[str]:
@@ -346,7 +271,12 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
     }
     for role, name in what.items():
         for path in scan.files.get(role, ()):
-            problems += _check_image(path, name, n_dimensions=3)
+            looked = look_at(path, name)
+            problems += looked.problems
+            if role in ("swi", "magnitude"):
+                problems += wrapped(looked.data, Path(path).name)
+            if role == "chimap" and looked.data is not None and (doubt := doubt_unit(looked.data)):
+                problems.append(f"{Path(path).name}: {doubt}")
     if problems:
         return problems
     parts = [path for role in what for path in scan.files.get(role, ())]
@@ -377,6 +307,13 @@ def _check_phase_sidecars(scan: Scan, bids_dir: str | Path) -> list[str]:
                     problems.append(
                         f"{name}: EchoTime in its sidecar is {value}; BIDS gives seconds, so write {value / 1000:g}"
                     )
+            elif value > MAX_FIELD_T:
+                unit = "gauss" if value > GAUSS_FROM else "mT"
+                tesla = value / {"gauss": 10_000, "mT": 1000}[unit]
+                problems.append(
+                    f"{name}: MagneticFieldStrength in its sidecar is {value}, no field of a scanner for people; BIDS "
+                    f"gives tesla, so write {tesla:g} (if it is in {unit})"
+                )
     if not problems and times != sorted(set(times)):
         listed = ", ".join(f"{time:g}" for time in times)
         problems.append(

@@ -39,7 +39,9 @@ def find_dwi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     # the sort is stable: of two with as many volumes, the first by name
     main, *reverse = sorted(series, key=lambda path: -_volumes(path))
     files, problems = _with_gradients(main, root, [folder], config["dwi"])
-    reverse = reverse or _reverse_field_map(main, folder, root)
+    guess = None
+    if not reverse:
+        reverse, guess = _reverse_field_map(main, folder, root)
     field_maps = find_field_maps(_session(main, folder) / "fmap", main, root)
     chosen = choose_distortion(config["dwi"]["distortion"], main, root, reverse=reverse, field_maps=field_maps)
     if chosen.problem:
@@ -57,7 +59,8 @@ def find_dwi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
             f"dwi.motion fsl needs PhaseEncodingDirection (or PhaseEncodingAxis) of {main.name}, along which eddy "
             "currents act; write it in the sidecar, or set dwi.motion to true"
         )
-    return Found(files, problems, chosen.method, (chosen.note,) if chosen.note else ())
+    notes = [chosen.note, guess if chosen.method in ("reverse", "fsl") or not reverse else None]
+    return Found(files, problems, chosen.method, tuple(note for note in notes if note))
 
 
 def planned_distortion(config: Mapping[str, Any]) -> str:
@@ -126,10 +129,28 @@ def _opposite(first: Path, second: Path, root: Path) -> bool:
     return one.axis == two.axis and one.polarity != two.polarity
 
 
-def _reverse_field_map(main: Path, folder: Path, root: Path) -> list[Path]:
-    """The ``fmap/*_epi`` image of opposite phase encoding, if one is meant for the diffusion series."""
-    images = matches(folder, ["fmap/*_epi.nii*"])
-    return [path for path in images if bids.is_meant_for(path, main, root) and _opposite(main, path, root)][:1]
+def _reverse_field_map(main: Path, folder: Path, root: Path) -> tuple[list[Path], str | None]:
+    """The ``fmap/*_epi`` image of opposite phase encoding for the diffusion series, and a note where that is a guess.
+
+    One that says it is for the series; or, if none says what it is for, the one that there is.
+    """
+    opposite = [path for path in matches(folder, ["fmap/*_epi.nii*"]) if _opposite(main, path, root)]
+    meant = {path: bids.is_meant_for(path, main, root) for path in opposite}
+    for_it = [path for path in opposite if meant[path]]
+    if for_it:
+        return for_it[:1], None
+    unsaid = [path for path in opposite if meant[path] is None]
+    if len(unsaid) == 1:
+        said = (
+            "the fmap/*_epi image of opposite phase encoding, which names no series, is used for the diffusion series"
+        )
+        return unsaid, said
+    if unsaid:
+        return [], (
+            f"{len(unsaid)} fmap/*_epi images of opposite phase encoding are not used, as none says for which series "
+            "it is; write IntendedFor in the sidecar of one"
+        )
+    return [], None
 
 
 def _session(image: Path, folder: Path) -> Path:

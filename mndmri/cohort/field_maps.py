@@ -51,7 +51,7 @@ def find_field_maps(folder: Path, image: Path, root: Path) -> list[FieldMap]:
         Root of the dataset.
     """
     series: dict[tuple[tuple[str, str], ...], dict[str, Path]] = {}
-    for path in sorted(folder.glob("*.nii*")):
+    for path in sorted(folder.glob("[!.]*.nii*")):
         entities, suffix = bids.entities(path)
         series.setdefault(tuple(entities.items()), {})[suffix] = path
     maps = []

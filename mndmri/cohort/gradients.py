@@ -4,36 +4,29 @@ from pathlib import Path
 
 import numpy as np
 
-from mndmri.io import InputError, load_image
+from mndmri.diffusion.brightness import doubt_table, doubt_without_direction
+from mndmri.diffusion.gradients import HIGHEST_B0, Gradients, is_unweighted, read_numbers
+from mndmri.io import InputError, load_image, read_text
 
-B0_BELOW = 50.0  # s/mm2; dipy's b0_threshold
 UNIT_TOLERANCE = 0.05  # of a b-vector's length
 MIN_DIRECTIONS = 6  # unknowns of a symmetric 3 x 3 tensor
 SAME_DIRECTION_DEG = 5.0  # closer than this, a direction is one measured again
 
 
-def read_numbers(path: str) -> np.ndarray:
-    """Numbers in a bval or bvec file as they stand, shape (lines, columns).
+def check_gradients(
+    image: str, bval: str, bvec: str | None, *, whole: bool, medians: np.ndarray | None = None
+) -> list[str]:
+    """Problems of a gradient table.
 
-    Raises
-    ------
-    InputError
-        If a word is no number or lines differ in length.
+    Parameters
+    ----------
+    image, bval, bvec : str
+        Paths; a series of opposite phase encoding may do without a bvec.
+    whole : bool
+        Whether a tensor is to be fitted to the series.
+    medians : ndarray, optional
+        From `mndmri.diffusion.brightness.volume_medians`, where the image could be read.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
-        rows = [[float(word) for word in line.replace(",", " ").split()] for line in lines if line.strip()]
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{Path(path).name}: not a table of numbers ({error}); export it again") from error
-    lengths = {len(row) for row in rows}
-    if len(lengths) != 1:
-        found = "no numbers" if not rows else f"lines of {', '.join(map(str, sorted(lengths)))} numbers"
-        raise InputError(f"{Path(path).name}: {found}, expected lines of one length; export it again")
-    return np.array(rows)
-
-
-def check_gradients(image: str, bval: str, bvec: str | None, *, whole: bool) -> list[str]:
-    """Problems of a gradient table; ``whole`` if a tensor is to be fitted to the series."""
     name, bval_name = Path(image).name, Path(bval).name
     try:
         shape = load_image(image).shape
@@ -42,8 +35,8 @@ def check_gradients(image: str, bval: str, bvec: str | None, *, whole: bool) -> 
         n_volumes = None  # told already
     problems = []
     try:
-        values = read_numbers(bval)
-        vectors = read_numbers(bvec) if bvec else None
+        values = read_numbers(read_text(bval), bval_name)
+        vectors = read_numbers(read_text(bvec), Path(bvec).name) if bvec else None
     except InputError as error:
         return [str(error)]
     if vectors is not None and values.shape[0] == 3 and vectors.shape[0] == 1:
@@ -62,22 +55,37 @@ def check_gradients(image: str, bval: str, bvec: str | None, *, whole: bool) -> 
     if not np.isfinite(b).all() or b.min() < 0:
         problems.append(f"{bval_name}: b-values from {b.min():g} to {b.max():g}, expected 0 or above; export it again")
         return problems
-    if not (b < B0_BELOW).any():
+    unweighted = is_unweighted(b)
+    # a volume with a b-value and no direction is told below, by what it is
+    directed = unweighted if vectors is None or vectors.shape != (3, b.size) else vectors.any(axis=0) | unweighted
+    if not unweighted.any() and directed.all():
         problems.append(
-            f"{bval_name}: no volume with b below {B0_BELOW:g} s/mm2 (the smallest is {b.min():g}); "
+            f"{bval_name}: no volume with b below {HIGHEST_B0:g} s/mm2 (the smallest is {b.min():g}); "
             + (
                 "a tensor needs one b=0 volume: add it to the series"
                 if whole
                 else "the distortion correction needs one"
             )
         )
-    if vectors is None:
-        return problems
-    return problems + _check_vectors(Path(str(bvec)).name, vectors, b, bval_name, name, whole=whole)
+    if medians is not None and medians.size != b.size:
+        medians = None
+    if vectors is not None:
+        problems += _check_vectors(Path(str(bvec)).name, vectors, b, bval_name, name, whole=whole, medians=medians)
+    if not problems and medians is not None:
+        doubt = doubt_table(medians, Gradients(b, np.zeros((b.size, 3))))
+        problems += [f"{bval_name} does not fit {name}: {doubt}"] if doubt else []
+    return problems
 
 
 def _check_vectors(
-    bvec_name: str, vectors: np.ndarray, b: np.ndarray, bval_name: str, image_name: str, *, whole: bool
+    bvec_name: str,
+    vectors: np.ndarray,
+    b: np.ndarray,
+    bval_name: str,
+    image_name: str,
+    *,
+    whole: bool,
+    medians: np.ndarray | None,
 ) -> list[str]:
     """Problems of b-vectors, given as the file has them: shape (3, n) if it is right."""
     if vectors.shape[0] != 3:
@@ -87,10 +95,15 @@ def _check_vectors(
         return [f"{found}; export it again"]
     if vectors.shape[1] != b.size:
         return [f"{bvec_name} has {vectors.shape[1]} vectors but {bval_name} has {b.size} entries; export both again"]
-    weighted = b >= B0_BELOW
+    weighted = ~is_unweighted(b)
     directions = vectors[:, weighted].T
     lengths = np.linalg.norm(directions, axis=1)
     wrong = ~(np.abs(lengths - 1) <= UNIT_TOLERANCE)  # true for NaN too
+    undirected = weighted.copy()
+    undirected[weighted] = lengths == 0
+    if undirected.any() and medians is not None:
+        what = doubt_without_direction(medians, undirected)
+        return [f"{bvec_name}: volumes (counted from 0) with a b-value in {bval_name} and no direction: {what}"]
     if wrong.any():
         first = int(np.flatnonzero(weighted)[wrong][0])
         length, value = lengths[wrong][0], b[first]
@@ -108,7 +121,7 @@ def _check_vectors(
     n_directions = _count_directions(directions)
     if n_directions < MIN_DIRECTIONS or _tensor_rank(directions) < MIN_DIRECTIONS:
         return [
-            f"{bvec_name}: {n_directions} different directions at b of {B0_BELOW:g} or more, which do not determine "
+            f"{bvec_name}: {n_directions} different directions in the weighted volumes, which do not determine "
             f"a tensor; at least {MIN_DIRECTIONS}, not in one plane or on one cone, are needed. "
             f"Leave {image_name} out of the study"
         ]

@@ -10,7 +10,7 @@ import pandas as pd
 from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
 from mndmri.cohort.records import Problem, Scan, Study
-from mndmri.cohort.search import Found, matches, names, sidecars, too_many
+from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, load_participants
 from mndmri.io import InputError
 
@@ -58,6 +58,12 @@ def find_scans(
             found = _FIND[modality](folder, root, config)
         except InputError as error:  # a sidecar that cannot be read
             found = Found({}, [str(error)])
+        links = [path for paths in found.files.values() for path in paths if dangling(path)]
+        if links:
+            message = (
+                f"{names(links, folder)}: a link to a file that is not there; fetch it (datalad get), or restore it"
+            )
+            found = Found({}, [message])
         problems += [Problem(f"{participant_id}: {message}", participant_id, modality) for message in found.problems]
         if found.files and not found.problems:
             files = {role: tuple(map(str, paths)) for role, paths in found.files.items() if paths}
@@ -69,7 +75,7 @@ def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     wanted = config["t1w"]
     images = matches(folder, [wanted["pattern"]])
     if not images:
-        here = sorted(path for path in folder.rglob("*T1w*") if path.is_file())
+        here = sorted(path for path in folder.rglob("*T1w*") if path.is_file() and not is_hidden(path, folder))
         hint = f"; there are {names(here, folder)}" if here else ""
         message = (
             f"no T1w image matches {wanted['pattern']} in {folder}{hint}; every measure needs one: "

@@ -25,12 +25,34 @@ class Found(NamedTuple):
 
 
 def matches(folder: Path, patterns: Iterable[str]) -> list[Path]:
-    """Files that match any of the patterns, in the participant's folder or in a session's."""
+    """Files that match any of the patterns, in the participant's folder or in a session's.
+
+    A link to a file that is not there counts: it is told as what it is (see `dangling`). A pattern of ``.nii.gz``
+    finds ``.nii`` where there is nothing else. Names that begin with a dot are not looked at.
+    """
     found: set[Path] = set()
     for pattern in patterns:
-        for within in (pattern, f"ses-*/{pattern}"):
-            found |= {path for path in folder.glob(within) if path.is_file()}
+        for ending in (pattern, pattern.removesuffix(".gz")):
+            own = {
+                path
+                for within in (ending, f"ses-*/{ending}")
+                for path in folder.glob(within)
+                if (path.is_file() or dangling(path)) and not is_hidden(path, folder)
+            }
+            found |= own
+            if own:
+                break
     return sorted(found)
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    """True below a name that begins with a dot, as the ``._`` files that a Mac leaves behind do."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def dangling(path: Path) -> bool:
+    """True for a link to a file that is not there, as DataLad's to what has not been fetched."""
+    return path.is_symlink() and not path.exists()
 
 
 def names(paths: Iterable[Path], folder: Path) -> str:

@@ -18,7 +18,15 @@ from mndmri.io import MISSING
 # BIDS: a label is letters and digits; anything else would also break file names apart
 _ID = re.compile(r"sub-[0-9A-Za-z]+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_MISSING_WORDS = {"na", "nan", "none", "null", "missing", "unknown", "-", ".", "?"}
+_MISSING_WORDS = {"na", "n/a", "#n/a", "n.a.", "nan", "none", "null", "missing", "unknown", "-", "--", ".", "?"}
+# Numbers that stand for a missing value in many tables, where they lie far from all others.
+_MISSING_CODES = {-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 88.0, 888.0, 8888.0}
+_FAR = 5.0  # times the largest of the others
+# Words for one category in columns of these names.
+_SYNONYMS = {
+    "sex": {"m": "male", "man": "male", "f": "female", "w": "female", "woman": "female"},
+}
+_SYNONYMS["gender"] = _SYNONYMS["sex"]
 # Labels this alike are one label misspelt: 'Contrl' and 'control' (0.92), not 'PLS' and 'ALS' (0.67)
 SAME_LABEL = 0.8
 AGE_RANGE = (0.0, 120.0)  # years
@@ -253,8 +261,9 @@ def _read_column(
         )
     if category or not (number or any(numeric)):
         for row, (text, participant, use) in enumerate(zip(texts, ids, studied, strict=True), FIRST_ROW):
-            if use and text.casefold() in _MISSING_WORDS:
+            if use and text != MISSING and text.casefold() in _MISSING_WORDS:
                 problems.append(Problem(_not_missing(row, participant, column.name, text)))
+        problems += _spelt_in_several_ways(str(column.name), used)
         if not category and len(used) > 2 and len(set(used)) == len(used):
             problems.append(
                 Problem(
@@ -285,7 +294,45 @@ def _read_column(
                     f"{where}: found {text}, expected years between {AGE_RANGE[0]:g} and {AGE_RANGE[1]:g}; correct it"
                 )
             )
-    return pd.Series(values, dtype=float), problems
+    read = pd.Series(values, dtype=float)
+    return read, [*problems, *_codes_for_missing(read, ids, studied, column.name)]
+
+
+def _spelt_in_several_ways(column: str, used: Iterable[str]) -> list[Problem]:
+    """A category that is written in more than one way, which would be as many categories."""
+    synonyms = _SYNONYMS.get(column.casefold(), {})
+    spellings: dict[str, Counter[str]] = {}
+    for text in used:
+        plain = " ".join(text.casefold().split())
+        spellings.setdefault(synonyms.get(plain, plain), Counter())[text] += 1
+    return [
+        Problem(
+            f"participants table: column '{column}' has "
+            + ", ".join(f"'{text}' ({n})" for text, n in ways.most_common())
+            + f", which are one category; write '{ways.most_common(1)[0][0]}' in all of them"
+        )
+        for ways in spellings.values()
+        if len(ways) > 1
+    ]
+
+
+def _codes_for_missing(values: pd.Series, ids: list[str], studied: list[bool], column: object) -> list[Problem]:
+    """Numbers that stand for a missing value, told by what they are and by how far they are from the others."""
+    used = values[np.array(studied, bool)]
+    others = used[~used.isin(_MISSING_CODES)].dropna()
+    if others.empty:
+        return []
+    problems = []
+    for row, (value, participant, use) in enumerate(zip(values, ids, studied, strict=True), FIRST_ROW):
+        below = value < 0 <= others.min()
+        if use and value in _MISSING_CODES and (below or abs(value) > _FAR * others.abs().max()):
+            problems.append(
+                Problem(
+                    f"participants table, row {row} ({participant}), column '{column}': found {value:g}, far from the "
+                    f"others ({others.min():g} to {others.max():g}), as codes for a missing value are; write n/a"
+                )
+            )
+    return problems
 
 
 def _not_missing(row: int, participant: str, column: object, text: str) -> str:

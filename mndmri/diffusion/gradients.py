@@ -8,6 +8,12 @@ from mndmri.io import InputError
 
 # Below this b-value (s/mm2) a volume counts as not diffusion weighted: some scanners write 1 to 20 for b = 0.
 B0_THRESHOLD = 50.0
+# Where no volume has less, the lowest shell does, up to this: at 7 T some series have 56 to 64.
+HIGHEST_B0 = 100.0
+# b-values (s/mm2) of one shell as it was played differ by no more than this from the next.
+_JITTER = 80.0
+# The nominal b-value of a shell is a multiple of this.
+_NOMINAL = 50.0
 # A direction rounded to two decimals is this close to unit length; one scaled by its b-value is not.
 UNIT_TOLERANCE = 0.05
 # b-values (s/mm2) further apart than this are of different shells.
@@ -21,16 +27,40 @@ class Gradients(NamedTuple):
     bvals: np.ndarray
     """b-values, shape (N,), s/mm2."""
     bvecs: np.ndarray
-    """Directions in world axes (RAS), shape (N, 3), unit length, zero for b = 0."""
+    """Directions in world axes (RAS), shape (N, 3), unit length, zero for b below 50."""
 
     @property
     def is_b0(self) -> np.ndarray:
-        """Which volumes have no diffusion weighting (b < 50), shape (N,), bool."""
-        return self.bvals < B0_THRESHOLD
+        """Which volumes have no diffusion weighting, shape (N,), bool; see `is_unweighted`."""
+        return is_unweighted(self.bvals)
 
     def take(self, volumes: np.ndarray) -> "Gradients":
         """Table of some of the volumes, given as indices or as a mask."""
         return Gradients(self.bvals[volumes], self.bvecs[volumes])
+
+
+def is_unweighted(bvals: np.ndarray) -> np.ndarray:
+    """Which volumes count as b = 0, shape (N,), bool: b below 50, or else the lowest shell if it is below 100."""
+    bvals = np.asarray(bvals, float)
+    below = bvals < B0_THRESHOLD
+    if below.any() or not bvals.size or bvals.min() > HIGHEST_B0:
+        return below
+    return bvals <= min(bvals.min() + _JITTER / 2, HIGHEST_B0)
+
+
+def nominal_bvals(bvals: np.ndarray) -> np.ndarray:
+    """b-value of the shell that each volume is of, s/mm2, shape (N,).
+
+    Scanners write what was played, with the imaging gradients: 1195 to 1215 is one shell of 1200.
+    """
+    bvals = np.asarray(bvals, float)
+    order = np.argsort(bvals, kind="stable")
+    shell = np.cumsum(np.concatenate([[0], np.diff(bvals[order]) > _JITTER]))
+    nominal = np.empty_like(bvals)
+    for number in np.unique(shell):
+        own = order[shell == number]
+        nominal[own] = _NOMINAL * np.round(np.median(bvals[own]) / _NOMINAL)
+    return nominal
 
 
 def read_gradients(bvals: str | np.ndarray, bvecs: str | np.ndarray, affine: np.ndarray) -> Gradients:
@@ -60,8 +90,8 @@ def read_gradients(bvals: str | np.ndarray, bvecs: str | np.ndarray, affine: np.
     -----
     The convention: Jenkinson et al. 2012, NeuroImage 62:782 (FSL), as adopted by BIDS.
     """
-    values = _numbers(bvals, "bval").ravel()
-    vectors = np.atleast_2d(_numbers(bvecs, "bvec"))
+    values = _numbers(bvals, "the bval file").ravel()
+    vectors = np.atleast_2d(_numbers(bvecs, "the bvec file"))
     if vectors.shape[0] == 3:
         vectors = vectors.T
     if vectors.shape != (values.size, 3):
@@ -71,23 +101,25 @@ def read_gradients(bvals: str | np.ndarray, bvecs: str | np.ndarray, affine: np.
         )
     if not np.all(np.isfinite(values) & (values >= 0)):
         raise InputError("the bval file has an entry that is not a number of at least 0; convert the series again")
-    weighted = values >= B0_THRESHOLD
-    vectors = np.where(weighted[:, None], vectors, 0.0)
+    weighted = ~is_unweighted(values)
     length = np.linalg.norm(vectors, axis=1)
     # written so that a length that is not a number is caught too
-    wrong = np.flatnonzero(weighted & ~(np.abs(length - 1) <= UNIT_TOLERANCE))
+    directed = np.abs(length - 1) <= UNIT_TOLERANCE
+    wrong = np.flatnonzero(weighted & ~directed)
     if wrong.size:
         n = int(wrong[0])
         raise InputError(
             f"volume {n} has b = {values[n]:g} s/mm2 but a direction of length {length[n]:.3g} ({wrong.size} such "
             "volumes); expected length 1: convert the series again, b-values belong into the bval file"
         )
+    # a b = 0 of 60 s/mm2 has a direction too
+    vectors = np.where((directed & (values >= B0_THRESHOLD))[:, None], vectors, 0.0)
     return Gradients(values, _unit(vectors @ _fsl_to_world(affine).T))
 
 
 def read_bvals(text: str) -> np.ndarray:
     """b-values in the text of a bval file, s/mm2, shape (N,)."""
-    return _numbers(text, "bval").ravel()
+    return read_numbers(text, "the bval file").ravel()
 
 
 def to_fsl(bvecs: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -147,7 +179,7 @@ def select_shell(gradients: Gradients, *, max_b: float = 1200.0) -> tuple[np.nda
     InputError
         If all volumes together do not determine a tensor either.
     """
-    low = gradients.bvals <= max_b
+    low = nominal_bvals(gradients.bvals) <= max_b
     everything = np.ones_like(low)
     if _determines_tensor(gradients.take(low)):
         n = int(np.sum(low & ~gradients.is_b0))
@@ -182,13 +214,27 @@ def _determines_tensor(gradients: Gradients) -> bool:
     return int(np.linalg.matrix_rank(scaled, tol=1e-2)) == N_TENSOR_PARAMETERS
 
 
-def _numbers(source: str | np.ndarray, name: str) -> np.ndarray:
-    if not isinstance(source, str):
-        return np.asarray(source, float)
+def read_numbers(text: str, name: str) -> np.ndarray:
+    """Numbers of a bval or bvec file as they stand, shape (lines, columns); separated by blanks or commas.
+
+    Raises
+    ------
+    InputError
+        If a word is no number or lines differ in length; the file is called by ``name``.
+    """
     try:
-        return np.array([[float(word) for word in line.split()] for line in source.splitlines() if line.strip()])
+        rows = [[float(word) for word in line.replace(",", " ").split()] for line in text.split("\n") if line.strip()]
     except ValueError as error:
-        raise InputError(f"the {name} file is not a table of numbers ({error}); convert the series again") from error
+        raise InputError(f"{name}: not a table of numbers ({error}); export it again") from error
+    lengths = {len(row) for row in rows}
+    if len(lengths) != 1:
+        found = "no numbers" if not rows else f"lines of {', '.join(map(str, sorted(lengths)))} numbers"
+        raise InputError(f"{name}: {found}, expected lines of one length; export it again")
+    return np.array(rows)
+
+
+def _numbers(source: str | np.ndarray, name: str) -> np.ndarray:
+    return read_numbers(source, name) if isinstance(source, str) else np.asarray(source, float)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.diffusion.gradients import B0_THRESHOLD, Gradients, select_shell, to_fsl
+from mndmri.diffusion.brightness import unweighted_by_brightness, volume_medians
+from mndmri.diffusion.gradients import Gradients, is_unweighted, select_shell, to_fsl
 from mndmri.grids import make_image
 from mndmri.registration.transforms import resample
 
@@ -28,11 +29,11 @@ def format_gradients(gradients: Gradients, affine: np.ndarray) -> GradientFiles:
 
 
 def mean_b0(image: SpatialImage, bvals: np.ndarray | None = None) -> SpatialImage:
-    """Mean b = 0 image, 3D, of a single image or of a series; of a series without b-values all volumes are."""
+    """Mean b = 0 image, 3D, of a single image or of a series; of one without b-values the brightest volumes are."""
     data = np.asarray(image.dataobj, np.float32)
     if data.ndim == 3:
         return make_image(data, image)
-    chosen = np.ones(data.shape[3], bool) if bvals is None else np.asarray(bvals) < B0_THRESHOLD
+    chosen = unweighted_by_brightness(volume_medians(data)) if bvals is None else is_unweighted(bvals)
     return make_image(data[..., chosen].mean(axis=-1), image)
 
 

@@ -23,7 +23,7 @@ from scipy import ndimage
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.atlas.regions import select
-from mndmri.diffusion.gradients import B0_THRESHOLD, SHELL_GAP, Gradients, to_fsl
+from mndmri.diffusion.gradients import SHELL_GAP, Gradients, to_fsl
 from mndmri.diffusion.profile import N_NODES
 from mndmri.diffusion.tract import MEASURES
 from mndmri.grids import check_same_grid, voxel_sizes
@@ -163,7 +163,9 @@ def _fibre_orientations(dwi: SpatialImage, gradients: Gradients, fa: SpatialImag
     # dipy tracks along the image's axes, which are those of FSL's table but for the sign of the first
     handed = np.sign(np.linalg.det(dwi.affine[:3, :3]))
     in_image = to_fsl(used.bvecs, dwi.affine).T * [-handed, 1, 1]
-    table = gradient_table(used.bvals, bvecs=in_image, b0_threshold=B0_THRESHOLD)
+    # dipy tells b = 0 by a threshold of its own
+    bvals = np.where(used.is_b0, 0.0, used.bvals)
+    table = gradient_table(bvals, bvecs=np.where(used.is_b0[:, None], 0.0, in_image), b0_threshold=0)
     signal = np.asarray(dwi.dataobj, np.float32)[..., shell]
     strongest = np.sort(fa.get_fdata()[white])[-min(RESPONSE_VOXELS, int(white.sum())) :]
     response, _ = response_from_mask_ssst(table, signal, white & (fa.get_fdata() >= strongest[0]))

@@ -8,6 +8,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.regions import select
+from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.gradient_echo.phase import check_magnitude, to_radians, undo_slice_alternation
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
@@ -22,8 +23,6 @@ from mndmri.tables.measures import row
 
 # With fewer voxels of the pallidum the slab lies above it, and veins determine the sign.
 _MIN_IRON_VOXELS = 30
-# Tissue lies within 0.5 ppm, a vein at 0.4; a median beyond this is another unit (ppb) or a field in Hz.
-_MAX_TYPICAL_PPM = 1.0
 # In simulated heads a planted band came out 14 to 17 ppb too low with a mask that ends at the grey matter, 4 to 7 with
 # one that takes in the fluid.
 _FLUID_MM = 2.0
@@ -156,13 +155,8 @@ def take_chimap(chi: SpatialImage, brain: SpatialImage, *, sign: Literal[-1, 1] 
     check_same_grid(chi, brain)
     values = np.nan_to_num(chi.get_fdata(dtype=np.float32))
     known = (np.asarray(brain.dataobj) > 0) & (values != 0)
-    typical = float(np.median(np.abs(values[known]))) if known.any() else 0.0
-    if not 0 < typical <= _MAX_TYPICAL_PPM:
-        raise InputError(
-            f"the susceptibility map's median in the brain is {typical:g} without its sign, expected more than 0 and "
-            "at "
-            f"most {_MAX_TYPICAL_PPM:g} ppm; if it is in ppb, divide it by 1000"
-        )
+    if doubt := doubt_unit(values[known]):
+        raise InputError(doubt)
     zero = make_image(np.zeros(values.shape, np.float32), brain)
     return Mapped(make_image(values * known, brain), zero, make_image(known, brain), sign, "the user's own map")
 

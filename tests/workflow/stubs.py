@@ -245,7 +245,7 @@ def make_dataset(bids: Path, people: Sequence[str] = PEOPLE, shells: Sequence[in
         bvals = np.array([0, *np.repeat(shells, 8)])
         bvecs = np.column_stack([np.zeros(3), rng.standard_normal((3, bvals.size - 1))])
         bvecs[:, 1:] /= np.linalg.norm(bvecs[:, 1:], axis=0)
-        _save_image(stem.with_suffix(".nii.gz"), rng, (6, 7, 8, bvals.size), (3, 3, 3))
+        _save_image(stem.with_suffix(".nii.gz"), rng, (6, 7, 8, bvals.size), (3, 3, 3), np.exp(-bvals / 1000))
         np.savetxt(stem.with_suffix(".bval"), bvals[None], fmt="%g")
         np.savetxt(stem.with_suffix(".bvec"), bvecs, fmt="%.6f")
     (bids / "dataset_description.json").write_text(json.dumps({"Name": "made up", "BIDSVersion": "1.9.0"}))
@@ -267,7 +267,10 @@ def add_gradient_echo(bids: Path, who: str, *names: str) -> None:
         path.with_suffix(".json").write_text(json.dumps({"EchoTime": echo_time_s, "MagneticFieldStrength": 3}))
 
 
-def _save_image(path: Path, rng: np.random.Generator, shape: tuple[int, ...], voxel_mm: tuple[float, ...]) -> None:
-    """Save an image of noise."""
+def _save_image(
+    path: Path, rng: np.random.Generator, shape: tuple[int, ...], voxel_mm: tuple[float, ...], brightness: Any = 1.0
+) -> None:
+    """Save an image of noise, of which each volume may have its brightness."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    nb.save(nb.Nifti1Image(rng.uniform(1, 100, shape).astype(np.float32), np.diag([*voxel_mm, 1])), path)
+    data = rng.uniform(50, 100, shape) * brightness
+    nb.save(nb.Nifti1Image(data.astype(np.float32), np.diag([*voxel_mm, 1])), path)

@@ -61,7 +61,7 @@ def opposite_series(
     image : SpatialImage
         3D or 4D, of any storage order.
     bvals : ndarray, optional
-        Its b-values; without, all of it is b = 0.
+        Its b-values; without, those as bright as the brightest are b = 0.
     encoding : StoredEncoding, optional
         Its own, as far as it is known.
     method : {'reverse', 'fsl'}

@@ -420,8 +420,8 @@ FAULTS = [
     (break_truncated, "sub-01_dwi.bval has 9 entries but the image has 7 volumes; check that the series was not"),
     (break_swapped, "the b-values and b-vectors are swapped; rename the two files"),
     (break_transposed, "it is transposed: write x, y and z each in one line"),
-    (break_directions, "5 different directions at b of 50 or more, which do not determine a tensor"),
-    (break_b0, "no volume with b below 50 s/mm2 (the smallest is 1000)"),
+    (break_directions, "5 different directions in the weighted volumes, which do not determine a tensor"),
+    (break_b0, "no volume with b below 100 s/mm2 (the smallest is 1000)"),
     (lambda folder: add_reverse(folder, shape=(8, 8, 9)), "is not on the grid of sub-01_dwi.nii.gz"),
     (lambda folder: add_reverse(folder, affine=SHIFTED), "other places or sizes"),
 ]
