@@ -103,8 +103,6 @@ follow_files()
 
 
 onstart:
-    for note in STUDY.notes:
-        print(note, file=sys.stderr)
     begin_writing()
 
 

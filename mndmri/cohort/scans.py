@@ -1,6 +1,6 @@
 """Which files of a BIDS dataset are a participant's scans."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -218,7 +218,9 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         for participant in dict.fromkeys(participants["participant_id"]):
             scans[participant], found = find_scans(root, participant, config)
             problems += found
+        problems += _nobodys(scans, problems, config)
         notes += _decided(scans)
+        notes += _other_sessions(root, scans)
         notes += _unlisted(root, participants_table)
     left_out = {
         participant: {
@@ -238,6 +240,37 @@ def _decided(scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:
         for note in (note for scan in own.values() for note in scan.notes):
             whom.setdefault(note, []).append(participant)
     return [f"{', '.join(people)}: {note}" for note, people in whom.items()]
+
+
+def _nobodys(
+    scans: Mapping[str, Mapping[str, Scan]], problems: Sequence[Problem], config: Mapping[str, Any]
+) -> list[Problem]:
+    """A modality of the study that nobody has, nor would have if it could be read."""
+    faulty = {problem.modality for problem in problems}
+    had = {modality for own in scans.values() for modality in own} | faulty
+    missing = [modality for modality in config["modalities"] if modality not in had and modality != "t1w"]
+    patterns = {m: config[m].get("pattern") or ", ".join(config[m]["patterns"] or SWI_PATTERNS) for m in missing}
+    return [
+        Problem(
+            f"modalities: nobody has {modality}: no file matches {patterns[modality]} in any participant's folder; "
+            f"correct the pattern in {modality}, or take {modality} out of modalities"
+        )
+        for modality in missing
+        if scans
+    ]
+
+
+def _other_sessions(root: Path, scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:
+    """A note on modalities that are of another session than the T1w image."""
+    whom: dict[str, list[str]] = {}
+    for who, own in scans.items():
+        sessions = {m: {bids.entities(path)[0].get("ses", "") for path in scan.all_files()} for m, scan in own.items()}
+        reference = sessions.get("t1w", set())
+        for modality, found in sessions.items():
+            if modality != "t1w" and "" not in found | reference and not found & reference:
+                text = f"{modality} is of session {', '.join(sorted(found))}, the T1w image of {', '.join(reference)}"
+                whom.setdefault(text, []).append(who)
+    return [f"{', '.join(people)}: {text}" for text, people in whom.items()]
 
 
 def _unlisted(root: Path, table: pd.DataFrame) -> list[str]:

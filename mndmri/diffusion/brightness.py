@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mndmri.diffusion.gradients import Gradients
+from mndmri.diffusion.gradients import Gradients, nominal_bvals
 
 # Of the brightest hundredth of the mean over the volumes: what is darker is no head.
 _HEAD = 0.15
@@ -10,6 +10,8 @@ _HEAD = 0.15
 ALIKE = 0.2
 # Weighting of a b-value this low (s/mm2) may be less than motion and noise change.
 _TELLING_B = 300.0
+# So much brighter than its shell, a volume is not of it: b = 0 is, of a shell of 300 s/mm2 and more.
+_MORE = 0.25
 _MOST_NAMED = 10
 
 
@@ -50,6 +52,10 @@ def doubt_table(medians: np.ndarray, gradients: Gradients) -> str:
     usual = float(np.median(medians[unweighted]))
     odd = unweighted & (np.abs(medians - usual) > ALIKE * usual)
     bright = telling & (medians > medians[unweighted & ~odd].min(initial=np.inf))
+    shells = nominal_bvals(gradients.bvals)
+    for b in np.unique(shells[telling]):
+        own = telling & (shells == b)
+        bright |= own & (medians > (1 + _MORE) * np.median(medians[own]))
     if not odd.any() and not bright.any():
         return ""
     found = []

@@ -9,6 +9,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.regions import select
 from mndmri.gradient_echo.chimap import doubt_unit
+from mndmri.gradient_echo.filtering import LEAST_SLOW_PPM, slow_field_ppm
 from mndmri.gradient_echo.phase import check_magnitude, to_radians, undo_slice_alternation
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
@@ -36,7 +37,7 @@ class Mapped(NamedTuple):
     local: SpatialImage
     """Field of the tissue alone, ppm of the main field; 0 for a user's own map."""
     mask: SpatialImage
-    """Where ``chi`` is known, uint8; empty if the sign of the phase is not."""
+    """Where ``chi`` is known, uint8; empty if ``unknown`` says why it is not."""
     sign: Literal[-1, 1] | None
     """Of the phase of paramagnetic tissue; None if there is no phase, or it cannot be determined."""
     note: str
@@ -94,6 +95,9 @@ def map_phase(
     for echo in magnitude:
         check_magnitude(echo)
     radians, alternating = undo_slice_alternation(magnitude, [to_radians(p, units=units) for p in phase])
+    slow = slow_field_ppm(
+        magnitude[-1], radians[-1], brain, echo_time_s=echo_times_s[-1], field_strength_T=field_strength_T
+    )
     field = estimate_field(
         magnitude,
         radians,
@@ -117,11 +121,22 @@ def map_phase(
         try:
             sign = paramagnetic_sign(mapped.chi, *_paramagnetic(magnitude[-1], brain, masks, names))
         except InputError as reason:
-            nothing = make_image(np.zeros(brain.shape, np.float32), brain)
-            nowhere = make_image(np.zeros(brain.shape, np.uint8), brain)
-            return Mapped(nothing, nothing, nowhere, None, note, unknown=str(reason))
+            return _unmapped(brain, None, note, str(reason))
+    if slow < LEAST_SLOW_PPM:
+        why = (
+            f"the scanner has high-pass filtered the phase (slow field left in the brain: {slow:.2g} ppm, in phase as "
+            f"acquired above {LEAST_SLOW_PPM:g}), which takes away an unknown part of the susceptibility; the phase is "
+            "used to weight the SWI alone"
+        )
+        return _unmapped(brain, sign, note, why)
     chi, local = (make_image(sign * part.get_fdata(dtype=np.float32), brain) for part in (mapped.chi, mapped.local))
     return Mapped(chi, local, mapped.mask, sign, note)
+
+
+def _unmapped(brain: SpatialImage, sign: Literal[-1, 1] | None, note: str, why: str) -> Mapped:
+    """A scan of which there is no map."""
+    nothing = make_image(np.zeros(brain.shape, np.float32), brain)
+    return Mapped(nothing, nothing, make_image(np.zeros(brain.shape, np.uint8), brain), sign, note, unknown=why)
 
 
 def _paramagnetic(

@@ -253,6 +253,13 @@ def make_dataset(bids: Path, people: Sequence[str] = PEOPLE, shells: Sequence[in
     (bids / "participants.tsv").write_text("participant_id\tgroup\tage\tsex\n" + "".join(rows))
 
 
+def directions(n: int) -> np.ndarray:
+    """Unit vectors spread over a half sphere, shape (3, n)."""
+    z = (np.arange(n) + 0.5) / n
+    angle = np.arange(n) * np.pi * (3 - 5**0.5)
+    return np.stack([np.sqrt(1 - z**2) * np.cos(angle), np.sqrt(1 - z**2) * np.sin(angle), z])
+
+
 def add_contrast(bids: Path, who: str, suffix: str) -> None:
     """Give a participant of the made-up dataset a further contrast, such as ``FLAIR``."""
     _save_image(bids / who / "anat" / f"{who}_{suffix}.nii.gz", np.random.default_rng(2), (8, 9, 10), (1, 1, 3))

@@ -36,6 +36,7 @@ from mndmri.cohort.failures import (
     stages,
     without,
 )
+from mndmri.cohort.first_look import first_look
 from mndmri.cohort.folders import check_folders, expand_home, mark_simulated
 from mndmri.cohort.lock import lock_results
 from mndmri.cohort.records import refuse
@@ -384,6 +385,8 @@ try:
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
     STUDY = read_study()
+    if workflow.is_main_process and WITHOUT_FAILED not in os.environ:
+        print(*first_look(STUDY, config, tools=TOOLS), sep="\n", file=sys.stderr)
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
 except InputError as error:
     # not as an exception: Snakemake would add its own source lines to what is wrong

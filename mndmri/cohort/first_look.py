@@ -1,0 +1,114 @@
+"""What a run is about to do, on one screen: who has what, what is left out and why, and what it will take."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from mndmri.cohort.records import Study
+from mndmri.io import InputError, load_image
+
+_NAMED = 8  # participants named on a line; of more, the number
+# Measured on real scans, default config. CPU minutes and MB on disk: of a scan, and of a million of its voxels, those
+# of all volumes together.
+_MINUTES = {"t1w": (1.0, 0.3), "dwi": (0.5, 0.1), "swi": (0.5, 0.05), "flair": (0.3, 0.1), "t2w": (0.3, 0.1)}
+_MEGABYTES = {"t1w": (20.0, 14.0), "dwi": (5.0, 5.0), "swi": (2.0, 10.0), "flair": (1.0, 4.0), "t2w": (1.0, 4.0)}
+_DISTORTION = {
+    "reverse": "by the series of opposite phase encoding",
+    "fieldmap": "by a field map",
+    "t1w": "by the T1w image",
+    "fsl": "by topup",
+    "before": "corrected before",
+    "none": "not corrected",
+}
+
+
+def first_look(study: Study, config: Mapping[str, Any], *, tools: Mapping[str, str] | None = None) -> list[str]:
+    """Lines of the first screen.
+
+    Parameters
+    ----------
+    study : Study
+        As returned by `mndmri.cohort.settle`.
+    config : mapping
+        Resolved config.
+    tools : mapping, optional
+        Other programs that will be called, and their versions.
+    """
+    groups = study.participants["group"].value_counts()
+    lines = [
+        "Participants: "
+        + ", ".join(f"{groups.get(name, 0)} {name}" for name in config["groups"]["levels"])
+        + (" (simulated)" if study.simulated else "")
+    ]
+    if not config["measures"]:
+        lines += [f"{modality}: {_who_has(study, modality)}" for modality in config["modalities"]]
+    lines += _details(study)
+    lines += [f"Also used: {name} {version}" for name, version in (tools or {}).items()]
+    lines += [f"Note: {note}" for note in study.notes]
+    if study.scans and not study.simulated:
+        minutes, gigabytes = _expected(study)
+        lines.append(f"Expected: about {minutes / 60:.1f} CPU hours, {gigabytes:.1f} GB in {config['output_dir']}")
+    return [*lines, "Nothing is wrong with the input."]
+
+
+def _who_has(study: Study, modality: str) -> str:
+    """How many have a modality; the others by name, with the reason."""
+    everyone = list(study.participants["participant_id"])
+    has = [who for who in everyone if modality in study.scans.get(who, {})]
+    # a susceptibility map alone is no weighted image, and is mapped
+    other = [who for who in everyone if modality == "swi" and who not in has and "qsm" in study.scans.get(who, {})]
+    reasons: dict[str, list[str]] = {}
+    for who in everyone:
+        if who not in has and who not in other:
+            reasons.setdefault(study.left_out.get(who, {}).get(modality, "left out"), []).append(who)
+    text = f"{len(has)} of {len(everyone)}"
+    if other:
+        text += f"; a susceptibility map alone: {_names(other)}"
+    for why, people in reasons.items():
+        text += f"; without: {_names(people)} ({why})"
+    return text
+
+
+def _names(people: list[str]) -> str:
+    more = len(people) - _NAMED
+    return ", ".join(people[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _details(study: Study) -> list[str]:
+    """How distortion will be corrected in how many; echoes and phase."""
+    methods: Counter[str] = Counter()
+    echoes: Counter[int] = Counter()
+    phase = 0
+    for own in study.scans.values():
+        if "dwi" in own:
+            methods[_DISTORTION[own["dwi"].distortion or "none"]] += 1
+        if "swi" in own and "magnitude" in own["swi"].files:
+            echoes[len(own["swi"].files["magnitude"])] += 1
+        phase += "qsm" in own and "phase" in own["qsm"].files
+    lines = []
+    if methods:
+        lines.append("  distortion of dwi: " + ", ".join(f"{how} in {n}" for how, n in methods.most_common()))
+    if echoes:
+        counted = ", ".join(f"{n} with {number} echo{'es' * (number > 1)}" for number, n in sorted(echoes.items()))
+        lines.append(f"  gradient echo: {counted}; phase in {phase}")
+    return lines
+
+
+def _expected(study: Study) -> tuple[float, float]:
+    """CPU minutes and GB that the study will take, by the sizes in the headers."""
+    minutes = megabytes = 0.0
+    for own in study.scans.values():
+        for modality in own.keys() & _MINUTES.keys():
+            files = own[modality].files
+            voxels = sum(_megavoxels(path) for role in ("image", "magnitude", "swi") for path in files.get(role, ()))
+            minutes += _MINUTES[modality][0] + voxels * _MINUTES[modality][1]
+            megabytes += _MEGABYTES[modality][0] + voxels * _MEGABYTES[modality][1]
+    return minutes, megabytes / 1000
+
+
+def _megavoxels(path: str) -> float:
+    try:
+        return math.prod(map(int, load_image(path).shape)) / 1e6
+    except InputError:
+        return 0.0
