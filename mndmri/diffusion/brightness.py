@@ -49,13 +49,13 @@ def doubt_table(medians: np.ndarray, gradients: Gradients) -> str:
     telling = ~unweighted & (gradients.bvals >= _TELLING_B)
     if not unweighted.any() or not telling.any():
         return ""
-    usual = float(np.median(medians[unweighted]))
-    odd = unweighted & (np.abs(medians - usual) > ALIKE * usual)
-    bright = telling & (medians > medians[unweighted & ~odd].min(initial=np.inf))
     shells = nominal_bvals(gradients.bvals)
-    for b in np.unique(shells[telling]):
-        own = telling & (shells == b)
-        bright |= own & (medians > (1 + _MORE) * np.median(medians[own]))
+    shell_medians = {b: float(np.median(medians[telling & (shells == b)])) for b in np.unique(shells[telling])}
+    bright = telling & (medians > (1 + _MORE) * np.array([shell_medians.get(b, np.inf) for b in shells]))
+    plausible = unweighted & (medians > (1 + _MORE) * max(shell_medians.values()))
+    usual = float(np.median(medians[plausible if plausible.any() else unweighted]))
+    odd = unweighted & (np.abs(medians - usual) > ALIKE * usual)
+    bright |= telling & (medians > medians[unweighted & ~odd].min(initial=np.inf))
     if not odd.any() and not bright.any():
         return ""
     found = []

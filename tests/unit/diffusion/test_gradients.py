@@ -6,7 +6,15 @@ import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from scipy.spatial.transform import Rotation
 
-from mndmri.diffusion.gradients import Gradients, read_gradients, rotate, select_shell, to_fsl
+from mndmri.diffusion.gradients import (
+    Gradients,
+    is_unweighted,
+    nominal_bvals,
+    read_gradients,
+    rotate,
+    select_shell,
+    to_fsl,
+)
 from mndmri.io import InputError
 
 N = 12
@@ -116,3 +124,43 @@ def test_many_volumes_along_few_directions_are_no_tensor():
     repeated = np.tile(directions(3), (4, 1))
     with pytest.raises(InputError, match="at least 6 different directions"):
         select_shell(Gradients(BVALS, np.vstack([np.zeros(3), repeated])))
+
+
+@pytest.mark.parametrize("played", [[1195, 1200, 1205] * 10, [1190, 1200, 1205, 1210, 1215] * 6])
+def test_a_shell_as_it_was_played_is_one_shell(played):
+    """daducci/AMICO#10, PennLINC/qsiprep#660."""
+    z = (np.arange(30) + 0.5) / 30
+    angle = np.arange(30) * np.pi * (3 - 5**0.5)
+    vectors = np.stack([np.sqrt(1 - z**2) * np.cos(angle), np.sqrt(1 - z**2) * np.sin(angle), z], axis=1)
+    table = Gradients(np.r_[0.0, 0.0, played], np.vstack([np.zeros((2, 3)), vectors]))
+    used, _ = select_shell(table)
+    assert used.all()
+    more = Gradients(np.r_[table.bvals, np.full(6, 1400.0)], np.vstack([table.bvecs, vectors[:6]]))
+    used, _ = select_shell(more)
+    assert used.sum() == 32
+
+
+def test_shells_have_their_nominal_b_value():
+    found = nominal_bvals(np.array([0, 5, 698, 705, 1195, 1215, 2010, 1990]))
+    assert found.tolist() == [0, 0, 700, 700, 1200, 1200, 2000, 2000]
+
+
+@pytest.mark.parametrize(
+    ("bvals", "expected"),
+    [
+        ([0, 1000, 5], [True, False, True]),
+        ([0, 60, 1000], [True, False, False]),
+        ([60, 56, 64, 1000], [True, True, True, False]),
+        ([60, 300, 1000], [True, False, False]),
+        ([120, 1000], [False, False]),
+    ],
+)
+def test_the_lowest_shell_is_b0_where_nothing_is_lower(bvals, expected):
+    assert is_unweighted(np.array(bvals)).tolist() == expected
+
+
+def test_a_b0_of_60_keeps_its_direction():
+    """With b = 60 taken for 0, diffusivity would be too low by 6 %."""
+    table = read_gradients("60 1000", "1 0\n0 1\n0 0", np.eye(4))
+    np.testing.assert_allclose(np.linalg.norm(table.bvecs, axis=1), 1)
+    assert table.is_b0.tolist() == [True, False]
