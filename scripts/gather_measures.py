@@ -1,7 +1,5 @@
 """Everybody's measures in one table, long and wide, with the scores that need the others' measures."""
 
-import pandas as pd
-
 from mndmri.io import read_own_tables, read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.motor_band import add_motor_band, cutoffs_dictionary
@@ -12,7 +10,7 @@ from mndmri.tables.participants import participants_dictionary
 
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
-participants = add_progression(pd.DataFrame(options.participants), options.progression)
+participants = add_progression(options.participants, options.progression)
 measures = stack_measures(read_own_tables(given.measures), participants, options.left_out)
 if made.get("cutoffs"):
     norms = read_table(given.norms) if given.norms else None

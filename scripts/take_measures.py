@@ -1,7 +1,5 @@
 """A table of measures that somebody brings, checked and completed."""
 
-import pandas as pd
-
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.progression import add_progression
@@ -12,7 +10,7 @@ from mndmri.tables.participants import participants_dictionary
 
 log = start_job(snakemake)
 made, options = snakemake.output, snakemake.params
-participants = add_progression(pd.DataFrame(options.participants), options.progression)
+participants = add_progression(options.participants, options.progression)
 measures = complete_measures(read_table(snakemake.input.measures), participants)
 write_table(measures, made.measures)
 write_json(data_dictionary(measures[["modality", "measure"]].itertuples(index=False)), made.dictionary)

@@ -1,18 +1,13 @@
 """What a run is about to do, on one screen: who has what, what is left out and why, and what it will take."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from mndmri.cohort.costs import expected
 from mndmri.cohort.records import Study
-from mndmri.io import InputError, load_image
 
 _NAMED = 8  # participants named on a line; of more, the number
-# Measured on real scans, default config. CPU minutes and MB on disk: of a scan, and of a million of its voxels, those
-# of all volumes together.
-_MINUTES = {"t1w": (1.0, 0.3), "dwi": (0.5, 0.1), "swi": (0.5, 0.05), "flair": (0.3, 0.1), "t2w": (0.3, 0.1)}
-_MEGABYTES = {"t1w": (20.0, 14.0), "dwi": (5.0, 5.0), "swi": (2.0, 10.0), "flair": (1.0, 4.0), "t2w": (1.0, 4.0)}
 _DISTORTION = {
     "reverse": "by the series of opposite phase encoding",
     "fieldmap": "by a field map",
@@ -47,7 +42,7 @@ def first_look(study: Study, config: Mapping[str, Any], *, tools: Mapping[str, s
     lines += [f"Also used: {name} {version}" for name, version in (tools or {}).items()]
     lines += [f"Note: {note}" for note in study.notes]
     if study.scans and not study.simulated:
-        minutes, gigabytes = _expected(study)
+        minutes, gigabytes = expected(study)
         lines.append(f"Expected: about {minutes / 60:.1f} CPU hours, {gigabytes:.1f} GB in {config['output_dir']}")
     return [*lines, "Nothing is wrong with the input."]
 
@@ -93,22 +88,3 @@ def _details(study: Study) -> list[str]:
         counted = ", ".join(f"{n} with {number} echo{'es' * (number > 1)}" for number, n in sorted(echoes.items()))
         lines.append(f"  gradient echo: {counted}; phase in {phase}")
     return lines
-
-
-def _expected(study: Study) -> tuple[float, float]:
-    """CPU minutes and GB that the study will take, by the sizes in the headers."""
-    minutes = megabytes = 0.0
-    for own in study.scans.values():
-        for modality in own.keys() & _MINUTES.keys():
-            files = own[modality].files
-            voxels = sum(_megavoxels(path) for role in ("image", "magnitude", "swi") for path in files.get(role, ()))
-            minutes += _MINUTES[modality][0] + voxels * _MINUTES[modality][1]
-            megabytes += _MEGABYTES[modality][0] + voxels * _MEGABYTES[modality][1]
-    return minutes, megabytes / 1000
-
-
-def _megavoxels(path: str) -> float:
-    try:
-        return math.prod(map(int, load_image(path).shape)) / 1e6
-    except InputError:
-        return 0.0

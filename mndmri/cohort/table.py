@@ -30,6 +30,7 @@ _SYNONYMS["gender"] = _SYNONYMS["sex"]
 # Labels this alike are one label misspelt: 'Contrl' and 'control' (0.92), not 'PLS' and 'ALS' (0.67)
 SAME_LABEL = 0.8
 AGE_RANGE = (0.0, 120.0)  # years
+_LABELS_SHOWN = 20
 FIRST_ROW = 2  # of a table in a file: line 1 is the header
 
 
@@ -89,7 +90,7 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
         columns[column] = values
         problems += found
     participants = pd.DataFrame(columns)[np.array(studied, dtype=bool)].reset_index(drop=True)
-    problems += _empty_groups(participants, groups)
+    problems += _empty_groups(participants, groups, set(map(_text, table[groups["column"]])))
     return participants, problems
 
 
@@ -226,16 +227,17 @@ def _map_labels(labels: pd.Series, ids: list[str], groups: Mapping[str, Any]) ->
     return names, problems
 
 
-def _empty_groups(participants: pd.DataFrame, groups: Mapping[str, Any]) -> list[Problem]:
+def _empty_groups(participants: pd.DataFrame, groups: Mapping[str, Any], labels: set[str]) -> list[Problem]:
     problems = []
-    for name, labels in groups["levels"].items():
+    shown = ", ".join(repr(label) for label in sorted(labels)[:_LABELS_SHOWN])
+    for name, own in groups["levels"].items():
         if name not in set(participants["group"]):
             role = "the reference group" if name == groups["reference"] else "the group"
             problems.append(
                 Problem(
                     f"groups: {role} '{name}' has no participant: no row of column '{groups['column']}' that is "
-                    f"studied has the label {' or '.join(map(repr, map(str, labels)))}; correct groups.levels, "
-                    "or remove the group"
+                    f"studied has the label {' or '.join(map(repr, map(str, own)))} (labels there: {shown or 'none'}); "
+                    "correct groups.levels, or remove the group"
                 )
             )
     return problems

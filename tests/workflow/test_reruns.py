@@ -70,6 +70,15 @@ def test_a_changed_age_reruns_the_statistics_and_measures_nobody_again(finished)
     assert {"gather_measures", "compare_groups", "compare_maps", "write_report"} <= group_of(plan)
 
 
+def test_why_something_runs_again_tells_nothing_of_anybody(finished):
+    text = (finished.bids / "participants.tsv").read_text()
+    (finished.bids / "participants.tsv").write_text(text.replace("\t58\t", "\t59.625\t"))
+    done = finished.run("--dry-run")
+    assert "gather_measures" in done.said
+    assert "Params have changed" in done.said
+    assert "59.625" not in done.said and "58.0" not in done.said
+
+
 def test_a_participant_who_is_added_is_measured_and_joins_the_group(finished):
     table = finished.bids / "participants.tsv"
     table.write_text(table.read_text() + "sub-04\tHC\t64\tM\n")

@@ -1,8 +1,11 @@
 """Stop means stop, and failed means failed: what follows a signal, and a job that died without a word."""
 
 import os
+import random
 import signal
+import subprocess
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -113,3 +116,52 @@ def test_a_job_does_not_write_on_when_the_run_was_killed(study):
     process.wait()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
+
+
+def made(study: StubStudy) -> dict[str, bytes]:
+    """Every file of the results that a rule makes, but logs and times."""
+    apart = {"logs", "benchmarks"}
+    paths = [path for path in study.results.rglob("*") if path.is_file() and not apart & set(path.parts)]
+    return {str(p.relative_to(study.results)): p.read_bytes() for p in paths if not p.name.startswith(".")}
+
+
+def jobs_of(process: subprocess.Popen) -> list[psutil.Process]:
+    """Scripts that a run has running."""
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+        return [own for own in below if any("/scripts/" in word for word in own.cmdline())]
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_runs_and_jobs_change_nothing_in_the_end(tmp_path):
+    """Whatever is killed whenever, the next runs make what a run that nobody touched makes, and no job is left over."""
+    studies = []
+    for name in ("untouched", "killed"):
+        make_dataset(tmp_path / name / "bids")
+        studies.append(StubStudy(tmp_path / name, {"modalities": ["t1w", "dwi"]}))
+    untouched, killed = studies
+    untouched.finish()
+    rng = random.Random(1)
+    for _ in range(20):
+        process = killed.start("--keep-going", "--rerun-incomplete")
+        begun = time.monotonic()
+        while not (jobs := jobs_of(process)) or time.monotonic() - begun < 3 * rng.random():
+            assert process.poll() is None, "the study ended before it could be killed"
+            time.sleep(0.05)
+        number = rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+        if rng.random() < 0.5:
+            os.kill(process.pid, number)
+        else:
+            with suppress(psutil.NoSuchProcess):
+                rng.choice(jobs).send_signal(number)
+            time.sleep(rng.random())
+            process.send_signal(signal.SIGINT)
+        process.wait(timeout=120)
+        _, alive = psutil.wait_procs(jobs, timeout=20)
+        assert alive == []
+        killed.run("--unlock")
+    killed.finish("--rerun-incomplete")
+    assert made(killed) == made(untouched)
+    assert killed.plan() == {}

@@ -17,7 +17,7 @@ rule preprocess_t1w:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w"),
     params:
         version=VERSION,
         brain_extraction=config["t1w"]["brain_extraction"],
@@ -64,7 +64,7 @@ rule register_t1w:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w"),
     params:
         engine=config["t1w"]["registration_engine"],
         iterations=config["t1w"]["registration_iterations"],
@@ -102,7 +102,7 @@ rule segment_t1w:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w"),
     params:
         voxel_mm=config["vbm"]["voxel_mm"],
         fwhm_mm=config["vbm"]["fwhm_mm"],

@@ -26,6 +26,7 @@ from mndmri.cohort import (
     settle,
 )
 from mndmri.cohort.config import resolve_config, score_columns
+from mndmri.cohort.costs import memory_mb
 from mndmri.cohort.failures import (
     Job,
     Loss,
@@ -231,6 +232,18 @@ def person(scan):
     plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
     return lambda wildcards: planted(
         plan.loc[f"sub-{wildcards.subject}"].to_dict(), scan
+    )
+
+
+def memory(*modalities):
+    """Resource function: MB that a participant's job takes which holds images of these modalities.
+
+    It is doubled when a job is tried again, by Snakemake or in the pass after one in which jobs were stopped.
+    """
+    return lambda wildcards, attempt: (
+        memory_mb(STUDY.scans[f"sub-{wildcards.subject}"], modalities)
+        * 2 ** (attempt - 1)
+        * (2 if TRIED else 1)
     )
 
 

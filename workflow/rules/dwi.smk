@@ -14,7 +14,7 @@ rule check_gradients:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "dwi"),
     params:
         version=VERSION,
         gradient_check=config["dwi"]["gradient_check"],
@@ -69,7 +69,7 @@ rule preprocess_dwi:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "dwi"),
     params:
         version=VERSION,
         bids_dir=STUDY.bids_dir,
@@ -109,7 +109,7 @@ rule fit_tensor:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "dwi"),
     params:
         max_b=config["dwi"]["max_b"],
         tensor_fit=config["dwi"]["tensor_fit"],
@@ -148,7 +148,7 @@ rule extract_cst:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "dwi"),
     params:
         min_fa=config["dwi"]["min_fa"],
         min_coverage=config["dwi"]["min_coverage"],
@@ -180,7 +180,7 @@ rule track_cst:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "dwi"),
     params:
         min_coverage=config["dwi"]["min_coverage"],
         min_fa=config["dwi"]["min_fa"],
@@ -212,7 +212,7 @@ rule map_free_water:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "dwi"),
     script:
         "../../scripts/map_free_water.py"
 

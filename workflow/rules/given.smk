@@ -17,7 +17,7 @@ rule take_measures:
         "../../envs/mndmri.yaml"
     params:
         version=VERSION,
-        participants=STUDY.participants.to_dict("list"),
+        participants=STUDY.participants,  # a table: Snakemake notes its hash alone
         progression=config["progression"],
     script:
         "../../scripts/take_measures.py"

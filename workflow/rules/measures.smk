@@ -82,7 +82,7 @@ rule gather_measures:
         "../../envs/mndmri.yaml"
     params:
         version=VERSION,
-        participants=STUDY.participants.to_dict("list"),
+        participants=STUDY.participants,  # a table: Snakemake notes its hash alone
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],
         progression=config["progression"],

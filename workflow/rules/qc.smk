@@ -37,7 +37,7 @@ rule draw_participant:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "dwi", "swi"),
     params:
         version=VERSION,
         limits=LIMITS,

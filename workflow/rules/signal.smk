@@ -14,7 +14,7 @@ rule measure_thickness:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "flair", "t2w"),
     params:
         version=VERSION,
         max_voxel_mm=config["t1w"]["thickness_max_voxel_mm"],
@@ -46,7 +46,7 @@ rule align_contrast:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "flair", "t2w"),
     params:
         version=VERSION,
     script:
@@ -77,7 +77,7 @@ rule measure_signal:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "flair", "t2w"),
     params:
         modality=lambda wildcards: wildcards.contrast.lower(),
         min_coverage=config["signal"]["min_coverage"],

@@ -18,7 +18,7 @@ rule classify_tissue:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w"),
     script:
         "../../scripts/classify_tissue.py"
 
@@ -38,7 +38,7 @@ rule align_to_study:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w"),
     params:
         engine=config["t1w"]["registration_engine"],
         iterations=config["t1w"]["registration_iterations"],

@@ -27,7 +27,7 @@ rule locate_regions:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "swi"),
     params:
         version=VERSION,
     script:
@@ -57,7 +57,7 @@ rule map_susceptibility:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "swi"),
     params:
         **config["qsm"],
         bids_dir=STUDY.bids_dir,
@@ -85,7 +85,7 @@ rule map_relaxation:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "swi"),
     params:
         bids_dir=STUDY.bids_dir,
     script:
@@ -120,7 +120,7 @@ rule measure_swi:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "swi"),
     params:
         bids_dir=STUDY.bids_dir,
         bias_correction=config["swi"]["bias_correction"],
@@ -149,7 +149,7 @@ rule measure_qsm:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "swi"),
     params:
         min_voxels=config["swi"]["min_voxels"],
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],
@@ -179,7 +179,7 @@ rule unfold_sulcus:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("t1w", "swi"),
     params:
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],
         space=SPACE,

@@ -18,7 +18,7 @@ rule prepare_template:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
     params:
         version=VERSION,
         builtin=config["atlas"]["builtin"],
