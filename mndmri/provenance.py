@@ -26,6 +26,7 @@ PACKAGES = (
     "scipy",
     "snakemake",
     "statsmodels",
+    "tfce",
     "torch",
 )
 
