@@ -129,6 +129,16 @@ def test_the_distance_that_is_flagged_can_be_chosen():
     assert FLAGGED in set(robust_outliers(measures, PRIMARY, limit=0.5)["flag"])
 
 
+def test_a_patient_is_no_outlier_for_being_ill():
+    """Three patients far from ten controls and near each other: none is flagged; one far from both is."""
+    controls = [0.55, 0.56, 0.54, 0.55, 0.57, 0.53, 0.55, 0.56, 0.54, 0.55]
+    ill = _measures({"control": controls, "ALS": [0.40, 0.41, 0.39, 0.40, 0.42, 0.38]})
+    assert FLAGGED not in set(robust_outliers(ill, PRIMARY, limit=3.5)["flag"])
+    odd = _measures({"control": controls, "ALS": [0.40, 0.41, 0.39, 0.40, 0.42, 0.55]})
+    table = robust_outliers(odd, PRIMARY, limit=3.5)
+    assert set(table.loc[table["flag"] == FLAGGED, "participant_id"]) == {"sub-ALS5"}
+
+
 def test_robust_z_of_normal_values_has_the_scale_of_a_standard_deviation():
     values = np.random.default_rng(4).normal(0.5, 0.02, 4001)
     table = robust_outliers(_measures({"control": values}), PRIMARY, limit=3.5)
