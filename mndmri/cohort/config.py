@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 
 from mndmri.cohort.records import refuse
+from mndmri.tables.measures import DEFINITIONS
 from mndmri.tables.participants import PROGRESSION_RATE
 
 # Keys of dwi that select corrections.
@@ -295,6 +296,19 @@ def _incomplete_atlas(atlas: Mapping[str, Any], t1w: Mapping[str, Any]) -> list[
     return problems
 
 
+def _unknown_measures(primary: list[dict[str, str]]) -> list[str]:
+    """Primary measures that no modality has; measures of a table that is brought may have any name."""
+    problems = []
+    for index, chosen in enumerate(primary):
+        modality, measure = chosen["modality"], chosen["measure"]
+        known = [name for of, name in DEFINITIONS if of == modality]
+        if known and measure not in known:
+            near = difflib.get_close_matches(measure, known, n=1, cutoff=LIKENESS)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(known)}"
+            problems.append(f"statistics.primary[{index}]: {modality} has no measure '{measure}'; {hint}")
+    return problems
+
+
 def _distortion_not_simulated(distortion: str | bool, simulated: Mapping[str, Any]) -> list[str]:
     """A correction for which the simulation makes nothing."""
     if distortion == "fieldmap":
@@ -390,6 +404,8 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             for index, primary in enumerate(config["statistics"]["primary"])
             if primary["modality"] not in config["modalities"]
         ]
+    if not faulty & {"statistics", "measures"} and not config["measures"]:
+        problems += _unknown_measures(config["statistics"]["primary"])
     if not faulty & {"covariates", "clinical_scores", "groups"}:
         used = [*config["covariates"], *config["clinical_scores"], groups["column"], "participant_id"]
         problems += [

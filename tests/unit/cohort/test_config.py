@@ -240,3 +240,13 @@ def test_no_block_of_the_schema_takes_unknown_keys_and_every_key_is_described():
         assert block.get("additionalProperties") is False, place
         for key, below in block["properties"].items():
             assert "description" in below or "$ref" in below, f"{place}.{key}"
+
+
+def test_a_misspelt_primary_measure_is_told_with_the_nearest_name():
+    chosen = {"modality": "swi", "measure": "normalized_hypointensity", "region": "precentral", "hemi": "L"}
+    raw = {"bids_dir": "data", "statistics": {"primary": [chosen]}}
+    said = refusal(raw)
+    assert "statistics.primary[0]: swi has no measure 'normalized_hypointensity'" in said
+    assert "did you mean 'normalised_hypointensity'?" in said
+    # a table that is brought may have measures of any name
+    resolve_config(raw | {"measures": "mine.tsv", "participants": "people.tsv"}, SCHEMA)
