@@ -74,18 +74,18 @@ def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
 def _rows_of(path: Path) -> list[list[str]]:
     """Cells of a table's header and rows, each row as long as the header.
 
-    A line is a row, and a tab ends a cell, whatever quotation marks stand in it. Cells that are empty and beyond
-    the header's last are left out; a row that ends before is filled up.
+    A line is a row, whatever quotation marks stand in it. Cells that are empty and beyond the header's last are
+    left out; a row that ends before is filled up.
     """
     try:
         lines = re.split(r"\r\n|\r|\n", path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the path of a tab-separated table") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; give the path of a tab-separated table") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a tab-separated table") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file in UTF-8 ({error}); export it again as TSV") from error
-    numbered = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
+    numbered = [(number, _cells_of(line)) for number, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
         raise InputError(f"{path}: not a tab-separated table with a header line: it is empty; export it again as TSV")
     header = numbered[0][1]
@@ -111,6 +111,16 @@ def _rows_of(path: Path) -> list[list[str]]:
             )
         filled.append([*row, *[""] * len(header)][: len(header)])
     return filled
+
+
+def _cells_of(line: str) -> list[str]:
+    """Cells of a row. Quotation marks round a cell are the writer's; one that is not closed is a character."""
+    if '"' in line:
+        try:
+            return next(csv.reader([line], delimiter="\t", strict=True))
+        except csv.Error:
+            pass
+    return line.split("\t")
 
 
 def _as_text(value: object) -> object:
@@ -161,6 +171,8 @@ def read_json(path: str | Path) -> dict[str, Any]:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     # numbers of thousands of digits are a ValueError, lists in lists in lists a RecursionError
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); correct or delete it") from error
@@ -177,6 +189,8 @@ def read_text(path: str | Path) -> str:
         return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file ({error})") from error
 

@@ -76,7 +76,8 @@ def _keep_memory() -> None:
 def _end_with_the_run() -> None:
     """End this process when the Snakemake that started it is gone: nobody waits for what it would still write."""
     above = psutil.Process().parents()
-    run = next((process for process in above if "snakemake" in " ".join(_command_of(process))), None)
+    # not a shell in between, whose command names the script's folder
+    run = next((own for own in above if any(Path(word).name == "snakemake" for word in _command_of(own))), None)
     if run is not None:
         threading.Thread(target=_watch, args=(run,), daemon=True).start()
 
@@ -90,8 +91,9 @@ def _command_of(process: psutil.Process) -> list[str]:
 
 def _watch(run: psutil.Process) -> None:
     asleep = threading.Event()
-    while run.is_running() and run.status() != psutil.STATUS_ZOMBIE:
-        asleep.wait(_LOOK_S)
+    with suppress(psutil.NoSuchProcess):
+        while run.is_running() and run.status() != psutil.STATUS_ZOMBIE:
+            asleep.wait(_LOOK_S)
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             child.kill()

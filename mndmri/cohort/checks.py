@@ -275,8 +275,9 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
             problems += looked.problems
             if role in ("swi", "magnitude"):
                 problems += wrapped(looked.data, Path(path).name)
-            if role == "chimap" and looked.data is not None and (doubt := doubt_unit(looked.data)):
-                problems.append(f"{Path(path).name}: {doubt}")
+            if role == "chimap" and looked.data is not None:
+                doubt = doubt_unit(load_image(path).get_fdata())
+                problems += [f"{Path(path).name}: {doubt}"] if doubt else []
     if problems:
         return problems
     parts = [path for role in what for path in scan.files.get(role, ())]

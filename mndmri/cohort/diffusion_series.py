@@ -1,13 +1,14 @@
 """Which files are a participant's diffusion series, and with which others its distortion is corrected."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mndmri.cohort import bids
 from mndmri.cohort.distortion import choose_distortion
-from mndmri.cohort.field_maps import find_field_maps
+from mndmri.cohort.field_maps import FieldMap, find_field_maps
 from mndmri.cohort.search import Found, matches, names, sidecars, too_many
+from mndmri.grids import same_grid
 from mndmri.io import InputError, load_image
 
 
@@ -39,10 +40,10 @@ def find_dwi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     # the sort is stable: of two with as many volumes, the first by name
     main, *reverse = sorted(series, key=lambda path: -_volumes(path))
     files, problems = _with_gradients(main, root, [folder], config["dwi"])
+    field_maps = find_field_maps(_session(main, folder) / "fmap", main, root)
     guess = None
     if not reverse:
-        reverse, guess = _reverse_field_map(main, folder, root)
-    field_maps = find_field_maps(_session(main, folder) / "fmap", main, root)
+        reverse, guess = _reverse_field_map(main, folder, root, field_maps)
     chosen = choose_distortion(config["dwi"]["distortion"], main, root, reverse=reverse, field_maps=field_maps)
     if chosen.problem:
         problems.append(chosen.problem)
@@ -129,17 +130,23 @@ def _opposite(first: Path, second: Path, root: Path) -> bool:
     return one.axis == two.axis and one.polarity != two.polarity
 
 
-def _reverse_field_map(main: Path, folder: Path, root: Path) -> tuple[list[Path], str | None]:
+def _reverse_field_map(
+    main: Path, folder: Path, root: Path, field_maps: Sequence[FieldMap]
+) -> tuple[list[Path], str | None]:
     """The ``fmap/*_epi`` image of opposite phase encoding for the diffusion series, and a note where that is a guess.
 
-    One that says it is for the series; or, if none says what it is for, the one that there is.
+    One that says it is for the series; or, if none says what it is for and no field map is for the series, the one
+    that there is in the session on the series' grid: others are of functional series.
     """
     opposite = [path for path in matches(folder, ["fmap/*_epi.nii*"]) if _opposite(main, path, root)]
     meant = {path: bids.is_meant_for(path, main, root) for path in opposite}
     for_it = [path for path in opposite if meant[path]]
     if for_it:
         return for_it[:1], None
-    unsaid = [path for path in opposite if meant[path] is None]
+    session = _session(main, folder)
+    unsaid = [path for path in opposite if meant[path] is None and session in path.parents and _one_grid(main, path)]
+    if any(bids.is_meant_for(path, main, root) for own in field_maps for path in own.images):
+        return [], None
     if len(unsaid) == 1:
         said = (
             "the fmap/*_epi image of opposite phase encoding, which names no series, is used for the diffusion series"
@@ -151,6 +158,13 @@ def _reverse_field_map(main: Path, folder: Path, root: Path) -> tuple[list[Path]
             "it is; write IntendedFor in the sidecar of one"
         )
     return [], None
+
+
+def _one_grid(first: Path, second: Path) -> bool:
+    try:
+        return same_grid(load_image(first), load_image(second))
+    except InputError:
+        return False
 
 
 def _session(image: Path, folder: Path) -> Path:

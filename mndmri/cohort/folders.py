@@ -1,6 +1,7 @@
 """Folders of a study: which may be written to, so that nothing that somebody else made is lost."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ from mndmri.provenance import NAME, SIMULATED
 
 DESCRIBED = "dataset_description.json"
 MARKER = ".simulated_by_mndmri.json"  # a dataset that may be written over has it
+RESULTS_MARKER = ".results_of_mndmri.json"  # and a folder of results
+CHECKED = ".checked_inputs.json"  # what was known of the inputs when they were last looked at
+# What is written into a folder of results.
+_WRITTEN = ("sub-*", "group", "qc", "resources", "simulation", "logs", "benchmarks", "provenance.json")
+_SHOWN = 5
 
 
 def expand_home(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,8 +24,10 @@ def expand_home(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         if isinstance(value, Mapping):
             inner = schema.get("properties", {})
             return {key: expanded(own, inner.get(key, {})) for key, own in value.items()}
-        is_path = isinstance(value, str) and schema.get("format") in ("folder", "path")
-        return str(Path(value).expanduser()) if is_path else value
+        if isinstance(value, str) and schema.get("format") in ("folder", "path"):
+            with suppress(RuntimeError):  # nobody of that name: a folder called ~x
+                return str(Path(value).expanduser())
+        return value
 
     return dict(expanded(config, schema))
 
@@ -39,6 +47,12 @@ def check_folders(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[
     problems = _unsafe_names([*_given(config, schema, "folder"), *read])
     problems += _unsafe_patterns(_given(config, schema, "pattern"))
     return problems or [*_unsafe_output(config, read), *_unsafe_simulation(config)]
+
+
+def mark_results(output_dir: str | Path) -> None:
+    """Note in a folder that what is in it are results, so that a later run may write there again."""
+    said = "Results of mndmri; a run with this output_dir writes here again."
+    write_json({"Description": said}, Path(output_dir, RESULTS_MARKER))
 
 
 def mark_simulated(bids_dir: str | Path) -> None:
@@ -123,13 +137,20 @@ def _unsafe_output(config: Mapping[str, Any], read: Iterable[tuple[str, str]]) -
         f"{key}: {path} lies in output_dir ({given}), where this run writes; copy it to another folder, or choose "
         "another output_dir"
         for key, path in read
-        if out in Path(path).resolve().parents
+        if out in [Path(path).resolve(), *Path(path).resolve().parents]
     ]
     described = out / DESCRIBED
     if not problems and described.exists() and not _is_ours(described):
         problems.append(
             f"output_dir: {given} holds a {DESCRIBED} that mndmri has not written, so the folder belongs to something "
             "else; choose another output_dir"
+        )
+    ours = any((out / name).exists() for name in (RESULTS_MARKER, CHECKED, DESCRIBED))
+    there = sorted(path.name for name in _WRITTEN for path in out.glob(name))
+    if not problems and there and not ours:
+        problems.append(
+            f"output_dir: {given} holds {', '.join(there[:_SHOWN])}{', ...' * (len(there) > _SHOWN)}, which mndmri "
+            "has not written and would write over; choose another output_dir"
         )
     return problems
 

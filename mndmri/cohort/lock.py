@@ -9,6 +9,7 @@ import os
 import socket
 import tempfile
 import threading
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,18 @@ from mndmri.io import InputError, read_json, write_json
 LOCK = ".running.json"
 # A run says so often that it is still there; one of another machine is over when it has not for so long. Seconds
 _EVERY, _OVER = 60.0, 900.0
+_SAME_START = 2.0
+_ATTEMPTS = 3
 
 
-def lock_results(folder: str | Path) -> None:
+def lock_results(folder: str | Path, *, inherit: bool = False) -> None:
     """Keep a folder of results for this process, until it ends.
+
+    Parameters
+    ----------
+    folder : path
+    inherit : bool
+        Whether to take over the lock of the process that started this one and waits for it.
 
     A lock whose process is over, on this machine, is taken over; so is one of another machine
     that has not been renewed for a quarter of an hour.
@@ -35,21 +44,39 @@ def lock_results(folder: str | Path) -> None:
     """
     path = Path(folder, LOCK)
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now().isoformat(timespec="seconds")}
-    for _ in range(2):
-        if _create(own, path):
+    own = {"pid": os.getpid(), "began": psutil.Process().create_time(), "host": _machine()}
+    own["since"] = datetime.now().isoformat(timespec="seconds")
+    if inherit:
+        write_json(own, path)
+    for _ in range(_ATTEMPTS):
+        if inherit or _create(own, path):
             break
         other = _read(path)
         if _runs(other, path):
+            machine = str(other.get("host")).split()[0]
             raise InputError(
-                f"output_dir: another run is writing into {folder} (process {other.get('pid')} on "
-                f"{other.get('host')}, since {other.get('since')}); wait for its end, or choose another output_dir. "
-                f"If that run is surely over, remove {path}"
+                f"output_dir: another run is writing into {folder} (process {other.get('pid')} on {machine}, since "
+                f"{other.get('since')}); wait for its end, or choose another output_dir. If that run is surely over, "
+                f"remove {path}"
             )
         path.unlink(missing_ok=True)
+    else:
+        raise InputError(f"output_dir: {path} is being made by another run; wait for its end")
     over = threading.Event()
     threading.Thread(target=_renew, args=(path, over), daemon=True).start()
     atexit.register(_release, own, path, over)
+
+
+def _machine() -> str:
+    """Name of the machine, and which of its starts and containers this is: a pid means something within these alone."""
+    known = [socket.gethostname()]
+    for read in (
+        lambda: Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+        lambda: str(Path("/proc/self/ns/pid").readlink()),
+    ):
+        with suppress(OSError):
+            known.append(read())
+    return " ".join(known)
 
 
 def _create(own: dict[str, Any], path: Path) -> bool:
@@ -79,13 +106,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _runs(other: dict[str, Any], path: Path) -> bool:
     """Whether the process that wrote a lock can be taken to be there still."""
-    if other.get("host") == socket.gethostname():
+    if other.get("host") == _machine():
         try:
             began = psutil.Process(int(other["pid"])).create_time()
+            # a number is given again to a later process
+            return abs(began - float(other["began"])) < _SAME_START
+        except psutil.AccessDenied:
+            return True
         except (psutil.Error, KeyError, TypeError, ValueError):
             return False
-        # a number is given again to a later process
-        return bool(datetime.fromtimestamp(began) <= datetime.fromisoformat(str(other["since"])))
     try:
         renewed = path.stat().st_mtime
     except FileNotFoundError:

@@ -56,8 +56,8 @@ def dangling(path: Path) -> bool:
 
 
 def names(paths: Iterable[Path], folder: Path) -> str:
-    """The files as a list in words, relative to a folder."""
-    return ", ".join(str(path.relative_to(folder)) for path in paths)
+    """The files as a list in words, relative to a folder if they are below it."""
+    return ", ".join(str(path.relative_to(folder) if path.is_relative_to(folder) else path) for path in paths)
 
 
 def too_many(paths: Sequence[Path], folder: Path, modality: str, what: str) -> str:

@@ -20,7 +20,7 @@ _ID = re.compile(r"sub-[0-9A-Za-z]+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MISSING_WORDS = {"na", "n/a", "#n/a", "n.a.", "nan", "none", "null", "missing", "unknown", "-", "--", ".", "?"}
 # Numbers that stand for a missing value in many tables, where they lie far from all others.
-_MISSING_CODES = {-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 88.0, 888.0, 8888.0}
+_MISSING_CODES = {-99.0, -999.0, -9999.0, 888.0, 999.0, 8888.0, 9999.0}
 _FAR = 5.0  # times the largest of the others
 # Words for one category in columns of these names.
 _SYNONYMS = {

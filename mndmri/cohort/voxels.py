@@ -19,6 +19,7 @@ WRAPPED = 0.1  # of the 99th percentile: negative values beyond it are no interp
 # not looked at.
 _INSIDE, _FEWEST, _MOST_LOOKED_AT = 0.7, 5, 50_000
 
+_FAR_NEGATIVE = -(2.0**14)
 _MOST_DEFLATED = 1032  # bytes that gzip can make of one
 
 
@@ -161,7 +162,10 @@ def wrapped(data: np.ndarray | None, name: str) -> list[str]:
     size = np.abs(data.astype(np.float32))
     bright = np.percentile(size, 99)
     found = np.argwhere(data < -WRAPPED * bright)
-    inside = _bright_around(size > bright / 2, found[:_MOST_LOOKED_AT]) > _INSIDE
+    # many neighbours that were wrapped themselves lie near the end of 16 bits; elsewhere, a region that is negative
+    # throughout is an image with a sign (MP2RAGE, PSIR)
+    around = size if data.min() <= _FAR_NEGATIVE else data
+    inside = _bright_around(around > bright / 2, found[:_MOST_LOOKED_AT]) > _INSIDE
     n = int(np.count_nonzero(inside))
     if n < _FEWEST:
         return []

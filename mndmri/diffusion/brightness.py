@@ -12,6 +12,8 @@ ALIKE = 0.2
 _TELLING_B = 300.0
 # So much brighter than its shell, a volume is not of it: b = 0 is, of a shell of 300 s/mm2 and more.
 _MORE = 0.25
+# Without dummy scans the first b = 0 is a third brighter than the others; an ADC map is far brighter, or dark.
+_MUCH_MORE = 1.6
 _MOST_NAMED = 10
 
 
@@ -54,7 +56,7 @@ def doubt_table(medians: np.ndarray, gradients: Gradients) -> str:
     bright = telling & (medians > (1 + _MORE) * np.array([shell_medians.get(b, np.inf) for b in shells]))
     plausible = unweighted & (medians > (1 + _MORE) * max(shell_medians.values()))
     usual = float(np.median(medians[plausible if plausible.any() else unweighted]))
-    odd = unweighted & (np.abs(medians - usual) > ALIKE * usual)
+    odd = unweighted & ((medians < (1 - ALIKE) * usual) | (medians > _MUCH_MORE * usual))
     bright |= telling & (medians > medians[unweighted & ~odd].min(initial=np.inf))
     if not odd.any() and not bright.any():
         return ""

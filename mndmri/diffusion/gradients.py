@@ -59,7 +59,9 @@ def nominal_bvals(bvals: np.ndarray) -> np.ndarray:
     nominal = np.empty_like(bvals)
     for number in np.unique(shell):
         own = order[shell == number]
-        nominal[own] = _NOMINAL * np.round(np.median(bvals[own]) / _NOMINAL)
+        # where b-values rise in small steps there are no shells
+        one = np.ptp(bvals[own]) <= 2 * _JITTER
+        nominal[own] = _NOMINAL * np.round(np.median(bvals[own]) / _NOMINAL) if one else bvals[own]
     return nominal
 
 

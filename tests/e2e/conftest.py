@@ -8,6 +8,7 @@ import yaml
 from snakemake.utils import update_config
 
 from mndmri.cohort.config import resolve_config
+from mndmri.cohort.folders import mark_results
 from tests.running import ROOT, finish
 
 
@@ -44,6 +45,7 @@ def study(tmp_path_factory, shared_head):
         place.mkdir(parents=True)
         for file in shared_head.glob("*"):
             (place / file.name).hardlink_to(file)
+        mark_results(folder / "results")
         return folder, copy.deepcopy(config)
 
     return make

@@ -223,6 +223,7 @@ def test_levels_below_a_slab_are_missing_with_the_reason_and_the_others_are_meas
     config = {
         "bids_dir": str(real_data / "real"),
         "output_dir": str(tmp_path / "results"),
+        "modalities": ["t1w", "dwi"],
         "participants": str(tmp_path / "participants.tsv"),
         "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
     }

@@ -20,7 +20,7 @@ import nibabel as nb
 import numpy as np
 
 from mndmri.cohort.bids import entities
-from mndmri.cohort.folders import mark_simulated
+from mndmri.cohort.folders import mark_results, mark_simulated
 from tests import running
 
 PEOPLE = ("sub-01", "sub-02", "sub-03")
@@ -194,6 +194,7 @@ class StubStudy:
             path for taken, made in wiring.values() if absent & {*taken, *made} for path in made if path not in absent
         }:
             absent |= more
+        mark_results(self.results)
         if self.config.get("simulation"):
             mark_simulated(self.bids)
         for path in (self.folder / path for _, made in wiring.values() for path in made if path not in absent):

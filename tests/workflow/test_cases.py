@@ -130,6 +130,32 @@ def test_a_reverse_image_that_names_no_series_is_used_if_it_is_the_only_one(stud
     assert "which names no series, is used" in said if used else "are not used, as none says for which series" in said
 
 
+@pytest.mark.parametrize("why", ["another grid", "a field map is meant for the series"])
+def test_a_reverse_image_that_is_surely_of_something_else_is_not_used(study, look, why):
+    """Pairs of opposite phase encoding are mostly acquired for functional series."""
+    bids, config = study
+    for who in PEOPLE:
+        stem = bids / who / f"fmap/{who}_dir-PA_epi"
+        data, affine = series(bids, who).get_fdata()[..., 0], series(bids, who).affine
+        save(stem.with_suffix(".nii.gz"), data[:-1] if why == "another grid" else data, affine)
+        sidecar(stem.with_suffix(".json"), PhaseEncodingDirection="j", TotalReadoutTime=0.05)
+        if why != "another grid":
+            for name in ("phasediff", "magnitude1"):
+                path = bids / who / f"fmap/{who}_{name}.nii.gz"
+                save(path, np.random.default_rng(1).uniform(-4096, 4095, data.shape), affine)
+                sidecar(path.with_name(f"{who}_{name}.json"), EchoTime1=0.005, EchoTime2=0.0075,
+                        IntendedFor=f"dwi/{who}_dwi.nii.gz")  # fmt: skip
+    how = "by the T1w image" if why == "another grid" else "by a field map"
+    assert f"distortion of dwi: {how} in 6" in look(config)
+
+
+def test_a_link_above_the_participants_to_what_was_not_fetched_is_told(study, look):
+    bids, config = study
+    (bids / "T1w.json").symlink_to(".git/annex/objects/MD5E-s1--abc.json")
+    said = look(config, refused=True)
+    assert "T1w.json: a link to a file that is not there" in said
+
+
 def test_a_dry_run_says_what_a_run_would(study, look):
     bids, config = study
     table_of(bids, [*rows(), "sub-11\tmimic\t44\tM"])
@@ -246,6 +272,28 @@ def test_a_susceptibility_map_in_ppb_is_told_at_the_start(study, look):
     assert "if it is in ppb, divide it by 1000" in look(config, refused=True)
 
 
+def test_a_susceptibility_map_in_ppm_is_taken_however_its_numbers_are_stored(study, look):
+    bids, config = study
+    for who in PEOPLE:
+        for path in (bids / who / "anat").glob("*MEGRE*"):
+            path.unlink()
+        values = np.random.default_rng(3).normal(0, 0.05, (8, 9, 10))
+        image = nb.Nifti1Image(np.rint(values / 0.001).astype(np.int16), np.diag([1.0, 1, 2, 1]))
+        image.header.set_slope_inter(0.001, 0)
+        nb.save(image, bids / who / f"anat/{who}_Chimap.nii.gz")
+    assert "a susceptibility map alone: sub-01" in look(config)
+
+
+def test_an_image_with_a_sign_is_none_that_was_wrapped(study, look):
+    """MP2RAGE's uniform image runs from -0.5 to 0.5."""
+    bids, config = study
+    x = np.moveaxis(np.indices((20, 20, 20)), 0, -1) - 9.5
+    radius = np.sqrt((x**2).sum(axis=-1))
+    signed = np.select([radius < 3, radius < 8], [-0.4, 0.45], -0.5)
+    save(bids / "sub-02/anat/sub-02_T1w.nii.gz", signed)
+    assert "t1w: 6 of 6" in look(config)
+
+
 @pytest.mark.parametrize("name", ["anat/sub-02_T1w", "anat/sub-02_FLAIR", "dwi/sub-02_dwi", "anat/sub-02_swi"])
 def test_values_that_were_wrapped_to_negative_ones_are_told(study, look, name):
     """rordenlab/dcm2niix#215, #338."""
@@ -318,6 +366,14 @@ def test_a_quotation_mark_swallows_no_row(study, look):
     said = {1: '"worse on the left', 4: '"no comment'}
     table_of(bids, [f"{row}\t{said.get(n, 'x')}" for n, row in enumerate(rows())],
              header="participant_id\tgroup\tage\tsex\tcomment")  # fmt: skip
+    assert "Participants: 2 ALS, 2 PLS, 2 control" in look(config)
+
+
+def test_quotation_marks_round_cells_are_the_writers(study, look):
+    """As R's write.table and spreadsheets have them."""
+    bids, config = study
+    quoted = ["\t".join(f'"{cell}"' for cell in row.split("\t")) + '\t"weak, ""left"""' for row in rows()]
+    table_of(bids, quoted, header='"participant_id"\t"group"\t"age"\t"sex"\t"comment"')
     assert "Participants: 2 ALS, 2 PLS, 2 control" in look(config)
 
 

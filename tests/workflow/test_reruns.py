@@ -70,6 +70,13 @@ def test_a_changed_age_reruns_the_statistics_and_measures_nobody_again(finished)
     assert {"gather_measures", "compare_groups", "compare_maps", "write_report"} <= group_of(plan)
 
 
+def test_a_renamed_column_is_noticed(finished):
+    """Snakemake notes the values of a table and not the names of its columns."""
+    finished.config["covariates"] = ["years", "sex"]
+    change(finished.bids / "participants.tsv", "\tage\t", "\tyears\t")
+    assert Job("gather_measures") in finished.plan()
+
+
 def test_why_something_runs_again_tells_nothing_of_anybody(finished):
     text = (finished.bids / "participants.tsv").read_text()
     (finished.bids / "participants.tsv").write_text(text.replace("\t58\t", "\t59.625\t"))

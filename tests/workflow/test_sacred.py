@@ -85,6 +85,34 @@ def test_results_are_not_written_among_the_scans(study):
     assert study.plan()
 
 
+def test_results_are_not_written_over_what_somebody_else_has_made(study):
+    """A folder of fMRIPrep or QSIPrep without a description has files of the same names."""
+    mine = study.folder / "other/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    study.config["output_dir"] = "other"
+    refused(study, "output_dir: other holds sub-01, which mndmri has not written")
+    mine.unlink()
+    mine.parent.rmdir()
+    mine.parent.parent.rmdir()
+    (study.folder / "other/notes.txt").write_text("of the study")
+    assert study.plan()
+
+
+def test_a_run_that_was_cut_short_goes_on_in_its_folder(study):
+    study.set_fates({"sub-01_desc-brain_mask.nii.gz": "fail", "dataset_description.json": "fail"})
+    assert study.run().returncode != 0
+    study.set_fates({})
+    assert study.plan()
+
+
+def test_a_folder_of_series_that_is_read_is_not_written(study):
+    shutil.copytree(study.bids, study.folder / "own")
+    (study.folder / "own/dataset_description.json").unlink()
+    study.config |= {"output_dir": "own", "dwi": {"preprocessed": True, "dir": "own"}}
+    refused(study, "dwi.dir: own lies in output_dir")
+
+
 def test_a_table_that_is_read_is_not_in_the_folder_that_is_written(study):
     (study.folder / "results/group").mkdir(parents=True)
     shutil.move(study.bids / "participants.tsv", study.folder / "results/group/participants.tsv")

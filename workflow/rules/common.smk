@@ -38,7 +38,13 @@ from mndmri.cohort.failures import (
     without,
 )
 from mndmri.cohort.first_look import first_look
-from mndmri.cohort.folders import check_folders, expand_home, mark_simulated
+from mndmri.cohort.folders import (
+    CHECKED,
+    check_folders,
+    expand_home,
+    mark_results,
+    mark_simulated,
+)
 from mndmri.cohort.lock import lock_results
 from mndmri.cohort.records import refuse
 from mndmri.diffusion.free_water import has_two_shells
@@ -91,7 +97,7 @@ def read_study():
         else read_table(participants_path(config), text=category_columns(config))
     )
     study = load_study(config, participants_table=table)
-    checked = Path(RESULTS, ".checked_inputs.json")
+    checked = Path(RESULTS, CHECKED)
     problems, cache = check_study(study, read_json(checked) if checked.exists() else {})
     if workflow.is_main_process and not study.simulated:
         write_json(cache, checked)
@@ -99,12 +105,12 @@ def read_study():
 
 
 def begin_writing():
-    """Keep the results for this run, unless it is the second pass of one, and mark what it simulates."""
+    """Keep the results for this run, the second pass in its turn, and mark what may be written over."""
     try:
-        if WITHOUT_FAILED not in os.environ:
-            lock_results(RESULTS)
+        lock_results(RESULTS, inherit=WITHOUT_FAILED in os.environ)
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    mark_results(RESULTS)
     if config["simulation"]:
         mark_simulated(config["bids_dir"])
     for number in (signal.SIGINT, signal.SIGTERM):

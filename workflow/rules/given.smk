@@ -17,7 +17,9 @@ rule take_measures:
         "../../envs/mndmri.yaml"
     params:
         version=VERSION,
-        participants=STUDY.participants,  # a table: Snakemake notes its hash alone
+        # of a table, Snakemake notes the hash of its values alone
+        participants=STUDY.participants,
+        columns=list(STUDY.participants),
         progression=config["progression"],
     script:
         "../../scripts/take_measures.py"

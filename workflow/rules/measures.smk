@@ -82,7 +82,9 @@ rule gather_measures:
         "../../envs/mndmri.yaml"
     params:
         version=VERSION,
-        participants=STUDY.participants,  # a table: Snakemake notes its hash alone
+        # of a table, Snakemake notes the hash of its values alone
+        participants=STUDY.participants,
+        columns=list(STUDY.participants),
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],
         progression=config["progression"],

@@ -441,7 +441,9 @@ def test_a_faulty_series_is_left_out_if_asked_and_the_others_go_on(person, broke
     table = pd.DataFrame(
         {"participant_id": ["sub-01", "sub-02"], "group": ["ALS", "control"], "age": [50, 60], "sex": ["F", "M"]}
     )
-    settings = config(person.parent, groups={"levels": {"ALS": ["ALS"], "control": ["control"]}})
+    settings = config(
+        person.parent, modalities=["t1w", "dwi"], groups={"levels": {"ALS": ["ALS"], "control": ["control"]}}
+    )
     study = load_study(settings, participants_table=table)
     study = settle(study, check_study(study, {})[0], bad_input="leave_out")
     assert {who: set(own) for who, own in study.scans.items()} == {"sub-01": {"t1w"}, "sub-02": {"t1w", "dwi"}}

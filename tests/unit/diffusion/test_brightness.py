@@ -37,6 +37,17 @@ def test_low_b_values_tell_nothing():
     assert doubt(head(b), b) == ""
 
 
+def test_a_first_b0_before_the_steady_state_is_no_reason_to_doubt():
+    data = head()
+    data[..., 0] *= 1.3
+    assert doubt(data) == ""
+
+
+def test_b_values_that_rise_in_small_steps_are_no_shell():
+    b = np.r_[0, np.arange(300, 3001, 60)]
+    assert doubt(head(b), b) == ""
+
+
 @pytest.mark.parametrize("shift", [1, 3, -2])
 def test_a_shifted_table_is_doubted(shift):
     found = doubt(np.roll(head(), shift, axis=-1))

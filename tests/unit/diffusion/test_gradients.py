@@ -145,6 +145,11 @@ def test_shells_have_their_nominal_b_value():
     assert found.tolist() == [0, 0, 700, 700, 1200, 1200, 2000, 2000]
 
 
+def test_b_values_that_rise_in_small_steps_stay_as_they_are():
+    b = np.arange(300.0, 3001, 60)
+    np.testing.assert_array_equal(nominal_bvals(b), b)
+
+
 @pytest.mark.parametrize(
     ("bvals", "expected"),
     [
