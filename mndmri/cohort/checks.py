@@ -21,6 +21,7 @@ from mndmri.tables.freesurfer import surface_measures
 
 MAX_FIELD_T = 20.0  # people have been scanned at up to 11.7 T
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss; no scanner has that many mT
+_ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
 CHECKS_VERSION = 5  # of the rules below: a cache made by other rules is not used
 
 
@@ -110,7 +111,7 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
     found = [*study.problems, *problems]
     cannot_leave_out = [p for p in found if bad_input == "stop" or p.participant_id is None]
     if cannot_leave_out:
-        refuse((p.message for p in found), "with the study's input")
+        refuse(_together(found), "with the study's input")
 
     scans = {who: dict(own) for who, own in study.scans.items()}
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
@@ -131,6 +132,22 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
         raise InputError("no participant has a usable T1w image:\n  - " + "\n  - ".join(notes))
     study = dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
     return _divide_susceptibility(study)
+
+
+def _together(problems: Iterable[Problem]) -> list[str]:
+    """Messages in their order; what is wrong alike in many participants is one, with all their ids."""
+    alike: dict[str, list[Problem]] = {}
+    for problem in problems:
+        who = problem.participant_id
+        alike.setdefault(problem.message.replace(who, _ANYBODY) if who else problem.message, []).append(problem)
+    lines = []
+    for text, own in alike.items():
+        ids = list(dict.fromkeys(str(problem.participant_id) for problem in own))
+        if len(ids) < _MANY or own[0].participant_id is None:
+            lines += [problem.message for problem in own]
+        else:
+            lines.append(f"{', '.join(ids)}: {text.removeprefix(f'{_ANYBODY}: ')}")
+    return lines
 
 
 def _divide_susceptibility(study: Study) -> Study:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mndmri.cohort import bids, check_scan, check_study, find_scans, load_study, settle
+from mndmri.cohort import Problem, Study, bids, check_scan, check_study, find_scans, load_study, settle
 from mndmri.cohort.config import resolve_config
 from mndmri.io import InputError
 from mndmri.phantom.plan import plan_cohort
@@ -767,3 +767,19 @@ def test_scans_of_real_people_are_found_and_accepted(real_data, who, modalities)
     else:
         assert [len(scans["swi"].files[role]) for role in ("magnitude", "phase")] == [2, 2]
         assert bids.sidecar(scans["swi"].files["phase"][0], person.parent)["EchoTime"] < 0.1
+
+
+@pytest.mark.parametrize(("n", "lines"), [(3, 3), (4, 1)])
+def test_what_is_wrong_alike_in_many_is_told_once_with_their_names(n, lines):
+    people = [f"sub-{number:02d}" for number in range(n)]
+    problems = [Problem(f"{who}: {who}_T1w.nii.gz: is empty", who, "t1w") for who in people]
+    study = Study(
+        pd.DataFrame({"participant_id": people}), {who: {} for who in people}, {who: {} for who in people}, ""
+    )
+    with pytest.raises(InputError) as caught:
+        settle(study, [*problems, Problem("participants table: no rows")], bad_input="stop")
+    said = str(caught.value).splitlines()
+    assert len(said) == 1 + lines + 1
+    assert all(who in str(caught.value) for who in people)
+    if n == 4:
+        assert said[1] == "  - sub-00, sub-01, sub-02, sub-03: sub-*_T1w.nii.gz: is empty"
