@@ -18,12 +18,12 @@ from mndmri.atlas.own import FILES as OWN_ATLAS
 from mndmri.atlas.own import SPACE as BUILTIN_SPACE
 from mndmri.atlas.own import check_atlas, space_of
 from mndmri.cohort import (
-    stamp,
     category_columns,
     check_study,
     load_study,
     participants_path,
     settle,
+    stamp,
 )
 from mndmri.cohort.config import resolve_config, score_columns
 from mndmri.cohort.costs import memory_mb
