@@ -132,6 +132,7 @@ def limits_from_config(qc: Mapping[str, float]) -> Limits:
         ("neighbour_correlation", "brain"): (qc["min_neighbour_correlation"], None),
         ("fa", "callosum"): (qc["min_callosal_fa"], None),
         ("fraction_above_min_fa", "cst"): (qc["min_cst_fa_share"], None),
+        ("mapped_fraction", "brain"): (qc["min_mapped_fraction"], None),
     }
 
 

@@ -152,6 +152,12 @@ def test_susceptibility_is_described_where_it_was_measured_alone():
         assert "V-SHARP" not in text
 
 
+def test_the_limit_of_mapped_susceptibility_is_told_where_there_is_any():
+    said = "if susceptibility was mapped in less than 75% of the brain"
+    assert said in methods(measured=MAPPED, qc={"min_mapped_fraction": 0.75})
+    assert "if susceptibility was mapped" not in methods(measured=("t1w", "swi"))
+
+
 def test_relaxation_is_described_where_it_was_measured_alone():
     sentence = "R2\\* was fitted"
     assert sentence in methods(measured=("swi", "r2star"))

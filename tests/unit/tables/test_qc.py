@@ -28,6 +28,7 @@ LIMITS = limits_from_config(
         "min_coverage": 0.8,
         "min_callosal_fa": 0.5,
         "min_cst_fa_share": 0.6,
+        "min_mapped_fraction": 0.8,
     }
 )
 PRIMARY = [("dwi", "fa", "cst")]
@@ -55,6 +56,7 @@ def _flags(*rows, limits=LIMITS):
         ("coverage", "cst_pons", 0.8, 0.7, "below 0.8"),
         ("fa", "callosum", 0.5, 0.4, "below 0.5"),
         ("fraction_above_min_fa", "cst", 0.6, 0.5, "below 0.6"),
+        ("mapped_fraction", "brain", 0.8, 0.7, "below 0.8"),
     ],
 )
 def test_limits_of_the_config_pass_what_is_on_them_and_flag_what_is_beyond(measure, region, good, bad, words):
