@@ -12,7 +12,6 @@ from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.records import Problem, Scan, Study, refuse
 from mndmri.cohort.voxels import check_magnitude, look_at, wrapped
-from mndmri.diffusion.brightness import volume_medians
 from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.gradient_echo.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
 from mndmri.grids import same_grid
@@ -22,7 +21,7 @@ from mndmri.tables.freesurfer import surface_measures
 MAX_FIELD_T = 20.0  # people have been scanned at up to 11.7 T
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss; no scanner has that many mT
 _ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
-CHECKS_VERSION = 5  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 6  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -251,8 +250,8 @@ def _check_series(path: str, what: str, bval: str | None, bvec: str | None, *, w
     problems = [*looked.problems, *wrapped(looked.data, Path(path).name)]
     if bval is None:
         return problems
-    medians = volume_medians(looked.data) if looked.data is not None and looked.data.ndim == 4 else None
-    return problems + check_gradients(path, bval, bvec, whole=whole, medians=medians)
+    data = looked.data if looked.data is not None and looked.data.ndim == 4 else None
+    return problems + check_gradients(path, bval, bvec, whole=whole, data=data)
 
 
 def _check_grids(paths: Sequence[str], advice: str) -> list[str]:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mndmri.diffusion.brightness import doubt_table, doubt_without_direction
+from mndmri.diffusion.brightness import doubt_table, doubt_without_direction, volume_medians
 from mndmri.diffusion.gradients import HIGHEST_B0, Gradients, is_unweighted, read_numbers
+from mndmri.diffusion.table_order import doubt_order
 from mndmri.io import InputError, load_image, read_text
 
 UNIT_TOLERANCE = 0.05  # of a b-vector's length
@@ -14,7 +15,7 @@ SAME_DIRECTION_DEG = 5.0  # closer than this, a direction is one measured again
 
 
 def check_gradients(
-    image: str, bval: str, bvec: str | None, *, whole: bool, medians: np.ndarray | None = None
+    image: str, bval: str, bvec: str | None, *, whole: bool, data: np.ndarray | None = None
 ) -> list[str]:
     """Problems of a gradient table.
 
@@ -24,8 +25,8 @@ def check_gradients(
         Paths; a series of opposite phase encoding may do without a bvec.
     whole : bool
         Whether a tensor is to be fitted to the series.
-    medians : ndarray, optional
-        From `mndmri.diffusion.brightness.volume_medians`, where the image could be read.
+    data : ndarray, shape (X, Y, Z, N), optional
+        The voxels, where the image could be read.
     """
     name, bval_name = Path(image).name, Path(bval).name
     try:
@@ -67,13 +68,17 @@ def check_gradients(
                 else "the distortion correction needs one"
             )
         )
-    if medians is not None and medians.size != b.size:
-        medians = None
+    if data is not None and data.shape[3] != b.size:
+        data = None
+    medians = None if data is None else volume_medians(data)
     if vectors is not None:
         problems += _check_vectors(Path(str(bvec)).name, vectors, b, bval_name, name, whole=whole, medians=medians)
-    if not problems and medians is not None:
+    if not problems and data is not None and medians is not None:
         doubt = doubt_table(medians, Gradients(b, np.zeros((b.size, 3))))
         problems += [f"{bval_name} does not fit {name}: {doubt}"] if doubt else []
+        if whole and not doubt and vectors is not None:
+            doubt = doubt_order(data, Gradients(b, np.where(is_unweighted(b)[:, None], 0.0, vectors.T)))
+            problems += [f"{Path(str(bvec)).name} does not fit {name}: {doubt}"] if doubt else []
     return problems
 
 

@@ -25,9 +25,13 @@ def volume_medians(data: np.ndarray) -> np.ndarray:
     data : ndarray, shape (X, Y, Z, N)
         Of any kind of number.
     """
+    return np.median(data[head_of(data)], axis=0).astype(float)
+
+
+def head_of(data: np.ndarray) -> np.ndarray:
+    """Voxels of a series that are no air, shape (X, Y, Z), bool."""
     mean = data.mean(axis=-1, dtype=np.float32)
-    head = mean > _HEAD * np.percentile(mean, 99)
-    return np.median(data[head], axis=0).astype(float)
+    return np.asarray(mean > _HEAD * np.percentile(mean, 99))
 
 
 def unweighted_by_brightness(medians: np.ndarray) -> np.ndarray:
