@@ -45,6 +45,18 @@ def refused(study: StubStudy, said: str) -> None:
     assert fingerprint(study.folder) == before
 
 
+def test_packages_keep_their_notes_in_the_results(study):
+    study.edit(
+        "scripts/describe_results.py",
+        "start_job(snakemake)\n",
+        "start_job(snakemake)\nPath('environment.json').write_text(json.dumps(dict(os.environ)))\n",
+    )
+    study.finish("results/provenance.json")
+    seen = json.loads((study.folder / "environment.json").read_text())
+    for variable in ("MPLCONFIGDIR", "NIPYPE_CONFIG_DIR"):
+        assert Path(seen[variable]).is_relative_to(study.results.resolve())
+
+
 @pytest.mark.parametrize("fate", ["end", "fail", "be killed", "vanish"])
 def test_a_run_leaves_the_dataset_as_it_was(study, fate):
     before = fingerprint(study.bids)

@@ -403,6 +403,10 @@ try:
         TOOLS = check_tools(config)
     RESULTS = config["output_dir"]
     LOGS = f"{RESULTS}/logs"
+    # where packages keep what they find out about fonts and the like: not in somebody's home folder
+    for variable in ("MPLCONFIGDIR", "NIPYPE_CONFIG_DIR"):
+        place = Path(RESULTS, "resources", "cache", variable.split("_")[0].lower())
+        os.environ.setdefault(variable, str(place.resolve()))
     STUDY = read_study()
     if workflow.is_main_process and WITHOUT_FAILED not in os.environ:
         print(*first_look(STUDY, config, tools=TOOLS), sep="\n", file=sys.stderr)
