@@ -270,7 +270,8 @@ def add_gradient_echo(bids: Path, who: str, *names: str) -> None:
     """Give a participant of the made-up dataset images of a gradient-echo scan, such as ``part-mag_GRE``."""
     for name in names:
         path = bids / who / "anat" / f"{who}_{name}"
-        _save_image(path.with_suffix(".nii.gz"), np.random.default_rng(3), (8, 9, 10), (1, 1, 2))
+        ppm = 0.001 if name == "Chimap" else 1.0
+        _save_image(path.with_suffix(".nii.gz"), np.random.default_rng(3), (8, 9, 10), (1, 1, 2), ppm)
         echo_time_s = 0.008 * int(entities(name)[0].get("echo", "1"))
         path.with_suffix(".json").write_text(json.dumps({"EchoTime": echo_time_s, "MagneticFieldStrength": 3}))
 

@@ -32,6 +32,7 @@ def planned(run, who: str) -> set[str]:
 )
 def test_a_scan_is_weighted_and_mapped_as_far_as_its_images_go(snakemake, dataset, names, rules):
     add_gradient_echo(Path(dataset["bids_dir"]), "sub-02", *names)
+    add_gradient_echo(Path(dataset["bids_dir"]), "sub-03", "swi")  # what nobody has is refused
     run = snakemake(dataset | {"modalities": ["t1w", "dwi", "swi"]})
     assert planned(run, "sub-02") == rules
     assert planned(run, "sub-01") == set()
