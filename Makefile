@@ -1,7 +1,7 @@
 # Each sets up the environment first, if that has not been done.
 #   make demo      runs the demo study on coarse voxels and shows its main table (12 minutes)
 #   make demo-full runs it on voxels as real scans have them (20 minutes)
-#   make test      runs the checks and the tests, with the demo cohort and two real people
+#   make test      runs the checks and the tests, with the coarse demo and one real person (half an hour on two cores)
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
 #   make test-third  a third of the slow tests, another each day, for half an hour at most
 #   make bench     runs the benchmarks
