@@ -117,7 +117,7 @@ def _cells_of(line: str) -> list[str]:
     """Cells of a row. Quotation marks round a cell are the writer's; one that is not closed is a character."""
     if '"' in line:
         try:
-            return next(csv.reader([line], delimiter="\t", strict=True))
+            return [cell.replace("\t", " ") for cell in next(csv.reader([line], delimiter="\t", strict=True))]
         except csv.Error:
             pass
     return line.split("\t")
@@ -160,9 +160,7 @@ def read_own_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a tab-separated table: ``n/a`` for missing, six significant digits."""
     text = table.astype(object).map(_as_text)
-    # as it is read: a quotation mark is a character like others
-    options = {"sep": "\t", "index": False, "lineterminator": "\n", "quoting": csv.QUOTE_NONE}
-    _write_in_place(path, lambda to: text.to_csv(to, **options))
+    _write_in_place(path, lambda to: text.to_csv(to, sep="\t", index=False, lineterminator="\n"))
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from mndmri.grids import same_grid
 from mndmri.io import InputError, load_image, read_text
 from mndmri.tables.freesurfer import surface_measures
 
-MAX_FIELD_T = 20.0  # people have been scanned at up to 11.7 T
-GAUSS_FROM = 12_000.0  # 1.2 T in gauss; no scanner has that many mT
+MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 2024, Nat Methods)
+GAUSS_FROM = 12_000.0  # 1.2 T in gauss, or 12 T in mT: fewer are mT, more are gauss
 _ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
 CHECKS_VERSION = 6  # of the rules below: a cache made by other rules is not used
 

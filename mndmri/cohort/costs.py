@@ -7,13 +7,13 @@ from functools import cache
 from mndmri.cohort.records import Scan, Study
 from mndmri.io import InputError, load_image
 
-# Measured on real scans with the default config: of a scan, and of a million of its voxels, those of all volumes and
-# echoes together. CPU minutes, and MB on disk.
+# Of a scan, and of a million of its voxels, those of all volumes and echoes together: CPU minutes, and MB on disk. From
+# two real people with the default config (T1w, diffusion, one gradient echo of 3 mm); FLAIR and T2w by analogy.
 _MINUTES = {"t1w": (1.0, 0.3), "dwi": (0.5, 0.1), "swi": (0.5, 0.05), "flair": (0.3, 0.1), "t2w": (0.3, 0.1)}
 _DISK_MB = {"t1w": (20.0, 14.0), "dwi": (5.0, 5.0), "swi": (2.0, 10.0), "flair": (1.0, 4.0), "t2w": (1.0, 4.0)}
-# MB of memory: of any job, and of a million voxels of the largest image of a modality that it reads. T1w images of
-# 1.6, 11 and 45 million voxels took up to 1.8, 2.7 and 5.1 GB, a series of 23 million 2.2, a gradient echo of 13
-# million 2.7.
+# MB of memory: of any job, and of a million voxels of the largest image of a modality that it reads. Measured: T1w
+# images of 1.6 and 11 million voxels took up to 1.8 and 2.7 GB, a series of 23 million 2.2; reported of an earlier
+# version: 5.1 GB for a T1w image of 45 million, 2.7 for a gradient echo of 13.
 _MEMORY_MB, _MEMORY_MB_A_MEGAVOXEL = 1800, {"t1w": 120, "dwi": 60, "swi": 120, "flair": 120, "t2w": 120}
 _ROLES = ("image", "magnitude", "swi", "chimap")
 

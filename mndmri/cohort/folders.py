@@ -57,13 +57,8 @@ def mark_results(output_dir: str | Path) -> None:
 
 def mark_simulated(bids_dir: str | Path) -> None:
     """Note in a folder that what is in it is simulated, so that a later run may write there again."""
-    write_json(
-        {"Description": "Simulated by mndmri; a run with a simulation block writes here again."}, _marker(bids_dir)
-    )
-
-
-def _marker(bids_dir: str | Path) -> Path:
-    return Path(bids_dir, MARKER)
+    said = "Simulated by mndmri; a run with a simulation block writes here again."
+    write_json({"Description": said}, Path(bids_dir, MARKER))
 
 
 def _given(config: Any, schema: Mapping[str, Any], kind: str, place: str = "") -> Iterator[tuple[str, str]]:
@@ -169,7 +164,7 @@ def _unsafe_simulation(config: Mapping[str, Any]) -> list[str]:
     if not config["simulation"]:
         return []
     bids = Path(config["bids_dir"])
-    if not bids.exists() or (bids.is_dir() and not any(bids.iterdir())) or _marker(bids).is_file():
+    if not bids.exists() or (bids.is_dir() and not any(bids.iterdir())) or (bids / MARKER).is_file():
         return []
     described = bids / DESCRIBED
     try:

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from mndmri.diffusion.brightness import doubt_table, doubt_without_direction, volume_medians
-from mndmri.diffusion.gradients import HIGHEST_B0, Gradients, is_unweighted, read_numbers
+from mndmri.diffusion.gradients import HIGHEST_B0, UNIT_TOLERANCE, Gradients, is_unweighted, read_numbers
 from mndmri.diffusion.table_order import doubt_order
 from mndmri.io import InputError, load_image, read_text
 
-UNIT_TOLERANCE = 0.05  # of a b-vector's length
 MIN_DIRECTIONS = 6  # unknowns of a symmetric 3 x 3 tensor
 SAME_DIRECTION_DEG = 5.0  # closer than this, a direction is one measured again
 
@@ -65,7 +64,7 @@ def check_gradients(
             + (
                 "a tensor needs one b=0 volume: add it to the series"
                 if whole
-                else "the distortion correction needs one"
+                else "the distortion correction needs one: add it, or set dwi.distortion"
             )
         )
     if data is not None and data.shape[3] != b.size:

@@ -21,21 +21,21 @@ from mndmri.io import InputError, read_json, write_json
 LOCK = ".running.json"
 # A run says so often that it is still there; one of another machine is over when it has not for so long. Seconds
 _EVERY, _OVER = 60.0, 900.0
-_SAME_START = 2.0
+_SAME_START = 2.0  # seconds between two readings of when a process began
 _ATTEMPTS = 3
 
 
 def lock_results(folder: str | Path, *, inherit: bool = False) -> None:
     """Keep a folder of results for this process, until it ends.
 
+    A lock whose process is over, on this machine, is taken over; so is one of another machine
+    that has not been renewed for a quarter of an hour.
+
     Parameters
     ----------
     folder : path
     inherit : bool
         Whether to take over the lock of the process that started this one and waits for it.
-
-    A lock whose process is over, on this machine, is taken over; so is one of another machine
-    that has not been renewed for a quarter of an hour.
 
     Raises
     ------

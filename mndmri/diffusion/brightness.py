@@ -12,7 +12,8 @@ ALIKE = 0.2
 _TELLING_B = 300.0
 # So much brighter than its shell, a volume is not of it: b = 0 is, of a shell of 300 s/mm2 and more.
 _MORE = 0.25
-# Without dummy scans the first b = 0 is a third brighter than the others; an ADC map is far brighter, or dark.
+# Before the steady state, without dummy scans, the first b = 0 is brighter than the others; an ADC map is far brighter,
+# or dark.
 _MUCH_MORE = 1.6
 _MOST_NAMED = 10
 

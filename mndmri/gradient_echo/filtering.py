@@ -8,8 +8,8 @@ from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ
 from mndmri.grids import check_same_grid, voxel_sizes
 
 _SMOOTH_MM = 8.0  # SD; a filter of 16 lines or more leaves nothing that is so smooth
-# Median slow field in the brain, ppm. Air and the shim leave 0.02 to 0.3 (simulated heads and real scans), filters of
-# 16 to 64 lines less than 0.001.
+# Median slow field in the brain, ppm. Air and the shim left 0.012 to 0.21 (simulated heads, one real scan),
+# filters of 16 to 32 lines less than 0.0015.
 LEAST_SLOW_PPM = 0.005
 
 

@@ -115,3 +115,20 @@ def test_a_truncated_image_is_refused_by_name(tmp_path):
     path.write_bytes(b"\x1f\x8b\x08 not gzip")
     with pytest.raises(InputError, match="sub-07_T1w"):
         io.load_image(path)
+
+
+@pytest.mark.parametrize("cell", ['say "hi"', '"quoted"', '"open', "tab\there", "it's", 'a "b', '""'])
+def test_a_cell_with_quotation_marks_is_read_as_it_was_written(tmp_path, cell):
+    path = tmp_path / "table.tsv"
+    table = pd.DataFrame({"participant_id": ["sub-01", "sub-02"], "note": [cell, "x"], "value": [1.5, 2.0]})
+    io.write_table(table, path)
+    found = io.read_table(path)
+    assert found["note"].tolist() == [" ".join(cell.split()), "x"]
+    assert found["value"].tolist() == [1.5, 2.0]
+
+
+def test_a_tab_inside_quotation_marks_ends_no_cell(tmp_path):
+    """BIDS: a cell with a tab is quoted."""
+    path = tmp_path / "table.tsv"
+    path.write_text('participant_id\tnote\tvalue\nsub-01\t"left\tright"\t1.5\n')
+    assert io.read_table(path).loc[0].tolist() == ["sub-01", "left right", 1.5]

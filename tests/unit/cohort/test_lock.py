@@ -85,7 +85,7 @@ def test_the_second_pass_takes_the_lock_over(tmp_path):
 
 
 def test_a_damaged_lock_is_over_in_its_time(tmp_path):
-    """It is another's that cannot be told, and over when it is not renewed."""
+    """It may be another machine's, and is over when it is not renewed."""
     path = tmp_path / LOCK
     path.write_text("")
     with pytest.raises(InputError, match="another run is writing"):
