@@ -14,7 +14,7 @@ _DISK_MB = {"t1w": (20.0, 14.0), "dwi": (5.0, 5.0), "swi": (2.0, 10.0), "flair":
 # MB of memory: of any job, and of a million voxels of the largest image of a modality that it reads. Measured: T1w
 # images of 1.6 and 11 million voxels took up to 1.8 and 2.7 GB, a series of 23 million 2.2; reported of an earlier
 # version: 5.1 GB for a T1w image of 45 million, 2.7 for a gradient echo of 13.
-_MEMORY_MB, _MEMORY_MB_A_MEGAVOXEL = 1800, {"t1w": 120, "dwi": 60, "swi": 120, "flair": 120, "t2w": 120}
+_MEMORY_MB, _MEMORY_MB_A_MEGAVOXEL = 2200, {"t1w": 120, "dwi": 60, "swi": 120, "flair": 120, "t2w": 120}
 _ROLES = ("image", "magnitude", "swi", "chimap")
 
 
