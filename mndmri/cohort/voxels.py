@@ -18,8 +18,7 @@ WRAPPED = 0.1  # of the 99th percentile: negative values beyond it are no interp
 # A voxel with so many bright neighbours lies in tissue; of these, fewer are chance. Of more than the last, the rest is
 # not looked at.
 _INSIDE, _FEWEST, _MOST_LOOKED_AT = 0.7, 5, 50_000
-
-_FAR_NEGATIVE = -(2.0**14)
+_FAR_NEGATIVE = -(2.0**14)  # half of the way to the end of signed 16 bits, where wrapped values come out
 _MOST_DEFLATED = 1032  # bytes that gzip can make of one
 
 
@@ -30,9 +29,9 @@ class Looked(NamedTuple):
     data: np.ndarray | None = None
 
 
-def check_magnitude(path: str, what: str, *, n_dimensions: int = 3) -> list[str]:
-    """Problems of an image whose values have no sign."""
-    looked = look_at(path, what, n_dimensions=n_dimensions)
+def check_magnitude(path: str, what: str) -> list[str]:
+    """Problems of a 3D image whose values have no sign."""
+    looked = look_at(path, what)
     return [*looked.problems, *wrapped(looked.data, Path(path).name)]
 
 
