@@ -4,6 +4,7 @@
 #   make test      runs the checks and the tests, with the coarse demo and one real person (half an hour on two cores)
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
 #   make test-third  a third of the slow tests, another each day, for half an hour at most
+#   make test-slurm  runs the workflow through a Slurm that it starts on this machine (as root; it installs Debian's packages)
 #   make bench     runs the benchmarks
 #   make mutants   plants bugs, one at a time, and shows which test finds each (long; NAMES="one-sided ppb" for some)
 #   make docs      builds the pages of docs/ into site/
@@ -20,7 +21,7 @@ PARALLEL ?= -n 2 --dist loadfile
 SHORT := not benchmark and not slow
 THIRD ?= $(shell expr $$(date +%j) % 3)
 
-.PHONY: demo demo-full test test-all test-third lint docs bench mutants setup clean
+.PHONY: demo demo-full test test-all test-third test-slurm lint docs bench mutants setup clean
 
 setup: $(VENV)/.installed
 
@@ -63,6 +64,10 @@ test-all: test
 
 test-third: setup
 	$(BIN)/pytest --third $(THIRD) --minutes 30
+
+test-slurm: setup
+	tests/slurm/cluster.sh start
+	MNDMRI_SLURM=1 $(BIN)/pytest tests/slurm; ended=$$?; tests/slurm/cluster.sh stop; exit $$ended
 
 bench: setup
 	$(BIN)/pytest -m benchmark tests/benchmark

@@ -23,7 +23,9 @@ from mndmri.tables.dictionaries import TITLE, column_names
 CONTENTS, COLUMNS = "Contents", "Columns"
 
 # Excel's limits (Microsoft, "Excel specifications and limits")
-MAX_ROWS, MAX_COLUMNS, MAX_CHARACTERS = 1_048_576, 16_384, 32_767
+MAX_COLUMNS, MAX_CHARACTERS = 16_384, 32_767
+# A longer table has no sheet: Excel's own limit is five times as many rows, which take minutes to write and to open.
+MAX_ROWS = 200_000
 MAX_SHEET_NAME = 31
 _NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 # no XML file may hold these
@@ -72,22 +74,28 @@ def make_workbook(
     Returns
     -------
     bytes
-        The same for the same tables. Numbers are numbers; what is missing or infinite is an
+        The same for the same tables. A table of over 200,000 rows has no sheet, and a line among the contents that
+        says so. Numbers are numbers; what is missing or infinite is an
         empty cell; text stays text, also where it looks like a formula.
 
     Raises
     ------
     InputError
-        If a table is larger than a sheet can be.
+        If a table has more columns than a sheet can have.
     """
     for name, table in tables.items():
-        if len(table) + 1 > MAX_ROWS or table.shape[1] > MAX_COLUMNS:
+        if table.shape[1] > MAX_COLUMNS:
             raise InputError(
-                f"the table '{name}' has {len(table)} rows and {table.shape[1]} columns; a sheet holds {MAX_ROWS - 1} "
-                f"below its header, and {MAX_COLUMNS}: leave it out of the spreadsheet and use the text file"
+                f"the table '{name}' has {table.shape[1]} columns; a sheet holds {MAX_COLUMNS}: leave it out of the "
+                "spreadsheet and use the text file"
             )
+    titles = {name: dictionaries.get(name, {}).get(TITLE) for name in tables}
+    too_long = {name: table for name, table in tables.items() if len(table) > MAX_ROWS}
+    tables = {name: table for name, table in tables.items() if name not in too_long}
     sheets = sheet_names(tables)
-    listing = [(sheets[name], dictionaries.get(name, {}).get(TITLE), len(table)) for name, table in tables.items()]
+    listing = [(sheets[name], titles[name], len(table)) for name, table in tables.items()]
+    for name, table in too_long.items():
+        listing.append((None, f"{titles[name] or name}: too long for a sheet, read the text file", len(table)))
     contents = pd.DataFrame(listing, columns=["sheet", "content", "rows"])
     meanings = [
         {"sheet": sheets[name], **entry}

@@ -44,9 +44,9 @@ from mndmri.jobs import start_job
 fates = json.loads(Path("fates.json").read_text())
 names = [Path(path).name for path in snakemake.output]
 fate = next((fate for made, fate in fates.items() for name in names if fnmatch(name, made)), "end")
-if fate == "be killed once":
+if fate.endswith(" once"):
     before = Path("jobs.jsonl").read_text() if Path("jobs.jsonl").exists() else ""
-    fate = "end" if json.dumps(list(snakemake.output)) in before else "be killed"
+    fate = "end" if json.dumps(list(snakemake.output)) in before else fate.removesuffix(" once")
 if fate != "vanish":
     start_job(snakemake)
 job = {
@@ -56,6 +56,7 @@ job = {
     "output": list(snakemake.output),
     "params": dict(snakemake.params.items()),
     "fate": fate,
+    "slurm": os.environ.get("SLURM_JOB_ID", ""),
 }
 with open("jobs.jsonl", "a") as record:
     record.write(json.dumps(job, default=str) + "\\n")
@@ -65,6 +66,9 @@ if fate in ("be killed", "vanish"):
     os.kill(os.getpid(), signal.SIGKILL)
 if fate == "hang":
     time.sleep(600)
+if fate == "need more memory":
+    held = bytearray(b"1" * 6_000_000_000)
+    time.sleep(60)
 for path in map(Path, snakemake.output):
     if "." in path.name:
         made = '{"GeneratedBy": [{"Name": "mndmri"}]}' if path.name == "dataset_description.json" else ""
@@ -92,7 +96,9 @@ class Record(NamedTuple):
     output: list[str]
     params: dict[str, Any]
     fate: str
-    """``end``, ``fail``, ``be killed``, ``vanish`` or ``hang``."""
+    """``end``, ``fail``, ``be killed``, ``vanish``, ``hang`` or ``need more memory``."""
+    slurm: str
+    """Number of the cluster's job, empty where there is none."""
 
 
 class Run(NamedTuple):
@@ -143,9 +149,9 @@ class StubStudy:
     def set_fates(self, fates: Mapping[str, str]) -> None:
         """Decide how jobs end from now on: by the name of a file that they make (``*`` and ``?`` allowed).
 
-        Fates are ``fail`` (an `InputError`), ``be killed`` (as when memory runs out), ``be killed once`` (and not the
-        next time), ``vanish`` (before it has begun to say anything) and ``hang`` (until the whole study is killed);
-        every other job makes its outputs.
+        Fates are ``fail`` (an `InputError`), ``be killed`` (as when memory runs out), ``vanish`` (before it has begun to
+        say anything), ``hang`` (until the whole study is killed) and ``need more memory`` (6 GB); of a fate that ends
+        with `` once``, such as ``be killed once``, the next time is spared. Every other job makes its outputs.
         """
         (self.folder / "fates.json").write_text(json.dumps(dict(fates)))
 
@@ -224,9 +230,12 @@ class StubStudy:
         """Start the study in a process group of its own, to be killed (`tests.running.kill`)."""
         return running.start(self.folder, self.config, "--cores", "2", *arguments, root=self.root)
 
-    def wait_until(self, fate: str, process: subprocess.Popen) -> None:
-        """Wait until a job of a study that was started has met a fate."""
-        while not any(record.fate == fate for record in self.records()):
+    def wait_until(self, fate: str, process: subprocess.Popen, name: str = "*") -> Record:
+        """Wait until a job that makes a file of this name (``*`` and ``?`` allowed) has met a fate; what it was given."""
+        while True:
+            for record in self.records():
+                if record.fate == fate and any(_is_named(path, [name]) for path in record.output):
+                    return record
             assert process.poll() is None, f"the study ended before a job could {fate}"
             time.sleep(0.1)
 

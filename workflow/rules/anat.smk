@@ -1,3 +1,8 @@
+# Jobs of a group go to a cluster as one, a participant's stages at a time. None may wait for jobs of others in between,
+# as registration does where the study's own template is made.
+BRAIN_GROUP = "brain" if config["t1w"]["template"] == "study" else "t1w"
+
+
 rule preprocess_t1w:
     """Remove the shading of a T1-weighted image and find the brain in it."""
     input:
@@ -14,6 +19,8 @@ rule preprocess_t1w:
         "<logs>/preprocess_t1w/sub-{subject}.log",
     benchmark:
         "<benchmarks>/preprocess_t1w/sub-{subject}.tsv"
+    group:
+        BRAIN_GROUP
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -61,6 +68,8 @@ rule register_t1w:
         "<logs>/register_t1w/sub-{subject}.log",
     benchmark:
         "<benchmarks>/register_t1w/sub-{subject}.tsv"
+    group:
+        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -99,6 +108,8 @@ rule segment_t1w:
         "<logs>/segment_t1w/sub-{subject}.log",
     benchmark:
         "<benchmarks>/segment_t1w/sub-{subject}.tsv"
+    group:
+        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:

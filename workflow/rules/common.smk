@@ -45,6 +45,7 @@ from mndmri.cohort.folders import (
     mark_results,
     mark_simulated,
 )
+from mndmri.cohort.handover import HANDED_OVER, hand_over, take_over
 from mndmri.cohort.lock import lock_results
 from mndmri.cohort.records import refuse
 from mndmri.diffusion.free_water import has_two_shells
@@ -89,7 +90,18 @@ def read_config():
 
 
 def read_study():
-    """The study, once every scan has been looked at; refused with the whole list if one is bad."""
+    """The study, once every scan has been looked at; refused with the whole list if one is bad.
+
+    A job takes it as the run's main process has found it.
+    """
+    handed_over = None
+    if not workflow.is_main_process:
+        handed_over = take_over(config, Path(RESULTS, HANDED_OVER))
+    return look_at_study() if handed_over is None else handed_over
+
+
+def look_at_study():
+    """The study as its table and its files are now."""
     planned = config["simulation"] and plan_cohort(config["simulation"])
     table = (
         planned
@@ -111,6 +123,7 @@ def begin_writing():
     except InputError as error:
         raise WorkflowError(str(error)) from None
     mark_results(RESULTS)
+    hand_over(SETTLED, config, Path(RESULTS, HANDED_OVER))
     if config["simulation"]:
         mark_simulated(config["bids_dir"])
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -407,9 +420,9 @@ try:
     for variable in ("MPLCONFIGDIR", "NIPYPE_CONFIG_DIR"):
         place = Path(RESULTS, "resources", "cache", variable.split("_")[0].lower())
         os.environ.setdefault(variable, str(place.resolve()))
-    STUDY = read_study()
+    SETTLED = read_study()
     if workflow.is_main_process and WITHOUT_FAILED not in os.environ:
-        print(*first_look(STUDY, config, tools=TOOLS), sep="\n", file=sys.stderr)
+        print(*first_look(SETTLED, config, tools=TOOLS), sep="\n", file=sys.stderr)
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
 except InputError as error:
     # not as an exception: Snakemake would add its own source lines to what is wrong
@@ -423,4 +436,4 @@ if WITHOUT_FAILED in os.environ:
     LOSSES = {who: Loss(**own) for who, own in lost["losses"].items()}
     TRIED = set(lost["tried"])
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
-STUDY = without(STUDY, LOSSES)
+STUDY = without(SETTLED, LOSSES)

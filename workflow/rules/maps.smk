@@ -10,6 +10,8 @@ rule smooth_fa:
         "<logs>/smooth_fa/sub-{subject}.log",
     benchmark:
         "<benchmarks>/smooth_fa/sub-{subject}.tsv"
+    group:
+        "dwi"
     conda:
         "../../envs/mndmri.yaml"
     params:
@@ -37,6 +39,8 @@ rule smooth_swi:
         "<logs>/smooth_swi/sub-{subject}.log",
     benchmark:
         "<benchmarks>/smooth_swi/sub-{subject}.tsv"
+    group:
+        "swi"
     conda:
         "../../envs/mndmri.yaml"
     params:

@@ -11,6 +11,8 @@ rule measure_thickness:
         "<logs>/measure_thickness/sub-{subject}.log",
     benchmark:
         "<benchmarks>/measure_thickness/sub-{subject}.tsv"
+    group:
+        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -43,6 +45,8 @@ rule align_contrast:
         "<benchmarks>/align_contrast/sub-{subject}_{contrast}.tsv"
     wildcard_constraints:
         contrast="T1w|FLAIR|T2w",
+    group:
+        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -74,6 +78,8 @@ rule measure_signal:
         "<benchmarks>/measure_signal/sub-{subject}_{contrast}.tsv"
     wildcard_constraints:
         contrast="T1w|FLAIR|T2w",
+    group:
+        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:

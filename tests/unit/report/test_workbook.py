@@ -130,12 +130,15 @@ def test_same_tables_are_the_same_bytes_whenever_they_are_written(measures):
     assert properties.modified.isoformat() == properties.created.isoformat() == "1980-01-01T00:00:00"
 
 
-def test_table_larger_than_a_sheet_is_refused(monkeypatch, measures):
-    monkeypatch.setattr(workbook, "MAX_ROWS", 4)
-    make_workbook({"measures": measures}, {})
-    monkeypatch.setattr(workbook, "MAX_ROWS", 3)
-    with pytest.raises(InputError, match="the table 'measures' has 3 rows and 6 columns; a sheet holds 2 below its"):
-        make_workbook({"measures": measures}, {})
+def test_table_too_long_for_a_sheet_has_none_and_the_contents_say_so(monkeypatch, measures):
+    monkeypatch.setattr(workbook, "MAX_ROWS", len(measures) - 1)
+    book = opened(make_workbook({"measures": measures, "short": measures[:1]}, {"measures": {TITLE: "Measures"}}))
+    assert book.sheetnames == ["Contents", "Columns", "short"]
+    rows = cells(book["Contents"])
+    assert [None, "Measures: too long for a sheet, read the text file", len(measures)] in rows
+
+
+def test_table_of_more_columns_than_a_sheet_has_is_refused():
     with pytest.raises(InputError, match="16385 columns"):
         make_workbook({"wide": pd.DataFrame(np.zeros((1, 16_385)))}, {})
 
