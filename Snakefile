@@ -57,7 +57,7 @@ rule all:
         "<qc>/index.html" if STUDY.scans else [],
         "<results>/provenance.json",
         "<results>/simulation/truth.tsv" if config["simulation"] else [],
-        free_water_maps(),
+        lambda wildcards: free_water_maps(),
 
 
 rule statistics:

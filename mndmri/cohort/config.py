@@ -359,10 +359,10 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
     groups = config.get("groups", {})
     if "groups" not in faulty:
         levels = groups["levels"]
-        if groups["reference"] not in levels:
+        if groups["reference"] not in [*levels, None]:
             problems.append(
                 f"groups.reference: found '{groups['reference']}', which is not in groups.levels "
-                f"({', '.join(levels)}); name one of them"
+                f"({', '.join(levels)}); name one of them, or null if the study has no controls"
             )
         problems += _names_of_two_meanings(list(levels))
         owner: dict[str, str] = {}
@@ -380,6 +380,15 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
                     for name in pair
                     if name not in levels
                 ]
+    if (
+        not faulty & {"groups", "statistics"}
+        and groups["reference"] is None
+        and config["statistics"]["harmonise"] == "combat_controls"
+    ):
+        problems.append(
+            "statistics.harmonise: combat_controls is estimated from the reference group, and groups.reference is "
+            "null; write combat, or name a reference group"
+        )
     if "modalities" not in faulty and "t1w" not in config["modalities"]:
         problems.append("modalities: t1w is missing; every measure is located by the T1w image, so add it")
     if "t1w" not in faulty:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mndmri.cohort.costs import expected
-from mndmri.cohort.records import Study
+from mndmri.cohort.records import Study, name_people
 
-_NAMED = 8  # participants named on a line; of more, the number
 _DISTORTION = {
     "reverse": "by the series of opposite phase encoding",
     "fieldmap": "by a field map",
@@ -59,15 +58,10 @@ def _who_has(study: Study, modality: str) -> str:
             reasons.setdefault(study.left_out.get(who, {}).get(modality, "left out"), []).append(who)
     text = f"{len(has)} of {len(everyone)}"
     if other:
-        text += f"; a susceptibility map alone: {_names(other)}"
+        text += f"; a susceptibility map alone: {name_people(other)}"
     for why, people in reasons.items():
-        text += f"; without: {_names(people)} ({why})"
+        text += f"; without: {name_people(people)} ({why})"
     return text
-
-
-def _names(people: list[str]) -> str:
-    more = len(people) - _NAMED
-    return ", ".join(people[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _details(study: Study) -> list[str]:

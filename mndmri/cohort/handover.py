@@ -1,4 +1,4 @@
-"""The study as the run's main process has found it, for its jobs: they read one file instead of looking at every scan."""
+"""The study as a run has found it, for its jobs: they read one file instead of looking at every scan."""
 
 import hashlib
 import json

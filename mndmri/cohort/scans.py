@@ -9,7 +9,7 @@ import pandas as pd
 
 from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
-from mndmri.cohort.records import Problem, Scan, Study
+from mndmri.cohort.records import Problem, Scan, Study, name_people
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, load_participants
 from mndmri.io import InputError
@@ -239,7 +239,7 @@ def _decided(scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:
     for participant, own in scans.items():
         for note in (note for scan in own.values() for note in scan.notes):
             whom.setdefault(note, []).append(participant)
-    return [f"{', '.join(people)}: {note}" for note, people in whom.items()]
+    return [f"{name_people(people)}: {note}" for note, people in whom.items()]
 
 
 def _nobodys(
@@ -270,7 +270,7 @@ def _other_sessions(root: Path, scans: Mapping[str, Mapping[str, Scan]]) -> list
             if modality != "t1w" and "" not in found | reference and not found & reference:
                 text = f"{modality} is of session {', '.join(sorted(found))}, the T1w image of {', '.join(reference)}"
                 whom.setdefault(text, []).append(who)
-    return [f"{', '.join(people)}: {text}" for text, people in whom.items()]
+    return [f"{name_people(people)}: {text}" for text, people in whom.items()]
 
 
 def _unlisted(root: Path, table: pd.DataFrame) -> list[str]:

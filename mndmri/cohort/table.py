@@ -237,7 +237,7 @@ def _empty_groups(participants: pd.DataFrame, groups: Mapping[str, Any], labels:
                 Problem(
                     f"groups: {role} '{name}' has no participant: no row of column '{groups['column']}' that is "
                     f"studied has the label {' or '.join(map(repr, map(str, own)))} (labels there: {shown or 'none'}); "
-                    "correct groups.levels, or remove the group"
+                    "correct groups.levels, or remove the group (groups.reference: null for a study without controls)"
                 )
             )
     return problems

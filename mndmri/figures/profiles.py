@@ -28,7 +28,7 @@ def profile_plot(
     measure: str,
     groups: Sequence[str],
     colours: Mapping[str, str],
-    reference: str,
+    reference: str | None,
     levels: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
     """One measure from the pons to the cortex: each group's mean with its 95% interval, and where it differs.
@@ -49,7 +49,7 @@ def profile_plot(
         In the order of the legend.
     colours : mapping
         Group to colour, from `group_colours`.
-    reference : str
+    reference : str or None
         The group with which the others are compared.
     levels : mapping, optional
         Name of a level of the tract to where it begins and ends, mm; marked along the axis.

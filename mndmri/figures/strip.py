@@ -75,7 +75,7 @@ def group_strips(
     strips: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     quantity: str,
     unit: str = "",
     min_share: float = 0.5,
@@ -88,7 +88,7 @@ def group_strips(
         ``participant_id, group``, and the columns of one person's strip.
     groups : sequence of str
         From above; one that nobody with a value belongs to is left out.
-    reference : str
+    reference : str or None
         The group with which the others are compared.
     quantity, unit : str
         What was painted on the strips, for the colour scale.
@@ -240,7 +240,7 @@ def person_strips(strips: pd.DataFrame, *, title: str) -> dict[str, Figure]:
     }
 
 
-def study_strips(strips: pd.DataFrame, *, groups: Sequence[str], reference: str) -> dict[str, Figure]:
+def study_strips(strips: pd.DataFrame, *, groups: Sequence[str], reference: str | None) -> dict[str, Figure]:
     """The groups' strips by modality; see `group_strips`. A modality without a value is left out."""
     return {
         modality: group_strips(

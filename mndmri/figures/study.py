@@ -22,7 +22,7 @@ def study_figures(
     *,
     primary: Sequence[Mapping[str, str]],
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
 ) -> Iterator[tuple[str, Figure]]:
     """Name and figure of every primary measure, and of each kind of result; what has nothing to show has none.
 

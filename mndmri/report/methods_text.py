@@ -234,7 +234,7 @@ def methods_paragraph(
         Paragraphs, each a line that begins with its heading in bold, and a list of references.
         Names from the config are escaped.
     """
-    statistics = config["statistics"]
+    statistics, has_controls = config["statistics"], config["groups"]["reference"] is not None
     template = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
     written = template.render(
         config=config,
@@ -246,7 +246,7 @@ def methods_paragraph(
         measured=measured,
         images=[] if config["measures"] else config["modalities"],
         contrasts=_contrasts(config),
-        pooled=statistics["pooled_patients"] and len(config["groups"]["levels"]) > 2,
+        pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,
         primary=_primary(statistics["primary"]),
         scores=[*config["clinical_scores"], *(["the rate of progression"] if config["progression"] else [])],
         software=[f"{name} {version}" for name, version in versions.items()],
@@ -277,7 +277,7 @@ def _listed(items: Iterable[Any]) -> str:
 def _contrasts(config: Mapping[str, Any]) -> list[str]:
     """Pairs of groups as they are compared, the reference second."""
     levels, reference = config["groups"]["levels"], config["groups"]["reference"]
-    ordered = [*(name for name in levels if name != reference), reference]
+    ordered = [*(name for name in levels if name != reference), *([] if reference is None else [reference])]
     pairs = config["statistics"]["contrasts"] or combinations(ordered, 2)
     return [f"{first} minus {second}" for first, second in pairs]
 

@@ -93,7 +93,9 @@ def make_workbook(
     too_long = {name: table for name, table in tables.items() if len(table) > MAX_ROWS}
     tables = {name: table for name, table in tables.items() if name not in too_long}
     sheets = sheet_names(tables)
-    listing = [(sheets[name], titles[name], len(table)) for name, table in tables.items()]
+    listing: list[tuple[str | None, Any, int]] = [
+        (sheets[name], titles[name], len(table)) for name, table in tables.items()
+    ]
     for name, table in too_long.items():
         listing.append((None, f"{titles[name] or name}: too long for a sheet, read the text file", len(table)))
     contents = pd.DataFrame(listing, columns=["sheet", "content", "rows"])

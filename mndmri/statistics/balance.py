@@ -54,7 +54,7 @@ def balance_table(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     covariates: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,

@@ -54,7 +54,7 @@ def compare_groups(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     covariates: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
@@ -74,7 +74,7 @@ def compare_groups(
         participant_id, group and the covariates: numbers are used as they are, text as
         categories. Participants in none of ``groups`` are excluded.
     groups : sequence of str
-    reference : str
+    reference : str or None
         One of the groups: the second of its pairs, and the group with which all patients are compared.
     covariates : sequence of str
         Columns of ``participants``. Participants without one are excluded from the ANCOVA, not from the rank tests.

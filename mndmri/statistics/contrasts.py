@@ -33,7 +33,7 @@ class Contrast(NamedTuple):
 
 
 def list_contrasts(
-    groups: Sequence[str], *, reference: str, pairs: Sequence[Sequence[str]] | None = None, pooled: bool = True
+    groups: Sequence[str], *, reference: str | None, pairs: Sequence[Sequence[str]] | None = None, pooled: bool = True
 ) -> list[Contrast]:
     """Pairs asked for (default all, the reference second), then all patients ``pooled`` against the reference.
 
@@ -50,6 +50,6 @@ def list_contrasts(
             found, expected = ", ".join(pair), ", ".join(groups)
             raise InputError(f"a contrast needs two different groups of {expected}; found {found}")
         contrasts.append(Contrast(f"{pair[0]}-{pair[1]}", (pair[0],), (pair[1],)))
-    if pooled and len(ordered) > 2:
+    if pooled and reference is not None and len(ordered) > 2:
         contrasts.append(Contrast(f"{POOLED}-{reference}", tuple(ordered[:-1]), (reference,)))
     return contrasts

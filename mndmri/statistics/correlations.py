@@ -21,6 +21,7 @@ from mndmri.statistics.samples import (
     check_columns,
     count_reasons,
     each_measure,
+    patient_groups,
     reference_last,
     select_people,
 )
@@ -68,7 +69,7 @@ def correlation_table(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     scores: Sequence[str],
     sides: Mapping[str, str] | None = None,
     adjust: Sequence[str] = ("age",),
@@ -89,7 +90,7 @@ def correlation_table(
     participants : DataFrame
         participant_id, group, the scores and the covariates.
     groups : sequence of str
-    reference : str
+    reference : str or None
         One of the groups: those who are not patients, and are left out.
     scores : sequence of str
         Columns of numbers.
@@ -121,7 +122,7 @@ def correlation_table(
     """
     sides = dict(sides or {})
     _check_sides(sides, scores)
-    patients = reference_last(groups, reference)[:-1]
+    patients = patient_groups(reference_last(groups, reference), reference)
     people = _select_patients(participants, patients, scores=scores, adjust=adjust)
     lacking = _lacking(participants, people, reasons or {})
     populations = {name: [name] for name in patients} | ({POOLED: patients} if len(patients) > 1 else {})

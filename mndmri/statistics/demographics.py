@@ -45,7 +45,7 @@ def demographics(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     covariates: Sequence[str],
     scores: Sequence[str],
 ) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def demographics(
     participants : DataFrame
         participant_id, group, covariates and scores: numbers are summarised, text is counted.
     groups : sequence of str
-    reference : str
+    reference : str or None
         One of the groups; its rows come last.
     covariates, scores : sequence of str
         Columns of ``participants``.

@@ -47,7 +47,7 @@ def cutoffs_dictionary() -> dict[str, Any]:
     return dictionary("Cut-offs of the motor band score", _CUTOFFS)
 
 
-def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str) -> pd.DataFrame:
+def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str | None) -> pd.DataFrame:
     """Limits of the band's contrast that the reference group rarely exceeds.
 
     Parameters
@@ -56,7 +56,7 @@ def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, referen
         Long: participant_id, modality, measure, region, hemi, value, status; the rows `CONTRAST` of `PARTS`.
     participants : DataFrame
         participant_id and group.
-    reference : str
+    reference : str or None
         The group of the controls.
 
     Returns
@@ -84,7 +84,7 @@ def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, referen
 
 
 def score_motor_band(
-    measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str, norms: pd.DataFrame | None = None
+    measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str | None, norms: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Motor band score of every participant: none, mild or marked (0, 1, 2) in six regions, and their sum.
 
@@ -128,7 +128,7 @@ def score_motor_band(
 
 
 def add_motor_band(
-    measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str, norms: pd.DataFrame | None = None
+    measures: pd.DataFrame, participants: pd.DataFrame, *, reference: str | None, norms: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measures with the rows of `score_motor_band` below them, and the cut-offs that the scores rest on.
 

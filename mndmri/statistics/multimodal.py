@@ -21,6 +21,7 @@ from mndmri.tables.dictionaries import dictionary
 
 FOLDS = 5
 FEWEST = FOLDS  # people of each class: with fewer, some fold has none of them to judge
+_NO_CONTROLS = "controls, in whom the effects of covariates are learnt"
 FEWEST_VALUES = 3  # of a feature in each class; who lacks it is taken to be average
 _ridge = partial(LogisticRegression, solver="newton-cholesky", tol=1e-8)
 INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of scikit-learn, for standardised features
@@ -140,7 +141,7 @@ def multimodal_index(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     primary: Sequence[Mapping[str, str]],
     covariates: Sequence[str] = ("age", "sex"),
     site: str | None = None,
@@ -255,9 +256,10 @@ def calibration(y: np.ndarray, odds: np.ndarray) -> tuple[float, float]:
 
 
 def _take_task(
-    contrast: Contrast, people: pd.DataFrame, values: pd.DataFrame, *, reference: str, covariates: Sequence[str]
+    contrast: Contrast, people: pd.DataFrame, values: pd.DataFrame, *, reference: str | None, covariates: Sequence[str]
 ) -> _Task:
-    sides = [contrast.left, contrast.right, *([(reference,)] if covariates else [])]
+    # the covariates' effects are learnt in the controls; in nobody, where the study has none
+    sides = [contrast.left, contrast.right, *([(reference or _NO_CONTROLS,)] if covariates else [])]
     people = people[people["group"].isin([name for side in sides for name in side])]
     values = values.reindex(people.index)
     reasons = pd.Series("", people.index)

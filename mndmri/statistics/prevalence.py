@@ -120,7 +120,7 @@ def sign_prevalence(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     rated: str | None = None,

@@ -67,7 +67,7 @@ def compare_profiles(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     covariates: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,

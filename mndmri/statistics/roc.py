@@ -203,7 +203,7 @@ def classify(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     directions: Mapping[tuple[str, ...], int],
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
@@ -221,7 +221,7 @@ def classify(
     participants : DataFrame
         participant_id and group. Who is in none of ``groups`` is left out.
     groups : sequence of str
-    reference : str
+    reference : str or None
         One of the groups: the one without damage.
     directions : mapping
         (modality, measure), or (modality, measure, region) where a region differs, to 1 if damage

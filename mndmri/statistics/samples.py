@@ -67,18 +67,25 @@ def check_columns(participants: pd.DataFrame, columns: Iterable[str]) -> None:
         raise InputError(f"the participants table has no column {', '.join(lacking)}; it has {has}")
 
 
-def reference_last(groups: Sequence[str], reference: str) -> list[str]:
-    """Groups in their order, but the reference at the end.
+def reference_last(groups: Sequence[str], reference: str | None) -> list[str]:
+    """Groups in their order, but the reference, where there is one, at the end.
 
     Raises
     ------
     InputError
         If the reference is not one of them.
     """
+    if reference is None:
+        return list(groups)
     if reference not in groups:
         named = ", ".join(groups)
         raise InputError(f"the reference group '{reference}' is not one of {named}; name one of them")
-    return [*(name for name in groups if name != reference), reference]
+    return [*patient_groups(groups, reference), reference]
+
+
+def patient_groups(groups: Sequence[str], reference: str | None) -> list[str]:
+    """Groups other than the reference."""
+    return [name for name in groups if name != reference]
 
 
 def select_people(participants: pd.DataFrame, *, groups: Sequence[str], covariates: Sequence[str]) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def sensitivity_table(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     covariates: Sequence[str] = (),
     primary: Sequence[Mapping[str, str]] | None = None,
     contrasts: Sequence[Sequence[str]] | None = None,

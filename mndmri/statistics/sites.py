@@ -68,7 +68,7 @@ def site_effects(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     site: str,
     covariates: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,

@@ -95,7 +95,7 @@ def compare_maps(
     participants: pd.DataFrame,
     *,
     groups: Sequence[str],
-    reference: str,
+    reference: str | None,
     covariates: Sequence[str] = (),
     tested: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,

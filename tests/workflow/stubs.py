@@ -149,9 +149,9 @@ class StubStudy:
     def set_fates(self, fates: Mapping[str, str]) -> None:
         """Decide how jobs end from now on: by the name of a file that they make (``*`` and ``?`` allowed).
 
-        Fates are ``fail`` (an `InputError`), ``be killed`` (as when memory runs out), ``vanish`` (before it has begun to
-        say anything), ``hang`` (until the whole study is killed) and ``need more memory`` (6 GB); of a fate that ends
-        with `` once``, such as ``be killed once``, the next time is spared. Every other job makes its outputs.
+        Fates are ``fail`` (an `InputError`), ``be killed`` (as when memory runs out), ``vanish`` (before it has begun
+        to say anything), ``hang`` (until the whole study is killed) and ``need more memory`` (6 GB); a job whose fate
+        ends with `` once``, such as ``be killed once``, is spared the next time. Every other makes its outputs.
         """
         (self.folder / "fates.json").write_text(json.dumps(dict(fates)))
 
@@ -231,7 +231,7 @@ class StubStudy:
         return running.start(self.folder, self.config, "--cores", "2", *arguments, root=self.root)
 
     def wait_until(self, fate: str, process: subprocess.Popen, name: str = "*") -> Record:
-        """Wait until a job that makes a file of this name (``*`` and ``?`` allowed) has met a fate; what it was given."""
+        """Wait until a job that makes a file of such a name has met a fate; what it was given."""
         while True:
             for record in self.records():
                 if record.fate == fate and any(_is_named(path, [name]) for path in record.output):

@@ -230,3 +230,32 @@ def test_a_study_too_small_for_statistics_has_all_its_tables_and_says_why(tmp_pa
         table = read_table(group / f"{name}.tsv")
         estimate = table.columns.intersection(["auc", "estimate"])[0]
         assert table.loc[table[estimate].isna(), "note"].notna().all(), name
+
+
+@pytest.mark.parametrize("levels", [["ALS"], ["PLS", "ALS"], ["control"]])
+def test_a_group_alone_or_patients_without_controls_have_their_tables_and_page(levels, tmp_path):
+    people, measures = cohort()
+    studied = people[people["group"].isin(levels)]
+    studied.to_csv(tmp_path / "people.tsv", sep="\t", index=False, na_rep="n/a")
+    measures = measures[measures["participant_id"].isin(studied["participant_id"])]
+    measures.to_csv(tmp_path / "brought.tsv", sep="\t", index=False, na_rep="n/a")
+    config = {
+        "output_dir": str(tmp_path / "results"),
+        "participants": str(tmp_path / "people.tsv"),
+        "measures": str(tmp_path / "brought.tsv"),
+        "groups": {
+            "levels": {name: [name] for name in levels},
+            "reference": "control" if "control" in levels else None,
+        },
+        "statistics": {"n_permutations": 100, "primary": [{**FA, "hemi": hemi} for hemi in "LR"]},
+    }
+    finish(tmp_path, config, "--cores", "2", "statistics")
+    group = tmp_path / "results/group"
+    assert set(read_table(group / "measures_wide.tsv")["participant_id"]) == set(studied["participant_id"])
+    contrasts = set(read_table(group / "comparisons.tsv")["contrast"])
+    assert contrasts == ({"group", "PLS-ALS"} if len(levels) > 1 else set())
+    methods = (group / "methods.md").read_text()
+    assert ("One group was studied" in methods) == (len(levels) == 1)
+    assert "minus" not in methods or len(levels) > 1
+    for name in levels:
+        assert name in (group / "report.html").read_text()

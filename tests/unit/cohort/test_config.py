@@ -157,6 +157,10 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             {"groups": {"levels": {"A": ["a"], "B-C": ["b"], "A-B": ["c"], "control": ["d"], "C": ["e"]}}},
             "the contrast 'A-B-C' could be of A-B and C or of A and B-C",
         ),
+        (
+            {"groups": {"reference": None}, "site": "site", "statistics": {"harmonise": "combat_controls"}},
+            "combat_controls is estimated from the reference group, and groups.reference is null",
+        ),
         ({"modalities": ["dwi"]}, "modalities: t1w is missing"),
         ({"covariates": ["age", "group"]}, "the column 'group' is used twice"),
         ({"t1w": {"registration_iterations": [0, 0]}}, "t1w.registration_iterations: all are 0"),
