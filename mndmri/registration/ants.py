@@ -4,6 +4,9 @@ Only then are two runs bit-identical. Of the library, this module alone imports 
 had from `load_ants`. All others hold nibabel images and `mndmri.registration.transforms`.
 """
 
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -22,13 +25,34 @@ if TYPE_CHECKING:
 SEED = 1
 
 
+# Imported by ANTs for plots and models that nobody here asks it for: two thirds of the time that its import takes.
+_NOT_NEEDED = (
+    *("ants.plotting", "ants.learn", "ants.deeplearn"),
+    *("statsmodels", "statsmodels.api", "statsmodels.formula", "statsmodels.formula.api"),
+)
+
+
 @cache
 def load_ants() -> ModuleType:
-    """The package ANTs, made repeatable: its import takes seconds, and most jobs need none of it."""
-    import ants
+    """The package ANTs, made repeatable: its import takes a second, and most jobs need none of it."""
+    with _without(_NOT_NEEDED):
+        import ants
 
     ants.config.set_ants_deterministic(on=True, seed_value=SEED)
     return ants
+
+
+@contextmanager
+def _without(names: Iterable[str]) -> Iterator[None]:
+    """Meanwhile these modules are empty where they are imported; those that are loaded already are left as they are."""
+    empty = {name: ModuleType(name) for name in names if name not in sys.modules}
+    sys.modules.update(empty)
+    try:
+        yield
+    finally:
+        for name, module in empty.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
 
 
 def to_ants(image: SpatialImage) -> "ANTsImage":

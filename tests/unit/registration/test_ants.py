@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -31,3 +34,17 @@ def test_what_is_written_for_ants_is_read_again(tmp_path, seed):
     matrix = np.eye(4)
     matrix[:3] += np.random.default_rng(seed).normal(0, 0.1, (3, 4)) * [1, 1, 1, 100]
     np.testing.assert_allclose(read_affine(write_transform(matrix, tmp_path / "affine")), matrix, atol=1e-5)
+
+
+def test_ants_comes_without_its_plots_and_models_and_leaves_nothing_empty_behind():
+    program = """
+import sys
+from mndmri.registration.ants import load_ants
+ants = load_ants()
+assert not {"matplotlib", "sklearn", "statsmodels"} & set(sys.modules), "loaded for nothing"
+assert "ants.learn" not in sys.modules
+import statsmodels.api
+assert statsmodels.api.OLS and ants.registration and ants.n4_bias_field_correction
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
