@@ -1,8 +1,3 @@
-# Jobs of a group go to a cluster as one, a participant's stages at a time. None may wait for jobs of others in between,
-# as registration does where the study's own template is made.
-BRAIN_GROUP = "brain" if config["t1w"]["template"] == "study" else "t1w"
-
-
 rule preprocess_t1w:
     """Remove the shading of a T1-weighted image and find the brain in it."""
     input:
@@ -19,8 +14,6 @@ rule preprocess_t1w:
         "<logs>/preprocess_t1w/sub-{subject}.log",
     benchmark:
         "<benchmarks>/preprocess_t1w/sub-{subject}.tsv"
-    group:
-        BRAIN_GROUP
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -68,8 +61,6 @@ rule register_t1w:
         "<logs>/register_t1w/sub-{subject}.log",
     benchmark:
         "<benchmarks>/register_t1w/sub-{subject}.tsv"
-    group:
-        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -108,8 +99,6 @@ rule segment_t1w:
         "<logs>/segment_t1w/sub-{subject}.log",
     benchmark:
         "<benchmarks>/segment_t1w/sub-{subject}.tsv"
-    group:
-        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:

@@ -11,8 +11,6 @@ rule check_gradients:
         "<logs>/check_gradients/sub-{subject}.log",
     benchmark:
         "<benchmarks>/check_gradients/sub-{subject}.tsv"
-    group:
-        "dwi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -68,8 +66,6 @@ rule preprocess_dwi:
         "<logs>/preprocess_dwi/sub-{subject}.log",
     benchmark:
         "<benchmarks>/preprocess_dwi/sub-{subject}.tsv"
-    group:
-        "dwi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -110,8 +106,6 @@ rule fit_tensor:
         "<logs>/fit_tensor/sub-{subject}.log",
     benchmark:
         "<benchmarks>/fit_tensor/sub-{subject}.tsv"
-    group:
-        "dwi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -151,8 +145,6 @@ rule extract_cst:
         "<logs>/extract_cst/sub-{subject}.log",
     benchmark:
         "<benchmarks>/extract_cst/sub-{subject}.tsv"
-    group:
-        "dwi"
     conda:
         "../../envs/mndmri.yaml"
     resources:

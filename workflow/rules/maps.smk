@@ -10,8 +10,6 @@ rule smooth_fa:
         "<logs>/smooth_fa/sub-{subject}.log",
     benchmark:
         "<benchmarks>/smooth_fa/sub-{subject}.tsv"
-    group:
-        "dwi"
     conda:
         "../../envs/mndmri.yaml"
     params:
@@ -39,8 +37,6 @@ rule smooth_swi:
         "<logs>/smooth_swi/sub-{subject}.log",
     benchmark:
         "<benchmarks>/smooth_swi/sub-{subject}.tsv"
-    group:
-        "swi"
     conda:
         "../../envs/mndmri.yaml"
     params:

@@ -11,8 +11,6 @@ rule measure_thickness:
         "<logs>/measure_thickness/sub-{subject}.log",
     benchmark:
         "<benchmarks>/measure_thickness/sub-{subject}.tsv"
-    group:
-        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -45,8 +43,6 @@ rule align_contrast:
         "<benchmarks>/align_contrast/sub-{subject}_{contrast}.tsv"
     wildcard_constraints:
         contrast="T1w|FLAIR|T2w",
-    group:
-        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -78,8 +74,6 @@ rule measure_signal:
         "<benchmarks>/measure_signal/sub-{subject}_{contrast}.tsv"
     wildcard_constraints:
         contrast="T1w|FLAIR|T2w",
-    group:
-        "t1w"
     conda:
         "../../envs/mndmri.yaml"
     resources:

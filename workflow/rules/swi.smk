@@ -24,8 +24,6 @@ rule locate_regions:
         "<logs>/locate_regions/sub-{subject}.log",
     benchmark:
         "<benchmarks>/locate_regions/sub-{subject}.tsv"
-    group:
-        "swi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -56,8 +54,6 @@ rule map_susceptibility:
         "<logs>/map_susceptibility/sub-{subject}.log",
     benchmark:
         "<benchmarks>/map_susceptibility/sub-{subject}.tsv"
-    group:
-        "swi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -86,8 +82,6 @@ rule map_relaxation:
         "<logs>/map_relaxation/sub-{subject}.log",
     benchmark:
         "<benchmarks>/map_relaxation/sub-{subject}.tsv"
-    group:
-        "swi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -123,8 +117,6 @@ rule measure_swi:
         "<logs>/measure_swi/sub-{subject}.log",
     benchmark:
         "<benchmarks>/measure_swi/sub-{subject}.tsv"
-    group:
-        "swi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -154,8 +146,6 @@ rule measure_qsm:
         "<logs>/measure_qsm/sub-{subject}.log",
     benchmark:
         "<benchmarks>/measure_qsm/sub-{subject}.tsv"
-    group:
-        "swi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -186,8 +176,6 @@ rule unfold_sulcus:
         "<logs>/unfold_sulcus/sub-{subject}.log",
     benchmark:
         "<benchmarks>/unfold_sulcus/sub-{subject}.tsv"
-    group:
-        "swi"
     conda:
         "../../envs/mndmri.yaml"
     resources:
