@@ -1,0 +1,83 @@
+"""What a large cohort costs before anything is computed: dry runs, and the start of each job of a cluster."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests import running
+from tests.workflow.stubs import StubStudy, add_gradient_echo, make_dataset
+
+PEOPLE = 1000
+PHASE = ("part-mag_GRE", "part-phase_GRE")
+# As many jobs as the study has, in as many chains of the same length, that do nothing.
+EMPTY = """
+rule all:
+    input: expand("{{who}}/{length}", who=range({people}))
+rule first:
+    output: touch("{{who}}/0")
+""" + "".join(
+    f"""
+rule step_{step}:
+    input: "{{{{who}}}}/{step - 1}"
+    output: touch("{{{{who}}}}/{step}")
+"""
+    for step in range(1, 20)
+)
+
+
+def cost(line, folder):
+    """CPU seconds and peak memory in MB of a command, which must succeed, and what it said."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, env=running.environment())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr[-2000:]
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu_s, after.ru_maxrss / 1024, done.stdout + done.stderr
+
+
+def cohort(folder, people):
+    """A stub study of so many people with T1w, diffusion and gradient echo with phase."""
+    everyone = [f"sub-{number:04d}" for number in range(people)]
+    make_dataset(folder / "bids", everyone)
+    first, *others = everyone
+    add_gradient_echo(folder / "bids", first, *PHASE)
+    for who in others:
+        for own in (folder / "bids" / first / "anat").glob("*_GRE.*"):
+            os.link(own, folder / "bids" / who / "anat" / own.name.replace(first, who))
+    return StubStudy(folder, {"modalities": ["t1w", "dwi", "swi"]})
+
+
+@pytest.mark.benchmark
+def test_a_thousand_participants_cost_little_more_than_snakemake_itself(tmp_path):
+    study = cohort(tmp_path / "study", PEOPLE)
+    dry = running.command(study.folder, study.config, "--dry-run", "--quiet", "all", root=study.root)
+    first = cost(dry, study.folder)
+    again = cost(dry, study.folder)
+    jobs = int(again[2].split("total")[1].split()[0])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "Snakefile").write_text(EMPTY.format(people=PEOPLE, length=19))
+    snakemake = [sys.executable, "-m", "snakemake", "--scheduler", "greedy", "--dry-run", "--quiet", "all"]
+    nothing = cost([*snakemake, "--cores", "1"], empty)
+    for name, run in (("first dry run", first), ("second", again), ("as many empty jobs", nothing)):
+        print(f"\n{name}: {run[0]:.1f} CPU s, {run[1]:.0f} MB at most so far")
+    assert jobs == pytest.approx(20 * PEOPLE, rel=0.01)
+    assert again[0] < 3 * nothing[0]
+    assert again[1] < 1024
+
+
+@pytest.mark.benchmark
+def test_a_job_of_a_thousand_participants_starts_as_fast_as_one_of_ten(tmp_path):
+    cpu_s = {}
+    for people in (10, PEOPLE):
+        study = cohort(tmp_path / str(people), people)
+        template = "results/resources/tpl-MNI152NLin6Asym_res-01_desc-brain_T1w.nii.gz"
+        study.finish("--", template)  # a run, which leaves the study for its jobs
+        own = ["--mode", "remote", "--nolock", "--target-jobs", "preprocess_t1w:subject=0001"]
+        own += ["--allowed-rules", "preprocess_t1w", "--dry-run", "--quiet", "all"]
+        cpu_s[people], _, _ = cost(running.command(study.folder, study.config, *own, root=study.root), study.folder)
+    print(f"\nCPU s of a job's own start, by participants: {cpu_s}")
+    assert cpu_s[PEOPLE] < cpu_s[10] + 1
