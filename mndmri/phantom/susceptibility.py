@@ -33,10 +33,10 @@ _VEIN_SHARE, _VEIN_MM = 0.25, 10.0
 _DEEP_MYELIN_PPM = -0.010  # deep layers of all cortex
 _MOTOR_IRON_PPM = 0.020  # deep layers of everybody's primary motor cortex, on both sides
 
-# Parts of the field's error: SD of the smoothing kernel (mm; 0 is white), and mean share of the variance, of 17. Thermal
-# and physiological noise; flow and motion; what the fibres' structure adds in white matter; background left at the edge,
-# falling over 4 mm. With 6 ppb in all, methods compare as on a real head of 1.06 mm: error of the map 87 % by total
-# variation of a small weight, 80 % in closed form, 65 % at the best weight (real: 106, 85 and 68 %).
+# Parts of the field's error: SD of the smoothing kernel (mm; 0 is white), and mean share of the variance, of 17.
+# Thermal and physiological noise; flow and motion; what the fibres' structure adds in white matter; background left at
+# the edge, falling over 4 mm. With 6 ppb in all, methods compare as on a real head of 1.06 mm: error of the map 87 % by
+# total variation of a small weight, 80 % in closed form, 65 % at the best weight (real: 106, 85 and 68 %).
 ERROR_PARTS = {"white": (0.0, 8.0), "fine": (1.0, 4.0), "coarse": (4.0, 1.0), "fibres": (5.0, 1.0), "edge": (2.0, 3.0)}
 _EDGE_FALL_MM = 4.0
 _ERROR_STREAM, _TISSUE_STREAM = 700, 600

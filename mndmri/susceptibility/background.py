@@ -17,9 +17,9 @@ class BoundaryValues:
 
     The background has no source in the brain: it is harmonic there, and known everywhere once it is known on the
     boundary. What is taken is the harmonic function that equals the field in the outermost voxels; the brain's own
-    field is small there against the background. In simulated heads of 1 x 1 x 2 mm without noise the field of the tissue was
-    2.4 ppb off (SD; deeper than 20 mm 1.1), by spherical means (V-SHARP) of up to 8 mm 3.2 (2.1), by projection onto
-    dipoles outside (PDF) 3.3 (1.3).
+    field is small there against the background. In a simulated head of 1 x 1 x 2 mm the field of the tissue was 2.4 ppb
+    off (SD; deeper than 20 mm 1.1), by spherical means (V-SHARP) of up to 8 mm 3.2 (2.1), by projection onto dipoles
+    outside (PDF) 3.3 (1.3).
 
     Parameters
     ----------

@@ -16,6 +16,9 @@ _PADDING_MM = 20.0
 # Penalties of the splitting; they set its speed, not its end (Milovic et al. 2018)
 _GRADIENT_PENALTY = 100.0  # times the regularisation
 _FIELD_PENALTY = 1.0
+# Penalty on sources outside the mask, of that on those inside. At 1 a real scan's map was shaded from front to back by
+# 50 ppb of what was left of its background, at 0.2 and 0 little; at 0 simulated nuclei came out 5 % lower than at 1.
+OUTSIDE = 0.1
 _TINY = 1e-7
 
 
@@ -71,9 +74,8 @@ def invert_total_variation(
     """Susceptibility map by a penalty on its total variation, which keeps edges.
 
     Minimises ``sum |w (d * chi - field)|^2 / 2 + regularisation sum |grad chi|``, where ``d`` is the dipole, by
-    alternating directions. Sources outside the mask may explain what is left of the background, at the same cost as
-    those inside. At no cost to them they took part of the field of what lies inside: on simulated heads with 6 ppb of
-    error in the field the pallidum came out 13 % too low instead of 2 %, at the same error of the map.
+    alternating directions. Sources outside the mask may explain what is left of the background, at a tenth of the cost
+    of those inside.
 
     Parameters
     ----------
@@ -116,7 +118,8 @@ def invert_total_variation(
     known *= trust
 
     slope_penalty = np.float32(_GRADIENT_PENALTY * regularisation)
-    threshold = np.float32(regularisation) / slope_penalty
+    threshold = np.full(shape, OUTSIDE * regularisation / slope_penalty, np.float32)
+    threshold[box][inside] = regularisation / slope_penalty
     kernel = dipole_kernel(shape, sizes, b0_axis)
     inverse = 1 / (slope_penalty * _laplacian(shape, sizes) + _FIELD_PENALTY * kernel**2 + _TINY)
 

@@ -149,7 +149,7 @@ def test_susceptibility_is_described_where_it_was_measured_alone():
         methods(measured=MAPPED, bids_dir=None, measures="measures.tsv", participants="participants.tsv"),
     ):
         assert heading not in text
-        assert "V-SHARP" not in text
+        assert "magic angle" not in text
 
 
 def test_the_limit_of_mapped_susceptibility_is_told_where_there_is_any():
