@@ -33,5 +33,11 @@ save_image(mapped.chi, snakemake.output.chi)
 save_image(mapped.local, snakemake.output.local)
 save_image(mapped.mask, snakemake.output.mask, dtype="uint8")
 write_table(mapping_quality(mapped, brain), snakemake.output.qc)
-description = {"Units": "ppm", "ParamagneticSign": mapped.sign, "Method": mapped.note, "Unknown": mapped.unknown}
+description = {
+    "Units": "ppm",
+    "ParamagneticSign": mapped.sign,
+    "Method": mapped.note,
+    "Unknown": mapped.unknown,
+    "Error": mapped.error and mapped.error.as_json(),
+}
 write_json(description, snakemake.output.description)

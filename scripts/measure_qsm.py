@@ -2,13 +2,14 @@
 
 from mndmri.io import load_image, read_json, read_table, write_table
 from mndmri.jobs import start_job
+from mndmri.susceptibility.chi_error import ErrorModel
 from mndmri.susceptibility.chi_measures import measure_chi
 from mndmri.susceptibility.mapping import chi_veins
 from mndmri.susceptibility.regions import any_region
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
-chi, masks = load_image(given.chi), load_image(given.regions)
+chi, masks, description = load_image(given.chi), load_image(given.regions), read_json(given.description)
 rows = measure_chi(
     chi,
     masks,
@@ -17,7 +18,8 @@ rows = measure_chi(
     load_image(given.mask),
     min_voxels=options.min_voxels,
     max_in_plane_mm=options.max_in_plane_mm,
-    unknown=read_json(given.description)["Unknown"],
+    error=description["Error"] and ErrorModel.from_json(description["Error"]),
+    unknown=description["Unknown"],
 )
 write_table(rows, snakemake.output.measures)
 log.info("%d of %d measures have a value", (rows.status == "ok").sum(), len(rows))

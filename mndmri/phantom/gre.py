@@ -15,11 +15,10 @@ from mndmri.phantom.deformation import Head, head_map, store
 from mndmri.phantom.head import REGIONS, TISSUES, Anatomy
 from mndmri.phantom.plan import DECOY_EFFECTS, complete
 from mndmri.phantom.scanning import FieldOfView, place_person
+from mndmri.phantom.susceptibility import field_error, uniform_susceptibility, varied_susceptibility
 from mndmri.phantom.truth import true_hypointensity
 from mndmri.phantom.veins import own_veins
 
-# Susceptibility relative to fluid (ppm); vein and pallidum after Liu et al. 2015, NMR Biomed 28:1255.
-SUSCEPTIBILITY_PPM = {"grey": 0.02, "white": -0.03, "pallidum": 0.12, "vein": 0.30}
 DENSITY = {"grey": 0.82, "white": 0.72, "csf": 1.0, "bone": 0.05, "fat": 0.8, "soft": 0.7}
 # at 3 T (ms)
 T2_STAR_MS = {"grey": 55.0, "white": 50.0, "csf": 400.0, "bone": 5.0, "fat": 40.0, "soft": 30.0}
@@ -77,16 +76,6 @@ def background_field(grid: SpatialImage, centre: np.ndarray, sinus: np.ndarray, 
     return shim + air
 
 
-def _susceptibility(head: Head, person: Mapping[str, Any]) -> np.ndarray:
-    """True susceptibility, ppm, shape (X, Y, Z)."""
-    maps = head.maps
-    brain = maps["grey"] + maps["white"]
-    tissue = sum(SUSCEPTIBILITY_PPM[t] * maps[t] for t in ("grey", "white"))
-    chi = tissue * (1 - maps["pallidum"]) + SUSCEPTIBILITY_PPM["pallidum"] * maps["pallidum"] * brain
-    chi = chi * (1 - maps["vein"]) + SUSCEPTIBILITY_PPM["vein"] * maps["vein"]
-    return chi + maps["grey"] * deep_effect(head, person, "band_ppm")
-
-
 def _magnitude(head: Head, person: Mapping[str, Any], echo_ms: float) -> np.ndarray:
     """Noise-free magnitude, arbitrary units, shape (X, Y, Z)."""
     maps = head.maps
@@ -134,10 +123,12 @@ def simulate_gre(
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
     voxel = voxel_sizes(grid)
     b0_axis = (grid.affine[:3, :3] / voxel).T @ np.array([0.0, 0.0, 1.0])  # the scanner's field is world z
-    chi = _susceptibility(head, person)
+    chi = (varied_susceptibility if own["varied_susceptibility"] else uniform_susceptibility)(head, person)
     to_world = np.linalg.inv(head_map(person, settings, "gre").world_to_head)
     background = background_field(grid, centre, nb.affines.apply_affine(to_world, SINUS_MM), rng)
     field = dipole_field(chi, voxel, b0_axis) + own["background_ppm"] * background
+    if own["field_error_ppm"] > 0:
+        field += field_error(head, person, own["field_error_ppm"])
 
     echoes = own["echo_times_ms"]
     last = _magnitude(head, person, echoes[-1])

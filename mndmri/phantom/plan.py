@@ -89,6 +89,8 @@ DEFAULTS: dict[str, Any] = {
         "echo_times_ms": [20.0],
         "field_strength_T": 3.0,
         "background_ppm": 0.3,  # scale of the field whose sources lie outside the brain; 0: none
+        "varied_susceptibility": False,  # more nuclei, and tissues, veins and layers that differ by place and person
+        "field_error_ppm": 0.0,  # SD in the brain of the field that no susceptibility makes (a real head: about 0.006)
         "own_veins": False,  # veins in other places in every person; otherwise those of the shared head
     },
 }

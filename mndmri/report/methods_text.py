@@ -138,8 +138,6 @@ REFERENCES = {
     "1952;47:583-621.",
     "leemans2009": "Leemans A, Jones DK. The B-matrix must be rotated when correcting for subject motion in DTI data. "
     "Magn Reson Med 2009;61:1336-1349.",
-    "li2011": "Li W, Wu B, Liu C. Quantitative susceptibility mapping of human brain reflects spatial variation in "
-    "tissue composition. NeuroImage 2011;55:1645-1656.",
     "mackinnon1985": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix estimators with "
     "improved finite sample properties. J Econom 1985;29:305-325.",
     "milovic2018": "Milovic C, Bilgic B, Zhao B, Acosta-Cabronero J, Tejos C. Fast nonlinear susceptibility inversion "
@@ -172,10 +170,10 @@ REFERENCES = {
     "computing in Python. Nat Methods 2020;17:261-272.",
     "winkler2014": "Winkler AM, Ridgway GR, Webster MA, Smith SM, Nichols TE. Permutation inference for the general "
     "linear model. NeuroImage 2014;92:381-397.",
-    "wu2012": "Wu B, Li W, Guidon A, Liu C. Whole brain susceptibility mapping using compressed sensing. Magn Reson "
-    "Med 2012;67:137-147.",
     "yousry1997": "Yousry TA, Schmid UD, Alkadhi H, et al. Localization of the motor hand area to a knob on the "
     "precentral gyrus. A new landmark. Brain 1997;120:141-157.",
+    "zhou2014": "Zhou D, Liu T, Spincemaille P, Wang Y. Background field removal by solving the Laplacian boundary "
+    "value problem. NMR Biomed 2014;27:312-319.",
 }
 
 

@@ -5,9 +5,11 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import stats
 
-from mndmri.grids import check_same_grid
+from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.susceptibility.chi_error import ErrorModel, RegionError, region_error
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
+from mndmri.susceptibility.qsm import b0_axis_of
 from mndmri.susceptibility.regions import measured_values
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
@@ -24,9 +26,18 @@ STATISTICS = {
     "chi_sd": ("ppm", lambda chi: np.std(chi, ddof=1)),
     "chi_skewness": ("1", stats.skew),
     "chi_p95": ("ppm", lambda chi: np.percentile(chi, 95)),
-    "chi_positive_mean": ("ppm", lambda chi: _mean(chi[chi > 0])),
-    "chi_negative_mean": ("ppm", lambda chi: _mean(chi[chi < 0])),
+    "chi_positive": ("ppm", lambda chi: _mean(chi[chi > 0])),
+    "chi_negative": ("ppm", lambda chi: _mean(chi[chi < 0])),
 }
+
+# The error of the mean, and what noise alone would make of the others: unit, and which of `RegionError`
+ERRORS = {
+    "chi_error": ("ppm", "mean"),
+    "chi_sd_floor": ("ppm", "sd"),
+    "chi_p95_floor": ("ppm", "p95"),
+    "chi_skewness_floor": ("1", "skewness"),
+}
+NO_FIELD = "a map of your own comes without its field, from which the error is estimated"
 
 
 def measure_chi(
@@ -38,9 +49,10 @@ def measure_chi(
     *,
     min_voxels: int = 10,
     max_in_plane_mm: float = 1.5,
+    error: ErrorModel | None = None,
     unknown: str = "",
 ) -> pd.DataFrame:
-    """Mean, median, SD, skewness, 95th percentile, and means of one sign, modality ``qsm``.
+    """Statistics of each region, their error and their noise floors, modality ``qsm``.
 
     Parameters
     ----------
@@ -56,13 +68,16 @@ def measure_chi(
         A region with fewer voxels has missing values.
     max_in_plane_mm : float
         On coarser voxels banks and depths are missing values.
+    error : ErrorModel, optional
+        Of the map, from `qsm.map_susceptibility`; without it errors and floors are missing values.
     unknown : str
         Reason why the susceptibility is unknown (`mapping.Mapped`), if so, for every row.
 
     Returns
     -------
     DataFrame
-        Columns `mndmri.tables.measures.MEASURE_COLUMNS`: a row for each of `STATISTICS` and each mask of the table.
+        Columns `mndmri.tables.measures.MEASURE_COLUMNS`: a row for each of `STATISTICS` and of `ERRORS`, and each
+        mask of the table.
 
     Raises
     ------
@@ -72,13 +87,25 @@ def measure_chi(
     check_same_grid(chi, masks, veins, mask)
     known = (np.asarray(mask.dataobj) > 0.5) & (np.asarray(veins.dataobj) <= 0.5) & np.isfinite(chi.get_fdata())
     limits, shares = Limits(min_voxels, max_in_plane_mm, in_plane_mm(chi)), in_view(table)
+    data, sizes, axis = np.asarray(chi.dataobj), voxel_sizes(chi), b0_axis_of(chi)
+    numbers = make_image(np.arange(data.size, dtype=np.int32).reshape(data.shape), chi)
     rows = []
-    for key, values in measured_values(chi, masks, table, known).items():
+    for key, places in measured_values(numbers, masks, table, known).items():
+        values = data.ravel()[places].astype(float)
         lacking = unknown or limits.reason(key, values, shares[key])
         for measure, (unit, statistic) in STATISTICS.items():
             value, status = np.nan, lacking
             if status == OK:
-                value = float(statistic(values.astype(float)))
+                value = float(statistic(values))
                 status = OK if np.isfinite(value) else f"not defined for the values in {key[0]} ({key[1]})"
+            rows.append(row("qsm", measure, *key, value, unit=unit, n_voxels=len(values), status=status))
+        found: RegionError | None = None
+        if lacking == OK and error is not None:
+            region = np.zeros(data.shape, bool)
+            region.ravel()[places] = True
+            found = region_error(region, sizes, axis, error)
+        for measure, (unit, of) in ERRORS.items():
+            value, status = (np.nan, NO_FIELD) if found is None else (getattr(found, of), OK)
+            status = status if lacking == OK else lacking
             rows.append(row("qsm", measure, *key, value, unit=unit, n_voxels=len(values), status=status))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)

@@ -126,12 +126,6 @@ def estimate_field(
     )
 
 
-def certainty(field: Field) -> SpatialImage:
-    """Weight of each voxel of a field: 1 / standard deviation of its noise, 1/ppm; 0 where it is unknown."""
-    noise = field.noise_ppm.get_fdata(dtype=np.float32)
-    return make_image(np.divide(1, noise, out=np.zeros_like(noise), where=noise > 0), field.noise_ppm)
-
-
 def _check(
     magnitude: Sequence[SpatialImage],
     phase: Sequence[SpatialImage],

@@ -14,7 +14,8 @@ from mndmri.gradient_echo.phase import check_magnitude, to_radians, undo_slice_a
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
 from mndmri.masks import dilate
-from mndmri.susceptibility.field import Unwrapper, certainty, estimate_field
+from mndmri.susceptibility.chi_error import ErrorModel
+from mndmri.susceptibility.field import Unwrapper, estimate_field
 from mndmri.susceptibility.preprocessing import CSF, IRON
 from mndmri.susceptibility.qsm import Method, map_susceptibility, paramagnetic_sign
 from mndmri.susceptibility.regions import REFERENCE
@@ -43,6 +44,8 @@ class Mapped(NamedTuple):
     note: str
     unknown: str = ""
     """Why there is no map, if so."""
+    error: ErrorModel | None = None
+    """Of the map; None for a user's own, whose field is not known."""
 
 
 def map_phase(
@@ -114,7 +117,7 @@ def map_phase(
             "and the echo times in the sidecars"
         )
     zero = "brain" if reference == "brain" else select(masks, names, *CSF)
-    mapped = map_susceptibility(field.ppm, field.reliable, method=method, reference=zero, weights=certainty(field))
+    mapped = map_susceptibility(field.ppm, field.reliable, method=method, reference=zero, noise=field.noise_ppm)
     chopped = ["phase that alternated from slice to slice was undone"] if alternating else []
     note = "; ".join([*chopped, field.note, mapped.note])
     if sign is None:
@@ -130,7 +133,7 @@ def map_phase(
         )
         return _unmapped(brain, sign, note, why)
     chi, local = (make_image(sign * part.get_fdata(dtype=np.float32), brain) for part in (mapped.chi, mapped.local))
-    return Mapped(chi, local, mapped.mask, sign, note)
+    return Mapped(chi, local, mapped.mask, sign, note, error=mapped.error)
 
 
 def _unmapped(brain: SpatialImage, sign: Literal[-1, 1] | None, note: str, why: str) -> Mapped:

@@ -152,8 +152,32 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
             ("sd", "Standard deviation", "ppm"),
             ("skewness", "Skewness", "1"),
             ("p95", "95th percentile", "ppm"),
-            ("positive_mean", "Mean of the positive values", "ppm"),
-            ("negative_mean", "Mean of the negative values", "ppm"),
+            ("positive", "Mean of the positive values", "ppm"),
+            ("negative", "Mean of the negative values", "ppm"),
+        )
+    },
+    **{
+        ("qsm", f"chi_{name}"): {"Description": text, "Units": unit, "Source": "this project"}
+        for name, text, unit in (
+            (
+                "error",
+                "Standard error of chi_mean in this participant, from the spectra of the map and of the part of the "
+                "field that it leaves unexplained; a difference between two people or regions that is smaller than "
+                "this is not one.",
+                "ppm",
+            ),
+            ("sd_floor", "What chi_sd would be for the map's noise alone, in a region of one susceptibility.", "ppm"),
+            (
+                "p95_floor",
+                "How far chi_p95 would lie above chi_mean for the map's noise alone, in a region of one "
+                "susceptibility.",
+                "ppm",
+            ),
+            (
+                "skewness_floor",
+                "What chi_skewness would exceed, up or down, once in 20 times for the map's noise alone.",
+                "1",
+            ),
         )
     },
 }
@@ -187,8 +211,12 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     # Schweitzer et al. 2015: motor cortex 46 ppb above its surroundings, 35 in controls
     ("qsm", "chi_mean"): 1,
     ("qsm", "chi_median"): 1,
-    ("qsm", "chi_positive_mean"): 1,
-    ("qsm", "chi_negative_mean"): 0,
+    ("qsm", "chi_positive"): 1,
+    ("qsm", "chi_negative"): 0,
+    ("qsm", "chi_error"): 0,
+    ("qsm", "chi_sd_floor"): 0,
+    ("qsm", "chi_p95_floor"): 0,
+    ("qsm", "chi_skewness_floor"): 0,
     ("qsm", "chi_p95"): 1,
     ("qsm", "chi_sd"): 1,
     ("qsm", "chi_skewness"): 1,

@@ -13,7 +13,7 @@ from mndmri.provenance import versions
 from mndmri.report.methods_text import REFERENCES, methods_paragraph, study_facts
 from mndmri.statistics.motor_band import MARKED_SHARE, MILD_SHARE, PARTS
 from mndmri.statistics.prevalence import SCORE
-from mndmri.susceptibility import background, qsm, regions
+from mndmri.susceptibility import qsm, regions
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
@@ -149,7 +149,7 @@ def test_susceptibility_is_described_where_it_was_measured_alone():
         methods(measured=MAPPED, bids_dir=None, measures="measures.tsv", participants="participants.tsv"),
     ):
         assert heading not in text
-        assert "V-SHARP" not in text
+        assert "magic angle" not in text
 
 
 def test_the_limit_of_mapped_susceptibility_is_told_where_there_is_any():
@@ -185,10 +185,10 @@ def test_susceptibility_was_mapped_as_the_config_says(block, key, sentences):
 
 
 def test_susceptibility_was_mapped_as_the_code_does():
-    assert f"spheres of up to {max(background.RADII_MM):g} mm" in qsm_methods()
-    assert qsm.PASSES == {"total_variation": 3, "closed_form": 1}
-    assert "three times" in qsm_methods()
-    assert "three times" not in qsm_methods(qsm={"method": "closed_form"})
+    assert "values on the brain's boundary" in qsm_methods()
+    assert qsm.PASSES == {"total_variation": 2, "closed_form": 1}
+    assert "repeated once" in qsm_methods()
+    assert "repeated once" not in qsm_methods(qsm={"method": "closed_form"})
 
 
 def test_own_brain_masks_take_the_place_of_the_network():

@@ -3,8 +3,9 @@ import pytest
 from scipy import stats
 
 from mndmri.atlas.regions import select
-from mndmri.grids import make_image
-from mndmri.susceptibility.chi_measures import STATISTICS, measure_chi
+from mndmri.grids import make_image, voxel_sizes
+from mndmri.susceptibility.chi_error import ErrorModel, region_error
+from mndmri.susceptibility.chi_measures import ERRORS, STATISTICS, measure_chi
 from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions
 from mndmri.tables.measures import DEFINITIONS
 
@@ -30,7 +31,7 @@ def measured(slab, regions, chi, *, veins=None, mask=None, **options):
 
 def test_every_region_has_every_statistic_of_its_own_voxels(slab, regions, chi):
     table = measured(slab, regions, chi)
-    assert set(table.modality) == {"qsm"} and set(table.status) == {"ok"}
+    assert set(table.modality) == {"qsm"} and set(table.loc[list(STATISTICS)].status) == {"ok"}
     assert {(m, r, h) for m in STATISTICS for r in MEASURED_REGIONS for h in "LR"} <= set(table.index)
     for region, hemi in (("precentral_posterior_deep_hand", "L"), ("postcentral", "R")):
         own = chi[select(*regions, region, hemi).get_fdata() > 0]
@@ -40,14 +41,31 @@ def test_every_region_has_every_statistic_of_its_own_voxels(slab, regions, chi):
             "chi_sd": own.std(ddof=1),
             "chi_skewness": stats.skew(own),
             "chi_p95": np.percentile(own, 95),
-            "chi_positive_mean": own[own > 0].mean(),
-            "chi_negative_mean": own[own < 0].mean(),
+            "chi_positive": own[own > 0].mean(),
+            "chi_negative": own[own < 0].mean(),
         }
         for measure, value in expected.items():
             found = table.loc[(measure, region, hemi)]
             assert found["value"] == pytest.approx(value, rel=1e-4)
             assert found.n_voxels == len(own)
             assert found.unit == ("1" if measure == "chi_skewness" else "ppm")
+
+
+def test_every_mean_has_its_error_beside_it_and_a_map_of_one_s_own_says_why_not(slab, regions, chi):
+    model = ErrorModel(0.006, (0.0, 0.5), (4e-5, 4e-5), (1e-2, 1e-4))
+    table = measured(slab, regions, chi, error=model)
+    own = select(*regions, "precentral_posterior_deep", "L").get_fdata() > 0
+    expected = region_error(own, voxel_sizes(slab.grid), np.array([0.0, 0.0, 1.0]), model)
+    for measure, (unit, of) in ERRORS.items():
+        found = table.loc[(measure, "precentral_posterior_deep", "L")]
+        assert found["value"] == pytest.approx(getattr(expected, of))
+        assert found.unit == unit
+    # a part of a region is known less well than the whole, and its noise is the same
+    errors, floors = (table.loc[name]["value"] for name in ("chi_error", "chi_sd_floor"))
+    assert errors["precentral_posterior_deep_hand", "L"] > errors["precentral", "L"] > 0
+    assert floors["precentral_posterior_deep_hand", "L"] == pytest.approx(floors["precentral", "L"], rel=0.1)
+    without = measured(slab, regions, chi).loc[list(ERRORS)]
+    assert without["value"].isna().all() and without.status.str.contains("map of your own").all()
 
 
 def test_a_mirrored_map_swaps_left_and_right(slab, regions, chi):
@@ -77,7 +95,7 @@ def test_a_statistic_that_cannot_be_had_says_why(build_slab, slab, regions, chi)
     few = measured(slab, regions, chi, min_voxels=10**6)
     assert few["value"].isna().all() and few.status.str.contains("fewer than 1000000").all()
     positive = measured(slab, regions, np.abs(chi) + 0.01)
-    assert positive.loc[("chi_negative_mean", "precentral", "L"), "status"] == (
+    assert positive.loc[("chi_negative", "precentral", "L"), "status"] == (
         "not defined for the values in precentral (L)"
     )
     coarse = build_slab((2.0, 2.0, 2.0))
@@ -88,6 +106,6 @@ def test_a_statistic_that_cannot_be_had_says_why(build_slab, slab, regions, chi)
 
 
 def test_every_statistic_has_a_definition_with_its_unit():
-    assert {name: unit for name, (unit, _) in STATISTICS.items()} == {
+    assert {name: unit for name, (unit, _) in (STATISTICS | ERRORS).items()} == {
         name: entry["Units"] for (modality, name), entry in DEFINITIONS.items() if modality == "qsm"
     }

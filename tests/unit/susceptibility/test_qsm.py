@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from mndmri.gradient_echo.dipole import dipole_field
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
+from mndmri.susceptibility.background import remove_background
+from mndmri.susceptibility.inversion import invert_total_variation
 from mndmri.susceptibility.qsm import b0_axis_of, map_susceptibility, paramagnetic_sign
 
 from .heads import RADIANS_PER_PPM, WORLD_Z, build_head
@@ -26,16 +29,19 @@ def errors(head, found):
 
 
 def assert_right(head, found, within=0.01):
+    """The band, three voxels thick and near the edge, loses up to a fifth of its 80 ppb."""
     parts, _ = errors(head, found)
+    band = parts.pop("band")
     assert max(map(abs, parts.values())) < within, parts
+    assert abs(band) < within + 0.006
 
 
 @pytest.mark.parametrize("zooms", [(2.0, 2.0, 3.0), (2.5, 2.5, 2.5), (1.5, 1.5, 3.0)])
-def test_planted_susceptibility_is_found_within_ten_ppb(zooms):
+def test_planted_susceptibility_is_found(zooms):
     head = build_head(zooms)
     found = map_susceptibility(head.field, head.mask)
     assert_right(head, found)
-    assert errors(head, found)[1] < 0.5
+    assert errors(head, found)[1] < 0.3
     assert found.chi.get_fdata()[found.mask.get_fdata() > 0].mean() == pytest.approx(0, abs=1e-6)
     assert (found.chi.get_fdata()[found.mask.get_fdata() == 0] == 0).all()
 
@@ -98,11 +104,51 @@ def test_open_ended_fringe_does_harm_round_itself_only(head):
     assert abs(parts["band"]) < 0.015
 
 
+def test_a_field_without_background_is_left_as_it_is(head):
+    """Half of it here is made by tissue at the edge, which is lost where a background is removed."""
+    own = dipole_field(np.where(head.mask.get_fdata() > 0, head.chi + 0.03, 0), voxel_sizes(head.mask), WORLD_Z)
+    found = map_susceptibility(make_image(own, head.mask), head.mask)
+    assert "background was removed before" in found.note
+    np.testing.assert_array_equal(found.mask.get_fdata() > 0, head.mask.get_fdata() > 0)
+    np.testing.assert_allclose(
+        found.local.get_fdata()[head.mask.get_fdata() > 0], own[head.mask.get_fdata() > 0], atol=1e-6
+    )
+    assert_right(head, found)
+    again = map_susceptibility(map_susceptibility(head.field, head.mask).local, head.mask)
+    assert "background was removed before" in again.note
+    assert "removed before" not in map_susceptibility(head.field, head.mask).note
+
+
+def test_the_weight_follows_the_error_of_the_field(head):
+    """Error that no susceptibility makes is seen, whatever the thermal noise, and costs the map less than at a fixed
+    weight."""
+    rng, brain = np.random.default_rng(9), head.mask.get_fdata() > 0
+    rough = 0.006 * rng.standard_normal(brain.shape)
+    noisy = make_image((head.field.get_fdata() + rough).astype(np.float32), head.field)
+    clean, found = (map_susceptibility(field, head.mask) for field in (head.field, noisy))
+    assert found.error.unexplained_ppm == pytest.approx(0.006, rel=0.25)
+    assert clean.error.unexplained_ppm < 0.003
+    local, inside = remove_background(noisy, head.mask)
+    fixed = invert_total_variation(local, inside, b0_axis=WORLD_Z, regularisation=1e-4)
+    assert errors(head, found)[1] < 0.8 * errors(head, found._replace(chi=fixed))[1]
+
+
+def test_voxels_of_unknown_noise_have_no_say(head):
+    noise = np.full(head.mask.shape, 0.001, np.float32)
+    spoilt, where = head.field.get_fdata(dtype=np.float32), (slice(18, 21), slice(18, 21), slice(10, 12))
+    spoilt[where] += 0.3
+    noise[where] = 0
+    field = make_image(spoilt, head.field)
+    assert_right(head, map_susceptibility(field, head.mask, noise=make_image(noise, head.mask)), within=0.015)
+    parts, _ = errors(head, map_susceptibility(field, head.mask))
+    assert max(map(abs, parts.values())) > 0.015
+
+
 def test_reference_has_the_mean_of_zero(head):
     found = map_susceptibility(head.field, head.mask, reference=head.parts["fluid"])
     fluid = head.parts["fluid"].get_fdata() > 0
     assert found.chi.get_fdata()[fluid].mean() == pytest.approx(0, abs=1e-6)
-    assert found.chi.get_fdata()[head.parts["left"].get_fdata() > 0].mean() == pytest.approx(0.12, abs=0.01)
+    assert found.chi.get_fdata()[head.parts["left"].get_fdata() > 0].mean() == pytest.approx(0.12, abs=0.013)
     assert "relative to a mask" in found.note
 
 
