@@ -8,6 +8,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.regions import select
+from mndmri.gradient_echo.bipolar import undo_readout_alternation
 from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.gradient_echo.filtering import LEAST_SLOW_PPM, slow_field_ppm
 from mndmri.gradient_echo.phase import check_magnitude, to_radians, undo_slice_alternation
@@ -98,6 +99,7 @@ def map_phase(
     for echo in magnitude:
         check_magnitude(echo)
     radians, alternating = undo_slice_alternation(magnitude, [to_radians(p, units=units) for p in phase])
+    radians, readout = undo_readout_alternation(magnitude, radians, echo_times_s=echo_times_s)
     slow = slow_field_ppm(
         magnitude[-1], radians[-1], brain, echo_time_s=echo_times_s[-1], field_strength_T=field_strength_T
     )
@@ -119,7 +121,8 @@ def map_phase(
     zero = "brain" if reference == "brain" else select(masks, names, *CSF)
     mapped = map_susceptibility(field.ppm, field.reliable, method=method, reference=zero, noise=field.noise_ppm)
     chopped = ["phase that alternated from slice to slice was undone"] if alternating else []
-    note = "; ".join([*chopped, field.note, mapped.note])
+    turned = ["a linear phase that alternated from echo to echo (bipolar readout) was undone"] if readout else []
+    note = "; ".join([*chopped, *turned, field.note, mapped.note])
     if sign is None:
         try:
             sign = paramagnetic_sign(mapped.chi, *_paramagnetic(magnitude[-1], brain, masks, names))
