@@ -90,6 +90,8 @@ DEFAULTS: dict[str, Any] = {
         "field_strength_T": 3.0,
         "background_ppm": 0.3,  # scale of the field whose sources lie outside the brain; 0: none
         "own_veins": False,  # veins in other places in every person; otherwise those of the shared head
+        # hard: besides own veins, cortex as uneven as in life, blur and motion (`mndmri.phantom.cortex`); easy: none
+        "difficulty": "easy",
     },
 }
 
