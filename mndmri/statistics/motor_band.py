@@ -32,13 +32,13 @@ _CUTOFFS = {
     "region": "Body part of the precentral gyrus.",
     "hemi": "both: the limits apply to either side.",
     "n": "Controls from whom the limits were estimated.",
-    "age_from": "Age of the youngest of them, years; n/a where ages are unknown. Iron grows with age: the limits hold for "
-    "people of these ages.",
+    "age_from": "Age of the youngest of them, years; n/a where ages are unknown. Iron grows with age: the limits hold "
+    "for people of these ages.",
     "age_to": "Age of the oldest of them.",
     "mean": "Mean of the controls, each side counted once.",
     "sd": "Their standard deviation.",
-    "sides_alike": "Correlation of the two sides of a control, one for all regions, with a standard error added: 0 where "
-    "two sides count as two people, 1 where as one.",
+    "sides_alike": "Correlation of the two sides of a control, one for all regions, with a standard error added: 0 "
+    "where two sides count as two people, 1 where as one.",
     "mild_above": f"Above this a band is mild (1): prediction limit exceeded by {MILD_SHARE:.2%} of controls, "
     f"and no less than {MILD_CONTRAST:g}.",
     "marked_above": f"Above this a band is marked (2): prediction limit exceeded by {MARKED_SHARE:.2%} of controls, "
@@ -247,7 +247,7 @@ def _spread(own: np.ndarray, alike: float) -> _Spread:
 
 
 def _sides_alike(controls: pd.DataFrame) -> float:
-    """Correlation of the sides of people, 0 to 1: estimated from all regions, one standard error added; 1 if unknown."""
+    """Correlation of people's sides, 0 to 1: estimated from all regions, one standard error added; 1 if unknown."""
     found, n_pairs = [], 0
     for part in PARTS:
         own = controls[part].dropna().to_numpy()

@@ -38,8 +38,7 @@ REGIONS = (
 MEASURED_REGIONS = tuple(
     region
     for region in REGIONS
-    if region != "postcentral_anterior"
-    and not region.startswith((*(f"{bank}_" for bank in BANKS[1:]), *SURFACES))
+    if region != "postcentral_anterior" and not region.startswith((*(f"{bank}_" for bank in BANKS[1:]), *SURFACES))
 )
 REFERENCE = ("reference_wm", "both")
 

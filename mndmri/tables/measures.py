@@ -117,10 +117,10 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Source": "this project",
     },
     ("swi", "band_darkness"): {
-        "Description": "1 - 25th percentile of the deep layers of the precentral gyrus's posterior bank / mean of the 25th "
-        "percentiles of the deep layers of its anterior bank and of the postcentral gyrus's anterior bank, in a body "
-        "area, less a quarter of 1 - median of the posterior bank's superficial layers / mean of the medians of the "
-        "neighbours' superficial layers: what darkens the whole bank is no band. Above 0 where the depth is darker.",
+        "Description": "1 - 25th percentile of the deep layers of the precentral gyrus's posterior bank / mean of the "
+        "25th percentiles of the deep layers of its anterior bank and of the postcentral gyrus's anterior bank, in a "
+        "body area, less a quarter of 1 - median of the posterior bank's superficial layers / mean of the medians of "
+        "the neighbours' superficial layers: what darkens the whole bank is no band.",
         "Units": "1",
         "Source": "this project",
     },

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mndmri.atlas.regions import select
 from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.susceptibility.measures import band_darkness, measure_susceptibility
@@ -216,9 +217,7 @@ def test_only_a_darker_posterior_bank_raises_the_contrasts_of_the_band(build_sla
         for name in dark:
             data[deep(slab, name) & left] *= 0.85
         table = measured(slab, data)
-        return {
-            (p, h): value(table, measure, f"precentral_{p}", h) for p in ("leg", "hand", "face") for h in "LR"
-        }
+        return {(p, h): value(table, measure, f"precentral_{p}", h) for p in ("leg", "hand", "face") for h in "LR"}
 
     band, none = contrasts("posterior"), contrasts()
     for part in ("leg", "hand", "face"):
@@ -241,8 +240,9 @@ def test_band_darkness_is_that_of_the_quartiles_less_a_quarter_of_the_surface():
 def test_a_bank_dark_to_its_surface_is_less_of_a_band_than_one_dark_in_its_depth(build_slab, paint):
     slab = build_slab((0.8, 0.8, 1.5))
     masks, table = regions_of(slab)
-    volume = {(r, h): np.asarray(masks.dataobj[..., n]) > 0 for n, r, h in table[["index", "region", "hemi"]].to_numpy()}
-    depth, whole = volume["precentral_posterior_deep_hand", "L"], volume["precentral_posterior", "L"]
+    depth, whole = (
+        np.asarray(select(masks, table, f"precentral_posterior{end}", "L").dataobj) > 0 for end in ("_deep_hand", "")
+    )
     none, deep_only, throughout = (
         value(measured(slab, paint(slab) * np.where(dark, 0.85, 1)), "band_darkness", "precentral_hand", "L")
         for dark in (np.zeros_like(whole), depth, whole)
