@@ -17,8 +17,8 @@ from mndmri.phantom.head import BODY_PART_X_MM
 BANKS = ("precentral_posterior", "precentral_anterior", "postcentral")
 BANK_DARKNESS = {
     "leg": {"precentral_posterior": (0.05, 0.05), "precentral_anterior": (0.0, 0.045), "postcentral": (0.0, 0.045)},
-    "hand": {"precentral_posterior": (0.10, 0.055), "precentral_anterior": (0.0, 0.05), "postcentral": (0.0, 0.05)},
-    "face": {"precentral_posterior": (0.02, 0.03), "precentral_anterior": (0.0, 0.025), "postcentral": (0.0, 0.025)},
+    "hand": {"precentral_posterior": (0.08, 0.038), "precentral_anterior": (0.0, 0.038), "postcentral": (0.0, 0.038)},
+    "face": {"precentral_posterior": (0.02, 0.032), "precentral_anterior": (0.0, 0.032), "postcentral": (0.0, 0.032)},
 }
 MYELIN_DARKNESS = 0.04  # of the deepest cortex against the most superficial, everywhere
 # Smooth random darkness of grey matter: SD, and SD of the Gaussian kernel (mm) that sets how far it reaches.

@@ -23,7 +23,7 @@ MILD_SHARE, MARKED_SHARE = 0.05 / 6, 0.005 / 6
 # even than any in life, their limits fell to 0.001, a band that nobody would see.
 MILD_CONTRAST, MARKED_CONTRAST = 0.03, 0.06
 # With five the limit of a mild band lies 3.2 to 4.3 SD above the mean (sides unrelated, alike), with ten 2.7 to 3.1,
-# with endlessly many 2.4; with four it would be 3.6 to 5.4.
+# with endlessly many 2.4; with four it would be 3.5 to 5.4.
 MIN_CONTROLS = 5
 
 _CUTOFFS = {
