@@ -13,7 +13,7 @@ from mndmri.phantom.head import BODY_PART_X_MM
 
 # Relative loss of magnitude of the grey matter of each bank, in each body part: mean and SD over people and sides,
 # drawn anew for every side. Set so that the contrasts of simulated controls at 1 x 1 x 3 mm vary as much as those of
-# seven real people or more (tests/benchmark/test_real_band.py has their SDs).
+# seven real people or more (their SDs are in tests/benchmark/banding.py).
 BANKS = ("precentral_posterior", "precentral_anterior", "postcentral")
 BANK_DARKNESS = {
     "leg": {"precentral_posterior": (0.05, 0.05), "precentral_anterior": (0.0, 0.045), "postcentral": (0.0, 0.045)},
