@@ -10,6 +10,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ, dipole_field
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
+from mndmri.phantom.cortex import spoil, uneven_darkness
 from mndmri.phantom.damage import deep_effect
 from mndmri.phantom.deformation import Head, head_map, store
 from mndmri.phantom.head import REGIONS, TISSUES, Anatomy
@@ -76,13 +77,14 @@ def background_field(grid: SpatialImage, centre: np.ndarray, sinus: np.ndarray, 
     return shim + air
 
 
-def _magnitude(head: Head, person: Mapping[str, Any], echo_ms: float) -> np.ndarray:
-    """Noise-free magnitude, arbitrary units, shape (X, Y, Z)."""
+def _magnitude(head: Head, person: Mapping[str, Any], echo_ms: float, darkness: np.ndarray | float) -> np.ndarray:
+    """Noise-free magnitude, arbitrary units, shape (X, Y, Z); ``darkness`` is the share that grey matter lacks."""
     maps = head.maps
     signal = np.zeros(head.grid.shape[:3], np.float32)
     for tissue in TISSUES:
         part = DENSITY[tissue] * np.exp(-echo_ms / T2_STAR_MS[tissue]) * maps[tissue]
         if tissue == "grey":
+            part = part * (1 - darkness)
             for effect in ("band_darkening", *DECOY_EFFECTS):
                 part = part * (1 - deep_effect(head, person, effect))
         if tissue in ("grey", "white"):
@@ -116,8 +118,10 @@ def simulate_gre(
     settings = complete(simulation)
     own = settings["gre"]
     head, centre = place_person(anatomy, person, settings, "gre", view)
-    if own["own_veins"]:
+    hard = own["difficulty"] == "hard"
+    if own["own_veins"] or hard:
         head = own_veins(head, person)
+    darkness = uneven_darkness(head, person) if hard else 0.0
     grid = head.grid
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
@@ -131,13 +135,14 @@ def simulate_gre(
         field += field_error(head, person, own["field_error_ppm"])
 
     echoes = own["echo_times_ms"]
-    last = _magnitude(head, person, echoes[-1])
+    last = _magnitude(head, person, echoes[-1], darkness)
     scale = WHITE_SIGNAL / (DENSITY["white"] * np.exp(-echoes[-1] / T2_STAR_MS["white"]))
     magnitudes, phases, sidecars = [], [], []
     for echo_ms in echoes:
         radians = 2 * np.pi * GYROMAGNETIC_RATIO_HZ * own["field_strength_T"] * echo_ms * 1e-3 * field * 1e-6
         noise = rng.standard_normal((2, *field.shape), dtype=np.float32) * settings["noise"]["gre"] * WHITE_SIGNAL
-        signal = scale * _magnitude(head, person, echo_ms) * np.exp(1j * radians) + noise[0] + 1j * noise[1]
+        signal = scale * _magnitude(head, person, echo_ms, darkness) * np.exp(1j * radians)
+        signal = (spoil(signal, voxel, person) if hard else signal) + noise[0] + 1j * noise[1]
         magnitudes.append(_stored(np.abs(signal), grid, own["storage"]))
         phases.append(_stored(np.angle(signal), grid, own["storage"]))
         sidecars.append(

@@ -92,6 +92,8 @@ DEFAULTS: dict[str, Any] = {
         "varied_susceptibility": False,  # more nuclei, and tissues, veins and layers that differ by place and person
         "field_error_ppm": 0.0,  # SD in the brain of the field that no susceptibility makes (a real head: about 0.006)
         "own_veins": False,  # veins in other places in every person; otherwise those of the shared head
+        # hard: besides own veins, cortex as uneven as in life, blur and motion (`mndmri.phantom.cortex`); easy: none
+        "difficulty": "easy",
     },
 }
 

@@ -13,17 +13,17 @@ from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import GROUP_COLUMNS, KEY, OK, row
 
 PARTS = ("precentral_leg", "precentral_hand", "precentral_face")
-CONTRAST = ("swi", "band_contrast")
+CONTRAST = ("swi", "band_darkness")
 _SCORED = (SCORE["modality"], SCORE["measure"])
 
-# Of controls, the share that passes a region's limit: so that one control in 20 has a mild band in any of the six
-# regions, and one in 200 a marked one.
-MILD_SHARE, MARKED_SHARE = 0.05 / 6, 0.005 / 6
-# Fainter than this no band is called so, however alike the controls are: in simulated heads, whose cortex is more even
-# than any in life, their limits fell to 0.001, a band that nobody would see. Bands planted with 15 % read 0.07 to 0.09.
+# Of controls, the share that passes a region's limit: a mild band lies above the usual reference interval of 95 %, a
+# marked one above what one control in 400 has. The sign needs three points, so that a single mild band is none.
+MILD_SHARE, MARKED_SHARE = 0.025, 0.0025
+# Fainter than this no band is called so, however alike the controls are: in easy simulated heads, whose cortex is more
+# even than any in life, their limits fell to 0.001, a band that nobody would see.
 MILD_CONTRAST, MARKED_CONTRAST = 0.03, 0.06
-# With five the limit of a mild band lies 4.3 SD above the mean, with ten 3.1, with endlessly many 2.4; with four it
-# would be 5.4, with three 8.8: a band would have to be glaring to be seen.
+# With five the limit of a mild band lies 2.4 to 3.0 SD above the mean (sides unrelated, alike), with ten 2.2 to 2.4,
+# with endlessly many 2.0; with four it would be 2.6 to 3.6.
 MIN_CONTROLS = 5
 
 _CUTOFFS = {
@@ -32,8 +32,13 @@ _CUTOFFS = {
     "region": "Body part of the precentral gyrus.",
     "hemi": "both: the limits apply to either side.",
     "n": "Controls from whom the limits were estimated.",
+    "age_from": "Age of the youngest of them, years; n/a where ages are unknown. Iron grows with age: the limits hold "
+    "for people of these ages.",
+    "age_to": "Age of the oldest of them.",
     "mean": "Mean of the controls, each side counted once.",
     "sd": "Their standard deviation.",
+    "sides_alike": "Correlation of the two sides of a control, one for all regions, with a standard error added: 0 "
+    "where two sides count as two people, 1 where as one.",
     "mild_above": f"Above this a band is mild (1): prediction limit exceeded by {MILD_SHARE:.2%} of controls, "
     f"and no less than {MILD_CONTRAST:g}.",
     "marked_above": f"Above this a band is marked (2): prediction limit exceeded by {MARKED_SHARE:.2%} of controls, "
@@ -55,7 +60,7 @@ def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, referen
     measures : DataFrame
         Long: participant_id, modality, measure, region, hemi, value, status; the rows `CONTRAST` of `PARTS`.
     participants : DataFrame
-        participant_id and group.
+        participant_id and group; age, where it is known.
     reference : str or None
         The group of the controls.
 
@@ -72,15 +77,16 @@ def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, referen
 
     Notes
     -----
-    Prediction limits of one more control, ``mean + t(n - 1) * sd * sqrt(1 + 1 / n)`` (Hahn 1970, J Am Stat Assoc
-    65:1668), so that few controls make them wide and not too low. Both sides share the mean and the standard
-    deviation, so that swapped sides swap the score, but a person counts once in n: two sides are not two people.
-    In 200 000 simulated cohorts of ten controls, 0.35% (sides unrelated) to 0.93% (sides alike) of new regions
-    without a band passed the limit of a mild one, and 80% of those 4 SD above the mean; with limits for each
-    side 0.8% and 79%. No limit lies below `MILD_CONTRAST` and `MARKED_CONTRAST`.
+    Prediction limits of one more control (Hahn 1970, J Am Stat Assoc 65:1668), so that few controls make them wide and
+    not too low. Both sides share the mean and the standard deviation, so that swapped sides swap the score. Two sides
+    are not two people, unless they vary on their own: the degrees of freedom, and the error of the mean, follow from
+    the correlation of the sides (Satterthwaite 1946, Biometrics Bull 2:110), which is estimated from all regions
+    together, with one standard error added. In 20 000 simulated cohorts each of 5 to 30 controls, new regions passed
+    the limit of a mild band in 2.0 to 2.5 %, for sides unrelated to alike (nominal 2.5 %). No limit lies below
+    `MILD_CONTRAST` and `MARKED_CONTRAST`.
     """
     contrasts = _contrasts(measures, participants)
-    return _limits(contrasts.values[contrasts.groups == reference])
+    return _limits(contrasts.values[contrasts.groups == reference], _ages(participants))
 
 
 def score_motor_band(
@@ -117,11 +123,12 @@ def score_motor_band(
     """
     values, reasons, n_voxels, groups = _contrasts(measures, participants)
     controls = values[groups == reference]
-    shared = _limits(controls) if norms is None else check_norms(norms)
+    ages = _ages(participants)
+    shared = _limits(controls, ages) if norms is None else check_norms(norms)
     scored = []
     for who in participants["participant_id"]:
         is_learnt_from = norms is None and who in controls.index
-        limits = _limits(controls.drop(index=who)) if is_learnt_from else shared
+        limits = _limits(controls.drop(index=who), ages) if is_learnt_from else shared
         own = pd.DataFrame({"value": values.loc[who], "reason": reasons.loc[who], "n_voxels": n_voxels.loc[who]})
         scored += [{"participant_id": who, "group": groups[who], **line} for line in _score(own, limits)]
     return pd.DataFrame(scored, columns=GROUP_COLUMNS)
@@ -194,20 +201,64 @@ def _contrasts(measures: pd.DataFrame, participants: pd.DataFrame) -> _Contrasts
     )
 
 
-def _limits(controls: pd.DataFrame) -> pd.DataFrame:
+def _ages(participants: pd.DataFrame) -> pd.Series:
+    """Ages of the participants, years, missing where the table has none."""
+    known = participants.get("age", pd.Series(np.nan, participants.index))
+    return pd.to_numeric(known, errors="coerce").set_axis(participants["participant_id"])
+
+
+def _limits(controls: pd.DataFrame, ages: pd.Series) -> pd.DataFrame:
     """Cut-offs of the controls ``controls``, a row each, columns (region, hemi)."""
+    alike = _sides_alike(controls)
     rows = []
     for part in PARTS:
-        own = controls[part].to_numpy()
-        n = int(np.isfinite(own).any(axis=1).sum())
-        line: dict[str, Any] = dict(zip(KEY, (*CONTRAST, part, "both"), strict=True)) | {"n": n}
-        if n >= MIN_CONTROLS:
-            mean, sd = float(np.nanmean(own)), float(np.nanstd(own, ddof=1))
-            mild, marked = mean + stats.t.isf([MILD_SHARE, MARKED_SHARE], n - 1) * sd * np.sqrt(1 + 1 / n)
-            line |= {"mean": mean, "sd": sd}
+        own = controls[part].dropna(how="all")
+        line: dict[str, Any] = dict(zip(KEY, (*CONTRAST, part, "both"), strict=True)) | {"n": len(own)}
+        known = ages.reindex(own.index).dropna()
+        line |= {"age_from": known.min(), "age_to": known.max()} if len(known) else {}
+        if len(own) >= MIN_CONTROLS:
+            spread = _spread(own.to_numpy(), alike)
+            above = stats.t.isf([MILD_SHARE, MARKED_SHARE], spread.freedom) * spread.sd * np.sqrt(1 + spread.mean_share)
+            mild, marked = spread.mean + above
+            line |= {"mean": spread.mean, "sd": spread.sd, "sides_alike": alike}
             line |= {"mild_above": max(float(mild), MILD_CONTRAST), "marked_above": max(float(marked), MARKED_CONTRAST)}
         rows.append(line)
     return pd.DataFrame(rows, columns=list(_CUTOFFS))
+
+
+class _Spread(NamedTuple):
+    mean: float
+    sd: float
+    freedom: float  # degrees of freedom of the SD
+    mean_share: float  # variance of the mean, as a share of that of one side
+
+
+def _spread(own: np.ndarray, alike: float) -> _Spread:
+    """How the sides of people vary, shape (n, 2), NaN where one is missing, if the two correlate by ``alike``."""
+    seen = np.isfinite(own)
+    n_sides, n_people, n_pairs = seen.sum(), len(own), seen.all(axis=1).sum()
+    mean = float(np.nanmean(own))
+    mean_share = (n_sides + 2 * alike * n_pairs) / n_sides**2
+    # variance of one side in units of the squares about the mean: of sums of two sides, and of their differences
+    between, within = (n_people - 1, 1 + alike), (n_sides - n_people, 1 - alike)
+    freedom = sum(n * size for n, size in (between, within)) ** 2 / sum(n * size**2 for n, size in (between, within))
+    squares = float(np.nansum((own - mean) ** 2))
+    return _Spread(mean, float(np.sqrt(squares / (n_sides * (1 - mean_share)))), float(freedom), float(mean_share))
+
+
+def _sides_alike(controls: pd.DataFrame) -> float:
+    """Correlation of people's sides, 0 to 1: estimated from all regions, one standard error added; 1 if unknown."""
+    found, n_pairs = [], 0
+    for part in PARTS:
+        own = controls[part].dropna().to_numpy()
+        away = own - own.mean() if len(own) else own
+        if len(own) < 2 or not away.any():
+            continue
+        # about a mean that is estimated, 2n r - (1 + r) over 2n - (1 + r) is expected where r is true
+        n, raw = 2 * len(own), 2 * (away[:, 0] * away[:, 1]).sum() / (away**2).sum()
+        found.append((raw * (n - 1) + 1) / (n - 1 + raw))
+        n_pairs += len(own)
+    return float(np.clip(np.clip(np.mean(found), 0, 1) + 1 / np.sqrt(n_pairs), 0, 1)) if found else 1.0
 
 
 def _score(own: pd.DataFrame, limits: pd.DataFrame) -> list[dict[str, Any]]:

