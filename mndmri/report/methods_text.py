@@ -102,8 +102,14 @@ REFERENCES = {
     "scanners and sites. NeuroImage 2018;167:104-120.",
     "frangi1998": "Frangi AF, Niessen WJ, Vincken KL, Viergever MA. Multiscale vessel enhancement filtering. MICCAI "
     "1998, Lect Notes Comput Sci 1496:130-137.",
-    "freedman1983": "Freedman D, Lane D. A nonstochastic interpretation of reported significance levels. J Bus Econ "
-    "Stat 1983;1:292-298.",
+    "bell2002": "Bell RM, McCaffrey DF. Bias reduction in standard errors for linear regression with multi-stage "
+    "samples. Surv Methodol 2002;28:169-181.",
+    "davidson2008": "Davidson R, Flachaire E. The wild bootstrap, tamed at last. J Econom 2008;146:162-169.",
+    "rao1970": "Rao CR. Estimation of heteroscedastic variances in linear models. J Am Stat Assoc 1970;65:161-172.",
+    "satterthwaite1946": "Satterthwaite FE. An approximate distribution of estimates of variance components. "
+    "Biometrics Bull 1946;2:110-114.",
+    "zhang2012": "Zhang J-T. An approximate Hotelling T2-test for heteroscedastic one-way MANOVA. Open J Stat "
+    "2012;2:1-11.",
     "freeman1951": "Freeman GH, Halton JH. Note on an exact treatment of contingency, goodness of fit and other "
     "problems of significance. Biometrika 1951;38:141-149.",
     "garyfallidis2014": "Garyfallidis E, Brett M, Amirbekian B, et al. Dipy, a library for the analysis of diffusion "

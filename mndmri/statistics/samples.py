@@ -14,6 +14,8 @@ from mndmri.tables.measures import KEY
 MOTION = "head motion"
 # Spread below this share of a measure's size, or of its variance, is rounding
 NO_SPREAD = 1e-12
+# A note says so where the largest standard deviation of a group is over so many times the smallest
+UNEVEN = 2.0
 
 
 class Measured(NamedTuple):
@@ -46,6 +48,25 @@ class Sample(NamedTuple):
         owner = self.data["group"].to_numpy()
         return {name: int((owner == name).sum()) for name in self.groups}
 
+    def spreads(self) -> dict[str, float]:
+        """Standard deviation of each group; NaN of fewer than two."""
+        values = {name: self.values([name]) for name in self.groups}
+        return {name: float(v.std(ddof=1)) if len(v) > 1 else np.nan for name, v in values.items()}
+
+    def uneven(self) -> list[str]:
+        """Note on groups that vary very differently, if they do."""
+        known = {name: sd for name, sd in self.spreads().items() if np.isfinite(sd)}
+        rounding = NO_SPREAD * np.abs(self.y).max() if known else 0.0
+        if not known or max(known.values()) <= max(UNEVEN * min(known.values()), rounding):
+            return []
+        most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+        return [f"unequal spread: SD {known[most]:.3g} in {most}, {known[least]:.3g} in {least}"]
+
+    def alike(self) -> list[str]:
+        """Groups without a spread of their own: one participant, or every value the same."""
+        values = {name: self.values([name]) for name, size in self.sizes().items() if size}
+        return [name for name, v in values.items() if np.ptp(v) <= NO_SPREAD * np.abs(v).max()]
+
     def problem(self) -> str | None:
         """Why these values cannot be compared at all, if they cannot."""
         if sum(size > 0 for size in self.sizes().values()) < 2:
@@ -55,7 +76,8 @@ class Sample(NamedTuple):
     def row(self, test: str, contrast: str) -> dict[str, Any]:
         """Row of the comparisons table without a result yet; its note is a list, to be added to."""
         counts = {f"n_{name}": size for name, size in self.sizes().items()}
-        row = {"test": test, "contrast": contrast, **counts}
+        spreads = {f"sd_{name}": sd for name, sd in self.spreads().items()}
+        row = {"test": test, "contrast": contrast, **counts, **spreads}
         return row | {"n_missing": self.n_missing, "note": [*self.notes]}
 
 

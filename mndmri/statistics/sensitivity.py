@@ -9,7 +9,7 @@ from pandas.api.types import is_numeric_dtype
 from scipy.optimize import linear_sum_assignment
 
 from mndmri.io import InputError
-from mndmri.statistics.ancova import ancova_rows
+from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import (
@@ -43,8 +43,8 @@ _DESCRIPTIONS = {
     "estimate": "Adjusted difference in the measure's unit.",
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
-    "hedges_g": "Adjusted: the difference over the model's residual SD, corrected for small samples.",
-    "p": "Two-sided, by t, not corrected.",
+    "adjusted_g": "Adjusted difference over the model's residual SD, corrected for small samples.",
+    "p": "Two-sided, by t with a variance of its own for each group (ancova_welch), not corrected.",
     "change_percent": "Change of the estimate against main, in percent of main; -100 is no remaining difference.",
     "same_sign": "Whether the estimate has the sign of main's: yes or no.",
     "note": "Excluded participants and missing numbers, with the reasons.",
@@ -155,7 +155,7 @@ def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[di
     for name, sample, covariates, contrasts in _variants(measured, study):
         made = ancova_rows(sample, covariates=covariates, contrasts=contrasts, n_permutations=0, seed=0, alpha=alpha)
         for row in made:
-            if row["test"] == "ancova_contrast":
+            if row["test"] == REPORTED and row["contrast"] in found:
                 found[row["contrast"]].append({"variant": name} | row)
     rows = []
     for variants in found.values():
@@ -163,7 +163,7 @@ def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[di
         for row in variants:
             estimate = row.get("estimate", np.nan)
             row |= {f"n_{name}": row.get(f"n_{name}", 0) for name in study.groups}  # not of the contrast: nobody
-            row |= {"hedges_g": row.get("adjusted_g", np.nan), "note": "; ".join(row["note"])}
+            row["note"] = "; ".join(row["note"])
             if np.isfinite([main, estimate]).all():
                 row["change_percent"] = 100 * (estimate / main - 1) if main else np.nan
                 row["same_sign"] = "yes" if np.sign(estimate) == np.sign(main) else "no"

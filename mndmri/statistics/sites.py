@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from mndmri.io import InputError
-from mndmri.statistics.ancova import ancova_rows
+from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.families import is_primary
@@ -132,13 +132,11 @@ def _site_rows(
 ) -> dict[str, dict[str, Any]]:
     """Rows of one site, by contrast."""
     made = ancova_rows(sample, covariates=covariates, contrasts=contrasts, n_permutations=0, seed=0, alpha=alpha)
-    rows = {row["contrast"]: row for row in made if row["test"] == "ancova_contrast"}
+    rows = {row["contrast"]: row for row in made if row["test"] == REPORTED}
     for contrast in contrasts:
         row = rows[contrast.name]
         row.update(n_first=len(sample.values(contrast.left)), n_second=len(sample.values(contrast.right)))
         row.update(n_used=len(sample.data))
-        if "df" in row:
-            row["se"] = (row["ci_high"] - row["estimate"]) / stats.t.isf(alpha / 2, row["df"])
     return rows
 
 

@@ -221,7 +221,7 @@ def test_numbers_are_those_of_the_config():
         "correlated by less than 0.65 on average",
         "if less than 70% of a level of the tract",
         "less than 55% of the corticospinal tract",
-        "9999 permutations",
+        "9999 flips of the signs of the residuals",
         "a specificity of 0.95",
         "at a level of 0.01; intervals are of 99%",
     ):
@@ -233,22 +233,25 @@ def test_covariates_and_contrasts_are_named():
     assert "analysis of covariance (type II) with age, sex and tiv as covariates" in text
     assert "adjusted differences PLS minus ALS and ALS minus control, and all patients minus control" in text
     one = methods(covariates=["age"])
-    assert "with age as covariate, and by t tests of the adjusted differences" in one
+    assert "with age as covariate, each group with a variance of its own" in one
+    assert "Satterthwaite's degrees of freedom [" in one and "of the adjusted differences ALS minus PLS" in one
     none = methods(covariates=[])
-    assert "by analysis of variance, without covariates, and by t tests of the differences ALS minus PLS" in none
+    assert "by analysis of variance, without covariates, each group with a variance of its own" in none
+    assert "(Welch's test) of the differences ALS minus PLS" in none
     assert "covariance" not in body(none)
 
 
-def test_two_groups_have_one_contrast_that_nothing_is_corrected_over():
+def test_two_groups_have_one_contrast_and_a_family_of_measures():
     text = methods(groups={"levels": {"ALS": ["ALS"], "control": ["HC"]}}, n_by_group={"ALS": 2, "control": 3})
     assert "differences ALS minus control; these" in text
-    assert "Holm" not in text
+    assert "over all primary measures, which were chosen in advance" in text
     assert "all patients" not in text
 
 
-def test_study_without_primary_measures_has_no_false_discovery_rate_and_no_index():
+def test_study_without_primary_measures_has_no_confirmatory_family_and_no_index():
     text = methods(statistics={"primary": []})
-    for word in ("false discovery", "primary measure", "logistic"):
+    assert "No measure was chosen in advance, and all results are exploratory; the false discovery rate" in text
+    for word in ("Confirmatory", "primary measure", "logistic", "Holm"):
         assert word not in text
 
 
