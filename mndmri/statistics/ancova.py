@@ -1,7 +1,7 @@
 """Analysis of covariance of one measure: rows of the comparisons table, and adjusted means."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,16 @@ from mndmri.statistics.models import (
     is_estimable,
     t_contrast,
 )
-from mndmri.statistics.samples import NO_SPREAD, Sample, each_measure, select_people, take_sample
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    NO_SPREAD,
+    Sample,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.statistics.welch import ErrorModel, error_model, flip_p, welch_contrast, welch_omnibus
 from mndmri.tables.dictionaries import dictionary
 
@@ -137,13 +146,14 @@ def adjusted_means(
     *,
     groups: Sequence[str],
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Mean of each group at the sample's mean covariates, with its interval.
 
     Parameters
     ----------
-    measures, participants, groups, covariates, alpha
+    measures, participants, groups, covariates, measure_covariates, alpha
         As in `compare_groups`.
 
     Returns
@@ -151,11 +161,14 @@ def adjusted_means(
     DataFrame
         Columns as in `adjusted_means_dictionary`. Every group has a row.
     """
-    people = select_people(participants, groups=groups, covariates=covariates)
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     rows = []
     for measured in each_measure(measures, people):
-        sample = take_sample(measured, people, groups=groups, covariates=covariates)
-        design, fit, problems = fit_sample(sample, covariates)
+        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
+        sample = take_sample(measured, people, groups=groups, covariates=names)
+        sample.notes.extend(absent)
+        design, fit, problems = fit_sample(sample, names)
         for group, n in sample.sizes().items():
             notes, interval = [*sample.notes, *problems], UNKNOWN
             vector = contrast_vector(design, {group: 1.0})

@@ -11,7 +11,15 @@ from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
 from mndmri.statistics.families import corrected, holm, is_primary
 from mndmri.statistics.ranks import rank_rows
-from mndmri.statistics.samples import KEY, each_measure, select_people, take_sample
+from mndmri.statistics.samples import (
+    KEY,
+    NO_OTHERS,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.tables.dictionaries import column_names, dictionary
 
 _DESCRIPTIONS = {
@@ -72,6 +80,7 @@ def compare_groups(
     groups: Sequence[str],
     reference: str,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     primary: Sequence[Mapping[str, str]] | None = None,
@@ -96,6 +105,9 @@ def compare_groups(
         One of the groups: the second of its pairs, and the group with which all patients are compared.
     covariates : sequence of str
         Columns of ``participants``. Participants without one are excluded from the ANCOVA, not from the rank tests.
+    measure_covariates : mapping
+        More of them for some measures, as in `mndmri.tables.covariates.covariates_of`; one that nobody has is left out
+        of the model, with a note.
     contrasts : sequence of pairs, optional
         Pairs of groups, first minus second; default all.
     pooled : bool
@@ -122,15 +134,18 @@ def compare_groups(
     InputError
         If a column or a group is missing, or a participant is there twice.
     """
-    people = select_people(participants, groups=groups, covariates=covariates)
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     rows = []
     units = measures.drop_duplicates(KEY).set_index(KEY)["unit"].to_dict() if "unit" in measures else {}
     for measured in each_measure(measures, people):
-        adjusted = take_sample(measured, people, groups=groups, covariates=covariates)
+        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
+        adjusted = take_sample(measured, people, groups=groups, covariates=names)
+        adjusted.notes.extend(absent)
         made = ancova_rows(
             adjusted,
-            covariates=covariates,
+            covariates=names,
             contrasts=compared,
             n_permutations=n_permutations,
             seed=seed,

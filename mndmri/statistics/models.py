@@ -152,9 +152,12 @@ def t_contrast(fit: Fit, contrast: np.ndarray, *, robust: bool = False, alpha: f
     The robust one has the degrees of freedom of `hc3_df`.
     """
     covariance, df = (fit.hc3, hc3_df(fit, contrast)) if robust else (fit.covariance, float(fit.df))
-    estimate = float(contrast @ fit.coefficients)
-    error = float(np.sqrt(contrast @ covariance @ contrast))
-    half = stats.t.isf(alpha / 2, df) * error
+    return t_test(float(contrast @ fit.coefficients), float(np.sqrt(contrast @ covariance @ contrast)), df, alpha=alpha)
+
+
+def t_test(estimate: float, error: float, df: float, *, alpha: float) -> Estimate:
+    """Estimate with its interval and two-sided test, from its standard error."""
+    half = float(stats.t.isf(alpha / 2, df)) * error
     t = estimate / error
     p = float(2 * stats.t.sf(abs(t), df))
     return Estimate(Interval(estimate, estimate - half, estimate + half), t, df, p, error)

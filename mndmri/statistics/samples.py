@@ -1,7 +1,8 @@
 """Samples: the participants of the groups, and those of them with a value."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,9 +10,12 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from mndmri.io import InputError
+from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.measures import KEY
 
 MOTION = "head motion"
+# No measure has covariates of its own
+NO_OTHERS: Mapping[str, Sequence[str]] = MappingProxyType({})
 # Spread below this share of a measure's size, or of its variance, is rounding
 NO_SPREAD = 1e-12
 # A note says so where the largest standard deviation of a group is over so many times the smallest
@@ -120,6 +124,22 @@ def select_people(participants: pd.DataFrame, *, groups: Sequence[str], covariat
     numeric = [c for c in covariates if is_numeric_dtype(people[c])]
     people[numeric] = people[numeric].astype(float).replace([np.inf, -np.inf], np.nan)
     return people
+
+
+def own_columns(participants: pd.DataFrame, chosen: Mapping[str, Sequence[str]]) -> list[str]:
+    """Columns of the table that are covariates of some measures (`mndmri.tables.covariates.covariates_of`)."""
+    names = dict.fromkeys(column_of(name, place.split()[0]) for place, own in chosen.items() for name in own)
+    return [name for name in names if name in participants]
+
+
+def covariates_for(
+    key: Mapping[str, str], people: pd.DataFrame, *, covariates: Sequence[str], chosen: Mapping[str, Sequence[str]]
+) -> tuple[list[str], list[str]]:
+    """Covariates of a measure's model, those of every measure first, and a note on its own that nobody has."""
+    own = [column_of(name, key["modality"]) for name in covariates_of(key, chosen)]
+    lacking = [name for name in own if name not in people or people[name].isna().all()]
+    kept = dict.fromkeys([*covariates, *(name for name in own if name not in lacking)])
+    return list(kept), [f"not adjusted for {', '.join(lacking)}: nobody has it"] if lacking else []
 
 
 def add_motion(people: pd.DataFrame, motion: pd.Series) -> pd.DataFrame:

@@ -14,10 +14,13 @@ from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import (
     MOTION,
+    NO_OTHERS,
     Measured,
     Sample,
     add_motion,
+    covariates_for,
     each_measure,
+    own_columns,
     select_people,
     take_sample,
 )
@@ -82,6 +85,7 @@ def sensitivity_table(
     groups: Sequence[str],
     reference: str,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     primary: Sequence[Mapping[str, str]] | None = None,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
@@ -96,7 +100,7 @@ def sensitivity_table(
 
     Parameters
     ----------
-    measures, participants, groups, reference, covariates, contrasts, pooled, primary, alpha
+    measures, participants, groups, reference, covariates, measure_covariates, contrasts, pooled, primary, alpha
         As in `compare_groups`.
     flagged : mapping, optional
         Modality to the ids of participants whose scan of it quality control flagged.
@@ -128,7 +132,8 @@ def sensitivity_table(
     al. 2016, Hum Brain Mapp 37:2385.
     """
     extra = [column for column in (site, age, sex) if column is not None]
-    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *extra])))
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *extra, *own])))
     if age is not None and not is_numeric_dtype(people[age]) and people[age].notna().any():
         found = people[age].dropna().iloc[0]
         raise InputError(f"groups are matched on numbers; the column {age} has '{found}'; name a column of numbers")
@@ -145,7 +150,9 @@ def sensitivity_table(
     )
     rows: list[dict[str, Any]] = []
     for measured in each_measure(measures[is_primary(measures, primary)], people):
-        rows += [measured.key | row for row in _measure_rows(measured, study, alpha=alpha)]
+        names, _ = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
+        of_measure = study._replace(covariates=names)
+        rows += [measured.key | row for row in _measure_rows(measured, of_measure, alpha=alpha)]
     return pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups)))
 
 

@@ -25,7 +25,16 @@ from mndmri.statistics.models import (
     confounders,
     is_estimable,
 )
-from mndmri.statistics.samples import NO_SPREAD, Measured, Sample, select_people, take_sample
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    NO_SPREAD,
+    Measured,
+    Sample,
+    covariates_for,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.statistics.tfce import enhance
 from mndmri.statistics.welch import (
     ErrorModel,
@@ -105,6 +114,8 @@ def compare_maps(
     groups: Sequence[str],
     reference: str,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
+    place: Mapping[str, str] | None = None,
     tested: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
@@ -130,6 +141,10 @@ def compare_maps(
         Where to compare: above 0.
     participants, groups, reference, covariates, contrasts, pooled
         As in `compare_groups`. With a single group only covariates are tested.
+    measure_covariates : mapping
+        As in `compare_groups`.
+    place : mapping, optional
+        modality and measure of the maps, which select of these.
     tested : sequence of str
         Covariates, numbers, whose own effect is mapped as well.
     reasons : mapping, optional
@@ -158,14 +173,22 @@ def compare_maps(
     largest);
     Smith and Nichols 2009, NeuroImage 44:83 (TFCE).
     """
-    people = select_people(participants, groups=groups, covariates=covariates)
+    key = {"modality": "", "measure": "", "region": ""} | dict(place or {})
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
+    covariates, absent = covariates_for(key, people, covariates=covariates, chosen=measure_covariates)
     _check_tested(people, covariates, tested)
     has_map = pd.Series(np.where(people.index.isin(list(maps)), 1.0, np.nan), people.index)
     why = pd.Series([(reasons or {}).get(who, "no map") for who in people.index], people.index)
     sample = take_sample(Measured({}, has_map, why), people, groups=groups, covariates=covariates)
     design = build_design(sample.data, groups=sample.groups, covariates=covariates)
     y, compared, notes = _read(maps, mask, sample)
-    notes = [*sample.notes, *([f"constant, left out: {', '.join(design.constant)}"] if design.constant else []), *notes]
+    notes = [
+        *sample.notes,
+        *absent,
+        *([f"constant, left out: {', '.join(design.constant)}"] if design.constant else []),
+        *notes,
+    ]
 
     hypotheses: dict[str, np.ndarray | str] = {}
     pairs = []
@@ -183,13 +206,12 @@ def compare_maps(
         if not isinstance(hypothesis, str) and not is_estimable(design.matrix, hypothesis):
             hypotheses[name] = f"not estimable: confounded with {', '.join(confounders(design, hypothesis))}"
 
-    rank = np.linalg.matrix_rank(design.matrix, rtol=COLLINEAR) if len(y) else 0
-    df = len(y) - rank
-    if df < 1:
+    free = len(y) - (np.linalg.matrix_rank(design.matrix, rtol=COLLINEAR) if len(y) else 0)
+    if free < 1:
         notes.append(f"too few participants ({len(y)}) for the model's {len(design.terms)} terms")
     elif not y.shape[1]:
         notes.append("no voxel of the mask has a value in everyone")
-    testable = {} if df < 1 or not y.shape[1] else {k: h for k, h in hypotheses.items() if not isinstance(h, str)}
+    testable = {} if free < 1 or not y.shape[1] else {k: h for k, h in hypotheses.items() if not isinstance(h, str)}
     found = {}
     if testable:
         owner = np.array([design.groups.index(name) for name in sample.data["group"]])

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg, stats
 
-from mndmri.statistics.effect_sizes import Interval
-from mndmri.statistics.models import COLLINEAR, TIE, Estimate
+from mndmri.statistics.models import COLLINEAR, TIE, Estimate, t_test
 
 # An unbiased estimate of a variance can be negative, where the other groups' residuals explain all of this group's. It
 # is at least this share of the mean square of the group's own residuals.
@@ -195,11 +194,8 @@ def welch_contrast(errors: ErrorModel, y: np.ndarray, contrast: np.ndarray, *, a
     directions = directions_of(errors, contrast)
     fitted, squares = sums_of(errors, y[:, None])
     tested = wald_test(errors, directions, fitted, squares)
-    estimate, df = float((directions.T @ fitted)[0, 0]), float(tested.df[0])
-    error = float(tested.error[0])
-    t, half = estimate / error, stats.t.isf(alpha / 2, df) * error
-    p = float(2 * stats.t.sf(abs(t), df))
-    return Estimate(Interval(estimate, estimate - half, estimate + half), t, df, p, error)
+    estimate = float((directions.T @ fitted)[0, 0])
+    return t_test(estimate, float(tested.error[0]), float(tested.df[0]), alpha=alpha)
 
 
 def welch_omnibus(errors: ErrorModel, y: np.ndarray, hypothesis: np.ndarray) -> tuple[float, int, float, float]:

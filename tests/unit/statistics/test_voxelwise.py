@@ -16,7 +16,7 @@ from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.statistics import compare_groups, voxelwise
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
-from mndmri.statistics.maps import add_head_size, group_mask
+from mndmri.statistics.maps import group_mask
 from mndmri.statistics.models import build_design
 from mndmri.statistics.tfce import NEIGHBOURS, enhance
 from mndmri.statistics.voxelwise import compare_maps, summary_dictionary
@@ -369,12 +369,3 @@ def test_the_groups_mask_is_where_the_mean_is_above_the_threshold(mask):
     assert found.sum() == 2 * found[5].size
     with pytest.raises(InputError, match="no map to make the group's mask of"):
         group_mask([], threshold=0.2)
-
-
-def test_head_size_goes_to_its_owner_and_is_missing_where_it_was_not_measured(participants):
-    place = {"modality": "t1w", "measure": "volume", "region": "tiv", "hemi": "both"}
-    rows = [place | {"participant_id": who, "value": 1400.0 + n} for n, who in enumerate(["sub-03", "sub-01"])]
-    rows.append(place | {"participant_id": "sub-02", "value": 700.0, "region": "gm"})
-    found = add_head_size(participants[::-1], pd.DataFrame(rows)).set_index("participant_id")["tiv"]
-    assert (found["sub-03"], found["sub-01"]) == (1400, 1401)
-    assert found.isna().sum() == len(participants) - 2
