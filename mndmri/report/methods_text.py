@@ -1,7 +1,7 @@
 """The methods section of a paper on a study."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from mndmri.tables.covariates import VOLUMES, covariates_of
 from mndmri.tables.words import readable
 
 _TEMPLATE = Path(__file__).parent / "templates" / "methods.md.j2"
@@ -186,7 +187,12 @@ REFERENCES = {
 
 
 def study_facts(
-    measures: pd.DataFrame, participants: pd.DataFrame, *, groups: Iterable[str], score: Mapping[str, str]
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Iterable[str],
+    score: Mapping[str, str],
+    measure_covariates: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """What `methods_paragraph` has to know of a study besides its config.
 
@@ -198,13 +204,23 @@ def study_facts(
         Also those that nobody is in.
     score : mapping
         Modality, measure, region and hemi of the motor band score.
+    measure_covariates : mapping, optional
+        As in `mndmri.tables.covariates.covariates_of`.
     """
     sizes = participants["group"].value_counts()
     known = measures[measures["value"].notna()]
+    kinds = known[["modality", "measure", "region"]].drop_duplicates().to_dict("records")
+    volumes = {kind["region"] for kind in kinds if kind["modality"] == "t1w" and kind["measure"] == "volume"}
+    own = {}
+    for place, names in (measure_covariates or {}).items():
+        had = [name for name in names if name not in VOLUMES or name in volumes | set(participants)]
+        if had and any(covariates_of(kind, {place: had}) for kind in kinds):
+            own[place] = had
     return {
         "n_by_group": {name: int(sizes.get(name, 0)) for name in groups},
         "measured": set(known["modality"]),
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
+        "own_covariates": own,
     }
 
 
@@ -216,6 +232,7 @@ def methods_paragraph(
     space: str,
     scored: bool = False,
     measured: Collection[str] = (),
+    own_covariates: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Methods of a study as Markdown: the steps that its config selects, then the numbered references.
 
@@ -233,6 +250,8 @@ def methods_paragraph(
         Whether any participant has a motor band score.
     measured : collection of str
         Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
+    own_covariates : mapping, optional
+        Measures, as ``t1w volume``, to the covariates that they alone had.
 
     Returns
     -------
@@ -250,6 +269,10 @@ def methods_paragraph(
         n_by_group=n_by_group,
         scored=scored,
         measured=measured,
+        own_covariates=[
+            f"{_listed(map(readable, names))} for {' '.join(map(readable, place.split()))}"
+            for place, names in (own_covariates or {}).items()
+        ],
         images=[] if config["measures"] else config["modalities"],
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and len(config["groups"]["levels"]) > 2,

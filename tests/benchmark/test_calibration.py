@@ -71,8 +71,9 @@ MISSES = {
     ("13/5/10", "1/0.3/2"): (2.0, 6.5),
     ("13/5/10", "lognormal"): (2.5, 6.5),
     ("13/5/10", "outliers"): (2.5, 6.5),
+    ("33/12/28", "lognormal"): (3.0, 6.5),
 }
-MISSES_OF_LARGEST: dict[tuple[str, str, str], tuple[float, float]] = {}
+MISSES_OF_LARGEST = {("profile", "13/5/10", "1/0.3/2"): (0.5, 7.5)}
 
 
 @pytest.mark.parametrize("size", COHORT_SIZES)

@@ -20,7 +20,7 @@ GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
 MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
-def methods(n_by_group=GROUPS, scored=False, measured=(), **keys):
+def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, **keys):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
     return methods_paragraph(
         config,
@@ -29,6 +29,7 @@ def methods(n_by_group=GROUPS, scored=False, measured=(), **keys):
         n_by_group=n_by_group,
         scored=scored,
         measured=measured,
+        own_covariates=own_covariates,
     )
 
 
@@ -241,6 +242,20 @@ def test_covariates_and_contrasts_are_named():
     assert "covariance" not in body(none)
 
 
+def test_covariates_of_some_measures_are_named_where_both_were_measured():
+    rows = [("sub-1", "t1w", "volume", "tiv", "both", 1400.0), ("sub-1", "t1w", "volume", "precentral", "L", 12.0)]
+    columns = ["participant_id", "modality", "measure", "region", "hemi", "value"]
+    measures = pd.DataFrame(rows, columns=columns)
+    people = pd.DataFrame({"participant_id": ["sub-1"], "group": "ALS"})
+    options = {"groups": GROUPS, "score": SCORE, "measure_covariates": {"t1w volume": ["tiv"], "dwi": ["mean_fd"]}}
+    assert study_facts(measures, people, **options)["own_covariates"] == {"t1w volume": ["tiv"]}
+    assert study_facts(measures.iloc[1:], people, **options)["own_covariates"] == {}
+    assert study_facts(measures.iloc[:1], people, **options)["own_covariates"] == {}
+    text = methods(own_covariates={"t1w volume": ["tiv"]})
+    assert "age and sex as covariates, further covariates (TIV for T1w volume), each group" in text
+    assert "further covariates" not in methods()
+
+
 def test_two_groups_have_one_contrast_and_a_family_of_measures():
     text = methods(groups={"levels": {"ALS": ["ALS"], "control": ["HC"]}}, n_by_group={"ALS": 2, "control": 3})
     assert "differences ALS minus control; these" in text
@@ -402,6 +417,7 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
     assert facts == {
         "n_by_group": {"ALS": 2, "PLS": 0, "control": 1},
         "measured": {"dwi", "swi"},
+        "own_covariates": {},
         "scored": False,
     }
     total = pd.concat([measures, pd.DataFrame([SCORE | {"value": 3.0}])])
