@@ -284,6 +284,11 @@ def _take_task(
     sides = [contrast.left, contrast.right, *([(reference,)] if covariates else [])]
     people = people[people["group"].isin([name for side in sides for name in side])]
     values = values.reindex(people.index)
+    of_feature = {}
+    for key in values:
+        names, _ = covariates_for(dict(zip(KEY, key, strict=True)), people, covariates=[], chosen=chosen)
+        of_feature[key] = [name for name in names if name not in covariates]
+        values[key] = values[key].where(people[of_feature[key]].notna().all(axis=1))
     reasons = pd.Series("", people.index)
     for name in reversed(covariates):
         reasons[people[name].isna()] = f"no {name}"
@@ -311,10 +316,7 @@ def _take_task(
     left_out = people.loc[~known & (y >= 0), ["group", "outcome", "note"]]
     people = people[known]
     x, normal = _covariate_matrix(people[list(covariates)]), (people["group"] == reference).to_numpy()
-    own = []
-    for key in kept:
-        names, _ = covariates_for(dict(zip(KEY, key, strict=True)), people, covariates=[], chosen=chosen)
-        own.append(_covariate_matrix(people[[name for name in names if name not in covariates]]))
+    own = [_covariate_matrix(people[of_feature[key]]) for key in kept]
     return _Task(people, values.loc[known, kept], x, own, y[known], normal, left_out, dropped, problem)
 
 

@@ -1,7 +1,7 @@
 """Groups compared along the corticospinal tract, node by node."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,16 @@ from mndmri.io import InputError
 from mndmri.statistics.ancova import REPORTED, contrast_of, errors_of, fill, fit_sample
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.models import TIE
-from mndmri.statistics.samples import Measured, Sample, each_measure, select_people, take_sample
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    Measured,
+    Sample,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.statistics.welch import ErrorModel, directions_of, flipped_pivots, sign_flips, welch_contrast
 from mndmri.tables.dictionaries import column_names, dictionary
 
@@ -69,6 +78,7 @@ def compare_profiles(
     groups: Sequence[str],
     reference: str,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     n_permutations: int = 5000,
@@ -86,12 +96,12 @@ def compare_profiles(
     profiles : DataFrame
         Long: participant_id, measure, hemi, node, position_mm, value, status. A value that is not
         finite is missing; each node rests on those who have it.
-    participants, groups, reference, covariates, contrasts, pooled, alpha
-        As in `compare_groups`.
+    participants, groups, reference, covariates, measure_covariates, contrasts, pooled, alpha
+        As in `compare_groups`; a node is of the region ``cst``.
     n_permutations : int
         Sign flips; 0 for none: p_fwe is missing.
     seed : int
-        The flips depend on this and on how many participants have every covariate.
+        The flips depend on this and on how many participants the groups have.
 
     Returns
     -------
@@ -109,18 +119,23 @@ def compare_profiles(
     Westfall and Young 1993, Resampling-Based Multiple Testing (single-step max T); Winkler et al. 2014, NeuroImage
     92:381 (sign flips; groups of unequal variance).
     """
-    people = select_people(participants, groups=groups, covariates=covariates)
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     places = _places(profiles)
     # each node is a region of its own, always in the same order
     table = profiles.sort_values(_NODE, kind="stable").rename(columns={"node": "region"}).assign(modality="dwi")
-    nodes = [
-        _fit_node(measured, people, groups=groups, covariates=covariates, contrasts=compared, alpha=alpha)
-        for measured in each_measure(table, people)
-    ]
-    complete = people.dropna().index
-    signs = sign_flips(len(complete), number=n_permutations, seed=seed)
-    found = _corrected(nodes, complete, signs) if n_permutations else {}
+    nodes = []
+    for measured in each_measure(table, people):
+        names, absent = covariates_for(
+            measured.key | {"region": "cst"}, people, covariates=covariates, chosen=measure_covariates
+        )
+        node = _fit_node(measured, people, groups=groups, covariates=names, contrasts=compared, alpha=alpha)
+        for row in node.rows.values():
+            row["note"] += absent
+        nodes.append(node)
+    signs = sign_flips(len(people), number=n_permutations, seed=seed)
+    found = _corrected(nodes, people.index, signs) if n_permutations else {}
     rows = []
     for number, node in enumerate(nodes):
         for contrast, row in node.rows.items():
@@ -229,25 +244,26 @@ def _fit_node(
     return _Node(measured.key["measure"], sample, errors, rows, directions)
 
 
-def _corrected(nodes: list[_Node], complete: pd.Index, signs: np.ndarray) -> dict[tuple[int, Contrast], float]:
+def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dict[tuple[int, Contrast], float]:
     """Corrected p of each node and contrast, over all nodes of its measure; keys are the number of the node.
 
     Parameters
     ----------
     nodes : list of _Node
-    complete : Index, length n
-        Participants with every covariate.
+    everyone : Index, length n
+        Participants.
     signs : array, shape (m, n)
         Theirs; the same for every node, so that the nodes stay as correlated as they are.
     """
-    alike = defaultdict(list)  # nodes of the same people, with the same groups that vary
+    alike = defaultdict(list)  # nodes of the same people, covariates and groups that vary
     for number, node in enumerate(nodes):
         if node.errors is not None and node.directions:
-            alike[tuple(node.sample.data.index), tuple(node.errors.borrowing)].append(number)
+            data = node.sample.data
+            alike[tuple(data.index), tuple(data.columns), tuple(node.errors.borrowing)].append(number)
     observed: dict[tuple[int, Contrast], float] = {}
     largest: dict[tuple[str, Contrast], np.ndarray] = {}
-    for (ids, _), numbers in alike.items():
-        own_signs = signs[:, complete.isin(ids)]
+    for (ids, *_), numbers in alike.items():
+        own_signs = signs[:, everyone.isin(ids)]
         y = np.column_stack([nodes[number].sample.y for number in numbers])
         first, measures = nodes[numbers[0]], np.array([nodes[number].measure for number in numbers])
         errors, contrasts = first.errors, list(first.directions)

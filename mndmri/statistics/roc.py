@@ -326,9 +326,9 @@ def regress_out(
     matrix = np.hstack([np.ones((int(known.sum()), 1)), *columns])
     y, learnt = values[known].to_numpy(), (people.loc[known, "group"] == reference).to_numpy()
     learnt &= np.isfinite(y)
-    inverse, rank = linalg.pinv(matrix[learnt], rtol=COLLINEAR, return_rank=True)
-    if learnt.sum() < rank + 2:
+    if learnt.sum() < matrix.shape[1] + 2:
         return measured, [f"not adjusted for {', '.join(covariates)}: too few in {reference}"]
+    inverse = linalg.pinv(matrix[learnt], rtol=COLLINEAR)
     residuals = y - matrix @ (inverse @ y[learnt])
     residuals[learnt] /= np.maximum(1 - np.einsum("nk,kn->n", matrix[learnt], inverse), COLLINEAR)
     adjusted = values.copy()

@@ -80,10 +80,12 @@ def error_model(matrix: np.ndarray, owner: np.ndarray, *, borrowing: Sequence[bo
     free = sizes - traces
     total = np.diag(sizes - 2 * traces) + np.einsum("gab,hba->gh", inner, inner)
     borrows = free < FEWEST_DF if borrowing is None else np.asarray(borrowing) | (free < FEWEST_DF)
-    own = ~borrows if not borrows.all() else np.ones(number, dtype=bool)
+    own = ~borrows
     estimator = np.zeros((number, number))
-    estimator[np.ix_(own, own)] = np.linalg.inv(total[np.ix_(own, own)])
-    estimator[borrows] = own / free[own].sum()
+    # pairs that share a term of the model have one residual: their sum of variances is known, and they share it
+    estimator[np.ix_(own, own)] = np.linalg.pinv(total[np.ix_(own, own)], rcond=COLLINEAR, hermitian=True)
+    lent = own if own.any() else borrows  # all alike: one variance
+    estimator[borrows] = lent / free[lent].sum()
     least = np.where(borrows, 0.0, FLOOR / np.where(borrows, 1.0, free))
 
     # block (g, f) of M E_h M is [g = h = f] I + Q_g B Q_f', B = inner_h - ([h = f] + [g = h]) I

@@ -26,6 +26,12 @@ COVARIATES = dict(
 OF_SCANS = (
     QUALITY if any(map(is_of_quality, names_of(config["measure_covariates"]))) else []
 )
+# Those of diffusion measures, also along the tract.
+OF_TRACT = {
+    place: names
+    for place, names in config["measure_covariates"].items()
+    if place.split()[0] == "dwi"
+}
 SITE = dict(site=config["site"])
 SITES = [config["site"]] if config["site"] else []
 # What the groups should be alike in, where the study knows it.
@@ -249,6 +255,8 @@ if people("dwi"):
         input:
             **PARTICIPANTS,
             profiles=rules.gather_profiles.output.profiles,
+            measures=TABLES.measures if OF_TRACT else [],
+            quality=OF_SCANS if OF_TRACT else [],
         output:
             comparisons="<group>/profile_comparisons.tsv",
             dictionary="<group>/profile_comparisons.json",
@@ -262,7 +270,7 @@ if people("dwi"):
             "../../envs/mndmri.yaml"
         params:
             options=CONTRASTS
-            | dict(covariates=config["covariates"])
+            | dict(covariates=config["covariates"], measure_covariates=OF_TRACT)
             | keys_of("statistics", "n_permutations", "seed"),
         script:
             "../../scripts/compare_profiles.py"

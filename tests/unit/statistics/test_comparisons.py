@@ -434,14 +434,16 @@ def two_groups(first, second):
 def test_five_who_vary_more_than_ten_controls_are_not_significant():
     """The smallest table in which a permutation of unstudentised residuals gave p = 0.05.
 
-    HC3 gives 0.293 by t of n - k = 13 degrees of freedom; Bell and McCaffrey's are fewer.
+    HC3 of a group of n is its squared standard error times n / (n - 1).
     """
     controls = stats.norm.ppf((np.arange(1, 11) - 0.5) / 10)
     table = two_groups([-2, -0.5, 1.5, 4, 5.5], controls)
     welch, robust = (pick(table, test, "PLS-control") for test in ("ancova_welch", "ancova_hc3"))
     assert welch["p"] == pytest.approx(0.291, abs=5e-4)
-    assert 2 * stats.t.sf(abs(robust["statistic"]), 13) == pytest.approx(0.293, abs=5e-4)
-    assert robust["df"] < 13 and robust["p"] > 0.293
+    squared = 1.25 * np.var([-2, -0.5, 1.5, 4, 5.5], ddof=1) / 5 + 10 / 9 * controls.var(ddof=1) / 10
+    assert robust["statistic"] == pytest.approx(1.7 / np.sqrt(squared))
+    assert 2 * stats.t.sf(robust["statistic"], 13) == pytest.approx(0.302, abs=5e-4)
+    assert robust["df"] < 13 and robust["p"] > 0.302
     assert welch["p_permutation"] > 0.2
     assert welch["note"] == "unequal spread: SD 3.09 in PLS, 0.98 in control"
     assert welch[["sd_PLS", "sd_control"]].tolist() == pytest.approx([3.0943, 0.97958], rel=1e-4)
@@ -525,6 +527,31 @@ def test_groups_of_one_variance_each_hold_their_level_where_one_variance_does_no
     design = design._replace(matrix=matrix, terms=[*GROUPS, "age"])
     pooled = [t_contrast(fit_ols(column, design), contrast).p <= 0.05 for column in y.T[:500]]
     assert np.mean(pooled) > 0.15
+
+
+def test_pairs_that_share_a_term_have_the_paired_test():
+    """One of each group at every site: the variances alone are unknown, that of the difference is the pairs'."""
+    rng = np.random.default_rng(6)
+    people = pd.DataFrame({"group": ["PLS"] * 6 + ["control"] * 6, "site": [*"abcdef"] * 2})
+    people["participant_id"] = [f"sub-{i:02d}" for i in range(12)]
+    values = rng.normal(size=12) + np.tile(np.arange(6.0), 2)
+    place = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "status": "ok"}
+    measures = people[["participant_id"]].assign(value=values, **place)
+    table = compare(measures, people, groups=["PLS", "control"], covariates=["site"])
+    expected = stats.ttest_rel(values[:6], values[6:])
+    found = pick(table, "ancova_welch", "PLS-control")[["statistic", "df", "p"]].tolist()
+    assert found == pytest.approx([expected.statistic, expected.df, expected.pvalue])
+
+
+def test_groups_of_which_none_varies_by_itself_share_one_variance(participants, tidy, values):
+    """One PLS, and all controls alike: what the covariate leaves over is the only variance that is known."""
+    values = np.where(participants["group"] == "control", 1.0, np.nan)
+    values[13], values[0] = 2.0, np.nan
+    table = compare(tidy(participants, fa=values), participants, covariates=["age"])
+    row = pick(table, "ancova_welch", "PLS-control")
+    plain = pick(table, "ancova_contrast", "PLS-control")
+    assert np.isnan(row["p"]) == np.isnan(plain["p"])
+    assert row["p"] == pytest.approx(plain["p"], nan_ok=True)
 
 
 # -- one answer -----------------------------------------------------------------------------------
