@@ -14,6 +14,8 @@ import pandas as pd
 
 from mndmri.cohort.records import Problem
 from mndmri.io import MISSING
+from mndmri.tables.covariates import VOLUMES, is_measured, names_of
+from mndmri.tables.qc import DEFINITIONS as QUALITY
 
 # BIDS: a label is letters and digits; anything else would also break file names apart
 _ID = re.compile(r"sub-[0-9A-Za-z]+")
@@ -71,7 +73,11 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     groups = config["groups"]
     numbers, columns_used = _columns_used(config)
     categories = category_columns(config)
-    problems = _missing_columns(table, ["participant_id", groups["column"], *columns_used])
+    # what the pipeline measures too is taken from this table where it is there
+    measured = [name for name in names_of(config["measure_covariates"]) if is_measured(name) and name in table]
+    numbers, columns_used = {*numbers, *measured}, list(dict.fromkeys([*columns_used, *measured]))
+    of_measures = [name for name in names_of(config["measure_covariates"]) if not is_measured(name)]
+    problems = _missing_columns(table, ["participant_id", groups["column"], *columns_used], of_measures=of_measures)
     if problems:
         return pd.DataFrame(columns=["participant_id", "group"]), problems
 
@@ -100,7 +106,8 @@ def _columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
     numbers = [*config["clinical_scores"], *(progression[k] for k in ("score", "months") if k in progression)]
     numbers += [name for name in [config["statistics"]["rated_sign"]] if name]
     site = [config["site"]] if config["site"] else []
-    used = list(dict.fromkeys([*config["covariates"], *site, *numbers]))
+    of_measures = [name for name in names_of(config["measure_covariates"]) if not is_measured(name)]
+    used = list(dict.fromkeys([*config["covariates"], *of_measures, *site, *numbers]))
     return {*numbers, *(column for column in used if column.lower() == "age")}, used
 
 
@@ -155,16 +162,18 @@ def _nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | No
     return by_fold[found[0]] if found else None
 
 
-def _missing_columns(table: pd.DataFrame, wanted: list[str]) -> list[Problem]:
+def _missing_columns(table: pd.DataFrame, wanted: list[str], *, of_measures: list[str]) -> list[Problem]:
     problems = []
     for column in dict.fromkeys(wanted):
         if column not in table.columns:
-            near = _nearest(column, map(str, table.columns))
+            others = [*VOLUMES, *QUALITY] if column in of_measures else []
+            near = _nearest(column, [*map(str, table.columns), *others])
             hint = f"did you mean '{near}'?" if near else f"it has {', '.join(map(str, table.columns))}"
             problems.append(
                 Problem(
                     f"participants table: no column '{column}'; {hint} Correct the table, or the name in the config "
-                    "(groups.column, covariates, site, clinical_scores, progression, statistics.rated_sign)"
+                    "(groups.column, covariates, measure_covariates, site, clinical_scores, progression, "
+                    "statistics.rated_sign)"
                 )
             )
     return problems

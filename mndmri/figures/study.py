@@ -44,7 +44,7 @@ def study_figures(
         rows = measures.merge(pd.DataFrame([kind]))
         if len(rows):
             yield "_".join(kind), measure_plot(rows, tables["adjusted_means"], groups=groups, colours=colours)
-    comparisons = tables["comparisons"].query("test == 'ancova_contrast'")
+    comparisons = tables["comparisons"].query("reported == 'yes'")
     if len(rows := comparisons.merge(chosen)):
         yield "effect_sizes", forest_plot(rows)
     for (modality, measure), rows in comparisons.groupby(["modality", "measure"], sort=False):

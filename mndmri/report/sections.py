@@ -77,8 +77,8 @@ def group_sections(
         ),
         Section(
             "Effect sizes of all measures",
-            "Unadjusted and not corrected for multiple comparisons: descriptive only.",
-            pictures=drawn("effect_sizes_all", "Hedges’ g, first group of the contrast minus the second."),
+            "Adjusted for the covariates and not corrected for multiple comparisons: descriptive only.",
+            pictures=drawn("effect_sizes_all", "Adjusted g, first group of the contrast minus the second."),
         ),
         Section(
             "Along the corticospinal tract",

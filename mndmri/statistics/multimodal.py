@@ -16,7 +16,16 @@ from sklearn.preprocessing import StandardScaler
 from mndmri.statistics.contrasts import Contrast, list_contrasts
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.models import COLLINEAR, covariate_columns
-from mndmri.statistics.samples import KEY, NO_SPREAD, count_reasons, each_measure, select_people
+from mndmri.statistics.samples import (
+    KEY,
+    NO_OTHERS,
+    NO_SPREAD,
+    count_reasons,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+)
 from mndmri.tables.dictionaries import dictionary
 
 FOLDS = 5
@@ -111,6 +120,7 @@ class _Task(NamedTuple):
     people: pd.DataFrame
     values: pd.DataFrame  # (n, p), NaN is missing
     covariates: np.ndarray  # (n, c)
+    own: list[np.ndarray]  # of each feature, (n, c of its own); NaN is missing
     y: np.ndarray  # (n,): 1 the contrast's first, 0 its second, -1 the reference group of a contrast without it
     normal: np.ndarray  # (n,): is of the reference group
     left_out: pd.DataFrame  # the contrast's other people: group, outcome, and a note why
@@ -144,6 +154,7 @@ def multimodal_index(
     reference: str | None,
     primary: Sequence[Mapping[str, str]],
     covariates: Sequence[str] = ("age", "sex"),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     site: str | None = None,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
@@ -167,6 +178,9 @@ def multimodal_index(
         The features: each names a modality, measure, region and hemi, or some of these.
     covariates : sequence of str
         Columns of ``participants``; the site is passed over. Who lacks one is left out.
+    measure_covariates : mapping
+        More of them for some features, as in `mndmri.tables.covariates.covariates_of`; learnt like the others. The
+        feature of who lacks one is missing.
     site : str, optional
         Column of ``participants``. Each site is also judged by the others.
     n_repeats : int
@@ -198,7 +212,9 @@ def multimodal_index(
     Calibration: Van Calster et al. 2019, BMC Med 17:230.
     """
     covariates = [name for name in covariates if name != site]  # one that is held out has no effect to be learnt
-    people = select_people(participants, groups=groups, covariates=[*covariates, *([site] if site else [])])
+    own = own_columns(participants, measure_covariates)
+    wanted = dict.fromkeys([*covariates, *([site] if site else []), *own])
+    people = select_people(participants, groups=groups, covariates=list(wanted))
     known = {tuple(m.key.values()): m.values for m in each_measure(measures, people)}
     parts = {key: set(zip(KEY, key, strict=True)) for key in known}
     chosen = {tuple(w.values()): [key for key in known if parts[key] >= set(w.items())] for w in primary}
@@ -207,7 +223,9 @@ def multimodal_index(
     notes += [f"constant, not adjusted for: {name}" for name in covariates if people[name].nunique() < 2]
     performance, predictions, features = [], [], []
     for contrast in list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled):
-        task = _take_task(contrast, people, values, reference=reference, covariates=covariates)
+        task = _take_task(
+            contrast, people, values, reference=reference, covariates=covariates, chosen=measure_covariates
+        )
         schemes = {REPEATED: _repeated_folds(task, n_repeats, seed)}
         if site:
             schemes[BY_SITE] = _site_folds(task, site)
@@ -256,12 +274,23 @@ def calibration(y: np.ndarray, odds: np.ndarray) -> tuple[float, float]:
 
 
 def _take_task(
-    contrast: Contrast, people: pd.DataFrame, values: pd.DataFrame, *, reference: str | None, covariates: Sequence[str]
+    contrast: Contrast,
+    people: pd.DataFrame,
+    values: pd.DataFrame,
+    *,
+    reference: str | None,
+    covariates: Sequence[str],
+    chosen: Mapping[str, Sequence[str]],
 ) -> _Task:
     # the covariates' effects are learnt in the controls; in nobody, where the study has none
     sides = [contrast.left, contrast.right, *([(reference or _NO_CONTROLS,)] if covariates else [])]
     people = people[people["group"].isin([name for side in sides for name in side])]
     values = values.reindex(people.index)
+    of_feature = {}
+    for key in values:
+        names, _ = covariates_for(dict(zip(KEY, key, strict=True)), people, covariates=[], chosen=chosen)
+        of_feature[key] = [name for name in names if name not in covariates]
+        values[key] = values[key].where(people[of_feature[key]].notna().all(axis=1))
     reasons = pd.Series("", people.index)
     for name in reversed(covariates):
         reasons[people[name].isna()] = f"no {name}"
@@ -289,7 +318,8 @@ def _take_task(
     left_out = people.loc[~known & (y >= 0), ["group", "outcome", "note"]]
     people = people[known]
     x, normal = _covariate_matrix(people[list(covariates)]), (people["group"] == reference).to_numpy()
-    return _Task(people, values.loc[known, kept], x, y[known], normal, left_out, dropped, problem)
+    own = [_covariate_matrix(people[of_feature[key]]) for key in kept]
+    return _Task(people, values.loc[known, kept], x, own, y[known], normal, left_out, dropped, problem)
 
 
 def _covariate_matrix(covariates: pd.DataFrame) -> np.ndarray:
@@ -355,7 +385,7 @@ def ordered_pairs(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 def _fit(task: _Task, train: np.ndarray, normal: np.ndarray, seed: int) -> tuple[np.ndarray, LogisticRegression]:
     """Everybody's standardised features (n, p) as the training people define them, and the model."""
-    values = _adjust(task.values.to_numpy(), task.covariates, normal)
+    values = _adjust(task.values.to_numpy(), task.covariates, task.own, normal)
     values = np.where(np.isfinite(values[train]).any(axis=0), values, 0.0)  # a scanner that none of them was in
     z = np.nan_to_num(StandardScaler().fit(values[train]).transform(values), nan=0.0)
     x, y = z[train], task.y[train]
@@ -372,13 +402,18 @@ def _fit(task: _Task, train: np.ndarray, normal: np.ndarray, seed: int) -> tuple
     return z, _ridge(C=min(INVERSE_PENALTIES, key=loss)).fit(x, y)
 
 
-def _adjust(values: np.ndarray, covariates: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Values (n, p) less what the covariates (n, c) explain in these people; NaN where they have none."""
-    if not covariates.size:
-        return values
+def _adjust(values: np.ndarray, shared: np.ndarray, own: Sequence[np.ndarray], normal: np.ndarray) -> np.ndarray:
+    """Values (n, p) less what covariates explain in these people; NaN where they have none.
+
+    The covariates are shared (n, c) and each column's own (n, c of its own).
+    """
     residuals = np.full_like(values, np.nan)
-    for column, residual in zip(values.T, residuals.T, strict=True):
-        known = normal & np.isfinite(column)
+    for column, others, residual in zip(values.T, own, residuals.T, strict=True):
+        covariates = np.hstack([shared, others])
+        if not covariates.size:
+            residual[:] = column
+            continue
+        known = normal & np.isfinite(column) & np.isfinite(covariates).all(axis=1)
         if not known.any():
             continue
         # centred on them, so that a level none of them has leaves no mark

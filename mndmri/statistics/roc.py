@@ -6,13 +6,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special, stats
+from scipy import linalg, optimize, special, stats
 
 from mndmri.io import InputError
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.families import corrected, is_primary
-from mndmri.statistics.samples import Measured, each_measure, select_people, take_sample
+from mndmri.statistics.models import COLLINEAR, covariate_columns
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    Measured,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.tables.dictionaries import dictionary
 
 # Beyond this many in a group, R's wilcox.test too leaves the exact distribution for the normal one
@@ -32,10 +41,9 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "direction": "Whether higher or lower values are positive: the direction declared in advance, in "
     "which upper-motor-neuron damage changes the measure, also between groups of patients; where none is declared, "
     "the direction in which the groups differ, as stated in the note.",
-    "auc": "Area under the ROC curve in that direction, not adjusted for covariates: the probability that a "
-    "participant of the "
-    "first group is beyond one of the second, ties counting half. Below 0.5, the difference is opposite to "
-    "expectation.",
+    "auc": "Area under the ROC curve in that direction, adjusted for no covariate but the measure's own (see note): "
+    "the probability that a participant of the first group is beyond one of the second, ties counting half. Below 0.5, "
+    "the difference is opposite to expectation.",
     "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale).",
     "ci_high": "Upper confidence limit of the AUC.",
     "p": "Two-sided Mann-Whitney test, not corrected: exact where no values are tied and both groups have fewer than "
@@ -205,6 +213,7 @@ def classify(
     groups: Sequence[str],
     reference: str | None,
     directions: Mapping[tuple[str, ...], int],
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     primary: Sequence[Mapping[str, str]] | None = None,
@@ -226,6 +235,9 @@ def classify(
     directions : mapping
         (modality, measure), or (modality, measure, region) where a region differs, to 1 if damage
         raises it, -1 if it lowers it, and 0 for none; `mndmri.tables.measures.DAMAGE_DIRECTION`.
+    measure_covariates : mapping
+        Covariates of some measures, as in `mndmri.tables.covariates.covariates_of`, taken out of them: by least
+        squares in the reference group, for each of its participants in the others (leave-one-out).
     contrasts : sequence of pairs, optional
         Pairs of groups, the first the positive class; default all, the reference second.
     pooled : bool
@@ -252,19 +264,21 @@ def classify(
         If a column or a group is missing, a participant is there twice, or the specificity is
         out of its range.
     """
-    everyone = select_people(participants, groups=groups, covariates=[])
+    everyone = select_people(participants, groups=groups, covariates=own_columns(participants, measure_covariates))
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     people = {contrast: everyone[everyone["group"].isin([*contrast.left, *contrast.right])] for contrast in compared}
     rows: list[dict[str, Any]] = []
     points: list[dict[str, Any]] = []
     for measured in each_measure(measures, everyone):
+        names, absent = covariates_for(measured.key, everyone, covariates=[], chosen=measure_covariates)
+        adjusted, notes = regress_out(measured, everyone, covariates=names, reference=reference)
         kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
         declared = directions.get(kind, directions.get(kind[:2], 0))
         drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
         for contrast in compared:
             # damage is in the patients, also where they are named second
             sign = -declared if contrast.left == (reference,) else declared
-            split = _split(measured, people[contrast], contrast, sign)
+            split = _split(adjusted, people[contrast], contrast, sign, [*absent, *notes])
             rows.append(_classified(split, specificity=specificity, alpha=alpha))
             points += _curve(split) if drawn else []
     table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))
@@ -285,12 +299,51 @@ def _curve(split: _Split) -> list[dict[str, Any]]:
     return [row | dict(zip(names, point, strict=True)) for point in zip(*shares, strict=True)]
 
 
-def _split(measured: Measured, people: pd.DataFrame, contrast: Contrast, sign: int) -> _Split:
+def regress_out(
+    measured: Measured, people: pd.DataFrame, *, covariates: Sequence[str], reference: str
+) -> tuple[Measured, list[str]]:
+    """Measure without what covariates explain of it in the reference group, and a note.
+
+    Least squares in the reference group; each of its participants is adjusted by the others (leave-one-out), so that
+    nobody is adjusted by what was learnt from themselves. The mean of the reference group is kept.
+
+    Parameters
+    ----------
+    measured : Measured
+    people : DataFrame
+        By id: group and the covariates.
+    covariates : sequence of str
+        Who lacks one has no value.
+    reference : str
+        Without two participants more than the model has terms, nothing is taken out.
+    """
+    if not covariates:
+        return measured, []
+    known = people[list(covariates)].notna().all(axis=1)
+    values = measured.values.where(known)
+    reasons = measured.reasons.mask(~known & measured.values.notna(), f"no {' or '.join(covariates)}")
+    columns = [covariate_columns(people.loc[known, name]).to_numpy() for name in covariates]
+    matrix = np.hstack([np.ones((int(known.sum()), 1)), *columns])
+    y, learnt = values[known].to_numpy(), (people.loc[known, "group"] == reference).to_numpy()
+    learnt &= np.isfinite(y)
+    if learnt.sum() < matrix.shape[1] + 2:
+        return measured, [f"not adjusted for {', '.join(covariates)}: too few in {reference}"]
+    inverse = linalg.pinv(matrix[learnt], rtol=COLLINEAR)
+    residuals = y - matrix @ (inverse @ y[learnt])
+    residuals[learnt] /= np.maximum(1 - np.einsum("nk,kn->n", matrix[learnt], inverse), COLLINEAR)
+    adjusted = values.copy()
+    adjusted[known] = residuals + y[learnt].mean()
+    return measured._replace(values=adjusted, reasons=reasons), [f"adjusted for {', '.join(covariates)}"]
+
+
+def _split(
+    measured: Measured, people: pd.DataFrame, contrast: Contrast, sign: int, adjustment: Sequence[str]
+) -> _Split:
     own = measured._replace(values=measured.values[people.index], reasons=measured.reasons[people.index])
     sample = take_sample(own, people, groups=[*contrast.left, *contrast.right])
     positive, negative = sample.values(contrast.left), sample.values(contrast.right)
     problem = "a group of the contrast has no data" if min(len(positive), len(negative)) == 0 else sample.problem()
-    notes = [*sample.notes]
+    notes = [*sample.notes, *adjustment]
     if problem:
         notes.append(problem)
     elif sign == 0:

@@ -33,7 +33,8 @@ _SIDES = {"L": "left", "R": "right", "both": ""}
 _UNITS = {"1": "", "1e-3 mm2/s": "10⁻³ mm²/s", "mm3": "mm³", "mm2": "mm²"}
 _TESTS = {
     "ancova": "ANCOVA",
-    "ancova_contrast": "adjusted difference",
+    "ancova_welch": "adjusted difference",
+    "ancova_contrast": "adjusted difference, one variance",
     "ancova_hc3": "adjusted difference, HC3",
     "anova": "ANOVA",
     "kruskal": "Kruskal-Wallis",

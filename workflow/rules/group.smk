@@ -19,7 +19,19 @@ CONTRASTS = GROUPS | dict(
     pooled=config["statistics"]["pooled_patients"],
     alpha=config["statistics"]["alpha"],
 )
-COVARIATES = dict(covariates=config["covariates"])
+COVARIATES = dict(
+    covariates=config["covariates"], measure_covariates=config["measure_covariates"]
+)
+# Where the covariates of some measures alone come from, besides the table of measures.
+OF_SCANS = (
+    QUALITY if any(map(is_of_quality, names_of(config["measure_covariates"]))) else []
+)
+# Those of diffusion measures, also along the tract.
+OF_TRACT = {
+    place: names
+    for place, names in config["measure_covariates"].items()
+    if place.split()[0] == "dwi"
+}
 SITE = dict(site=config["site"])
 SITES = [config["site"]] if config["site"] else []
 # What the groups should be alike in, where the study knows it.
@@ -84,7 +96,7 @@ rule describe_participants:
             covariates=list(dict.fromkeys([*config["covariates"], *SITES])),
             scores=score_columns(config),
         ),
-        balance=CONTRASTS | COVARIATES | ALIKE,
+        balance=CONTRASTS | dict(covariates=config["covariates"]) | ALIKE,
     script:
         "../../scripts/describe_participants.py"
 
@@ -94,6 +106,7 @@ rule compare_groups:
     input:
         **PARTICIPANTS,
         measures=MEASURES,
+        quality=OF_SCANS,
     output:
         comparisons="<group>/comparisons.tsv",
         dictionary="<group>/comparisons.json",
@@ -118,6 +131,7 @@ rule classify_groups:
     input:
         **PARTICIPANTS,
         measures=MEASURES,
+        quality=OF_SCANS,
     output:
         classification="<group>/classification.tsv",
         dictionary="<group>/classification.json",
@@ -130,7 +144,9 @@ rule classify_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        options=CONTRASTS | keys_of("statistics", "primary", "specificity"),
+        options=CONTRASTS
+        | dict(measure_covariates=config["measure_covariates"])
+        | keys_of("statistics", "primary", "specificity"),
     script:
         "../../scripts/classify_groups.py"
 
@@ -167,6 +183,7 @@ rule combine_measures:
     input:
         **PARTICIPANTS,
         measures=MEASURES,
+        quality=OF_SCANS,
     output:
         performance="<group>/multimodal_index.tsv",
         predictions="<group>/multimodal_predictions.tsv",
@@ -193,6 +210,7 @@ if config["site"]:
         input:
             **PARTICIPANTS,
             measures=TABLES.measures,
+            quality=OF_SCANS,
         output:
             effects="<group>/site_effects.tsv",
             dictionary="<group>/site_effects.json",
@@ -237,6 +255,8 @@ if people("dwi"):
         input:
             **PARTICIPANTS,
             profiles=rules.gather_profiles.output.profiles,
+            measures=TABLES.measures if OF_TRACT else [],
+            quality=OF_SCANS if OF_TRACT else [],
         output:
             comparisons="<group>/profile_comparisons.tsv",
             dictionary="<group>/profile_comparisons.json",
@@ -250,7 +270,7 @@ if people("dwi"):
             "../../envs/mndmri.yaml"
         params:
             options=CONTRASTS
-            | COVARIATES
+            | dict(covariates=config["covariates"], measure_covariates=OF_TRACT)
             | keys_of("statistics", "n_permutations", "seed"),
         script:
             "../../scripts/compare_profiles.py"

@@ -163,6 +163,15 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
         ),
         ({"modalities": ["dwi"]}, "modalities: t1w is missing"),
         ({"covariates": ["age", "group"]}, "the column 'group' is used twice"),
+        (
+            {"measure_covariates": {"dti fa": ["age"]}},
+            "measure_covariates: 'dti fa' is of no modality; did you mean 'dwi'?",
+        ),
+        ({"measure_covariates": {"t1w volum": ["tiv"]}}, "t1w has no measure 'volum'; did you mean 't1w volume'?"),
+        (
+            {"measures": "m.tsv", "participants": "p.tsv", "measure_covariates": {"dwi": ["mean_fd"]}},
+            "'dwi': mean_fd is a measure of qc.tsv; give the path of that table as quality",
+        ),
         ({"t1w": {"registration_iterations": [0, 0]}}, "t1w.registration_iterations: all are 0"),
         ({"t1w": {"head_template": {"image": "head.nii.gz"}}}, "t1w.head_template: image and mask belong together"),
         ({"statistics": {"map_covariates": ["bmi"]}}, "map_covariates: 'bmi' is not in covariates (age, sex)"),

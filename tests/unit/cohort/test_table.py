@@ -107,6 +107,12 @@ def test_an_id_with_other_characters_than_letters_and_digits_is_told(tmp_path):
     assert "participant_id is empty" in found[2]
 
 
+def test_a_misspelt_covariate_of_a_measure_is_told_with_the_nearest_name(tmp_path):
+    for name, near in (("meanfd", "mean_fd"), ("tvi", "tiv")):
+        message = only_problem(table(tmp_path), measure_covariates={"dwi": [name]})
+        assert f"no column '{name}'; did you mean '{near}'?" in message
+
+
 def test_a_missing_column_is_told_with_the_nearest_name(tmp_path):
     message = only_problem(table(tmp_path, age=None, Age_at_scan=[1, 2, 3, 4, 5, 6]), covariates=["age_scan", "sex"])
     assert "no column 'age_scan'; did you mean 'Age_at_scan'?" in message
