@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 
 from mndmri.cohort.records import refuse
+from mndmri.tables.given import HEMIS
 from mndmri.tables.measures import DEFINITIONS
 from mndmri.tables.participants import PROGRESSION_RATE
 
@@ -406,6 +407,13 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         ]
     if not faulty & {"statistics", "measures"} and not config["measures"]:
         problems += _unknown_measures(config["statistics"]["primary"])
+    if not faulty & {"statistics", "onset_side"} and not config["onset_side"]:
+        problems += [
+            f"statistics.primary[{index}]: hemi {primary['hemi']} is relative to the side of onset; name its column in "
+            "onset_side"
+            for index, primary in enumerate(config["statistics"]["primary"])
+            if primary["hemi"] not in HEMIS
+        ]
     if not faulty & {"covariates", "clinical_scores", "groups"}:
         used = [*config["covariates"], *config["clinical_scores"], groups["column"], "participant_id"]
         problems += [

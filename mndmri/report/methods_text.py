@@ -15,7 +15,13 @@ _TEMPLATE = Path(__file__).parent / "templates" / "methods.md.j2"
 _CITATION = re.compile(r"(?<!\\)\[(@\w+(?:;\s+@\w+)*)\]")
 # What Markdown, or Pandoc's, would read as markup in the middle of a line
 _MARKUP = re.compile(r"([\\`*_\[\]<>~^$|&@])")
-_SIDES = {"L": "left", "R": "right"}
+_SIDES = {
+    "L": "left",
+    "R": "right",
+    "contra": "contralateral to the side of onset",
+    "ipsi": "ipsilateral to it",
+    "mean": "mean of both sides",
+}
 
 REFERENCES = {
     "abdulrahman2005": "Abdul-Rahman H, Gdeisat M, Burton D, Lalor M. Fast three-dimensional phase-unwrapping "

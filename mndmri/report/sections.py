@@ -6,9 +6,10 @@ import pandas as pd
 
 from mndmri.report.pages import Picture, Section
 from mndmri.tables.measures import KEY
-from mndmri.tables.words import capitalised, readable, readable_interval, readable_number, readable_place
+from mndmri.tables.words import capitalised, readable, readable_interval, readable_number, readable_place, readable_test
 
 _Column = Callable[[pd.Series], object]
+_SHOWN_DEVIATIONS = 15
 
 
 def group_sections(
@@ -24,7 +25,8 @@ def group_sections(
     ----------
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
-        ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``;
+        ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``,
+        ``sides``, ``deviations`` (with the group of each);
         some may be missing.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
@@ -44,12 +46,14 @@ def group_sections(
         table = tables.get(name)
         if table is None:
             return None
-        rows = table.merge(chosen, on=KEY) if set(KEY) <= set(table.columns) else table
+        keys = [key for key in KEY if key in table.columns]
+        rows = table.merge(chosen[keys].drop_duplicates(), on=keys) if keys else table
         rows = rows.query(query) if query else rows
         if rows.empty:
             return None
-        return pd.DataFrame({title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()})
+        return _cells(rows, columns)
 
+    deviations = _of_primary(tables.get("deviations"), chosen)
     sections = [
         Section(
             "Balance of the groups",
@@ -101,6 +105,16 @@ def group_sections(
             shown("correlations", _CORRELATIONS, query="method == 'spearman'"),
             drawn("correlation", "Patients only."),
         ),
+        Section(
+            "Contralateral against ipsilateral to the side of onset",
+            "Within patients, differences of the primary measures. Complete: sides.tsv.",
+            shown("sides", _SIDES, query="test != 'signed_rank'"),
+        ),
+        Section(
+            "Every person against the controls",
+            _outside(deviations),
+            _cells(_largest(deviations), _DEVIATIONS) if len(deviations) else None,
+        ),
         Section("Sites", "", None, drawn("sites", "The groups compared within each site, and pooled.")),
         Section(
             "Sensitivity analyses of the primary comparisons",
@@ -110,6 +124,37 @@ def group_sections(
         Section("Methods text for a paper", text=methods),
     ]
     return [s for s in sections if s.table is not None or s.pictures or s.text]
+
+
+def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column]) -> pd.DataFrame:
+    return pd.DataFrame({title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()})
+
+
+def _of_primary(deviations: pd.DataFrame | None, chosen: pd.DataFrame) -> pd.DataFrame:
+    """W-scores of the primary measures, of those who have one."""
+    if deviations is None:
+        return pd.DataFrame()
+    return deviations.merge(chosen, on=KEY).dropna(subset="w_score")
+
+
+def _largest(deviations: pd.DataFrame) -> pd.DataFrame:
+    order = deviations["w_score"].abs().sort_values(ascending=False, kind="stable").index
+    return deviations.loc[order[:_SHOWN_DEVIATIONS]]
+
+
+def _outside(deviations: pd.DataFrame) -> str:
+    """How many W-scores of each group lie outside the interval of 95%, in a sentence."""
+    if deviations.empty:
+        return ""
+    beyond = ~deviations["percentile"].between(2.5, 97.5)
+    counts = [
+        f"{group} {int(own.sum())} of {len(own)}" for group, own in beyond.groupby(deviations["group"], sort=False)
+    ]
+    return (
+        f"The {min(_SHOWN_DEVIATIONS, len(deviations))} largest W-scores of the primary measures. Outside the interval "
+        f"of 95% of healthy people lie: {', '.join(counts)}; 5% of them would in healthy people. Complete: "
+        "deviations.tsv."
+    )
 
 
 def _of(name: str) -> _Column:
@@ -122,6 +167,11 @@ def _interval(name: str, low: str = "ci_low", high: str = "ci_high") -> _Column:
 
 def _measure(row: pd.Series) -> str:
     return f"{readable(row['measure'])}, {readable_place(row['region'], row['hemi'])}"
+
+
+def _percentile(row: pd.Series) -> str:
+    point, low, high = (readable_number(row[name], digits=2) for name in ("percentile", "pct_low", "pct_high"))
+    return f"{point} [{low}, {high}]"
 
 
 _SIGN: dict[str, _Column] = {
@@ -160,6 +210,27 @@ _CORRELATIONS: dict[str, _Column] = {
     "n": _of("n"),
     "rho [95% CI]": _interval("estimate"),
     "p": _of("p"),
+    "note": _of("note"),
+}
+_SIDES: dict[str, _Column] = {
+    "measure": lambda row: f"{readable(row['measure'])}, {readable(row['region'])}",
+    "group": _of("group"),
+    "test": lambda row: readable_test(row["test"]),
+    "onset left / right": lambda row: f"{row['n_left']} / {row['n_right']}",
+    "contra minus ipsi [95% CI]": _interval("estimate"),
+    "p": _of("p"),
+    "q (FDR)": _of("q_fdr"),
+    "note": _of("note"),
+}
+_DEVIATIONS: dict[str, _Column] = {
+    "participant": _of("participant_id"),
+    "group": _of("group"),
+    "measure": _measure,
+    "value": lambda row: readable_number(row["value"]),
+    "expected": lambda row: readable_number(row["expected"]),
+    "W": lambda row: readable_number(row["w_score"]),
+    "percentile [95% CI]": _percentile,
+    "controls": _of("n_controls"),
     "note": _of("note"),
 }
 _SENSITIVITY: dict[str, _Column] = {

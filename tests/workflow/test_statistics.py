@@ -31,6 +31,7 @@ def cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
     damage = {hemi: rng.standard_normal(n) for hemi in "LR"}
     for limbs, other in (("left", "R"), ("right", "L")):
         people[f"umn_{limbs}"] = np.where(sick, (4 + 2 * damage[other] + 0.3 * rng.standard_normal(n)).round(1), np.nan)
+    people["onset"] = np.where(sick, np.resize(["L", "right", "bulbar", "R"], n), "n/a")
     people["alsfrs_r"], people["months"] = np.where(sick, 36.0, np.nan), np.where(sick, 24.0, np.nan)
     score = np.where(sick, 6.0, 0.0)
     people["rated"] = score
@@ -65,6 +66,7 @@ def study(tmp_path_factory):
         "measures": str(folder / "brought.tsv"),
         "quality": str(folder / "qc.tsv"),
         "site": "site",
+        "onset_side": "onset",
         "clinical_scores": ["alsfrs_r", "umn_left", "umn_right"],
         "clinical_sides": {"umn_left": "L", "umn_right": "R"},
         "progression": {"score": "alsfrs_r", "months": "months"},
@@ -75,6 +77,7 @@ def study(tmp_path_factory):
             "primary": [{**FA, "hemi": hemi} for hemi in "LR"],
         },
     }
+    config["statistics"]["primary"].append({**FA, "hemi": "contra"})
     finish(folder, config, "--cores", "2", "statistics")
     return folder, config
 
@@ -146,6 +149,40 @@ def test_the_flagged_person_is_missing_from_one_variant_of_the_comparison(group)
     rows = of_tract(read_table(group / "sensitivity.tsv")).query("contrast == 'ALS-control'").set_index("variant")
     assert rows.loc["without_flagged", "n_ALS"] == rows.loc["main", "n_ALS"] - 1
     assert {"motion_covariate", "age_matched", "without_covariates", "without_site_01"} <= set(rows.index)
+
+
+def test_the_hemisphere_opposite_to_onset_is_compared_like_any_other(group):
+    contrasts = of_tract(read_table(group / "comparisons.tsv"), "contra").query("test == 'ancova_contrast'")
+    assert (contrasts.set_index("contrast").loc[["ALS-control", "PLS-control"], "p_holm"] < 0.05).all()
+    assert of_tract(read_table(group / "correlations.tsv"), "contra")["score"].unique().tolist() == [
+        "alsfrs_r",
+        "progression_rate",
+    ]
+    sides = read_table(group / "sides.tsv").query("measure == 'fa' and group == 'ALS' and test == 'paired_t'")
+    assert sides[["n_left", "n_right", "n_missing"]].iloc[0].tolist() == [6, 12, 6]
+
+
+def test_patients_lie_outside_of_the_controls_and_controls_within(group):
+    scores = of_tract(read_table(group / "deviations.tsv")).set_index("participant_id")
+    owner = read_participants(group / "participants.tsv").set_index("participant_id")["group"]
+    medians = scores["w_score"].groupby(owner).median()
+    # planted: 2.0, 1.2 and 0 standard deviations; the controls' own spread is sqrt(2) of those
+    assert medians["PLS"] < medians["ALS"] < -0.4 < medians["control"] < 0.4
+    assert (scores["n_controls"] == np.where(owner[scores.index] == "control", 21, 22)).all()
+
+
+def test_norms_of_one_run_judge_the_people_of_another(study, tmp_path):
+    folder, config = study
+    norms = folder / "results/group/norms.tsv"
+    other = {key: config[key] for key in ("participants", "measures", "statistics")}
+    other |= {"output_dir": str(tmp_path / "results"), "norms": str(norms)}
+    other["statistics"] = other["statistics"] | {"harmonise": "none", "primary": [{**FA, "hemi": "L"}]}
+    finish(tmp_path, other, "--cores", "2", "results/group/deviations.tsv")
+    scores = of_tract(read_table(tmp_path / "results/group/deviations.tsv"))
+    assert scores["w_score"].notna().all() and (scores["n_controls"] == 22).all()
+    said = run(tmp_path, other | {"covariates": ["age"]}, "-n")
+    assert said.returncode != 0
+    assert "norms: their model has the covariates age, sex, the config's are age" in said.stderr + said.stdout
 
 
 def test_every_table_has_a_dictionary_that_names_its_columns(group):

@@ -54,6 +54,7 @@ from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
 from mndmri.tables.dictionaries import dictionary_path
+from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
 WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
@@ -389,6 +390,10 @@ try:
     norms = config["swi"]["norms"]
     if norms and not Path(norms).is_file():
         raise InputError(f"swi.norms: no such file {norms}; correct the path")
+    if config["norms"] and workflow.is_main_process:
+        check_norms(
+            read_norms(config["norms"]), config["covariates"], site=config["site"]
+        )
     for path in config["t1w"]["head_template"].values():
         if path and not Path(path).is_file():
             raise InputError(

@@ -62,6 +62,69 @@ if config["statistics"]["harmonise"] != "none":
     MEASURES = rules.harmonise_sites.output.measures
 
 
+# Where the sites are compared, measures are as they were measured.
+AS_MEASURED = TABLES.measures
+
+if config["onset_side"]:
+
+    rule orient_sides:
+        """Name the sides of the measures by the side of onset, and compare the two within patients."""
+        input:
+            **PARTICIPANTS,
+            measures=MEASURES,
+        output:
+            measures="<group>/measures_sides.tsv",
+            measures_dictionary="<group>/measures_sides.json",
+            sides="<group>/sides.tsv",
+            dictionary="<group>/sides.json",
+        log:
+            "<logs>/orient_sides/study.log",
+        benchmark:
+            "<benchmarks>/orient_sides/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            options=GROUPS
+            | dict(onset_side=config["onset_side"])
+            | keys_of("statistics", "primary", "alpha"),
+        script:
+            "../../scripts/orient_sides.py"
+
+    AS_MEASURED = (
+        rules.orient_sides.output.measures
+        if MEASURES == AS_MEASURED
+        else AS_MEASURED
+    )
+    MEASURES = rules.orient_sides.output.measures
+
+
+rule score_deviations:
+    """Compare every measure of every person with what is expected of a control."""
+    input:
+        **PARTICIPANTS,
+        measures=MEASURES,
+        norms=config["norms"] or [],
+    output:
+        deviations="<group>/deviations.tsv",
+        dictionary="<group>/deviations.json",
+        norms="<group>/norms.tsv",
+        norms_dictionary="<group>/norms.json",
+    log:
+        "<logs>/score_deviations/study.log",
+    benchmark:
+        "<benchmarks>/score_deviations/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        options=GROUPS
+        | COVARIATES
+        | SITE
+        | dict(onset_side=config["onset_side"])
+        | keys_of("statistics", "alpha"),
+    script:
+        "../../scripts/score_deviations.py"
+
+
 rule describe_participants:
     """Make Table 1, who was studied, and say how the groups differ besides their disease."""
     input:
@@ -192,7 +255,7 @@ if config["site"]:
         """Compare the groups within each site, and pool the sites."""
         input:
             **PARTICIPANTS,
-            measures=TABLES.measures,
+            measures=AS_MEASURED,
         output:
             effects="<group>/site_effects.tsv",
             dictionary="<group>/site_effects.json",
@@ -394,6 +457,9 @@ SHEETS = [
     *([rules.compare_sites.output.effects] if config["site"] else []),
     *([rules.compare_profiles.output.comparisons] if people("dwi") else []),
     rules.check_sensitivity.output.sensitivity,
+    rules.score_deviations.output.deviations,
+    rules.score_deviations.output.norms,
+    *([rules.orient_sides.output.sides] if config["onset_side"] else []),
     rules.count_signs.output.signs,
     rules.count_signs.output.agreement,
     *([rules.gather_measures.output.cutoffs] if people("swi") else []),

@@ -12,6 +12,8 @@ rule write_report:
             rules.combine_measures.output.performance,
             rules.correlate_scores.output.correlations,
             rules.check_sensitivity.output.sensitivity,
+            rules.score_deviations.output.deviations,
+            rules.orient_sides.output.sides if config["onset_side"] else [],
         ],
         methods=rules.write_methods.output.methods,
         workbook=rules.write_workbook.output.workbook,
