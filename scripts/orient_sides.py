@@ -13,13 +13,16 @@ from mndmri.statistics.sides import (
 from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-options = snakemake.params.options
-measures, participants = read_table(snakemake.input.measures), read_participants(snakemake.input.participants)
+given, made, options = snakemake.input, snakemake.output, snakemake.params.options
+measures, participants = read_table(given.measures), read_participants(given.participants)
 onset = side_of_onset(participants, options["onset_side"])
 sides = assumed_sides(participants, onset, reference=options["reference"])
 oriented = add_sides(measures, sides)
-write_table(oriented, snakemake.output.measures)
-write_json(oriented_dictionary(oriented), snakemake.output.measures_dictionary)
-write_table(compare_sides(measures, participants, **options), snakemake.output.sides)
-write_json(sides_dictionary(), snakemake.output.dictionary)
+write_table(oriented, made.measures)
+write_json(oriented_dictionary(oriented), made.measures_dictionary)
+if given.harmonised:
+    measures = read_table(given.harmonised)
+    write_table(add_sides(measures, sides), made.harmonised)
+write_table(compare_sides(measures, participants, **options), made.sides)
+write_json(sides_dictionary(), made.dictionary)
 log.info("onset on a side in %d of %d participants", onset.notna().sum(), len(onset))

@@ -87,6 +87,10 @@ REFERENCES = {
     "cohen1960": "Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.",
     "cohen1968": "Cohen J. Weighted kappa: nominal scale agreement with provision for scaled disagreement or partial "
     "credit. Psychol Bull 1968;70:213-220.",
+    "crawford1998": "Crawford JR, Howell DC. Comparing an individual's test score against norms derived from small "
+    "samples. Clin Neuropsychol 1998;12:482-486.",
+    "crawford2002": "Crawford JR, Garthwaite PH. Investigation of the single case in neuropsychology: confidence "
+    "limits on the abnormality of test scores and test score differences. Neuropsychologia 2002;40:1196-1208.",
     "delong1988": "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more correlated receiver "
     "operating characteristic curves: a nonparametric approach. Biometrics 1988;44:837-845.",
     "desikan2006": "Desikan RS, Ségonne F, Fischl B, et al. An automated labeling system for subdividing the human "

@@ -75,9 +75,15 @@ def group_sections(
         ),
         Section(
             "Classification by each primary measure",
-            "Area under the ROC curve in the direction in which damage changes the measure, without covariates.",
+            "Area under the ROC curve in the direction in which damage changes the measure, without covariates, and of "
+            "W-scores, adjusted for them. Predictive values are in classification.tsv, at statistics.prevalence.",
             shown("classification", _CLASSIFICATION),
             drawn("roc", "The first group of the contrast against the second."),
+        ),
+        Section(
+            "Markers compared",
+            "Areas of two primary measures in the same participants (DeLong). Complete: marker_comparisons.tsv.",
+            shown("marker_comparisons", _MARKERS, query="p.notna()"),
         ),
         Section(
             "Effect sizes of all measures",
@@ -189,9 +195,23 @@ _CLASSIFICATION: dict[str, _Column] = {
     "n": lambda row: f"{row['n_positive']} / {row['n_negative']}",
     "AUC [95% CI]": _interval("auc"),
     "p": _of("p"),
+    "adjusted AUC [95% CI]": _interval("auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"),
     "sensitivity [95% CI]": _interval("sensitivity", "sens_ci_low", "sens_ci_high"),
-    "specificity": _of("specificity"),
+    "specificity, here and in new people": lambda row: (
+        f"{readable_number(row['specificity'])}, {readable_number(row['specificity_new'])}"
+    ),
+    "LR+ [95% CI]": _interval("lr_positive", "lr_positive_ci_low", "lr_positive_ci_high"),
+    "LR- [95% CI]": _interval("lr_negative", "lr_negative_ci_low", "lr_negative_ci_high"),
     "note": _of("note"),
+}
+_MARKERS: dict[str, _Column] = {
+    "contrast": _of("contrast"),
+    "first": _measure,
+    "second": lambda row: f"{readable(row['measure_2'])}, {readable_place(row['region_2'], row['hemi_2'])}",
+    "AUC": lambda row: f"{readable_number(row['auc'])} / {readable_number(row['auc_2'])}",
+    "difference [95% CI]": _interval("difference"),
+    "p": _of("p"),
+    "p (Holm)": _of("p_holm"),
 }
 _INDEX: dict[str, _Column] = {
     "contrast": _of("contrast"),

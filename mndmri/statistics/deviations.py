@@ -70,6 +70,7 @@ def score_deviations(
     site: str | None = None,
     norms: pd.DataFrame | None = None,
     onset_side: str | None = None,
+    by_onset_too: bool = False,
     alpha: float = 0.05,
 ) -> DeviationTables:
     """How far every measure of every person lies from what is expected of a control.
@@ -96,6 +97,9 @@ def score_deviations(
     onset_side : str, optional
         Column of the side of onset. Rows of contra and ipsi are then those of L and R by another name:
         a hemisphere is compared with the same one of the controls.
+    by_onset_too : bool
+        Whether the rows of contra and ipsi are scored as measures of their own, by controls whose sides
+        are in the proportion of the patients', as a comparison of groups needs.
     alpha : float
         One minus the coverage of the percentiles' limits.
 
@@ -111,7 +115,8 @@ def score_deviations(
     if norms is not None:
         check_norms(norms, covariates, site=site)
         known = stored_norms(norms)
-    measures = measures[~measures["hemi"].isin([CONTRA, IPSI])]
+    if not by_onset_too:
+        measures = measures[~measures["hemi"].isin([CONTRA, IPSI])]
     units = measures.drop_duplicates(KEY).set_index(KEY)["unit"]
     measured = list(each_measure(measures, people))
     if known is not None and not any(tuple(one.key.values()) in known for one in measured):

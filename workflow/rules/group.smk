@@ -62,17 +62,24 @@ if config["statistics"]["harmonise"] != "none":
     MEASURES = rules.harmonise_sites.output.measures
 
 
-# Where the sites are compared, measures are as they were measured.
+# Measures as they were measured: where sites are compared, and where their effects are learnt from the training people.
 AS_MEASURED = TABLES.measures
 
 if config["onset_side"]:
+    HARMONISED = config["statistics"]["harmonise"] != "none"
 
     rule orient_sides:
         """Name the sides of the measures by the side of onset, and compare the two within patients."""
         input:
             **PARTICIPANTS,
-            measures=MEASURES,
+            measures=TABLES.measures,
+            harmonised=MEASURES if HARMONISED else [],
         output:
+            **(
+                {"harmonised": "<group>/measures_sides_harmonised.tsv"}
+                if HARMONISED
+                else {}
+            ),
             measures="<group>/measures_sides.tsv",
             measures_dictionary="<group>/measures_sides.json",
             sides="<group>/sides.tsv",
@@ -90,12 +97,8 @@ if config["onset_side"]:
         script:
             "../../scripts/orient_sides.py"
 
-    AS_MEASURED = (
-        rules.orient_sides.output.measures
-        if MEASURES == AS_MEASURED
-        else AS_MEASURED
-    )
-    MEASURES = rules.orient_sides.output.measures
+    AS_MEASURED = rules.orient_sides.output.measures
+    MEASURES = rules.orient_sides.output["harmonised" if HARMONISED else "measures"]
 
 
 rule score_deviations:
@@ -180,12 +183,14 @@ rule classify_groups:
     """Tell how well each measure separates the groups."""
     input:
         **PARTICIPANTS,
-        measures=MEASURES,
+        measures=AS_MEASURED,
     output:
         classification="<group>/classification.tsv",
         dictionary="<group>/classification.json",
         points="<group>/roc_points.tsv",
         points_dictionary="<group>/roc_points.json",
+        markers="<group>/marker_comparisons.tsv",
+        markers_dictionary="<group>/marker_comparisons.json",
     log:
         "<logs>/classify_groups/study.log",
     benchmark:
@@ -193,7 +198,11 @@ rule classify_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        options=CONTRASTS | keys_of("statistics", "primary", "specificity"),
+        options=CONTRASTS
+        | COVARIATES
+        | SITE
+        | keys_of("statistics", "primary", "specificity", "prevalence"),
+        compared=CONTRASTS | keys_of("statistics", "primary"),
     script:
         "../../scripts/classify_groups.py"
 
@@ -229,7 +238,7 @@ rule combine_measures:
     """Combine the primary measures into one index, judged on people it was not made from."""
     input:
         **PARTICIPANTS,
-        measures=MEASURES,
+        measures=AS_MEASURED,
     output:
         performance="<group>/multimodal_index.tsv",
         predictions="<group>/multimodal_predictions.tsv",
@@ -244,7 +253,10 @@ rule combine_measures:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        options=CONTRASTS | COVARIATES | SITE | keys_of("statistics", "primary", "seed"),
+        options=CONTRASTS
+        | COVARIATES
+        | SITE
+        | keys_of("statistics", "primary", "harmonise", "seed"),
     script:
         "../../scripts/combine_measures.py"
 
@@ -450,6 +462,7 @@ SHEETS = [
     rules.compare_groups.output.comparisons,
     rules.compare_groups.output.means,
     rules.classify_groups.output.classification,
+    rules.classify_groups.output.markers,
     rules.correlate_scores.output.correlations,
     rules.combine_measures.output.performance,
     rules.combine_measures.output.predictions,

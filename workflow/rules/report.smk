@@ -9,6 +9,7 @@ rule write_report:
             rules.describe_participants.output.balance,
             rules.count_signs.output.signs,
             rules.classify_groups.output.classification,
+            rules.classify_groups.output.markers,
             rules.combine_measures.output.performance,
             rules.correlate_scores.output.correlations,
             rules.check_sensitivity.output.sensitivity,

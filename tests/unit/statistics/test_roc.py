@@ -200,7 +200,7 @@ def test_tied_values_have_wilcox_tests_approximate_p_and_it_is_said(participants
     measures = tidy(people, motor_band_score=np.concatenate([SCORES, CONTROL_SCORES])).assign(modality="swi")
     row = pick(table_of(measures, people, groups=["ALS", "control"]), "ALS-control", "motor_band_score")
     assert row["p"] == pytest.approx(0.04632381828369, rel=1e-9)
-    assert row["note"] == "tied values: p by the normal approximation"
+    assert row["note"].startswith("tied values: p by the normal approximation")
 
 
 def test_each_contrast_has_a_row_and_its_first_group_is_the_positive_class(participants, tidy, values):
