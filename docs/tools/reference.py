@@ -11,6 +11,7 @@ import yaml
 from mndmri.atlas.names import ATLASES
 from mndmri.diffusion.profile import profiles_dictionary
 from mndmri.statistics.ancova import adjusted_means_dictionary
+from mndmri.statistics.assumptions import assumptions_dictionary
 from mndmri.statistics.balance import balance_dictionary
 from mndmri.statistics.clusters import clusters_dictionary
 from mndmri.statistics.combat import combat_dictionary
@@ -18,6 +19,8 @@ from mndmri.statistics.comparisons import comparisons_dictionary
 from mndmri.statistics.correlations import correlations_dictionary
 from mndmri.statistics.demographics import demographics_dictionary
 from mndmri.statistics.deviations import deviations_dictionary
+from mndmri.statistics.equivalence import equivalence_dictionary
+from mndmri.statistics.influence import influence_dictionary
 from mndmri.statistics.markers import markers_dictionary
 from mndmri.statistics.motor_band import cutoffs_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
@@ -27,6 +30,7 @@ from mndmri.statistics.roc import classification_dictionary, roc_points_dictiona
 from mndmri.statistics.sensitivity import sensitivity_dictionary
 from mndmri.statistics.sides import oriented_dictionary, sides_dictionary
 from mndmri.statistics.sites import site_effects_dictionary
+from mndmri.statistics.survival import survival_dictionary
 from mndmri.statistics.voxelwise import summary_dictionary
 from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables import measures, qc
@@ -52,6 +56,10 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "multimodal_index": _INDEX["performance"],
     "multimodal_predictions": _INDEX["predictions"],
     "multimodal_features": _INDEX["features"],
+    "influence": influence_dictionary(),
+    "assumptions": assumptions_dictionary(),
+    "equivalence": equivalence_dictionary(),
+    "survival": survival_dictionary(),
     "deviations": deviations_dictionary(),
     "norms": norms_dictionary(),
     "sides": sides_dictionary(),

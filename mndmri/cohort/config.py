@@ -156,6 +156,13 @@ def score_columns(config: Mapping[str, Any]) -> list[str]:
     return [*config["clinical_scores"], *([PROGRESSION_RATE] if config["progression"] else [])]
 
 
+def survival_columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of the model of survival; the rate of progression is one of its covariates where it is computed."""
+    chosen = config["survival"]
+    rate = [PROGRESSION_RATE] if config["progression"] else []
+    return {**chosen, "covariates": list(dict.fromkeys([*chosen["covariates"], *rate]))}
+
+
 def _adjust_for_site(config: dict[str, Any]) -> None:
     """Sites are a fixed effect, unless what they do is taken out before."""
     site, statistics = config.get("site"), config.get("statistics")

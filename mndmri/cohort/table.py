@@ -14,7 +14,7 @@ import pandas as pd
 
 from mndmri.cohort.records import Problem
 from mndmri.io import MISSING
-from mndmri.tables.participants import body_side
+from mndmri.tables.participants import PROGRESSION_RATE, body_side
 
 # BIDS: a label is letters and digits; anything else would also break file names apart
 _ID = re.compile(r"sub-[0-9A-Za-z]+")
@@ -101,7 +101,10 @@ def _columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
     progression = config["progression"] or {}
     numbers = [*config["clinical_scores"], *(progression[k] for k in ("score", "months") if k in progression)]
     numbers += [name for name in [config["statistics"]["rated_sign"]] if name]
+    survival = config["survival"] or {}
+    numbers += [survival[key] for key in ("time", "event") if key in survival]
     others = [config[key] for key in ("site", "onset_side") if config[key]]
+    others += [name for name in survival.get("covariates", []) if name != PROGRESSION_RATE]
     used = list(dict.fromkeys([*config["covariates"], *others, *numbers]))
     return {*numbers, *(column for column in used if column.lower() == "age")}, used
 
@@ -166,7 +169,8 @@ def _missing_columns(table: pd.DataFrame, wanted: list[str]) -> list[Problem]:
             problems.append(
                 Problem(
                     f"participants table: no column '{column}'; {hint} Correct the table, or the name in the config "
-                    "(groups.column, covariates, site, onset_side, clinical_scores, progression, statistics.rated_sign)"
+                    "(groups.column, covariates, site, onset_side, survival, clinical_scores, progression, "
+                    "statistics.rated_sign)"
                 )
             )
     return problems

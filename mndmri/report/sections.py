@@ -6,7 +6,16 @@ import pandas as pd
 
 from mndmri.report.pages import Picture, Section
 from mndmri.tables.measures import KEY
-from mndmri.tables.words import capitalised, readable, readable_interval, readable_number, readable_place, readable_test
+from mndmri.tables.words import (
+    MISSING,
+    capitalised,
+    readable,
+    readable_interval,
+    readable_number,
+    readable_p,
+    readable_place,
+    readable_test,
+)
 
 _Column = Callable[[pd.Series], object]
 _SHOWN_DEVIATIONS = 15
@@ -127,6 +136,23 @@ def group_sections(
             "Adjusted differences with other selections of participants and other covariates.",
             shown("sensitivity", _SENSITIVITY),
         ),
+        Section(
+            "Who decides the primary comparisons",
+            "Adjusted differences with each participant left out in turn. Complete: influence.tsv; the assumptions of "
+            "the models are tested in assumptions.tsv.",
+            shown("influence", _INFLUENCE),
+        ),
+        Section(
+            "Equivalence and detectable differences",
+            "Two one-sided tests within statistics.equivalence_sd, and the difference found with a power of 80%. "
+            "Complete: equivalence.tsv.",
+            shown("equivalence", _EQUIVALENCE),
+        ),
+        Section(
+            "Survival",
+            "Hazard ratio of one standard deviation more, Cox’s model. Complete: survival.tsv.",
+            shown("survival", _SURVIVAL),
+        ),
         Section("Methods text for a paper", text=methods),
     ]
     return [s for s in sections if s.table is not None or s.pictures or s.text]
@@ -173,6 +199,10 @@ def _interval(name: str, low: str = "ci_low", high: str = "ci_high") -> _Column:
 
 def _measure(row: pd.Series) -> str:
     return f"{readable(row['measure'])}, {readable_place(row['region'], row['hemi'])}"
+
+
+def _text(cell: object) -> str:
+    return str(cell) if pd.notna(cell) else MISSING
 
 
 def _percentile(row: pd.Series) -> str:
@@ -230,6 +260,40 @@ _CORRELATIONS: dict[str, _Column] = {
     "n": _of("n"),
     "rho [95% CI]": _interval("estimate"),
     "p": _of("p"),
+    "note": _of("note"),
+}
+_INFLUENCE: dict[str, _Column] = {
+    "measure": _measure,
+    "contrast": _of("contrast"),
+    "difference": lambda row: readable_number(row["estimate"]),
+    "range without one": lambda row: (
+        f"{readable_number(row['estimate_low'])} ({_text(row['who_low'])}) to "
+        f"{readable_number(row['estimate_high'])} ({_text(row['who_high'])})"
+    ),
+    "p": _of("p"),
+    "range of p": lambda row: f"{readable_p(row['p_low'])} to {readable_p(row['p_high'])}",
+    "decided by": _of("who_decides"),
+    "note": _of("note"),
+}
+_EQUIVALENCE: dict[str, _Column] = {
+    "measure": _measure,
+    "contrast": _of("contrast"),
+    "n": lambda row: f"{row['n_first']} / {row['n_second']}",
+    "difference [90% CI]": _interval("estimate"),
+    "margin": lambda row: readable_number(row["margin"]),
+    "p (TOST)": _of("p_tost"),
+    "conclusion": _of("conclusion"),
+    "detectable (SD)": lambda row: f"{readable_number(row['detectable'])} ({readable_number(row['detectable_sd'])})",
+    "note": _of("note"),
+}
+_SURVIVAL: dict[str, _Column] = {
+    "measure": _measure,
+    "model": _of("model"),
+    "adjusted for": _of("adjusted_for"),
+    "n (events)": lambda row: f"{row['n']} ({row['n_events']})",
+    "hazard ratio [95% CI]": _interval("hazard_ratio"),
+    "p": _of("p"),
+    "q (FDR)": _of("q_fdr"),
     "note": _of("note"),
 }
 _SIDES: dict[str, _Column] = {

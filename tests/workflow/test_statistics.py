@@ -32,6 +32,10 @@ def cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
     for limbs, other in (("left", "R"), ("right", "L")):
         people[f"umn_{limbs}"] = np.where(sick, (4 + 2 * damage[other] + 0.3 * rng.standard_normal(n)).round(1), np.nan)
     people["onset"] = np.where(sick, np.resize(["L", "right", "bulbar", "R"], n), "n/a")
+    fa_side = (damage["L"] + damage["R"]) / 2
+    lived = rng.exponential(30 * np.exp(-fa_side))
+    people["lived"] = np.where(sick, np.minimum(lived, 40).round(2) + 0.01, np.nan)
+    people["died"] = np.where(sick, (lived < 40) * 1.0, np.nan)
     people["alsfrs_r"], people["months"] = np.where(sick, 36.0, np.nan), np.where(sick, 24.0, np.nan)
     score = np.where(sick, 6.0, 0.0)
     people["rated"] = score
@@ -67,6 +71,7 @@ def study(tmp_path_factory):
         "quality": str(folder / "qc.tsv"),
         "site": "site",
         "onset_side": "onset",
+        "survival": {"time": "lived", "event": "died", "covariates": ["age"]},
         "clinical_scores": ["alsfrs_r", "umn_left", "umn_right"],
         "clinical_sides": {"umn_left": "L", "umn_right": "R"},
         "progression": {"score": "alsfrs_r", "months": "months"},
@@ -185,6 +190,29 @@ def test_norms_of_one_run_judge_the_people_of_another(study, tmp_path):
     assert "norms: their model has the covariates age, sex, the config's are age" in said.stderr + said.stdout
 
 
+def test_survival_answers_to_the_tract_and_not_to_a_volume(group):
+    table = read_table(group / "survival.tsv").set_index(["measure", "hemi", "model"])
+    assert table.loc[("fa", "mean", "alone"), "ci_high"] < 1
+    assert table.loc[("fa", "mean", "adjusted"), "adjusted_for"] == "age, progression_rate"
+    assert table.loc[("volume", "mean", "alone"), "p"] > 0.01
+
+
+def test_comparisons_are_checked_for_influence_assumptions_and_equivalence(group):
+    influence = of_tract(read_table(group / "influence.tsv")).set_index("contrast")
+    assert (influence["estimate_low"] <= influence["estimate"]).all()
+    assert influence.loc["PLS-control", "n_sign"] == 0
+    assumptions = read_table(group / "assumptions.tsv")
+    assert set(assumptions["check"]) == {"brown_forsythe", "equal_slopes", "normality", "outlier"}
+    equivalence = of_tract(read_table(group / "equivalence.tsv")).set_index("contrast")
+    assert equivalence.loc["PLS-control", "conclusion"] == "different"
+    assert (equivalence["detectable_sd"].dropna() > 0.5).all()
+
+
+def test_markers_are_compared_with_each_other(group):
+    table = read_table(group / "marker_comparisons.tsv")
+    assert len(table) == 3 * 4 and table["p"].notna().any()
+
+
 def test_every_table_has_a_dictionary_that_names_its_columns(group):
     for table in group.glob("*.tsv"):
         meanings = read_json(group / f"{table.stem.replace('_harmonised', '')}.json")
@@ -193,7 +221,15 @@ def test_every_table_has_a_dictionary_that_names_its_columns(group):
 
 def test_page_spreadsheet_and_methods_are_there(group):
     page = (group / "report.html").read_text()
-    for heading in ("Motor band sign", "Multimodal index", "Clinical scores", "Sites", "Methods text for a paper"):
+    for heading in (
+        "Motor band sign",
+        "Multimodal index",
+        "Clinical scores",
+        "Sites",
+        "Survival",
+        "Markers compared",
+        "Methods text for a paper",
+    ):
         assert heading in page
     assert "ComBat" in (group / "methods.md").read_text()
     sheets = pd.read_excel(group / "tables.xlsx", sheet_name=None)

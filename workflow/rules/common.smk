@@ -25,7 +25,7 @@ from mndmri.cohort import (
     settle,
     stamp,
 )
-from mndmri.cohort.config import resolve_config, score_columns
+from mndmri.cohort.config import resolve_config, score_columns, survival_columns
 from mndmri.cohort.costs import memory_mb
 from mndmri.cohort.failures import (
     Job,

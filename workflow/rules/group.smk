@@ -380,6 +380,55 @@ rule check_sensitivity:
         "../../scripts/check_sensitivity.py"
 
 
+rule check_comparisons:
+    """Tell who decides the comparisons, what they assume, and which differences they could detect."""
+    input:
+        **PARTICIPANTS,
+        measures=MEASURES,
+    output:
+        influence="<group>/influence.tsv",
+        influence_dictionary="<group>/influence.json",
+        assumptions="<group>/assumptions.tsv",
+        assumptions_dictionary="<group>/assumptions.json",
+        equivalence="<group>/equivalence.tsv",
+        equivalence_dictionary="<group>/equivalence.json",
+    log:
+        "<logs>/check_comparisons/study.log",
+    benchmark:
+        "<benchmarks>/check_comparisons/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        **keys_of("statistics", "primary", "equivalence_sd"),
+        options=CONTRASTS | COVARIATES,
+    script:
+        "../../scripts/check_comparisons.py"
+
+
+if config["survival"]:
+
+    rule model_survival:
+        """Relate every measure to the survival of the patients."""
+        input:
+            **PARTICIPANTS,
+            measures=MEASURES,
+        output:
+            survival="<group>/survival.tsv",
+            dictionary="<group>/survival.json",
+        log:
+            "<logs>/model_survival/study.log",
+        benchmark:
+            "<benchmarks>/model_survival/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            options=GROUPS
+            | survival_columns(config)
+            | keys_of("statistics", "primary", "alpha"),
+        script:
+            "../../scripts/model_survival.py"
+
+
 rule count_signs:
     """Count in how many of each group the motor band sign is present."""
     input:
@@ -470,6 +519,10 @@ SHEETS = [
     *([rules.compare_sites.output.effects] if config["site"] else []),
     *([rules.compare_profiles.output.comparisons] if people("dwi") else []),
     rules.check_sensitivity.output.sensitivity,
+    rules.check_comparisons.output.influence,
+    rules.check_comparisons.output.assumptions,
+    rules.check_comparisons.output.equivalence,
+    *([rules.model_survival.output.survival] if config["survival"] else []),
     rules.score_deviations.output.deviations,
     rules.score_deviations.output.norms,
     *([rules.orient_sides.output.sides] if config["onset_side"] else []),
