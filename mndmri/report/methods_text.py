@@ -87,6 +87,9 @@ REFERENCES = {
     "cohen1960": "Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.",
     "cohen1968": "Cohen J. Weighted kappa: nominal scale agreement with provision for scaled disagreement or partial "
     "credit. Psychol Bull 1968;70:213-220.",
+    "cox1972": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220.",
+    "schuirmann1987": "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power approach for "
+    "assessing the equivalence of average bioavailability. J Pharmacokinet Biopharm 1987;15:657-680.",
     "crawford1998": "Crawford JR, Howell DC. Comparing an individual's test score against norms derived from small "
     "samples. Clin Neuropsychol 1998;12:482-486.",
     "crawford2002": "Crawford JR, Garthwaite PH. Investigation of the single case in neuropsychology: confidence "
