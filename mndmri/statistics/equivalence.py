@@ -20,7 +20,8 @@ _EQUIVALENCE = PLACE | {
     "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
     "se": f"Its {ROBUST}.",
     "df": "Degrees of freedom.",
-    "sd": "Standard deviation of the model's residuals in the two groups: root of the mean of their variances.",
+    "sd": "Standard deviation of the model's residuals in the two groups: root of the mean of their variances, "
+    "corrected for the covariates' degrees of freedom.",
     "margin": "Differences below it count as none: statistics.equivalence_sd times sd, in the unit of the measure.",
     "p_tost": "Larger p of the two one-sided tests that the difference lies within the margin (Schuirmann 1987).",
     "ci_low": "Lower limit of the interval of 1 - 2 alpha that belongs to it.",
@@ -95,7 +96,9 @@ def _equivalence(
     if min(map(len, parts)) < 2 or error == 0:
         return {"estimate": estimate, "note": "fewer than two participants in a group, or no variation"}
     # within each side around its own mean: pooled groups may differ
-    sd = float(np.sqrt(np.mean([part.var(ddof=1) for part in parts])))
+    # covariates have taken degrees of freedom from the residuals that the groups' own variances do not know of
+    taken = (len(owner) - owner.nunique()) / model.df
+    sd = float(np.sqrt(taken * np.mean([part.var(ddof=1) for part in parts])))
     margin, df = margin_sd * sd, model.df
     p = max(float(stats.t.sf((estimate + margin) / error, df)), float(stats.t.sf((margin - estimate) / error, df)))
     half = stats.t.isf(alpha, df) * error
