@@ -27,7 +27,8 @@ _DESCRIPTIONS = {
     "n_positive": "Participants of the first group with both.",
     "n_negative": "Participants of the second group with both.",
     "n_missing": "Participants of the two groups without one of them.",
-    "auc": "Area of the first marker in these participants, in its direction of damage, not adjusted for covariates.",
+    "auc": "Area of the first marker in these participants, in its direction of damage, not adjusted for covariates; "
+    "over the pairs of one site, where the study names sites.",
     "auc_2": "Area of the second.",
     "difference": "auc minus auc_2.",
     "ci_low": "Lower confidence limit of the difference (DeLong).",
@@ -54,6 +55,7 @@ def compare_markers(
     primary: Sequence[Mapping[str, str]],
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
+    site: str | None = None,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Area of each primary measure minus that of each other, in the people who have both.
@@ -64,13 +66,16 @@ def compare_markers(
         As in `mndmri.statistics.roc.classify`.
     primary : sequence of mapping
         Each names a modality, measure, region and hemi, or some of these.
+    site : str, optional
+        Column of the site: only people of one are compared.
 
     Raises
     ------
     InputError
         If a column or a group is missing, or a participant is there twice.
     """
-    people = select_people(participants, groups=groups, covariates=[])
+    people = select_people(participants, groups=groups, covariates=[site] if site else [])
+    sites = people[site] if site else pd.Series("", people.index)
     chosen = measures[is_primary(measures, primary)]
     rows = []
     for contrast in list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled):
@@ -78,7 +83,7 @@ def compare_markers(
         turned = -1 if contrast.left == (reference,) else 1
         for pair in combinations(each_measure(chosen, people), 2):
             values = [one.values.to_numpy() for one in pair]
-            known = np.isfinite(values).all(axis=0)
+            known = np.isfinite(values).all(axis=0) & sites.notna().to_numpy()
             left, right = (side & known for side in sides)
             n_known, n_all = int(left.sum() + right.sum()), int(sum(side.sum() for side in sides))
             row: dict[str, Any] = {"contrast": contrast.name, **pair[0].key}
@@ -92,12 +97,13 @@ def compare_markers(
                 row["note"] = "a group of the contrast has no data"
             else:
                 first, second = ((sign * v[left], sign * v[right]) for sign, v in zip(signs, values, strict=True))
-                found = compare_areas(first, second, alpha=alpha)
+                strata = sites[left].to_numpy(), sites[right].to_numpy()
+                found = compare_areas(first, second, strata, alpha=alpha)
                 row |= dict(zip(("auc", "auc_2"), found.areas, strict=True))
                 row |= dict(zip(("difference", "ci_low", "ci_high"), found.interval, strict=True))
                 row |= {"statistic": found.z, "p": found.p}
                 if np.isnan(found.p):
-                    row["note"] = "no test: fewer than two in a group, or nobody in whom the two differ"
+                    row["note"] = "no test: fewer than two in a group, no site with both, or no difference"
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
     table["p_holm"] = corrected(table, ["contrast"], holm)

@@ -9,14 +9,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from scipy import linalg, optimize, special, stats
+from scipy import linalg, special, stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from mndmri.statistics.auc import TINY, auc_interval
 from mndmri.statistics.combat import fit_combat
 from mndmri.statistics.contrasts import Contrast, list_contrasts
-from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.models import COLLINEAR, covariate_columns
 from mndmri.statistics.samples import KEY, NO_SPREAD, count_reasons, each_measure, select_people
 from mndmri.tables.dictionaries import dictionary
@@ -31,7 +31,6 @@ INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of scikit-learn, for standardise
 # In simulated studies (5 to 80 a class, AUC 0.5 to 0.96, 1 to 8 sites) it was 0.9 to 2.0. With 2, intervals of 95%
 # held the truth in 95% to 99.6% of them; with 1, as of a fixed score, in 83% to 96%.
 SHARED_TRAINING = 2.0
-TINY = 1e-9  # smaller differences are rounding
 LARGEST = 30  # logarithm of odds, beyond which a probability is 0 or 1 but for rounding
 REPEATED, BY_SITE = f"repeated {FOLDS}-fold", "site held out"
 
@@ -232,29 +231,6 @@ def multimodal_index(
                 features += [{"contrast": contrast.name} | line for line in _features(task, judged, seed, alpha)]
     tables = ((performance, _PERFORMANCE), (predictions, _PREDICTIONS), (features, _FEATURES))
     return MultimodalIndex(*(pd.DataFrame(rows, columns=list(columns)) for rows, columns in tables))
-
-
-def auc_interval(auc: float, strata: Sequence[tuple[int, int]], *, alpha: float = 0.05, inflation: float) -> Interval:
-    """AUC with the interval of those true ones that it is not too far from; an AUC of 1 has one too.
-
-    Newcombe 2006 (Stat Med 25:559, method 5), with ``inflation`` times the variance. Each of the ``strata`` is
-    a number of positives and of negatives that were compared, each with each.
-    """
-    positive, negative = np.array(strata, float).T
-    pairs = positive * negative
-    half = (positive + negative) / 2 - 1
-
-    def error(true: float) -> float:
-        variance = true * (1 - true) / pairs * (1 + half * ((1 - true) / (2 - true) + true / (1 + true)))
-        return float(np.sqrt(inflation * (pairs**2 @ variance)) / pairs.sum())
-
-    def lowest(observed: float) -> float:
-        if observed <= TINY:
-            return 0.0
-        z = stats.norm.isf(alpha / 2)
-        return float(optimize.brentq(lambda true: observed - true - z * error(true), 0, observed - TINY, xtol=TINY))
-
-    return Interval(auc, lowest(auc), 1 - lowest(1 - auc))
 
 
 def calibration(y: np.ndarray, odds: np.ndarray) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 
 from mndmri.io import InputError
 from mndmri.statistics.auc import area_within, components, likelihood_ratios, predictive_value
+from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
@@ -304,7 +305,7 @@ def classify(
             adjusted = _adjusted(measured, scores, people[contrast], contrast, split)
             row = _classified(split, adjusted, specificity=specificity, prevalence=prevalence, alpha=alpha)
             rows.append(row)
-            points += _curve(adjusted if site else split) if drawn else []
+            points += _curve(adjusted if site and measured.key["measure"] not in RATINGS else split) if drawn else []
     table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))
     chosen = is_primary(table, primary)
     table["q_fdr"] = corrected(table[chosen], ["contrast"], stats.false_discovery_control)
@@ -394,9 +395,11 @@ def _classified(
     else:
         area = auc_delong(split.sign * adjusted.positive, split.sign * adjusted.negative, alpha=alpha)
         row.update(zip(("auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"), area, strict=True))
-    if split.sites is not None and adjusted.problem:
+    # a rating means the same at every site
+    by_site = split.sites is not None and split.key["measure"] not in RATINGS
+    if by_site and adjusted.problem:
         notes.append("no threshold: several sites, and no W-scores")
-    elif split.sites is not None:
+    elif by_site:
         notes.append("threshold of W-scores: several sites")
         row |= _at_threshold(adjusted, specificity=specificity, prevalence=prevalence, alpha=alpha)
     else:
@@ -412,7 +415,7 @@ def _area(
         auc, p = area_within(positive, negative, (sites[0], sites[1]), alpha=alpha)
         if math.isnan(auc.estimate):
             return auc, p, ["no AUC: no site has both groups"]
-        return auc, p, ["no interval of the AUC: at its bound, or too few pairs"] if math.isnan(auc.low) else []
+        return auc, p, ["no interval of the AUC: too few pairs of one site"] if math.isnan(auc.low) else []
     auc, notes = auc_delong(positive, negative, alpha=alpha), []
     tied = len(np.unique([*positive, *negative])) < len(positive) + len(negative)
     exact = not tied and max(len(positive), len(negative)) < _EXACT_BELOW

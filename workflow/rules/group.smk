@@ -202,7 +202,7 @@ rule classify_groups:
         | COVARIATES
         | SITE
         | keys_of("statistics", "primary", "specificity", "prevalence"),
-        compared=CONTRASTS | keys_of("statistics", "primary"),
+        compared=CONTRASTS | SITE | keys_of("statistics", "primary"),
     script:
         "../../scripts/classify_groups.py"
 

@@ -67,6 +67,22 @@ def test_only_people_of_one_site_are_compared():
     assert np.isnan(nothing.estimate) and np.isnan(p)
 
 
+def test_markers_too_are_compared_within_sites():
+    rng = np.random.default_rng(8)
+    sites = np.repeat(list("AB"), [15, 5]), np.repeat(list("AB"), [4, 14])
+    first, second = ((rng.normal(0.5, 1, 20), rng.normal(0, 1, 18)) for _ in range(2))
+    plain = compare_areas(first, second, sites)
+    moved = tuple(values + 7.0 * (where == "A") for values, where in zip(first, sites, strict=True))
+    assert compare_areas(moved, second, sites).z == pytest.approx(plain.z)
+    assert compare_areas(moved, second).areas[0] > compare_areas(first, second).areas[0] + 0.1
+    assert plain.areas[0] == pytest.approx(area_within(*first, sites)[0].estimate)
+
+
+def test_perfect_separation_within_sites_has_limits():
+    found, p = area_within(np.arange(5.0) + 9, np.arange(4.0), (np.repeat([0, 1], [2, 3]), np.repeat([0, 1], [2, 2])))
+    assert found.estimate == found.high == 1 and 0.3 < found.low < 0.95 and p < 0.05
+
+
 def test_likelihood_ratios_use_the_specificity_that_new_people_have():
     plus, minus = likelihood_ratios(8, 13, 9, 10)
     assert plus.estimate == pytest.approx((8 / 13) / (2 / 11))
