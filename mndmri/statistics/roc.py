@@ -13,14 +13,12 @@ from mndmri.statistics.auc import area_within, components, likelihood_ratios, pr
 from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.deviations import score_deviations
-from mndmri.statistics.effect_sizes import UNKNOWN, Interval
+from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.samples import Measured, each_measure, select_people, take_sample
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
 
-# Beyond this many in a group, R's wilcox.test too leaves the exact distribution for the normal one
-_EXACT_BELOW = 50
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -42,7 +40,7 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale; of sites, by each person's influence).",
     "ci_high": "Upper confidence limit of the AUC.",
     "p": "Two-sided Mann-Whitney test, not corrected: exact where no values are tied and both groups have fewer than "
-    f"{_EXACT_BELOW}, otherwise by the normal approximation with continuity correction; of several sites, of the sum "
+    f"{EXACT_BELOW}, otherwise by the normal approximation with continuity correction; of several sites, of the sum "
     "of their statistics.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this contrast.",
     "auc_adjusted": "Area of the W-scores (deviations.tsv; the covariates of the config, the site, and for volumes "
@@ -418,7 +416,7 @@ def _area(
         return auc, p, ["no interval of the AUC: too few pairs of one site"] if math.isnan(auc.low) else []
     auc, notes = auc_delong(positive, negative, alpha=alpha), []
     tied = len(np.unique([*positive, *negative])) < len(positive) + len(negative)
-    exact = not tied and max(len(positive), len(negative)) < _EXACT_BELOW
+    exact = not tied and max(len(positive), len(negative)) < EXACT_BELOW
     p = float(stats.mannwhitneyu(positive, negative, method="exact" if exact else "asymptotic").pvalue)
     if math.isnan(auc.low):
         notes.append("no interval of the AUC: DeLong's variance needs two participants on each side")

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from mndmri.statistics.contrasts import POOLED
+from mndmri.statistics.effect_sizes import EXACT_BELOW
 from mndmri.statistics.families import corrected
 from mndmri.statistics.samples import NO_SPREAD, check_columns, count_reasons, reference_last
 from mndmri.tables.dictionaries import dictionary
@@ -232,13 +233,15 @@ def _signed_rank(difference: np.ndarray, *, alpha: float) -> dict[str, Any]:
     """Wilcoxon's test, the Hodges-Lehmann estimate and its limits by the exact distribution where that holds."""
     n = len(difference)
     size = np.abs(difference)
-    exact = n < 50 and len(np.unique(size)) == n and size.min() > 0
+    exact = n < EXACT_BELOW and len(np.unique(size)) == n and size.min() > 0
     walsh = np.sort(((difference[:, None] + difference) / 2)[np.triu_indices(n)])
     result = stats.wilcoxon(difference, alternative="two-sided", method="exact" if exact else "asymptotic")
     positive = float(stats.rankdata(size[size > 0])[difference[size > 0] > 0].sum())
     row = {"estimate": float(np.median(walsh)), "statistic": positive, "p": float(result.pvalue)}
     if not exact:
-        return row | {"note": "ties, zeros or 50 and more patients: p by the normal approximation, no exact limits"}
+        return row | {
+            "note": f"ties, zeros or {EXACT_BELOW} and more patients: p by the normal approximation, no exact limits"
+        }
     # limits are the k-th smallest and largest of the means of pairs: k by the distribution of the sum of ranks
     counts: np.ndarray = np.ones(1)
     for rank in range(1, n + 1):
