@@ -14,11 +14,11 @@ from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
+from mndmri.statistics.exact import permuted_ranks_p
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.samples import Measured, each_measure, select_people, take_sample
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
-
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -39,9 +39,9 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "one of the same site. Below 0.5, the difference is opposite to expectation.",
     "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale; of sites, by each person's influence).",
     "ci_high": "Upper confidence limit of the AUC.",
-    "p": "Two-sided Mann-Whitney test, not corrected: exact where no values are tied and both groups have fewer than "
-    f"{EXACT_BELOW}, otherwise by the normal approximation with continuity correction; of several sites, of the sum "
-    "of their statistics.",
+    "p": f"Two-sided Mann-Whitney test, not corrected: exact where both groups have fewer than {EXACT_BELOW} (with ties, "
+    "over every division of the midranks), otherwise by the normal approximation with continuity correction; of "
+    "several sites, of the sum of their statistics.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this contrast.",
     "auc_adjusted": "Area of the W-scores (deviations.tsv; the covariates of the config, the site, and for volumes "
     "intracranial volume): the probability that a participant of the first group is further beyond what is expected of "
@@ -416,14 +416,18 @@ def _area(
         return auc, p, ["no interval of the AUC: too few pairs of one site"] if math.isnan(auc.low) else []
     auc, notes = auc_delong(positive, negative, alpha=alpha), []
     tied = len(np.unique([*positive, *negative])) < len(positive) + len(negative)
-    exact = not tied and max(len(positive), len(negative)) < EXACT_BELOW
-    p = float(stats.mannwhitneyu(positive, negative, method="exact" if exact else "asymptotic").pvalue)
+    exact = max(len(positive), len(negative)) < EXACT_BELOW
+    if exact and tied:
+        p = permuted_ranks_p(positive, negative)
+    else:
+        p = float(stats.mannwhitneyu(positive, negative, method="exact" if exact else "asymptotic").pvalue)
     if math.isnan(auc.low):
         notes.append("no interval of the AUC: DeLong's variance needs two participants on each side")
     elif auc.estimate in (0, 1):
         notes.append("AUC at its bound, where DeLong's variance is 0: interval by Newcombe's score method")
     if tied:
-        notes.append("tied values: p by the normal approximation")
+        how = "over every division of the midranks" if exact else "by the normal approximation"
+        notes.append(f"tied values: p {how}")
     return auc, p, notes
 
 
