@@ -166,7 +166,9 @@ def _of_primary(deviations: pd.DataFrame | None, chosen: pd.DataFrame) -> pd.Dat
     """W-scores of the primary measures, of those who have one."""
     if deviations is None:
         return pd.DataFrame()
-    return deviations.merge(chosen, on=KEY).dropna(subset="w_score")
+    own = deviations.merge(chosen, on=KEY).dropna(subset="w_score")
+    # a hemisphere that is primary by its side and by the side of onset is one value
+    return own.drop_duplicates(["participant_id", "modality", "measure", "region", "value"])
 
 
 def _largest(deviations: pd.DataFrame) -> pd.DataFrame:

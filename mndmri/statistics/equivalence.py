@@ -26,8 +26,8 @@ _EQUIVALENCE = PLACE | {
     "p_tost": "Larger p of the two one-sided tests that the difference lies within the margin (Schuirmann 1987).",
     "ci_low": "Lower limit of the interval of 1 - 2 alpha that belongs to it.",
     "ci_high": "Upper limit.",
-    "conclusion": "equivalent (the interval lies within the margin), different (it excludes 0, and reaches beyond the "
-    "margin), different but small (it excludes 0 and lies within), or undecided.",
+    "conclusion": "equivalent (the interval lies within the margin), different (the two-sided test rejects 0), "
+    "different but small (both), or undecided (neither).",
     "detectable": f"Smallest difference that a two-sided test finds with a power of {POWER:.0%}, from se and df.",
     "detectable_sd": "The same in sd.",
     "note": "Why a number is missing.",
@@ -103,7 +103,7 @@ def _equivalence(
     p = max(float(stats.t.sf((estimate + margin) / error, df)), float(stats.t.sf((margin - estimate) / error, df)))
     half = stats.t.isf(alpha, df) * error
     low, high = estimate - half, estimate + half
-    within, excludes = -margin < low and high < margin, low > 0 or high < 0
+    within, excludes = -margin < low and high < margin, abs(estimate) > stats.t.isf(alpha / 2, df) * error
     conclusion = {
         (True, False): "equivalent",
         (True, True): "different but small",

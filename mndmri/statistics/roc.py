@@ -39,8 +39,8 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "one of the same site. Below 0.5, the difference is opposite to expectation.",
     "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale; of sites, by each person's influence).",
     "ci_high": "Upper confidence limit of the AUC.",
-    "p": f"Two-sided Mann-Whitney test, not corrected: exact where both groups have fewer than {EXACT_BELOW} (with ties, "
-    "over every division of the midranks), otherwise by the normal approximation with continuity correction; of "
+    "p": f"Two-sided Mann-Whitney test, not corrected: exact where both groups have fewer than {EXACT_BELOW} (with "
+    "ties, over every division of the midranks), otherwise by the normal approximation with continuity correction; of "
     "several sites, of the sum of their statistics.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this contrast.",
     "auc_adjusted": "Area of the W-scores (deviations.tsv; the covariates of the config, the site, and for volumes "

@@ -142,7 +142,8 @@ def _cox(data: pd.DataFrame, time: str, event: str, adjusted: Sequence[str], *, 
     if np.ptp(y) <= NO_SPREAD * np.abs(y).max():
         return row | {"note": "every value is the same"}
     row["sd"] = float(y.std(ddof=1))
-    others = [covariate_columns(data[name]).to_numpy() for name in adjusted if data[name].nunique() > 1]
+    constant = [name for name in adjusted if data[name].nunique() < 2]
+    others = [covariate_columns(data[name]).to_numpy() for name in adjusted if name not in constant]
     parts = [((y - y.mean()) / row["sd"])[:, None], *(part / part.std(axis=0) for part in others)]
     matrix = np.hstack(parts)
     if (
@@ -166,6 +167,7 @@ def _cox(data: pd.DataFrame, time: str, event: str, adjusted: Sequence[str], *, 
     if known.sum() > 3:
         ranks = stats.rankdata(data[time].to_numpy()[known])
         row["p_proportional"] = float(stats.pearsonr(ranks, residuals[known]).pvalue)
+    notes = [f"constant, not adjusted for: {', '.join(constant)}"] if constant else []
     if row["n_events"] < MIN_EVENTS * matrix.shape[1]:
-        row["note"] = f"fewer than {MIN_EVENTS} events for each of {matrix.shape[1]} terms"
-    return row
+        notes.append(f"fewer than {MIN_EVENTS} events for each of {matrix.shape[1]} terms")
+    return row | ({"note": "; ".join(notes)} if notes else {})

@@ -131,7 +131,7 @@ def test_the_detectable_difference_is_that_of_statsmodels_power():
 
 @pytest.mark.parametrize(
     ("shift", "spread", "conclusion"),
-    [(0.0, 0.01, "equivalent"), (2.0, 1.0, "different"), (0.0, 1.0, "undecided")],
+    [(0.0, 0.01, "equivalent"), (2.0, 1.0, "different"), (0.0, 1.0, "undecided"), (0.75, 1.0, "undecided")],
 )
 def test_conclusions(shift, spread, conclusion):
     n = 400 if conclusion == "equivalent" else 12

@@ -73,6 +73,13 @@ def test_few_events_are_said_and_separation_is_no_number(people):
     assert np.isnan(apart["hazard_ratio"]) and "foretells" in apart["note"]
 
 
+def test_a_constant_term_is_left_out_and_said(people):
+    people["age"] = 60.0
+    rows = survival_table(measure(people, NOT_MAINTAINED), people, covariates=["age"], **OPTIONS).set_index("model")
+    assert rows.loc["adjusted", "hazard_ratio"] == pytest.approx(rows.loc["alone", "hazard_ratio"])
+    assert rows.loc["adjusted", "note"] == "constant, not adjusted for: age"
+
+
 @pytest.mark.parametrize(
     ("column", "value", "said"), [("time", 0.0, "expected a time above 0"), ("event", 2.0, "expected 1 .* or 0")]
 )
