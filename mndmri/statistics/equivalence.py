@@ -93,7 +93,7 @@ def _equivalence(
     owner = sample.data["group"]
     residuals = pd.Series(model.residuals, sample.data.index)
     parts = [residuals[owner.isin(side).to_numpy()] for side in (contrast.left, contrast.right)]
-    if min(map(len, parts)) < 2 or error == 0:
+    if min(map(len, parts)) < 2 or not error > 0:
         return {"estimate": estimate, "note": "fewer than two participants in a group, or no variation"}
     # within each side around its own mean: pooled groups may differ
     # covariates have taken degrees of freedom from the residuals that the groups' own variances do not know of

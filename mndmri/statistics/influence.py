@@ -91,7 +91,9 @@ def _without_each(sample: Sample, covariates: Sequence[str], contrast: Contrast)
 
 def _ranges(without: pd.DataFrame, estimate: float, p: float, *, alpha: float) -> dict[str, Any]:
     lost = without.index[without["estimate"].isna()]
-    row: dict[str, Any] = {"note": f"no difference is left without {', '.join(lost)}" if len(lost) else ""}
+    notes = [f"no difference is left without {', '.join(lost)}"] if len(lost) else []
+    notes += [] if np.isfinite(p) else ["no p: a group of one, or no variation within the groups"]
+    row: dict[str, Any] = {"note": "; ".join(notes)}
     for name, column in (("estimate", "estimate"), ("p", "p")):
         known = without[column].dropna()
         if known.empty:
@@ -100,7 +102,7 @@ def _ranges(without: pd.DataFrame, estimate: float, p: float, *, alpha: float) -
         first = "who" if name == "estimate" else "who_p"
         row |= own | {f"{first}_low": known.idxmin(), f"{first}_high": known.idxmax()}
     turned = np.sign(without["estimate"]) * np.sign(estimate) < 0
-    crossed = ((without["p"] <= alpha) != (p <= alpha)) & without["p"].notna()
+    crossed = ((without["p"] <= alpha) != (p <= alpha)) & without["p"].notna() & bool(np.isfinite(p))
     decide = list(without.index[turned | crossed])
     row["who_decides"] = ", ".join(decide[:10])
     return row | {"n_sign": int(turned.sum()), "n_significance": int(crossed.sum())}

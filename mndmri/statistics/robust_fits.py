@@ -28,10 +28,13 @@ class RobustFit(NamedTuple):
     covariance: np.ndarray  # HC3
     residuals: np.ndarray
     df: int
+    alone: np.ndarray  # (k, a) what the coefficients owe to those who decide one of them alone
 
     def contrast(self, vector: np.ndarray) -> tuple[float, float, float]:
-        """Estimate, standard error and two-sided p."""
+        """Estimate, standard error and two-sided p; without error and p if one person alone decides it."""
         estimate, error = float(vector @ self.coefficients), float(np.sqrt(vector @ self.covariance @ vector))
+        if np.abs(vector @ self.alone).max(initial=0.0) > COLLINEAR:
+            return estimate, np.nan, np.nan
         p = float(2 * stats.t.sf(abs(estimate) / error, self.df)) if error > 0 else np.nan
         return estimate, error, p
 
@@ -47,9 +50,9 @@ def fit_robust(matrix: np.ndarray, y: np.ndarray) -> RobustFit | str:
     if residuals @ residuals <= NO_SPREAD * np.sum((y - y.mean()) ** 2):
         return "the model leaves no residual variation"
     # who decides a coefficient alone has no residual, and adds nothing to the error of the others
-    weights = np.where(leverage < 1 - COLLINEAR, residuals / np.maximum(1 - leverage, COLLINEAR), 0.0)
-    root = inverse * weights
-    return RobustFit(matrix, coefficients, root @ root.T, residuals, df)
+    alone = leverage >= 1 - COLLINEAR
+    root = inverse * np.where(alone, 0.0, residuals / np.where(alone, 1.0, 1 - leverage))
+    return RobustFit(matrix, coefficients, root @ root.T, residuals, df, inverse[:, alone])
 
 
 def each_sample(

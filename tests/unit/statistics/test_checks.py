@@ -60,7 +60,11 @@ def test_the_one_who_decides_is_named(participants, tidy, y):
 def test_a_group_of_one_has_no_difference_without_that_one(participants, tidy, y):
     people = participants.drop(index=range(14, 18))
     table = influence_table(tidy(people, fa=np.delete(y, range(14, 18))), people, primary=PRIMARY, **STUDY)
-    assert "without sub-13" in table.set_index("contrast").loc["PLS-control", "note"]
+    row = table.set_index("contrast").loc["PLS-control"]
+    assert "without sub-13" in row["note"] and "a group of one" in row["note"]
+    # one person tells nothing of how people like that differ
+    assert np.isnan(row["p"]) and row["n_significance"] == 0
+    assert np.isfinite(table.set_index("contrast").loc["ALS-control", "p"])
 
 
 def test_assumptions_are_tested_as_by_scipy_and_statsmodels(participants, tidy, y):
