@@ -33,7 +33,7 @@ def cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
         people[f"umn_{limbs}"] = np.where(sick, (4 + 2 * damage[other] + 0.3 * rng.standard_normal(n)).round(1), np.nan)
     people["onset"] = np.where(sick, np.resize(["L", "right", "bulbar", "R"], n), "n/a")
     fa_side = (damage["L"] + damage["R"]) / 2
-    lived = rng.exponential(30 * np.exp(-fa_side))
+    lived = np.random.default_rng(8).exponential(30 * np.exp(-fa_side))
     people["lived"] = np.where(sick, np.minimum(lived, 40).round(2) + 0.01, np.nan)
     people["died"] = np.where(sick, (lived < 40) * 1.0, np.nan)
     people["alsfrs_r"], people["months"] = np.where(sick, 36.0, np.nan), np.where(sick, 24.0, np.nan)
