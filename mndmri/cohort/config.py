@@ -436,6 +436,12 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         ]
     if not faulty & {"bids_dir", "measures", "participants", "quality", "statistics", "site", "simulation"}:
         problems += _incomplete_choices(config)
+    if not faulty & {"survival", "progression"} and config["survival"] and not config["progression"]:
+        problems += [
+            f"survival.covariates: '{PROGRESSION_RATE}' is computed where progression is set; set it, or remove the name"
+            for name in config["survival"]["covariates"]
+            if name == PROGRESSION_RATE
+        ]
     if not faulty & {"simulation", "dwi"} and config["simulation"] is not None:
         problems += _distortion_not_simulated(config["dwi"]["distortion"], config["simulation"]["dwi"])
     if not faulty & {"simulation", "groups"} and config["simulation"] is not None:

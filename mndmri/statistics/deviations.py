@@ -117,7 +117,7 @@ def score_deviations(
         known = stored_norms(norms)
     if not by_onset_too:
         measures = measures[~measures["hemi"].isin([CONTRA, IPSI])]
-    units = measures.drop_duplicates(KEY).set_index(KEY)["unit"]
+    units = measures.reindex(columns=[*KEY, "unit"]).drop_duplicates(KEY).set_index(KEY)["unit"]
     measured = list(each_measure(measures, people))
     if known is not None and not any(tuple(one.key.values()) in known for one in measured):
         raise InputError("norms: they have none of the study's measures; give norms of the same modalities")

@@ -393,6 +393,8 @@ def _classified(
     else:
         area = auc_delong(split.sign * adjusted.positive, split.sign * adjusted.negative, alpha=alpha)
         row.update(zip(("auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"), area, strict=True))
+    if not adjusted.problem and adjusted.n_missing > split.n_missing:
+        notes.append(f"no W-score in {adjusted.n_missing - split.n_missing} more: see deviations.tsv")
     # a rating means the same at every site
     by_site = split.sites is not None and split.key["measure"] not in RATINGS
     if by_site and adjusted.problem:
