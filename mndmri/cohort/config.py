@@ -438,7 +438,7 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         problems += _incomplete_choices(config)
     if not faulty & {"survival", "progression"} and config["survival"] and not config["progression"]:
         problems += [
-            f"survival.covariates: '{PROGRESSION_RATE}' is computed where progression is set; set it, or remove the name"
+            f"survival.covariates: '{PROGRESSION_RATE}' is computed where progression is set; set it or remove the name"
             for name in config["survival"]["covariates"]
             if name == PROGRESSION_RATE
         ]
