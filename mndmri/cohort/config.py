@@ -11,6 +11,7 @@ import jsonschema
 
 from mndmri.cohort.records import refuse
 from mndmri.tables import covariates
+from mndmri.tables.given import HEMIS
 from mndmri.tables.measures import DEFINITIONS
 from mndmri.tables.participants import PROGRESSION_RATE
 
@@ -154,6 +155,13 @@ def _keep_default_primary_measured(config: dict[str, Any], raw: Mapping[str, Any
 def score_columns(config: Mapping[str, Any]) -> list[str]:
     """Columns of the clinical scores in the study's own participants table."""
     return [*config["clinical_scores"], *([PROGRESSION_RATE] if config["progression"] else [])]
+
+
+def survival_columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of the model of survival; the rate of progression is one of its covariates where it is computed."""
+    chosen = config["survival"]
+    rate = [PROGRESSION_RATE] if config["progression"] else []
+    return {**chosen, "covariates": list(dict.fromkeys([*chosen["covariates"], *rate]))}
 
 
 def _adjust_for_site(config: dict[str, Any]) -> None:
@@ -443,6 +451,13 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         problems += _unknown_measures(config["statistics"]["primary"])
     if not faulty & {"measure_covariates", "measures", "quality"}:
         problems += _unknown_places(config)
+    if not faulty & {"statistics", "onset_side"} and not config["onset_side"]:
+        problems += [
+            f"statistics.primary[{index}]: hemi {primary['hemi']} is relative to the side of onset; name its column in "
+            "onset_side"
+            for index, primary in enumerate(config["statistics"]["primary"])
+            if primary["hemi"] not in HEMIS
+        ]
     if not faulty & {"covariates", "clinical_scores", "groups"}:
         used = [*config["covariates"], *config["clinical_scores"], groups["column"], "participant_id"]
         problems += [
@@ -458,6 +473,12 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         ]
     if not faulty & {"bids_dir", "measures", "participants", "quality", "statistics", "site", "simulation"}:
         problems += _incomplete_choices(config)
+    if not faulty & {"survival", "progression"} and config["survival"] and not config["progression"]:
+        problems += [
+            f"survival.covariates: '{PROGRESSION_RATE}' is computed where progression is set; set it or remove the name"
+            for name in config["survival"]["covariates"]
+            if name == PROGRESSION_RATE
+        ]
     if not faulty & {"simulation", "dwi"} and config["simulation"] is not None:
         problems += _distortion_not_simulated(config["dwi"]["distortion"], config["simulation"]["dwi"])
     if not faulty & {"simulation", "groups"} and config["simulation"] is not None:

@@ -15,7 +15,14 @@ from mndmri.tables.words import OMNIBUS, capitalised, readable, readable_place, 
 GROUP_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#555555"
 _STRIP_WIDTH = 0.44
-_HEMI_TITLES = {"L": "Left", "R": "Right", "both": ""}
+_HEMI_TITLES = {
+    "L": "Left",
+    "R": "Right",
+    "both": "",
+    "contra": "Contralateral to onset",
+    "ipsi": "Ipsilateral to onset",
+    "mean": "Mean of both sides",
+}
 _CONFIDENCE = 0.95
 
 
@@ -86,7 +93,7 @@ def measure_plot(
     if adjusted_means is not None:
         key = ["modality", "measure", "region"]
         adjusted_means = adjusted_means[(adjusted_means[key] == kind[key]).all(axis=1)]
-    hemis = [hemi for hemi in ("L", "R", "both") if hemi in set(measures["hemi"])]
+    hemis = [hemi for hemi in _HEMI_TITLES if hemi in set(measures["hemi"])]
     figure = Figure(figsize=(max(2.9, 1.1 + 0.75 * len(groups)) * len(hemis), 3.6), layout="constrained")
     panels = figure.subplots(1, len(hemis), sharey=True, squeeze=False)[0]
     for axes, hemi in zip(panels, hemis, strict=True):

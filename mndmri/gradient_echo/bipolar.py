@@ -63,7 +63,7 @@ def undo_readout_alternation(
     if found is None:
         return list(phase), None
     term = found.at(phase[0].shape)
-    corrected = []
+    corrected: list[SpatialImage] = []
     for number, image in enumerate(phase):
         own = np.asarray(image.dataobj, np.float32) - (term if number % 2 == 0 else -term)
         corrected.append(make_image(np.angle(np.exp(1j * own)).astype(np.float32), image))

@@ -16,7 +16,13 @@ _TEMPLATE = Path(__file__).parent / "templates" / "methods.md.j2"
 _CITATION = re.compile(r"(?<!\\)\[(@\w+(?:;\s+@\w+)*)\]")
 # What Markdown, or Pandoc's, would read as markup in the middle of a line
 _MARKUP = re.compile(r"([\\`*_\[\]<>~^$|&@])")
-_SIDES = {"L": "left", "R": "right"}
+_SIDES = {
+    "L": "left",
+    "R": "right",
+    "contra": "contralateral to the side of onset",
+    "ipsi": "ipsilateral to it",
+    "mean": "mean of both sides",
+}
 
 REFERENCES = {
     "abdulrahman2005": "Abdul-Rahman H, Gdeisat M, Burton D, Lalor M. Fast three-dimensional phase-unwrapping "
@@ -82,6 +88,13 @@ REFERENCES = {
     "cohen1960": "Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.",
     "cohen1968": "Cohen J. Weighted kappa: nominal scale agreement with provision for scaled disagreement or partial "
     "credit. Psychol Bull 1968;70:213-220.",
+    "cox1972": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220.",
+    "schuirmann1987": "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power approach for "
+    "assessing the equivalence of average bioavailability. J Pharmacokinet Biopharm 1987;15:657-680.",
+    "crawford1998": "Crawford JR, Howell DC. Comparing an individual's test score against norms derived from small "
+    "samples. Clin Neuropsychol 1998;12:482-486.",
+    "crawford2002": "Crawford JR, Garthwaite PH. Investigation of the single case in neuropsychology: confidence "
+    "limits on the abnormality of test scores and test score differences. Neuropsychologia 2002;40:1196-1208.",
     "delong1988": "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more correlated receiver "
     "operating characteristic curves: a nonparametric approach. Biometrics 1988;44:837-845.",
     "desikan2006": "Desikan RS, Ségonne F, Fischl B, et al. An automated labeling system for subdividing the human "

@@ -22,16 +22,7 @@ from mndmri.statistics.models import (
     is_estimable,
     t_contrast,
 )
-from mndmri.statistics.samples import (
-    NO_OTHERS,
-    NO_SPREAD,
-    Sample,
-    covariates_for,
-    each_measure,
-    own_columns,
-    select_people,
-    take_sample,
-)
+from mndmri.statistics.samples import NO_OTHERS, NO_SPREAD, Sample, each_sample
 from mndmri.statistics.welch import ErrorModel, error_model, flip_p, welch_contrast, welch_omnibus
 from mndmri.tables.dictionaries import dictionary
 
@@ -161,14 +152,11 @@ def adjusted_means(
     DataFrame
         Columns as in `adjusted_means_dictionary`. Every group has a row.
     """
-    own = own_columns(participants, measure_covariates)
-    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     rows = []
-    for measured in each_measure(measures, people):
-        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
-        sample = take_sample(measured, people, groups=groups, covariates=names)
-        sample.notes.extend(absent)
-        design, fit, problems = fit_sample(sample, names)
+    for measured, sample in each_sample(
+        measures, participants, groups=groups, covariates=covariates, chosen=measure_covariates
+    ):
+        design, fit, problems = fit_sample(sample, sample.covariates)
         for group, n in sample.sizes().items():
             notes, interval = [*sample.notes, *problems], UNKNOWN
             vector = contrast_vector(design, {group: 1.0})

@@ -43,6 +43,11 @@ class Sample(NamedTuple):
         """Values, shape (n,)."""
         return self.data["value"].to_numpy()
 
+    @property
+    def covariates(self) -> list[str]:
+        """Covariates of its model, those of the measure too."""
+        return [name for name in self.data if name not in ("group", "value")]
+
     def values(self, names: Iterable[str]) -> np.ndarray:
         """Values of some of the groups together."""
         return self.data.loc[self.data["group"].isin(list(names)), "value"].to_numpy()
@@ -211,3 +216,21 @@ def take_sample(
         if names:
             sample.notes.append(text + names)
     return sample
+
+
+def each_sample(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    covariates: Sequence[str],
+    chosen: Mapping[str, Sequence[str]],
+) -> Iterator[tuple[Measured, Sample]]:
+    """Every measure and its complete cases, with the covariates of every measure and those ``chosen`` for it."""
+    own = own_columns(participants, chosen)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
+    for measured in each_measure(measures, people):
+        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=chosen)
+        sample = take_sample(measured, people, groups=groups, covariates=names)
+        sample.notes.extend(absent)
+        yield measured, sample

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from mndmri.statistics.comparisons import compare_groups
+from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.prevalence import sign_prevalence
 from mndmri.statistics.roc import classify
 from tests.benchmark.calibration import largest_shares, table_of, table_shares
@@ -135,6 +136,16 @@ def test_intervals_of_effect_sizes_and_areas_hold_the_truth():
     print(f"\nCoverage of Hedges g:\n{of_g.to_string()}\nCoverage of the AUC:\n{of_auc.to_string()}")
     assert of_g.between(0.93, 0.97).all()
     assert of_auc.between(0.93, 0.99).all()
+
+
+def test_five_in_a_hundred_healthy_people_lie_outside_of_ten_controls():
+    options = {name: STUDY[name] for name in ("groups", "reference")}
+    table = score_deviations(cohorts(draw(shift=False)), people(), covariates=["age", "sex"], **options).deviations
+    owner = table["participant_id"].map(people().set_index("participant_id")["group"])
+    found = (~table["percentile"].between(2.5, 97.5)).groupby(owner).mean()
+    print(f"\nOutside the interval of 95%, {COHORTS} null cohorts of {SIZES}:\n{found.to_string()}")
+    # people of a cohort share its controls: the error is that of cohorts, not of people
+    assert found.between(0.035, 0.065).all()
 
 
 def test_intervals_of_the_prevalence_hold_the_truth():

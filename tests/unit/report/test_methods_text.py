@@ -260,6 +260,7 @@ def test_two_groups_have_one_contrast_and_a_family_of_measures():
     text = methods(groups={"levels": {"ALS": ["ALS"], "control": ["HC"]}}, n_by_group={"ALS": 2, "control": 3})
     assert "differences ALS minus control; these" in text
     assert "over all primary measures, which were chosen in advance" in text
+    assert "over the pairs of groups" not in text
     assert "all patients" not in text
 
 
@@ -358,7 +359,11 @@ def test_references_are_numbered_as_they_appear_and_are_those_cited(keys):
 
 def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
     everything = methods(
-        scored=True, measured=MAPPED, site="s", statistics={"harmonise": "combat", "rated_sign": "mcli"}
+        scored=True,
+        measured=MAPPED,
+        site="s",
+        survival={"time": "lived", "event": "died"},
+        statistics={"harmonise": "combat", "rated_sign": "mcli"},
     ) + methods(
         measured=MAPPED,
         qsm={"unwrapper": "romeo", "method": "closed_form"},
@@ -369,6 +374,26 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
         assert reference in everything
         assert re.search(r"(19|20)\d\d[;,. ]", reference)
         assert reference.endswith(".")
+
+
+def test_what_a_study_asks_for_beyond_the_comparisons_is_told():
+    plain = methods()
+    for words in ("stored norms", "side of onset", "Survival", "predictive values", "same site"):
+        assert words not in plain
+    assert "compared with the controls (each control with the others) by W-scores" in plain
+    full = methods(
+        norms="norms.tsv",
+        onset_side="onset",
+        site="site",
+        survival={"time": "lived", "event": "died", "covariates": ["bulbar"]},
+        statistics={"prevalence": 0.3, "harmonise": "combat", "equivalence_sd": 0.8},
+    )
+    assert "stored norms of another study's controls" in full
+    assert "the groups of patients as strata, alone and adjusted for bulbar" in full
+    assert "predictive values at a prevalence of 0.3" in full
+    assert "only participants of the same site were compared" in full
+    assert "ComBat being learnt from the training participants of each fold" in full
+    assert "within 0.8 residual standard deviations" in full
 
 
 def test_names_of_the_user_are_text_and_never_markup():

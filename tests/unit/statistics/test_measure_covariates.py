@@ -6,11 +6,14 @@ import pandas as pd
 import pytest
 
 from mndmri.statistics import adjusted_means, compare_groups
+from mndmri.statistics.assumptions import assumptions_table
+from mndmri.statistics.equivalence import equivalence_table
+from mndmri.statistics.influence import influence_table
 from mndmri.statistics.multimodal import multimodal_index
-from mndmri.statistics.roc import classify, regress_out
-from mndmri.statistics.samples import Measured
+from mndmri.statistics.roc import classify
 from mndmri.statistics.sensitivity import sensitivity_table
 from mndmri.statistics.sites import site_effects
+from mndmri.statistics.survival import survival_table
 from mndmri.statistics.voxelwise import compare_maps
 
 GROUPS = ["ALS", "PLS", "control"]
@@ -79,44 +82,51 @@ def test_sites_and_sensitivity_have_the_same_model(study):
     assert sites.loc[sites["site"] == "Linz", "estimate"].tolist() == pytest.approx(main)
 
 
-def test_adjustment_for_the_roc_is_learnt_from_the_other_controls():
-    """Each control refitted without themselves, everybody else by all controls."""
-    rng = np.random.default_rng(0)
-    people = pd.DataFrame({"group": ["ALS"] * 6 + ["control"] * 8, "tiv": rng.normal(1400, 100, 14)})
-    people.index = [f"sub-{n:02d}" for n in range(14)]
-    y = pd.Series(0.01 * people["tiv"] + rng.normal(size=14), people.index)
-    y.iloc[2] = np.nan
-    measured = Measured({}, y, pd.Series("", people.index))
-    found, notes = regress_out(measured, people, covariates=["tiv"], reference="control")
-    assert notes == ["adjusted for tiv"]
-    controls = people.index[6:]
-    for who in people.index.drop("sub-02"):
-        others = [c for c in controls if c != who]
-        slope, intercept = np.polyfit(people.loc[others, "tiv"], y[others], 1)
-        expected = y[who] - (intercept + slope * people.loc[who, "tiv"]) + y[controls].mean()
-        assert found.values[who] == pytest.approx(expected)
-    assert np.isnan(found.values["sub-02"])
+def test_the_differences_checked_are_the_reported_ones(study):
+    people, measures = study
+    options = STUDY | {"covariates": ["age"], "measure_covariates": OF_VOLUMES}
+    reported = compare_groups(measures, people, **options, n_permutations=0)
+    reported = reported[(reported["reported"] == "yes") & (reported["contrast"] != "group")]
+    checked = equivalence_table(measures, people, **options, margin_sd=0.5)
+    for name in ("estimate", "se", "df"):
+        assert checked[name].tolist() == pytest.approx(reported[name].tolist())
+    left_out = influence_table(measures, people, **options, primary=None)
+    for name in ("estimate", "p"):
+        assert left_out[name].tolist() == pytest.approx(reported[name].tolist())
+    checks = assumptions_table(measures, people, groups=GROUPS, covariates=["age"], measure_covariates=OF_VOLUMES)
+    crossed = checks[checks["check"] == "equal_slopes"].groupby("region")["term"].agg(list).to_dict()
+    assert crossed == {"precentral": ["age", "tiv"], "cst": ["age"], "tiv": ["age"]}
+
+
+def test_a_patients_survival_is_adjusted_for_the_covariates_of_the_measure(study):
+    people, measures = study
+    rng = np.random.default_rng(3)
+    people = people.assign(time=rng.exponential(size=28), event=1.0)
+    options = STUDY | {"time": "time", "event": "event", "measure_covariates": OF_VOLUMES}
+    found = survival_table(measures, people, **options).set_index(["region", "model"])
+    assert found.loc[("precentral", "adjusted"), "adjusted_for"] == "tiv"
+    assert set(found.index) == {("precentral", "alone"), ("precentral", "adjusted"), ("cst", "alone"), ("tiv", "alone")}
 
 
 def test_head_size_alone_separates_nobody_in_roc_and_index():
     """Groups that differ in head size and in nothing else: the adjusted areas are 0.5 within their error."""
     rng = np.random.default_rng(1)
-    areas = {"adjusted": [], "raw": []}
+    areas = []
     people = pd.DataFrame({"participant_id": [f"sub-{n:02d}" for n in range(50)]})
     people["group"] = np.repeat(["ALS", "control"], [20, 30])
     place = {"modality": "t1w", "measure": "volume", "region": "precentral", "hemi": "L", "status": "ok"}
     for _ in range(40):
         people["tiv"] = 1400 + 100 * rng.normal(size=50) - 100 * (people["group"] == "ALS")
         measures = people[["participant_id"]].assign(value=0.01 * people["tiv"] + rng.normal(size=50), **place)
-        for name, chosen in (("adjusted", OF_VOLUMES), ("raw", {})):
-            found = classify(
-                measures, people, groups=["ALS", "control"], reference="control", directions={("t1w", "volume"): -1},
-                measure_covariates=chosen,
-            )  # fmt: skip
-            areas[name].append(found.table["auc"].iloc[0])
+        found = classify(
+            measures, people, groups=["ALS", "control"], reference="control", directions={("t1w", "volume"): -1},
+            measure_covariates=OF_VOLUMES,
+        )  # fmt: skip
+        areas.append(found.table[["auc", "auc_adjusted"]].iloc[0])
+    raw, adjusted = pd.DataFrame(areas).mean()
     error = 0.084 / np.sqrt(40)  # of an area of 0.5 with 20 and 30 people, and 40 studies
-    assert abs(np.mean(areas["adjusted"]) - 0.5) < 4 * error
-    assert np.mean(areas["raw"]) > 0.6
+    assert abs(adjusted - 0.5) < 4 * error
+    assert raw > 0.6
     people["tiv"] = 1400 + 100 * rng.normal(size=50) - 250 * (people["group"] == "ALS")
     measures = people[["participant_id"]].assign(value=0.01 * people["tiv"] + rng.normal(size=50), **place)
     index = [
