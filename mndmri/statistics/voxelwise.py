@@ -2,7 +2,8 @@
 
 Each group has a variance of its own (`mndmri.statistics.welch`), and p comes from flips of the signs of the residuals,
 participant by participant. What is assumed: errors are independent between participants and symmetric. Strongly skewed
-errors make p too small, more so in larger groups (docs/validation.md). Groups may vary differently; a site is a covariate, and sites may differ in their noise.
+errors make p too small, more so in larger groups (docs/validation.md). Groups may vary differently; a site is a
+covariate, and sites may differ in their noise.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
