@@ -143,8 +143,8 @@ def score_deviations(
         own = people.assign(**{name: np.nan for name in names if name not in people})
         norm = _norm_of(one, own, names, reference=reference, unit=unit, known=known)
         rows.append(_rows(one, own, names, norm, own_controls=reference if known is None else None, alpha=alpha))
-        rows[-1]["note"] = [_joined(*notes, note) for note in rows[-1]["note"]]
         if isinstance(norm, Norm):
+            rows[-1]["note"] = [_joined(*notes, note) for note in rows[-1]["note"]]
             models.append(norm_rows(one.key, unit, norm))
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(_DESCRIPTIONS))
     if onset_side:

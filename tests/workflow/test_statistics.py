@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mndmri.io import read_json, read_table
+from mndmri.statistics.deviations import NO_CONTROLS
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.participants import read_participants
 from tests.running import finish, run
@@ -333,7 +334,19 @@ def test_a_group_alone_or_patients_without_controls_have_their_tables_and_page(l
     if len(levels) == 1:
         assert rows["p"].isna().all()
         assert rows["note"].str.contains("fewer than two groups").all()
+    deviations = read_table(group / "deviations.tsv")
+    judged = deviations["w_score"].notna().any()
+    assert judged == ("control" in levels)
+    assert judged or set(deviations.loc[deviations["value"].notna(), "note"]) <= {NO_CONTROLS, "a rating: no W-score"}
+    assert len(read_table(group / "norms.tsv")) > 0 or not judged
+    adjusted = read_table(group / "classification.tsv")
+    assert adjusted["auc_adjusted"].isna().all()
+    assert adjusted.loc[adjusted["auc"].notna(), "note"].str.contains(NO_CONTROLS).all()
+    for name in ("influence", "equivalence", "marker_comparisons"):
+        assert (len(read_table(group / f"{name}.tsv")) > 0) == (len(levels) > 1), name
     methods = (group / "methods.md").read_text()
+    for text in ("with each participant left out", "W-scores"):
+        assert (text in methods) == {"W": judged, "w": len(levels) > 1}[text[0]], text
     assert ("One group was studied" in methods) == (len(levels) == 1)
     assert "minus" not in methods or len(levels) > 1
     for name in levels:
