@@ -1,5 +1,6 @@
 """Survival of the patients by each measure: Cox's proportional hazards."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from mndmri.io import InputError
 from mndmri.statistics.families import corrected, is_primary
@@ -168,11 +170,16 @@ def _cox(data: pd.DataFrame, time: str, event: str, adjusted: Sequence[str], *, 
         return row | {"note": "the terms of the model follow from each other"}
     strata = data["group"].to_numpy() if data["group"].nunique() > 1 else None
     model = PHReg(data[time].to_numpy(float), matrix, status=data[event].to_numpy(int), strata=strata, ties="efron")
-    with np.errstate(all="ignore"):
-        fit = model.fit(disp=0)
+    nothing = {"note": "no estimate: a term foretells every event, or nobody was at risk beside those with one"}
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fit = model.fit(disp=0)
+    except np.linalg.LinAlgError:
+        return row | nothing
     beta, error = float(fit.params[0]), float(fit.bse[0])
     if not (np.isfinite(fit.params).all() and np.isfinite(error)) or np.abs(fit.params).max() > _LARGEST:
-        return row | {"note": "no estimate: a term foretells every event"}
+        return row | nothing
     half = stats.norm.isf(alpha / 2) * error
     row |= dict(zip(("hazard_ratio", "ci_low", "ci_high"), np.exp([beta, beta - half, beta + half]), strict=True))
     row |= {"statistic": beta / error, "p": float(2 * stats.norm.sf(abs(beta / error)))}

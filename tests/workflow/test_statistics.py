@@ -183,7 +183,7 @@ def test_norms_of_one_run_judge_the_people_of_another(study, tmp_path):
     other = {key: config[key] for key in ("participants", "measures", "statistics")}
     other |= {"output_dir": str(tmp_path / "results"), "norms": str(norms)}
     other["statistics"] = other["statistics"] | {"harmonise": "none", "primary": [{**FA, "hemi": "L"}]}
-    finish(tmp_path, other, "--cores", "2", "results/group/deviations.tsv")
+    finish(tmp_path, other, "--cores", "2", str(tmp_path / "results/group/deviations.tsv"))
     scores = of_tract(read_table(tmp_path / "results/group/deviations.tsv"))
     assert scores["w_score"].notna().all() and (scores["n_controls"] == 22).all()
     said = run(tmp_path, other | {"covariates": ["age"]}, "-n")

@@ -87,3 +87,10 @@ def test_times_and_events_that_are_none_are_refused(people, column, value, said)
     people.loc[3, column] = value
     with pytest.raises(InputError, match=f"s03: .*{said}"):
         survival_table(measure(people, NOT_MAINTAINED), people, **OPTIONS)
+
+
+def test_three_events_in_two_groups_have_a_reason_and_no_number():
+    people = pd.DataFrame({"participant_id": list("abcd"), "group": ["ALS"] * 3 + ["PLS"], "age": [61.0, 55, 70, 48]})
+    people = people.assign(time=[1.0, 2, 3, 4], event=[1.0, 0, 1, 1])
+    rows = survival_table(measure(people, [0.2, -0.1, 0.4, 0.3]), people, covariates=["age"], **OPTIONS)
+    assert (rows["hazard_ratio"].notna() | rows["note"].str.contains("no estimate|follow from each other")).all()
