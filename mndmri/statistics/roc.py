@@ -16,7 +16,15 @@ from mndmri.statistics.deviations import NO_CONTROLS, score_deviations
 from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
 from mndmri.statistics.exact import permuted_ranks_p
 from mndmri.statistics.families import corrected, is_primary
-from mndmri.statistics.samples import NO_OTHERS, Measured, each_measure, select_people, take_sample
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    Measured,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
 
@@ -288,7 +296,10 @@ def classify(
         If a column or a group is missing, a participant is there twice, or the specificity is
         out of its range.
     """
-    everyone = select_people(participants, groups=groups, covariates=[site] if site else [])
+    own = own_columns(participants, measure_covariates)
+    everyone = select_people(
+        participants, groups=groups, covariates=list(dict.fromkeys([*([site] if site else []), *own]))
+    )
     scores = _w_scores(
         measures,
         participants,
@@ -302,6 +313,7 @@ def classify(
     rows: list[dict[str, Any]] = []
     points: list[dict[str, Any]] = []
     for measured in each_measure(measures, everyone):
+        _, absent = covariates_for(measured.key, everyone, covariates=[], chosen=measure_covariates)
         kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
         declared = directions.get(kind, directions.get(kind[:2], 0))
         drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
@@ -311,6 +323,8 @@ def classify(
             split = _split(measured, people[contrast], contrast, sign, site=site)
             adjusted = _adjusted(measured, scores, people[contrast], contrast, split)
             row = _classified(split, adjusted, specificity=specificity, prevalence=prevalence, alpha=alpha)
+            if "auc_adjusted" in row and absent:
+                row["note"] = "; ".join([note for note in (row["note"], f"adjusted AUC: {absent[0]}") if note])
             rows.append(row)
             points += _curve(adjusted if site and measured.key["measure"] not in RATINGS else split) if drawn else []
     table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))

@@ -127,6 +127,10 @@ def test_head_size_alone_separates_nobody_in_roc_and_index():
     error = 0.084 / np.sqrt(40)  # of an area of 0.5 with 20 and 30 people, and 40 studies
     assert abs(adjusted - 0.5) < 4 * error
     assert raw > 0.6
+    options = {"groups": ["ALS", "control"], "reference": "control", "directions": {("t1w", "volume"): -1}}
+    nobody = classify(measures, people.drop(columns="tiv"), **options, measure_covariates=OF_VOLUMES).table.iloc[0]
+    assert nobody["note"] == "adjusted AUC: not adjusted for tiv: nobody has it"
+    assert nobody["auc_adjusted"] == pytest.approx(nobody["auc"], abs=0.05)
     people["tiv"] = 1400 + 100 * rng.normal(size=50) - 250 * (people["group"] == "ALS")
     measures = people[["participant_id"]].assign(value=0.01 * people["tiv"] + rng.normal(size=50), **place)
     index = [
