@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -123,10 +124,10 @@ def _cells_of(line: str) -> list[str]:
     return line.split("\t")
 
 
-def _as_text(value: object) -> object:
+def _as_text(value: object, digits: int = SIGNIFICANT_DIGITS) -> object:
     """Six significant digits for a finite float, ``n/a`` for what is missing."""
     if isinstance(value, float | np.floating):
-        return f"{value:.{SIGNIFICANT_DIGITS}g}" if np.isfinite(value) else MISSING
+        return f"{value:.{digits}g}" if np.isfinite(value) else MISSING
     if value is None or value is pd.NA or value is pd.NaT:
         return MISSING
     if isinstance(value, str):
@@ -157,9 +158,9 @@ def read_own_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
     return {who: read_table(path) for who, path in by_participant(paths).items()}
 
 
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a tab-separated table: ``n/a`` for missing, six significant digits."""
-    text = table.astype(object).map(_as_text)
+def write_table(table: pd.DataFrame, path: str | Path, *, digits: int = SIGNIFICANT_DIGITS) -> None:
+    """Write a tab-separated table: ``n/a`` for missing, six significant digits; 17 where it is read to compute."""
+    text = table.astype(object).map(partial(_as_text, digits=digits))
     _write_in_place(path, lambda to: text.to_csv(to, sep="\t", index=False, lineterminator="\n"))
 
 

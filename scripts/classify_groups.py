@@ -2,17 +2,20 @@
 
 from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
+from mndmri.statistics.markers import compare_markers, markers_dictionary
 from mndmri.statistics.roc import classification_dictionary, classify, roc_points_dictionary
+from mndmri.tables.covariates import join_measured
 from mndmri.tables.measures import DAMAGE_DIRECTION
 from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-found = classify(
-    read_table(snakemake.input.measures),
-    read_participants(snakemake.input.participants),
-    directions=DAMAGE_DIRECTION,
-    **snakemake.params.options,
-)
+given, options, compared = snakemake.input, snakemake.params.options, snakemake.params.compared
+measures, quality = read_table(given.measures), read_table(given.quality) if given.quality else None
+participants = join_measured(read_participants(given.participants), measures, quality, options["measure_covariates"])
+found = classify(measures, participants, directions=DAMAGE_DIRECTION, **options)
+markers = compare_markers(measures, participants, directions=DAMAGE_DIRECTION, **compared)
+write_table(markers, snakemake.output.markers)
+write_json(markers_dictionary(), snakemake.output.markers_dictionary)
 write_table(found.table, snakemake.output.classification)
 write_json(classification_dictionary(), snakemake.output.dictionary)
 write_table(found.points, snakemake.output.points)

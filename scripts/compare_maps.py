@@ -6,20 +6,22 @@ from mndmri.atlas.names import ATLASES, load_regions, name_regions
 from mndmri.io import load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
-from mndmri.statistics.maps import HEAD_SIZE, add_head_size, group_mask
+from mndmri.statistics.maps import group_mask
 from mndmri.statistics.voxelwise import MAP_DESCRIPTIONS, compare_maps, summary_dictionary
+from mndmri.tables.covariates import join_measured
 from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
 given, made, space = snakemake.input, snakemake.output, snakemake.params.space
 participants, options = read_participants(given.participants), dict(snakemake.params.options)
-if snakemake.params.head_size:
-    participants = add_head_size(participants, read_table(given.measures))
-    options["covariates"] = [*options["covariates"], HEAD_SIZE]
+quality = read_table(given.quality) if given.quality else None
+participants = join_measured(participants, read_table(given.measures), quality, options["measure_covariates"])
 
 mask = group_mask(map(load_image, given.mask), threshold=snakemake.params.threshold)
 maps = {Path(path).name.split("_")[0]: load_image(path) for path in given.maps}
-found = compare_maps(maps, mask, participants, reasons=snakemake.params.reasons, **options)
+found = compare_maps(
+    maps, mask, participants, place=snakemake.params.place, reasons=snakemake.params.reasons, **options
+)
 files = found.summary.set_index("contrast")["maps"]
 for name, own in found.maps.items():
     stem = f"{made.maps}/space-{space}_{files[name]}"

@@ -8,12 +8,16 @@ from mndmri.statistics.profiles import (
     profile_means,
     profile_means_dictionary,
 )
+from mndmri.tables.covariates import join_measured
 from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
-options, made = snakemake.params.options, snakemake.output
-profiles = read_table(snakemake.input.profiles)
-participants = read_participants(snakemake.input.participants)
+given, options, made = snakemake.input, snakemake.params.options, snakemake.output
+profiles = read_table(given.profiles)
+participants = read_participants(given.participants)
+if given.measures:
+    quality = read_table(given.quality) if given.quality else None
+    participants = join_measured(participants, read_table(given.measures), quality, options["measure_covariates"])
 comparisons = compare_profiles(profiles, participants, **options)
 write_table(comparisons, made.comparisons)
 write_json(compare_profiles_dictionary(options["groups"]), made.dictionary)

@@ -15,16 +15,16 @@ from mndmri.tables.words import readable_interval, readable_p, readable_place  #
 results = Path(sys.argv[1])
 config = read_json(results / "provenance.json")["config"]
 primary = pd.DataFrame(config["statistics"]["primary"])
-rows = read_table(results / "group/comparisons.tsv").query("test == 'ancova_contrast'").merge(primary)
+rows = read_table(results / "group/comparisons.tsv").query("reported == 'yes' and contrast != 'group'").merge(primary)
 shown = pd.DataFrame(
     {
         "measure": rows["modality"] + " " + rows["measure"],
         "region": [readable_place(r, h) for r, h in zip(rows["region"], rows["hemi"], strict=True)],
         "contrast": rows["contrast"],
         "difference [95% CI]": [readable_interval(*v) for v in rows[["estimate", "ci_low", "ci_high"]].to_numpy()],
-        "Hedges g": rows["hedges_g"].map("{:.2f}".format),
+        "adjusted g": rows["adjusted_g"].map("{:.2f}".format),
         "p": rows["p"].map(readable_p),
-        "p (Holm)": rows["p_holm"].map(readable_p),
+        "p confirmatory": rows["p_confirmatory"].map(readable_p),
     }
 )
 print("\nPrimary measures, adjusted differences between the groups:\n")

@@ -14,6 +14,7 @@ facts = study_facts(
     read_participants(snakemake.input.participants),
     groups=config["groups"]["levels"],
     score=SCORE,
+    measure_covariates=config["measure_covariates"],
 )
 text = methods_paragraph(config, versions(), space=snakemake.params.space, **facts)
 write_text(text, snakemake.output.methods)

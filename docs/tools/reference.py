@@ -5,28 +5,37 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from mndmri.atlas.names import ATLASES
 from mndmri.diffusion.profile import profiles_dictionary
 from mndmri.statistics.ancova import adjusted_means_dictionary
+from mndmri.statistics.assumptions import assumptions_dictionary
 from mndmri.statistics.balance import balance_dictionary
 from mndmri.statistics.clusters import clusters_dictionary
 from mndmri.statistics.combat import combat_dictionary
 from mndmri.statistics.comparisons import comparisons_dictionary
 from mndmri.statistics.correlations import correlations_dictionary
 from mndmri.statistics.demographics import demographics_dictionary
+from mndmri.statistics.deviations import deviations_dictionary
+from mndmri.statistics.equivalence import equivalence_dictionary
+from mndmri.statistics.influence import influence_dictionary
+from mndmri.statistics.markers import markers_dictionary
 from mndmri.statistics.motor_band import cutoffs_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
 from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
 from mndmri.statistics.sensitivity import sensitivity_dictionary
+from mndmri.statistics.sides import oriented_dictionary, sides_dictionary
 from mndmri.statistics.sites import site_effects_dictionary
+from mndmri.statistics.survival import survival_dictionary
 from mndmri.statistics.voxelwise import summary_dictionary
 from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables import measures, qc
 from mndmri.tables.dictionaries import TITLE, column_names
+from mndmri.tables.norms import norms_dictionary
 
 ROOT = Path(__file__).parents[2]
 _GROUPS = ("<group>",)
@@ -35,16 +44,25 @@ _INDEX = multimodal_index_dictionaries()
 # Table of results/group, or of the folder of a comparison of maps, to what its columns mean
 COLUMNS: dict[str, Mapping[str, Any]] = {
     "measures": measures.data_dictionary([]),
+    "measures_sides": oriented_dictionary(pd.DataFrame(columns=["modality", "measure"])),
     "demographics": demographics_dictionary(),
     "comparisons": comparisons_dictionary(_GROUPS),
     "adjusted_means": adjusted_means_dictionary(),
     "balance": balance_dictionary(),
     "classification": classification_dictionary(),
     "roc_points": roc_points_dictionary(),
+    "marker_comparisons": markers_dictionary(),
     "correlations": correlations_dictionary(),
     "multimodal_index": _INDEX["performance"],
     "multimodal_predictions": _INDEX["predictions"],
     "multimodal_features": _INDEX["features"],
+    "influence": influence_dictionary(),
+    "assumptions": assumptions_dictionary(),
+    "equivalence": equivalence_dictionary(),
+    "survival": survival_dictionary(),
+    "deviations": deviations_dictionary(),
+    "norms": norms_dictionary(),
+    "sides": sides_dictionary(),
     "sensitivity": sensitivity_dictionary(_GROUPS),
     "site_effects": site_effects_dictionary(),
     "site_shifts": combat_dictionary(),

@@ -10,6 +10,8 @@ from typing import Any
 import jsonschema
 
 from mndmri.cohort.records import refuse
+from mndmri.tables import covariates
+from mndmri.tables.given import HEMIS
 from mndmri.tables.measures import DEFINITIONS
 from mndmri.tables.participants import PROGRESSION_RATE
 
@@ -153,6 +155,13 @@ def _keep_default_primary_measured(config: dict[str, Any], raw: Mapping[str, Any
 def score_columns(config: Mapping[str, Any]) -> list[str]:
     """Columns of the clinical scores in the study's own participants table."""
     return [*config["clinical_scores"], *([PROGRESSION_RATE] if config["progression"] else [])]
+
+
+def survival_columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of the model of survival; the rate of progression is one of its covariates where it is computed."""
+    chosen = config["survival"]
+    rate = [PROGRESSION_RATE] if config["progression"] else []
+    return {**chosen, "covariates": list(dict.fromkeys([*chosen["covariates"], *rate]))}
 
 
 def _adjust_for_site(config: dict[str, Any]) -> None:
@@ -309,6 +318,31 @@ def _unknown_measures(primary: list[dict[str, str]]) -> list[str]:
     return problems
 
 
+def _unknown_places(config: Mapping[str, Any]) -> list[str]:
+    """Measures with covariates of their own that no modality has, and quality measures that are not given."""
+    problems = []
+    for place, names in config["measure_covariates"].items():
+        modality, *rest = place.split()
+        where = f"measure_covariates: '{place}'"
+        measures_of = {of: [name for other, name in DEFINITIONS if other == of] for of, _ in DEFINITIONS}
+        if not config["measures"]:  # those of a table that is brought may have any name
+            if modality not in measures_of:
+                near = difflib.get_close_matches(modality, measures_of, n=1, cutoff=LIKENESS)
+                hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(measures_of)}"
+                problems.append(f"{where} is of no modality; {hint}")
+            elif rest and rest[0] not in measures_of[modality]:
+                near = difflib.get_close_matches(rest[0], measures_of[modality], n=1, cutoff=LIKENESS)
+                hint = f"did you mean '{modality} {near[0]}'?" if near else f"it has {', '.join(measures_of[modality])}"
+                problems.append(f"{where}: {modality} has no measure '{rest[0]}'; {hint}")
+        if config["measures"] and not config["quality"]:
+            problems += [
+                f"{where}: {name} is a measure of qc.tsv; give the path of that table as quality"
+                for name in names
+                if covariates.is_of_quality(name)
+            ]
+    return problems
+
+
 def _distortion_not_simulated(distortion: str | bool, simulated: Mapping[str, Any]) -> list[str]:
     """A correction for which the simulation makes nothing."""
     if distortion == "fieldmap":
@@ -415,6 +449,15 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         ]
     if not faulty & {"statistics", "measures"} and not config["measures"]:
         problems += _unknown_measures(config["statistics"]["primary"])
+    if not faulty & {"measure_covariates", "measures", "quality"}:
+        problems += _unknown_places(config)
+    if not faulty & {"statistics", "onset_side"} and not config["onset_side"]:
+        problems += [
+            f"statistics.primary[{index}]: hemi {primary['hemi']} is relative to the side of onset; name its column in "
+            "onset_side"
+            for index, primary in enumerate(config["statistics"]["primary"])
+            if primary["hemi"] not in HEMIS
+        ]
     if not faulty & {"covariates", "clinical_scores", "groups"}:
         used = [*config["covariates"], *config["clinical_scores"], groups["column"], "participant_id"]
         problems += [
@@ -430,6 +473,12 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         ]
     if not faulty & {"bids_dir", "measures", "participants", "quality", "statistics", "site", "simulation"}:
         problems += _incomplete_choices(config)
+    if not faulty & {"survival", "progression"} and config["survival"] and not config["progression"]:
+        problems += [
+            f"survival.covariates: '{PROGRESSION_RATE}' is computed where progression is set; set it or remove the name"
+            for name in config["survival"]["covariates"]
+            if name == PROGRESSION_RATE
+        ]
     if not faulty & {"simulation", "dwi"} and config["simulation"] is not None:
         problems += _distortion_not_simulated(config["dwi"]["distortion"], config["simulation"]["dwi"])
     if not faulty & {"simulation", "groups"} and config["simulation"] is not None:

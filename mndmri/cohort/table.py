@@ -14,6 +14,9 @@ import pandas as pd
 
 from mndmri.cohort.records import Problem
 from mndmri.io import MISSING
+from mndmri.tables.covariates import VOLUMES, is_measured, names_of
+from mndmri.tables.participants import PROGRESSION_RATE, body_side
+from mndmri.tables.qc import DEFINITIONS as QUALITY
 
 # BIDS: a label is letters and digits; anything else would also break file names apart
 _ID = re.compile(r"sub-[0-9A-Za-z]+")
@@ -45,7 +48,7 @@ def category_columns(config: Mapping[str, Any]) -> list[str]:
     They are to be read as text, so that the sites 01 and 1 stay two.
     """
     numbers, columns_used = _columns_used(config)
-    named = {*config["categorical"], "sex"} - numbers
+    named = {*config["categorical"], "sex", config["onset_side"]} - numbers
     return [column for column in columns_used if column in named]
 
 
@@ -71,7 +74,11 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     groups = config["groups"]
     numbers, columns_used = _columns_used(config)
     categories = category_columns(config)
-    problems = _missing_columns(table, ["participant_id", groups["column"], *columns_used])
+    # what the pipeline measures too is taken from this table where it is there
+    measured = [name for name in names_of(config["measure_covariates"]) if is_measured(name) and name in table]
+    numbers, columns_used = {*numbers, *measured}, list(dict.fromkeys([*columns_used, *measured]))
+    of_measures = [name for name in names_of(config["measure_covariates"]) if not is_measured(name)]
+    problems = _missing_columns(table, ["participant_id", groups["column"], *columns_used], of_measures=of_measures)
     if problems:
         return pd.DataFrame(columns=["participant_id", "group"]), problems
 
@@ -90,6 +97,7 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
         columns[column] = values
         problems += found
     participants = pd.DataFrame(columns)[np.array(studied, dtype=bool)].reset_index(drop=True)
+    problems += _no_side(participants, config["onset_side"])
     problems += _empty_groups(participants, groups, set(map(_text, table[groups["column"]])))
     return participants, problems
 
@@ -99,8 +107,12 @@ def _columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
     progression = config["progression"] or {}
     numbers = [*config["clinical_scores"], *(progression[k] for k in ("score", "months") if k in progression)]
     numbers += [name for name in [config["statistics"]["rated_sign"]] if name]
-    site = [config["site"]] if config["site"] else []
-    used = list(dict.fromkeys([*config["covariates"], *site, *numbers]))
+    survival = config["survival"] or {}
+    numbers += [survival[key] for key in ("time", "event") if key in survival]
+    of_measures = [name for name in names_of(config["measure_covariates"]) if not is_measured(name)]
+    others = [config[key] for key in ("site", "onset_side") if config[key]]
+    others += [name for name in survival.get("covariates", []) if name != PROGRESSION_RATE]
+    used = list(dict.fromkeys([*config["covariates"], *of_measures, *others, *numbers]))
     return {*numbers, *(column for column in used if column.lower() == "age")}, used
 
 
@@ -155,16 +167,19 @@ def _nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | No
     return by_fold[found[0]] if found else None
 
 
-def _missing_columns(table: pd.DataFrame, wanted: list[str]) -> list[Problem]:
+def _missing_columns(table: pd.DataFrame, wanted: list[str], *, of_measures: list[str]) -> list[Problem]:
     problems = []
     for column in dict.fromkeys(wanted):
         if column not in table.columns:
-            near = _nearest(column, map(str, table.columns))
+            others = [*VOLUMES, *QUALITY] if column in of_measures else []
+            near = _nearest(column, [*map(str, table.columns), *others])
             hint = f"did you mean '{near}'?" if near else f"it has {', '.join(map(str, table.columns))}"
             problems.append(
                 Problem(
                     f"participants table: no column '{column}'; {hint} Correct the table, or the name in the config "
-                    "(groups.column, covariates, site, clinical_scores, progression, statistics.rated_sign)"
+                    "(groups.column, covariates, measure_covariates, site, onset_side, survival, clinical_scores, "
+                    "progression, "
+                    "statistics.rated_sign)"
                 )
             )
     return problems
@@ -315,6 +330,19 @@ def _spelt_in_several_ways(column: str, used: Iterable[str]) -> list[Problem]:
         )
         for ways in spellings.values()
         if len(ways) > 1
+    ]
+
+
+def _no_side(participants: pd.DataFrame, column: str | None) -> list[Problem]:
+    """A column of the side of onset that names no side in anybody."""
+    if column is None or any(map(body_side, participants[column])):
+        return []
+    found = ", ".join(repr(text) for text in participants[column].dropna().unique()[:5]) or "nothing"
+    return [
+        Problem(
+            f"onset_side: the column '{column}' of the participants table has {found}; expected L, R, left or right in "
+            "those whose disease began on one side, n/a or another word in the others"
+        )
     ]
 
 

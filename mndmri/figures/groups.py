@@ -15,7 +15,14 @@ from mndmri.tables.words import OMNIBUS, capitalised, readable, readable_place, 
 GROUP_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#555555"
 _STRIP_WIDTH = 0.44
-_HEMI_TITLES = {"L": "Left", "R": "Right", "both": ""}
+_HEMI_TITLES = {
+    "L": "Left",
+    "R": "Right",
+    "both": "",
+    "contra": "Contralateral to onset",
+    "ipsi": "Ipsilateral to onset",
+    "mean": "Mean of both sides",
+}
 _CONFIDENCE = 0.95
 
 
@@ -86,7 +93,7 @@ def measure_plot(
     if adjusted_means is not None:
         key = ["modality", "measure", "region"]
         adjusted_means = adjusted_means[(adjusted_means[key] == kind[key]).all(axis=1)]
-    hemis = [hemi for hemi in ("L", "R", "both") if hemi in set(measures["hemi"])]
+    hemis = [hemi for hemi in _HEMI_TITLES if hemi in set(measures["hemi"])]
     figure = Figure(figsize=(max(2.9, 1.1 + 0.75 * len(groups)) * len(hemis), 3.6), layout="constrained")
     panels = figure.subplots(1, len(hemis), sharey=True, squeeze=False)[0]
     for axes, hemi in zip(panels, hemis, strict=True):
@@ -146,13 +153,13 @@ def bare(axes: Axes) -> None:
 
 
 def forest_plot(comparisons: pd.DataFrame) -> Figure:
-    """Hedges' g with its 95% interval, a row a measure, a panel a contrast.
+    """Adjusted g with its 95% interval, a row a measure, a panel a contrast.
 
     Parameters
     ----------
     comparisons : DataFrame
-        ``modality, measure, region, hemi, contrast, hedges_g, g_ci_low, g_ci_high``. Tests over all groups
-        are not shown; a pair whose g is missing keeps its place and is labelled so.
+        Reported rows: ``modality, measure, region, hemi, contrast, adjusted_g, adj_g_ci_low, adj_g_ci_high``. Tests
+        over all groups are not shown; a pair whose g is missing keeps its place and is labelled so.
 
     Raises
     ------
@@ -162,10 +169,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
     pairs = comparisons[comparisons["contrast"] != OMNIBUS]
     if pairs.empty:
         raise InputError("no comparison between two groups to plot; the comparisons table has none")
-    # the row of another test of the same pair repeats the same g, or has none
     key = ["modality", "measure", "region", "hemi"]
-    pairs = pairs.sort_values("hedges_g", key=lambda g: g.isna(), kind="stable")
-    pairs = pairs.drop_duplicates([*key, "contrast"]).sort_index()
     contrasts = list(dict.fromkeys(pairs["contrast"]))
     rows = list(dict.fromkeys(pairs[key].itertuples(index=False, name=None)))
     places = {row: len(rows) - 1 - n for n, row in enumerate(rows)}
@@ -177,7 +181,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
         axes.axvline(0, color=GREY, linewidth=0.8)
         for record in pairs[pairs["contrast"] == contrast].to_dict("records"):
             place = places[tuple(record[name] for name in key)]
-            _draw_effect(axes, place, record["hedges_g"], record["g_ci_low"], record["g_ci_high"])
+            _draw_effect(axes, place, record["adjusted_g"], record["adj_g_ci_low"], record["adj_g_ci_high"])
         axes.set_title(contrast, fontsize=10)
         axes.set_label(str(contrast))
         axes.set_ylim(-0.6, len(rows) - 0.4)
@@ -185,7 +189,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
         axes.set_axisbelow(True)
         bare(axes)
     panels[0].set_yticks([places[row] for row in rows], names)
-    figure.supxlabel("Hedges' g (first group minus second), 95% CI", fontsize=9)
+    figure.supxlabel("Adjusted g (first group minus second), 95% CI", fontsize=9)
     return figure
 
 

@@ -23,7 +23,7 @@ _CURVE_COLOURS = (
     "#88CCEE",
     "#DDCC77",
 )
-_DASHES = {"L": "-", "R": (0, (4, 1.5)), "both": "-"}
+_DASHES = {"L": "-", "R": (0, (4, 1.5)), "both": "-", "contra": "-.", "ipsi": ":", "mean": (0, (8, 2))}
 _LINE_OF_LEGEND = 58
 _LINE_INCHES = 0.15
 _PANEL_INCHES = 4.0
@@ -32,7 +32,8 @@ _PANEL_INCHES = 4.0
 def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """ROC curves, a panel a contrast, with the area under each and its 95% interval in the legend.
 
-    A measure of a region has one colour; its left side is a full line and its right side a dashed one.
+    A measure of a region has one colour; its left side is a full line, its right side a dashed one, and those
+    by the side of onset have dashes of their own.
 
     Parameters
     ----------

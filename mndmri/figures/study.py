@@ -13,6 +13,7 @@ from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
 from mndmri.figures.strip import study_strips
 from mndmri.tables.measures import KEY
+from mndmri.tables.words import OMNIBUS
 
 
 def study_figures(
@@ -44,7 +45,8 @@ def study_figures(
         rows = measures.merge(pd.DataFrame([kind]))
         if len(rows):
             yield "_".join(kind), measure_plot(rows, tables["adjusted_means"], groups=groups, colours=colours)
-    comparisons = tables["comparisons"].query("test == 'ancova_contrast'")
+    comparisons = tables["comparisons"].query("reported == 'yes'")
+    comparisons = comparisons[comparisons["contrast"] != OMNIBUS]
     if len(rows := comparisons.merge(chosen)):
         yield "effect_sizes", forest_plot(rows)
     for (modality, measure), rows in comparisons.groupby(["modality", "measure"], sort=False):

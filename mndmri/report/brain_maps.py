@@ -39,7 +39,8 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
             Section(
                 f"{KINDS[kind]}, voxel by voxel",
                 "p is two-sided and corrected over all voxels compared (threshold-free cluster enhancement, "
-                "Freedman-Lane permutations). Volumes are at the corrected level.",
+                "flips of the signs of the residuals, each group with a variance of its own). Volumes are at "
+                "the corrected level.",
                 pd.DataFrame({title: list(map(cell, _records(found.summary))) for title, cell in _SUMMARY.items()}),
                 [
                     Picture(f"{KINDS[kind]}: {names[name]}", "Glass brain and slices.", png, wide=True)
@@ -77,11 +78,19 @@ def _people(row: dict) -> str:
     )
 
 
+def _statistic(row: dict) -> str:
+    """Statistic with its degrees of freedom; empty without a test."""
+    if pd.isna(row["statistic"]):
+        return ""
+    known = [readable_number(row[name]) for name in ("df_num", "df") if pd.notna(row[name])]
+    return f"{row['statistic']} ({', '.join(known)})"
+
+
 _SUMMARY: dict[str, Callable[[dict], object]] = {
     "contrast": _text("contrast"),
     "n": _people,
     "missing": _text("n_missing"),
-    "statistic": lambda row: f"{row['statistic']} ({row['df']})" if pd.notna(row["statistic"]) else "",
+    "statistic": _statistic,
     "highest": _number("highest"),
     "lowest": _number("lowest"),
     "p, corrected": lambda row: readable_p(row["p_fwe"]),

@@ -1,7 +1,7 @@
 """The methods section of a paper on a study."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,20 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from mndmri.tables.covariates import VOLUMES, covariates_of
 from mndmri.tables.words import readable
 
 _TEMPLATE = Path(__file__).parent / "templates" / "methods.md.j2"
 _CITATION = re.compile(r"(?<!\\)\[(@\w+(?:;\s+@\w+)*)\]")
 # What Markdown, or Pandoc's, would read as markup in the middle of a line
 _MARKUP = re.compile(r"([\\`*_\[\]<>~^$|&@])")
-_SIDES = {"L": "left", "R": "right"}
+_SIDES = {
+    "L": "left",
+    "R": "right",
+    "contra": "contralateral to the side of onset",
+    "ipsi": "ipsilateral to it",
+    "mean": "mean of both sides",
+}
 
 REFERENCES = {
     "abdulrahman2005": "Abdul-Rahman H, Gdeisat M, Burton D, Lalor M. Fast three-dimensional phase-unwrapping "
@@ -81,6 +88,13 @@ REFERENCES = {
     "cohen1960": "Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.",
     "cohen1968": "Cohen J. Weighted kappa: nominal scale agreement with provision for scaled disagreement or partial "
     "credit. Psychol Bull 1968;70:213-220.",
+    "cox1972": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220.",
+    "schuirmann1987": "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power approach for "
+    "assessing the equivalence of average bioavailability. J Pharmacokinet Biopharm 1987;15:657-680.",
+    "crawford1998": "Crawford JR, Howell DC. Comparing an individual's test score against norms derived from small "
+    "samples. Clin Neuropsychol 1998;12:482-486.",
+    "crawford2002": "Crawford JR, Garthwaite PH. Investigation of the single case in neuropsychology: confidence "
+    "limits on the abnormality of test scores and test score differences. Neuropsychologia 2002;40:1196-1208.",
     "delong1988": "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more correlated receiver "
     "operating characteristic curves: a nonparametric approach. Biometrics 1988;44:837-845.",
     "desikan2006": "Desikan RS, Ségonne F, Fischl B, et al. An automated labeling system for subdividing the human "
@@ -102,8 +116,14 @@ REFERENCES = {
     "scanners and sites. NeuroImage 2018;167:104-120.",
     "frangi1998": "Frangi AF, Niessen WJ, Vincken KL, Viergever MA. Multiscale vessel enhancement filtering. MICCAI "
     "1998, Lect Notes Comput Sci 1496:130-137.",
-    "freedman1983": "Freedman D, Lane D. A nonstochastic interpretation of reported significance levels. J Bus Econ "
-    "Stat 1983;1:292-298.",
+    "bell2002": "Bell RM, McCaffrey DF. Bias reduction in standard errors for linear regression with multi-stage "
+    "samples. Surv Methodol 2002;28:169-181.",
+    "davidson2008": "Davidson R, Flachaire E. The wild bootstrap, tamed at last. J Econom 2008;146:162-169.",
+    "rao1970": "Rao CR. Estimation of heteroscedastic variances in linear models. J Am Stat Assoc 1970;65:161-172.",
+    "satterthwaite1946": "Satterthwaite FE. An approximate distribution of estimates of variance components. "
+    "Biometrics Bull 1946;2:110-114.",
+    "zhang2012": "Zhang J-T. An approximate Hotelling T2-test for heteroscedastic one-way MANOVA. Open J Stat "
+    "2012;2:1-11.",
     "freeman1951": "Freeman GH, Halton JH. Note on an exact treatment of contingency, goodness of fit and other "
     "problems of significance. Biometrika 1951;38:141-149.",
     "garyfallidis2014": "Garyfallidis E, Brett M, Amirbekian B, et al. Dipy, a library for the analysis of diffusion "
@@ -178,7 +198,12 @@ REFERENCES = {
 
 
 def study_facts(
-    measures: pd.DataFrame, participants: pd.DataFrame, *, groups: Iterable[str], score: Mapping[str, str]
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Iterable[str],
+    score: Mapping[str, str],
+    measure_covariates: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """What `methods_paragraph` has to know of a study besides its config.
 
@@ -190,13 +215,23 @@ def study_facts(
         Also those that nobody is in.
     score : mapping
         Modality, measure, region and hemi of the motor band score.
+    measure_covariates : mapping, optional
+        As in `mndmri.tables.covariates.covariates_of`.
     """
     sizes = participants["group"].value_counts()
     known = measures[measures["value"].notna()]
+    kinds = known[["modality", "measure", "region"]].drop_duplicates().to_dict("records")
+    volumes = {kind["region"] for kind in kinds if kind["modality"] == "t1w" and kind["measure"] == "volume"}
+    own = {}
+    for place, names in (measure_covariates or {}).items():
+        had = [name for name in names if name not in VOLUMES or name in volumes | set(participants)]
+        if had and any(covariates_of(kind, {place: had}) for kind in kinds):
+            own[place] = had
     return {
         "n_by_group": {name: int(sizes.get(name, 0)) for name in groups},
         "measured": set(known["modality"]),
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
+        "own_covariates": own,
     }
 
 
@@ -208,6 +243,7 @@ def methods_paragraph(
     space: str,
     scored: bool = False,
     measured: Collection[str] = (),
+    own_covariates: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Methods of a study as Markdown: the steps that its config selects, then the numbered references.
 
@@ -225,6 +261,8 @@ def methods_paragraph(
         Whether any participant has a motor band score.
     measured : collection of str
         Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
+    own_covariates : mapping, optional
+        Measures, as ``t1w volume``, to the covariates that they alone had.
 
     Returns
     -------
@@ -242,6 +280,10 @@ def methods_paragraph(
         n_by_group=n_by_group,
         scored=scored,
         measured=measured,
+        own_covariates=[
+            f"{_listed(map(readable, names))} for {' '.join(map(readable, place.split()))}"
+            for place, names in (own_covariates or {}).items()
+        ],
         images=[] if config["measures"] else config["modalities"],
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,

@@ -29,7 +29,6 @@ from mndmri.tables.words import (
     readable_unit,
 )
 
-_ADJUSTED_TESTS = ("ancova", "ancova_contrast")
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -228,8 +227,8 @@ def group_page(
         Table 1 in its long form: ``variable, level, group, n_missing, mean, sd, count, percent, test, p,
         note``; a row a group, and a row a test.
     comparisons : DataFrame
-        Rows of the comparisons table for the primary measures. Adjusted differences are shown; HC3
-        and rank tests are folded below them.
+        Rows of the comparisons table for the primary measures. The reported test is shown; the others are folded
+        below it.
     pictures : sequence of Picture
         One for each primary measure.
     versions : mapping
@@ -320,35 +319,35 @@ def _summary_cell(row: Mapping[str, Any]) -> str:
 
 
 def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any]:
-    """Adjusted tests, and the others, each with rows under a heading for each measure in each place."""
+    """Reported tests, and the others, each with rows under a heading for each measure in each place."""
     groups = [column.removeprefix("n_") for column in comparisons.columns if column.startswith("n_")]
     # n_missing is a count of people too, but not of a group
     groups = [group for group in groups if group != "missing"]
     key = ["modality", "measure"]
     units = measures.drop_duplicates(key).set_index(key)["unit"].to_dict()
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {"adjusted": {}, "others": {}}
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {"reported": {}, "others": {}}
     for row in comparisons.to_dict("records"):
         unit = readable_unit(units.get((row["modality"], row["measure"]), ""))
         place = readable_place(row["region"], row["hemi"])
         heading = f"{readable(row['modality'])}: {readable(row['measure'])}, {place}"
-        table = found["adjusted" if row["test"] in _ADJUSTED_TESTS else "others"]
+        table = found["reported" if row["reported"] == "yes" else "others"]
         table.setdefault(heading + (f" ({unit})" if unit else ""), []).append(_comparison(row, groups))
     return {"groups": groups} | found
 
 
 def _comparison(row: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:
     # a test over all groups has no difference and no pairs: nothing is missing there
-    pair = row["contrast"] != OMNIBUS
+    pair, reported = row["contrast"] != OMNIBUS, row["reported"] == "yes"
+    size = ("adjusted_g", "adj_g_ci_low", "adj_g_ci_high") if reported else ("hedges_g", "g_ci_low", "g_ci_high")
+    pairs_only = {"p_confirmatory", "p_holm"}
+    columns = ("p", "p_confirmatory", "q_exploratory", "p_permutation") if reported else ("p", "p_holm", "q_fdr")
     return {
         "test": readable_test(row["test"]),
         "contrast": row["contrast"] if pair else "all groups",
         "n": [_cell(row[f"n_{group}"]) for group in groups],
         "estimate": readable_interval(row["estimate"], row["ci_low"], row["ci_high"]) if pair else "",
-        "g": readable_interval(row["hedges_g"], row["g_ci_low"], row["g_ci_high"]) if pair else "",
-        "p": readable_p(row["p"]),
-        "p_permutation": readable_p(row["p_permutation"]),
-        "p_holm": readable_p(row["p_holm"]) if pair else "",
-        "q_fdr": readable_p(row["q_fdr"]),
+        "g": readable_interval(*(row[name] for name in size)) if pair else "",
+        "p": [readable_p(row[name]) if pair or name not in pairs_only else "" for name in columns],
         "note": row["note"] if pd.notna(row["note"]) else "",
     }
 

@@ -6,9 +6,19 @@ import pandas as pd
 
 from mndmri.report.pages import Picture, Section
 from mndmri.tables.measures import KEY
-from mndmri.tables.words import capitalised, readable, readable_interval, readable_number, readable_place
+from mndmri.tables.words import (
+    MISSING,
+    capitalised,
+    readable,
+    readable_interval,
+    readable_number,
+    readable_p,
+    readable_place,
+    readable_test,
+)
 
 _Column = Callable[[pd.Series], object]
+_SHOWN_DEVIATIONS = 15
 
 
 def group_sections(
@@ -24,7 +34,8 @@ def group_sections(
     ----------
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
-        ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``;
+        ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``,
+        ``sides``, ``deviations`` (with the group of each);
         some may be missing.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
@@ -44,12 +55,14 @@ def group_sections(
         table = tables.get(name)
         if table is None:
             return None
-        rows = table.merge(chosen, on=KEY) if set(KEY) <= set(table.columns) else table
+        keys = [key for key in KEY if key in table.columns]
+        rows = table.merge(chosen[keys].drop_duplicates(), on=keys) if keys else table
         rows = rows.query(query) if query else rows
         if rows.empty:
             return None
-        return pd.DataFrame({title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()})
+        return _cells(rows, columns)
 
+    deviations = _of_primary(tables.get("deviations"), chosen)
     sections = [
         Section(
             "Balance of the groups",
@@ -71,14 +84,20 @@ def group_sections(
         ),
         Section(
             "Classification by each primary measure",
-            "Area under the ROC curve in the direction in which damage changes the measure, without covariates.",
+            "Area under the ROC curve in the direction in which damage changes the measure, without covariates, and of "
+            "W-scores, adjusted for them. Predictive values are in classification.tsv, at statistics.prevalence.",
             shown("classification", _CLASSIFICATION),
             drawn("roc", "The first group of the contrast against the second."),
         ),
         Section(
+            "Markers compared",
+            "Areas of two primary measures in the same participants (DeLong). Complete: marker_comparisons.tsv.",
+            shown("marker_comparisons", _MARKERS, query="p.notna()"),
+        ),
+        Section(
             "Effect sizes of all measures",
-            "Unadjusted and not corrected for multiple comparisons: descriptive only.",
-            pictures=drawn("effect_sizes_all", "Hedges’ g, first group of the contrast minus the second."),
+            "Adjusted for the covariates and not corrected for multiple comparisons: descriptive only.",
+            pictures=drawn("effect_sizes_all", "Adjusted g, first group of the contrast minus the second."),
         ),
         Section(
             "Along the corticospinal tract",
@@ -101,15 +120,75 @@ def group_sections(
             shown("correlations", _CORRELATIONS, query="method == 'spearman'"),
             drawn("correlation", "Patients only."),
         ),
+        Section(
+            "Contralateral against ipsilateral to the side of onset",
+            "Within patients, differences of the primary measures. Complete: sides.tsv.",
+            shown("sides", _SIDES, query="test != 'signed_rank'"),
+        ),
+        Section(
+            "Every person against the controls",
+            _outside(deviations),
+            _cells(_largest(deviations), _DEVIATIONS) if len(deviations) else None,
+        ),
         Section("Sites", "", None, drawn("sites", "The groups compared within each site, and pooled.")),
         Section(
             "Sensitivity analyses of the primary comparisons",
             "Adjusted differences with other selections of participants and other covariates.",
             shown("sensitivity", _SENSITIVITY),
         ),
+        Section(
+            "Who decides the primary comparisons",
+            "Adjusted differences with each participant left out in turn. Complete: influence.tsv; the assumptions of "
+            "the models are tested in assumptions.tsv.",
+            shown("influence", _INFLUENCE),
+        ),
+        Section(
+            "Equivalence and detectable differences",
+            "Two one-sided tests within statistics.equivalence_sd, and the difference found with a power of 80%. "
+            "Complete: equivalence.tsv.",
+            shown("equivalence", _EQUIVALENCE),
+        ),
+        Section(
+            "Survival",
+            "Hazard ratio of one standard deviation more, Cox’s model. Complete: survival.tsv.",
+            shown("survival", _SURVIVAL),
+        ),
         Section("Methods text for a paper", text=methods),
     ]
     return [s for s in sections if s.table is not None or s.pictures or s.text]
+
+
+def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column]) -> pd.DataFrame:
+    return pd.DataFrame({title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()})
+
+
+def _of_primary(deviations: pd.DataFrame | None, chosen: pd.DataFrame) -> pd.DataFrame:
+    """W-scores of the primary measures, of those who have one."""
+    if deviations is None:
+        return pd.DataFrame()
+    own = deviations.merge(chosen, on=KEY).dropna(subset="w_score")
+    # a hemisphere that is primary by its side and by the side of onset is one value
+    return own.drop_duplicates(["participant_id", "modality", "measure", "region", "value"])
+
+
+def _largest(deviations: pd.DataFrame) -> pd.DataFrame:
+    order = deviations["w_score"].abs().sort_values(ascending=False, kind="stable").index
+    return deviations.loc[order[:_SHOWN_DEVIATIONS]]
+
+
+def _outside(deviations: pd.DataFrame) -> str:
+    """How many W-scores of each group lie outside the interval of 95%, in a sentence."""
+    if deviations.empty:
+        return ""
+    beyond = ~deviations["percentile"].between(2.5, 97.5)
+    counts = [
+        f"{group} {int(own.sum())} of {len(own)}" for group, own in beyond.groupby(deviations["group"], sort=False)
+    ]
+    return (
+        f"The {min(_SHOWN_DEVIATIONS, len(deviations))} largest W-scores of the primary measures. Outside the interval "
+        f"of 95% of healthy people lie: {', '.join(counts)}; 5% of them would in healthy people. Complete: "
+        "deviations.tsv."
+    )
 
 
 def _of(name: str) -> _Column:
@@ -122,6 +201,15 @@ def _interval(name: str, low: str = "ci_low", high: str = "ci_high") -> _Column:
 
 def _measure(row: pd.Series) -> str:
     return f"{readable(row['measure'])}, {readable_place(row['region'], row['hemi'])}"
+
+
+def _text(cell: object) -> str:
+    return str(cell) if pd.notna(cell) else MISSING
+
+
+def _percentile(row: pd.Series) -> str:
+    point, low, high = (readable_number(row[name], digits=2) for name in ("percentile", "pct_low", "pct_high"))
+    return f"{point} [{low}, {high}]"
 
 
 _SIGN: dict[str, _Column] = {
@@ -139,9 +227,23 @@ _CLASSIFICATION: dict[str, _Column] = {
     "n": lambda row: f"{row['n_positive']} / {row['n_negative']}",
     "AUC [95% CI]": _interval("auc"),
     "p": _of("p"),
+    "adjusted AUC [95% CI]": _interval("auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"),
     "sensitivity [95% CI]": _interval("sensitivity", "sens_ci_low", "sens_ci_high"),
-    "specificity": _of("specificity"),
+    "specificity, here and in new people": lambda row: (
+        f"{readable_number(row['specificity'])}, {readable_number(row['specificity_new'])}"
+    ),
+    "LR+ [95% CI]": _interval("lr_positive", "lr_positive_ci_low", "lr_positive_ci_high"),
+    "LR- [95% CI]": _interval("lr_negative", "lr_negative_ci_low", "lr_negative_ci_high"),
     "note": _of("note"),
+}
+_MARKERS: dict[str, _Column] = {
+    "contrast": _of("contrast"),
+    "first": _measure,
+    "second": lambda row: f"{readable(row['measure_2'])}, {readable_place(row['region_2'], row['hemi_2'])}",
+    "AUC": lambda row: f"{readable_number(row['auc'])} / {readable_number(row['auc_2'])}",
+    "difference [95% CI]": _interval("difference"),
+    "p": _of("p"),
+    "p (Holm)": _of("p_holm"),
 }
 _INDEX: dict[str, _Column] = {
     "contrast": _of("contrast"),
@@ -160,6 +262,61 @@ _CORRELATIONS: dict[str, _Column] = {
     "n": _of("n"),
     "rho [95% CI]": _interval("estimate"),
     "p": _of("p"),
+    "note": _of("note"),
+}
+_INFLUENCE: dict[str, _Column] = {
+    "measure": _measure,
+    "contrast": _of("contrast"),
+    "difference": lambda row: readable_number(row["estimate"]),
+    "range without one": lambda row: (
+        f"{readable_number(row['estimate_low'])} ({_text(row['who_low'])}) to "
+        f"{readable_number(row['estimate_high'])} ({_text(row['who_high'])})"
+    ),
+    "p": _of("p"),
+    "range of p": lambda row: f"{readable_p(row['p_low'])} to {readable_p(row['p_high'])}",
+    "decided by": _of("who_decides"),
+    "note": _of("note"),
+}
+_EQUIVALENCE: dict[str, _Column] = {
+    "measure": _measure,
+    "contrast": _of("contrast"),
+    "n": lambda row: f"{row['n_first']} / {row['n_second']}",
+    "difference [90% CI]": _interval("estimate"),
+    "margin": lambda row: readable_number(row["margin"]),
+    "p (TOST)": _of("p_tost"),
+    "conclusion": _of("conclusion"),
+    "detectable (SD)": lambda row: f"{readable_number(row['detectable'])} ({readable_number(row['detectable_sd'])})",
+    "note": _of("note"),
+}
+_SURVIVAL: dict[str, _Column] = {
+    "measure": _measure,
+    "model": _of("model"),
+    "adjusted for": _of("adjusted_for"),
+    "n (events)": lambda row: f"{row['n']} ({row['n_events']})",
+    "hazard ratio [95% CI]": _interval("hazard_ratio"),
+    "p": _of("p"),
+    "q (FDR)": _of("q_fdr"),
+    "note": _of("note"),
+}
+_SIDES: dict[str, _Column] = {
+    "measure": lambda row: f"{readable(row['measure'])}, {readable(row['region'])}",
+    "group": _of("group"),
+    "test": lambda row: readable_test(row["test"]),
+    "onset left / right": lambda row: f"{row['n_left']} / {row['n_right']}",
+    "contra minus ipsi [95% CI]": _interval("estimate"),
+    "p": _of("p"),
+    "q (FDR)": _of("q_fdr"),
+    "note": _of("note"),
+}
+_DEVIATIONS: dict[str, _Column] = {
+    "participant": _of("participant_id"),
+    "group": _of("group"),
+    "measure": _measure,
+    "value": lambda row: readable_number(row["value"]),
+    "expected": lambda row: readable_number(row["expected"]),
+    "W": lambda row: readable_number(row["w_score"]),
+    "percentile [95% CI]": _percentile,
+    "controls": _of("n_controls"),
     "note": _of("note"),
 }
 _SENSITIVITY: dict[str, _Column] = {

@@ -54,6 +54,9 @@ def study_page(
     versions : mapping
         Name of a program to its version.
     """
+    if "deviations" in tables:
+        own = tables["deviations"].merge(participants[["participant_id", "group"]], on="participant_id")
+        tables = {**tables, "deviations": own}
     shown = {variable_name(p["modality"], p["measure"], p["region"]) for p in primary} | {EFFECT_SIZES}
     return group_page(
         title=title,

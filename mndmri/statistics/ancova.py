@@ -1,7 +1,7 @@
 """Analysis of covariance of one measure: rows of the comparisons table, and adjusted means."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,14 @@ from mndmri.statistics.models import (
     f_hypothesis,
     fit_ols,
     is_estimable,
-    permutation_p,
     t_contrast,
 )
-from mndmri.statistics.samples import NO_SPREAD, Sample, each_measure, select_people, take_sample
+from mndmri.statistics.samples import NO_OTHERS, NO_SPREAD, Sample, each_sample
+from mndmri.statistics.welch import ErrorModel, error_model, flip_p, welch_contrast, welch_omnibus
 from mndmri.tables.dictionaries import dictionary
+
+# The test that a report prints: it holds where groups vary differently, and loses little where they do not
+REPORTED = "ancova_welch"
 
 _MEANS = {
     "modality": "Kind of image measured.",
@@ -34,7 +37,7 @@ _MEANS = {
     "group": "Study group.",
     "n": "Participants of the group with a value and every covariate.",
     "estimate": "Mean of the group at the average covariates of everyone compared, in the measure's unit.",
-    "ci_low": "Lower confidence limit of the mean.",
+    "ci_low": "Lower confidence limit of the mean, by the group's own variance.",
     "ci_high": "Upper confidence limit of the mean.",
     "note": "Who was left out and why, and why a number is missing.",
 }
@@ -49,52 +52,78 @@ def ancova_rows(
     seed: int,
     alpha: float,
 ) -> list[dict[str, Any]]:
-    """Omnibus test, then every contrast by the model's errors, then by robust ones."""
+    """Omnibus tests, then every contrast by groups of equal variance, of variances of their own, and by HC3."""
     design, fit, problems = fit_sample(sample, covariates)
-    omnibus = sample.row("ancova", OMNIBUS)
+    omnibus, own_omnibus = sample.row("ancova", OMNIBUS), sample.row(REPORTED, OMNIBUS)
     plain = {contrast: sample.row("ancova_contrast", contrast.name) for contrast in contrasts}
+    own = {contrast: sample.row(REPORTED, contrast.name) for contrast in contrasts}
     robust = {contrast: sample.row("ancova_hc3", contrast.name) for contrast in contrasts}
-    rows = [omnibus, *plain.values(), *robust.values()]
+    rows = [omnibus, own_omnibus, *plain.values(), *own.values(), *robust.values()]
     for row in rows:
         row["note"] += problems
-    for contrast, row in plain.items():
+    for contrast in contrasts:
         sides = sample.values(contrast.left), sample.values(contrast.right)
         size = hedges_g(*sides, alpha=alpha)
-        row.update(zip(("hedges_g", "g_ci_low", "g_ci_high"), size, strict=True))
-        if math.isnan(size.estimate) and fit is not None and min(map(len, sides)) > 1:
-            row["note"].append("no Hedges g: no variation within these groups")
+        for row in (plain[contrast], own[contrast]):
+            row.update(zip(("hedges_g", "g_ci_low", "g_ci_high"), size, strict=True))
+            if math.isnan(size.estimate) and fit is not None and min(map(len, sides)) > 1:
+                row["note"].append("no Hedges g: no variation within these groups")
     if fit is None:
         return rows
 
-    def permuted(hypothesis: np.ndarray) -> float:
-        return permutation_p(sample.y, design, hypothesis, number=n_permutations, seed=seed)
-
+    errors, borrowed = errors_of(sample, design)
+    for row in (own_omnibus, *own.values()):
+        row["note"] += borrowed
+    hypotheses: list[tuple[dict[str, Any], np.ndarray]] = []
     hypothesis = between_groups(design)
     if reason := _confounding(design, hypothesis):
-        omnibus["note"].append(reason)
+        for row in (omnibus, own_omnibus):
+            row["note"].append(reason)
     else:
         result, eta = f_hypothesis(fit, hypothesis)
-        omnibus.update(statistic=result.statistic, df=f"{len(hypothesis)}, {result.df}", p=result.p)
-        omnibus.update(partial_eta_sq=eta, p_permutation=permuted(hypothesis))
+        omnibus.update(statistic=result.statistic, df_num=len(hypothesis), df=result.df, p=result.p)
+        omnibus.update(partial_eta_sq=eta)
+        numbers = welch_omnibus(errors, sample.y, hypothesis)
+        own_omnibus.update(zip(("statistic", "df_num", "df", "p"), numbers, strict=True))
+        if math.isnan(numbers[-1]):
+            own_omnibus["note"].append("too few degrees of freedom for all groups at once")
+        hypotheses.append((own_omnibus, hypothesis))
     for contrast in contrasts:
-        both = plain[contrast], robust[contrast]
+        three = plain[contrast], own[contrast], robust[contrast]
         vector, reason = contrast_of(design, sample, contrast)
         if reason:
-            for row in both:
+            for row in three:
                 row["note"].append(reason)
             continue
         result = t_contrast(fit, vector, alpha=alpha)
         fill(plain[contrast], result)
+        fill(own[contrast], welch_contrast(errors, sample.y, vector, alpha=alpha))
         size = _adjusted_g(fit, vector, result, alpha=alpha)
-        plain[contrast].update(zip(("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"), size, strict=True))
-        if math.isnan(size.estimate):
-            plain[contrast]["note"].append("no adjusted g: one residual degree of freedom")
-        plain[contrast]["p_permutation"] = permuted(vector)
+        for row in (plain[contrast], own[contrast]):
+            row.update(zip(("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"), size, strict=True))
+            if math.isnan(size.estimate):
+                row["note"].append("no adjusted g: one residual degree of freedom")
+        hypotheses.append((own[contrast], vector))
         if reason := _no_hc3(fit, vector):
             robust[contrast]["note"].append(reason)
         else:
             fill(robust[contrast], t_contrast(fit, vector, robust=True, alpha=alpha))
+    flipped = flip_p(errors, sample.y, [tested for _, tested in hypotheses], number=n_permutations, seed=seed)
+    for (row, _), p in zip(hypotheses, flipped, strict=True):
+        row["p_permutation"] = p if np.isfinite(row["p"]) else np.nan
     return rows
+
+
+def errors_of(sample: Sample, design: Design) -> tuple[ErrorModel, list[str]]:
+    """Errors of the model with a variance for each group, and a note on groups that have none of their own."""
+    names = sample.data["group"].to_numpy()
+    owner = np.array([design.groups.index(name) for name in names])
+    alike = sample.alike()
+    errors = error_model(design.matrix, owner, borrowing=[name in alike for name in design.groups])
+    lacking = [name for name, lacks in zip(design.groups, errors.borrowing, strict=True) if lacks]
+    if not lacking:
+        return errors, []
+    return errors, [f"no spread of its own, taken to vary as the others: {', '.join(lacking)}"]
 
 
 def adjusted_means_dictionary() -> dict[str, Any]:
@@ -108,13 +137,14 @@ def adjusted_means(
     *,
     groups: Sequence[str],
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Mean of each group at the sample's mean covariates, with its interval.
 
     Parameters
     ----------
-    measures, participants, groups, covariates, alpha
+    measures, participants, groups, covariates, measure_covariates, alpha
         As in `compare_groups`.
 
     Returns
@@ -122,16 +152,16 @@ def adjusted_means(
     DataFrame
         Columns as in `adjusted_means_dictionary`. Every group has a row.
     """
-    people = select_people(participants, groups=groups, covariates=covariates)
     rows = []
-    for measured in each_measure(measures, people):
-        sample = take_sample(measured, people, groups=groups, covariates=covariates)
-        design, fit, problems = fit_sample(sample, covariates)
+    for measured, sample in each_sample(
+        measures, participants, groups=groups, covariates=covariates, chosen=measure_covariates
+    ):
+        design, fit, problems = fit_sample(sample, sample.covariates)
         for group, n in sample.sizes().items():
             notes, interval = [*sample.notes, *problems], UNKNOWN
             vector = contrast_vector(design, {group: 1.0})
             if fit is not None and n and not (reason := _confounding(design, vector)):
-                interval = t_contrast(fit, vector, alpha=alpha).interval
+                interval = welch_contrast(errors_of(sample, design)[0], sample.y, vector, alpha=alpha).interval
             elif fit is not None and n:
                 notes.append(str(reason))
             numbers = dict(zip(("estimate", "ci_low", "ci_high"), interval, strict=True))
@@ -198,4 +228,4 @@ def _no_hc3(fit: Fit, vector: np.ndarray) -> str | None:
 def fill(row: dict[str, Any], result: Estimate) -> None:
     """Put an estimate, its interval and its test into a row of a table."""
     row.update(zip(("estimate", "ci_low", "ci_high"), result.interval, strict=True))
-    row.update(statistic=result.statistic, df=result.df, p=result.p)
+    row.update(se=result.error, statistic=result.statistic, df=result.df, p=result.p)

@@ -55,6 +55,22 @@ class _Plan(NamedTuple):
     min_per_cell: int
 
 
+class Combat(NamedTuple):
+    """What the sites do to each measure, learnt from some people, to be taken from the values of any."""
+
+    sites: list[pd.DataFrame]  # of each measure, by site: shift, scale
+    expected: pd.DataFrame  # (n, p), of everyone at the average site and the learners' mixture of groups
+
+    def transform(self, values: pd.DataFrame, site: pd.Series) -> pd.DataFrame:
+        """Values (n, p) without the sites' shifts and scales; NaN at a site that nothing could be learnt of."""
+        made = {}
+        for own, key in zip(self.sites, values, strict=True):
+            at = own.loc[site].set_axis(values.index)
+            expected = self.expected[key]
+            made[key] = expected + (values[key] - expected - at["shift"]) / at["scale"]
+        return pd.DataFrame(made, values.index)
+
+
 class _Fit(NamedTuple):
     """One measure: the value expected of each participant at the average site, and what the sites do."""
 
@@ -167,6 +183,51 @@ def combat(
     return measures.assign(value=values, status=status), pd.DataFrame(report, columns=list(_DESCRIPTIONS))
 
 
+def fit_combat(
+    values: pd.DataFrame,
+    people: pd.DataFrame,
+    *,
+    site: str,
+    preserve: Sequence[str],
+    learners: np.ndarray,
+    by_group: bool = True,
+    min_per_cell: int = 2,
+) -> Combat:
+    """What the sites do to the measures, learnt from some of the people; the others' groups are not looked at.
+
+    The group is preserved while the sites' effects are learnt, so that what sets patients apart is
+    not taken for their site's. The value expected of a person does not depend on his group: the
+    group of somebody who is to be predicted must not enter his value.
+
+    Parameters
+    ----------
+    values : DataFrame, shape (n, p)
+        Columns of modality, measure, region and hemi; NaN is missing.
+    people : DataFrame
+        ``group``, ``site`` and what is preserved, none missing; same index.
+    site : str
+    preserve : sequence of str
+        Covariates whose effects stay, without the group.
+    learners : array of bool, shape (n,)
+    by_group : bool
+        Whether the group is preserved; not needed where the learners are of one group.
+    min_per_cell : int
+        People of one group that a site needs to be learnt of.
+
+    References
+    ----------
+    As `combat`.
+    """
+    cells = [site, "group"] if by_group else [site]
+    kept = ["group", *preserve] if by_group else [*preserve]
+    taught = pd.Series(learners, people.index)
+    plan = _Plan(people, site, sorted(people[site].unique()), kept, taught, cells, min_per_cell)
+    fits = [_fit(values[key].dropna(), plan, blind=True) for key in values]
+    effects = _effects([key[0] for key in values], fits)
+    expected = {key: fit.expected.reindex(people.index) for key, fit in zip(values, fits, strict=True)}
+    return Combat(effects, pd.DataFrame(expected, people.index))
+
+
 def _check_plan(plan: _Plan) -> None:
     """Raise an `InputError` if the sites' effects could not be learnt even with every value there."""
     if plan.min_per_cell < 2:
@@ -216,8 +277,11 @@ def _design(people: pd.DataFrame, plan: _Plan) -> Design:
     return Design(np.hstack(parts), list(sites), terms, [])
 
 
-def _fit(values: pd.Series, plan: _Plan) -> _Fit:
-    """Model of one measure in those who have it; a site that it cannot be learnt for has a note."""
+def _fit(values: pd.Series, plan: _Plan, *, blind: bool = False) -> _Fit:
+    """Model of one measure in those who have it; a site that it cannot be learnt for has a note.
+
+    Where ``blind``, what is expected of a person does not depend on the group.
+    """
     people = plan.people.loc[values.index]
     sites = pd.DataFrame({"n": 0, "location": np.nan, "variance": np.nan, "note": ""}, index=plan.sites)
     learnt = values[plan.learners[values.index]].groupby(people[plan.site])
@@ -250,6 +314,11 @@ def _fit(values: pd.Series, plan: _Plan) -> _Fit:
     # a site whose values the covariates explain to the last one has no spread to be scaled by
     exact = sites["variance"] <= NO_SPREAD
     sites.loc[exact, ["location", "variance", "note"]] = np.nan, np.nan, _FLAT
+    if blind:
+        of_group = np.array([name == "group" for name in design.terms])
+        of_group[: len(present)] = False  # a site may be called so
+        matrix[:, of_group] = matrix[learners][:, of_group].mean(axis=0)
+        expected = matrix @ fit.coefficients
     return _Fit(pd.Series(expected, people.index), spread, sites)
 
 

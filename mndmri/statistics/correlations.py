@@ -25,6 +25,7 @@ from mndmri.statistics.samples import (
     reference_last,
     select_people,
 )
+from mndmri.statistics.sides import BY_ONSET
 from mndmri.tables.dictionaries import dictionary
 
 OPPOSITE = {"L": "R", "R": "L"}
@@ -135,7 +136,8 @@ def correlation_table(
     rows = []
     for measured in each_measure(measures, people):
         for score in scores:
-            if sides.get(score) == measured.key["hemi"]:
+            # limbs of one side are held against the other hemisphere, not against one that onset has chosen
+            if score in sides and measured.key["hemi"] in (sides[score], *BY_ONSET):
                 continue
             lateral = score in sides and measured.key["hemi"] in OPPOSITE
             pair = {"score": score, "laterality": "contralateral" if lateral else "not lateralised"}

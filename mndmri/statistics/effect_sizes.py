@@ -1,6 +1,8 @@
 """Sizes of a difference between two groups, with confidence intervals."""
 
 import math
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ class Interval(NamedTuple):
     high: float
 
 
+EXACT_BELOW = 50  # in both groups; beyond, R's wilcox.test too leaves the exact distribution of ranks
 HUGE = 1e6  # t squared over df: beyond it the normal part of the noncentral t moves its quantiles by 1e-5 or less
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
@@ -97,8 +100,9 @@ def hodges_lehmann(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05
     """Shift of ``first`` against ``second``: the median of all pairwise differences.
 
     The limits are the order statistics of the differences that belong to the rank-sum
-    test, by its normal approximation without correction for continuity; NaN where the
-    groups are too small to have any.
+    test: by its exact distribution where both groups have fewer than 50, by the normal
+    approximation without correction for continuity otherwise. NaN where the groups are too
+    small to have any: three and three have none of 95%, three and four none, four and four have.
 
     Parameters
     ----------
@@ -109,13 +113,33 @@ def hodges_lehmann(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05
 
     References
     ----------
-    Hodges and Lehmann 1963, Ann Math Stat 34:598; the limits: Campbell and Gardner 1988, BMJ 296:1454.
+    Hodges and Lehmann 1963, Ann Math Stat 34:598; the limits: Bauer 1972, J Am Stat Assoc 67:687;
+    Campbell and Gardner 1988, BMJ 296:1454.
     """
     differences = np.sort(np.subtract.outer(first, second), axis=None)
     pairs = len(differences)
-    spread = math.sqrt(pairs * (len(first) + len(second) + 1) / 12)
-    rank = math.ceil(pairs / 2 - stats.norm.isf(alpha / 2) * spread)
+    if max(len(first), len(second)) < EXACT_BELOW:
+        rank = _exact_rank(len(first), len(second), alpha)
+    else:
+        spread = math.sqrt(pairs * (len(first) + len(second) + 1) / 12)
+        rank = math.ceil(pairs / 2 - stats.norm.isf(alpha / 2) * spread)
     shift = float(np.median(differences))
     if rank < 1:
         return Interval(shift, math.nan, math.nan)
     return Interval(shift, float(differences[rank - 1]), float(differences[pairs - rank]))
+
+
+@lru_cache(maxsize=256)
+def _exact_rank(m: int, n: int, alpha: float) -> int:
+    """Largest k for which the Mann-Whitney statistic of groups of m and n is below k with no more than alpha / 2."""
+    # ways to reach each value, up to half of them: the coefficients of the Gaussian binomial, in whole numbers
+    ways = [1, *[0] * (m * n // 2)]
+    for i in range(1, min(m, n) + 1):
+        top = max(m, n) + i
+        for value in range(len(ways) - 1, top - 1, -1):
+            ways[value] -= ways[value - top]
+        for value in range(i, len(ways)):
+            ways[value] += ways[value - i]
+    below = list(accumulate(ways))
+    limit = alpha / 2 * math.comb(m + n, m)
+    return sum(1 for count in below if count <= limit)

@@ -1,7 +1,6 @@
 """The linear model of a measure: group means adjusted for covariates, and tests on them."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -33,15 +32,18 @@ class Fit(NamedTuple):
     hc3: np.ndarray  # (k, k), robust to unequal variances; NaN where it is not defined
     df: int  # residual
     ssr: float  # residual sum of squares
+    inverse: np.ndarray  # (k, n), pseudo-inverse of the model matrix
+    basis: np.ndarray  # (n, rank), orthonormal, of the space that its columns span
 
 
 class Estimate(NamedTuple):
-    """A contrast's estimate and interval, its t (or F), residual degrees of freedom and p."""
+    """A contrast's estimate and interval, its t (or F), degrees of freedom and p, and its standard error."""
 
     interval: Interval
     statistic: float
     df: float
     p: float
+    error: float
 
 
 def covariate_columns(values: pd.Series) -> pd.DataFrame:
@@ -140,18 +142,42 @@ def fit_ols(y: np.ndarray, design: Design) -> Fit:
     defined = leverage.max() < 1 - COLLINEAR
     weighted = inverse * (residuals / (1 - leverage)) if defined else np.full_like(inverse, np.nan)
     variance = ssr / df if df > 0 else np.nan
-    return Fit(coefficients, variance * inverse @ inverse.T, weighted @ weighted.T, df, ssr)
+    basis = linalg.orth(design.matrix, rcond=COLLINEAR)
+    return Fit(coefficients, variance * inverse @ inverse.T, weighted @ weighted.T, df, ssr, inverse, basis)
 
 
 def t_contrast(fit: Fit, contrast: np.ndarray, *, robust: bool = False, alpha: float = 0.05) -> Estimate:
-    """Test of one contrast by t, by the model's covariance or by the ``robust`` one (HC3)."""
-    covariance = fit.hc3 if robust else fit.covariance
-    estimate = float(contrast @ fit.coefficients)
-    error = float(np.sqrt(contrast @ covariance @ contrast))
-    half = stats.t.isf(alpha / 2, fit.df) * error
+    """Test of one contrast by t, by the model's covariance or by the ``robust`` one (HC3).
+
+    The robust one has the degrees of freedom of `hc3_df`.
+    """
+    covariance, df = (fit.hc3, hc3_df(fit, contrast)) if robust else (fit.covariance, float(fit.df))
+    return t_test(float(contrast @ fit.coefficients), float(np.sqrt(contrast @ covariance @ contrast)), df, alpha=alpha)
+
+
+def t_test(estimate: float, error: float, df: float, *, alpha: float) -> Estimate:
+    """Estimate with its interval and two-sided test, from its standard error."""
+    half = float(stats.t.isf(alpha / 2, df)) * error
     t = estimate / error
-    p = float(2 * stats.t.sf(abs(t), fit.df))
-    return Estimate(Interval(estimate, estimate - half, estimate + half), t, fit.df, p)
+    p = float(2 * stats.t.sf(abs(t), df))
+    return Estimate(Interval(estimate, estimate - half, estimate + half), t, df, p, error)
+
+
+def hc3_df(fit: Fit, contrast: np.ndarray) -> float:
+    """Degrees of freedom of a contrast's HC3 variance: Satterthwaite's, were the errors normal with equal variance.
+
+    The variance is a sum of squared residuals with weights w; with M the residual-forming matrix it has
+    ``tr(WM)^2 / tr(WMWM)`` of them.
+
+    References
+    ----------
+    Bell and McCaffrey 2002, Surv Methodol 28:169; for HC3: Imbens and Kolesar 2016, Rev Econ Stat 98:701.
+    """
+    leverage = (fit.basis**2).sum(axis=1)
+    weights = ((contrast @ fit.inverse) / (1 - leverage)) ** 2
+    inner = fit.basis.T @ (weights[:, None] * fit.basis)
+    squares = (weights**2 * (1 - 2 * leverage)).sum() + (inner**2).sum()
+    return float((weights * (1 - leverage)).sum() ** 2 / squares)
 
 
 def f_hypothesis(fit: Fit, hypothesis: np.ndarray) -> tuple[Estimate, float]:
@@ -168,57 +194,4 @@ def f_hypothesis(fit: Fit, hypothesis: np.ndarray) -> tuple[Estimate, float]:
     q = len(hypothesis)
     effect = hypothesis @ fit.coefficients
     f = float(effect @ np.linalg.solve(hypothesis @ fit.covariance @ hypothesis.T, effect)) / q
-    return Estimate(UNKNOWN, f, fit.df, float(stats.f.sf(f, q, fit.df))), q * f / (q * f + fit.df)
-
-
-@lru_cache(maxsize=4)
-def permutations(n: int, *, number: int, seed: int) -> np.ndarray:
-    """Random orders of n participants, shape (number, n): the same for every measure of those n."""
-    return np.random.default_rng(seed).permuted(np.tile(np.arange(n, dtype=np.int32), (number, 1)), axis=1)
-
-
-def permutation_p(y: np.ndarray, design: Design, hypothesis: np.ndarray, *, number: int, seed: int) -> float:
-    """Probability of contrasts, permuting the residuals of the model without them (Freedman and Lane).
-
-    Parameters
-    ----------
-    y : array, shape (n,)
-    design : Design
-    hypothesis : array, shape (k,) or (q, k)
-        Estimable contrasts; several are tested together, by F. One is two-sided.
-    number : int
-        Permutations, m.
-    seed : int
-
-    Returns
-    -------
-    float
-        (b + 1) / (m + 1), with b of the m permutations at least as extreme as the data; NaN for m = 0.
-
-    References
-    ----------
-    Freedman and Lane 1983, J Bus Econ Stat 1:292; Winkler et al. 2014, NeuroImage 92:381.
-    """
-    if number == 0:
-        return np.nan
-    orders = permutations(len(y), number=number, seed=seed)
-    contrasts = np.atleast_2d(hypothesis)
-    nuisance = _basis(design.matrix @ linalg.null_space(contrasts))
-    effect = design.matrix @ linalg.pinv(contrasts)
-    effect = _basis(effect - nuisance @ (nuisance.T @ effect))
-    residuals = y - nuisance @ (nuisance.T @ y)
-    total = residuals @ residuals  # no order changes it, so it is had once
-
-    def ratio(samples: np.ndarray) -> np.ndarray:
-        """Explained over unexplained: F without its degrees of freedom."""
-        explained = ((samples @ effect) ** 2).sum(axis=-1)
-        rest = total - explained - ((samples @ nuisance) ** 2).sum(axis=-1)
-        return explained / np.maximum(rest, np.finfo(float).tiny)
-
-    extreme = np.count_nonzero(ratio(residuals[orders]) >= ratio(residuals) * (1 - TIE))
-    return (extreme + 1) / (number + 1)
-
-
-def _basis(columns: np.ndarray) -> np.ndarray:
-    """Orthonormal basis of the space that the columns span."""
-    return linalg.orth(columns, rcond=COLLINEAR)
+    return Estimate(UNKNOWN, f, fit.df, float(stats.f.sf(f, q, fit.df)), np.nan), q * f / (q * f + fit.df)

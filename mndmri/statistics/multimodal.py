@@ -1,22 +1,33 @@
 """Classification of the groups by all primary measures together, evaluated by cross-validation."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from scipy import linalg, optimize, special, stats
+from scipy import linalg, special, stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from mndmri.statistics.auc import TINY, auc_interval
+from mndmri.statistics.combat import fit_combat
 from mndmri.statistics.contrasts import Contrast, list_contrasts
-from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.models import COLLINEAR, covariate_columns
-from mndmri.statistics.samples import KEY, NO_SPREAD, count_reasons, each_measure, select_people
+from mndmri.statistics.samples import (
+    KEY,
+    NO_OTHERS,
+    NO_SPREAD,
+    count_reasons,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+)
 from mndmri.tables.dictionaries import dictionary
 
 FOLDS = 5
@@ -30,7 +41,6 @@ INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of scikit-learn, for standardise
 # In simulated studies (5 to 80 a class, AUC 0.5 to 0.96, 1 to 8 sites) it was 0.9 to 2.0. With 2, intervals of 95%
 # held the truth in 95% to 99.6% of them; with 1, as of a fixed score, in 83% to 96%.
 SHARED_TRAINING = 2.0
-TINY = 1e-9  # smaller differences are rounding
 LARGEST = 30  # logarithm of odds, beyond which a probability is 0 or 1 but for rounding
 REPEATED, BY_SITE = f"repeated {FOLDS}-fold", "site held out"
 
@@ -43,8 +53,8 @@ _PERFORMANCE = {
     "n_missing": "Excluded participants of these groups: no primary measure, no covariate, or (site held out) no site.",
     "n_features": "Primary measures in the model.",
     "auc": "Probability that a participant of the first group has a higher score than one of the second, for pairs "
-    "predicted by the "
-    "same model (and of the same site, if sites are held out). It applies to models trained on as many participants.",
+    "predicted by the same model and, where the study names sites, of the same site. It applies to models "
+    "trained on as many participants.",
     "auc_ci_low": "Lower confidence limit, for sampling of both training and test participants; Newcombe's method 5, "
     "with "
     f"{SHARED_TRAINING} times the variance of a fixed score.",
@@ -111,11 +121,14 @@ class _Task(NamedTuple):
     people: pd.DataFrame
     values: pd.DataFrame  # (n, p), NaN is missing
     covariates: np.ndarray  # (n, c)
+    own: list[np.ndarray]  # of each feature, (n, c of its own); NaN is missing
     y: np.ndarray  # (n,): 1 the contrast's first, 0 its second, -1 the reference group of a contrast without it
     normal: np.ndarray  # (n,): is of the reference group
     left_out: pd.DataFrame  # the contrast's other people: group, outcome, and a note why
     dropped: dict[tuple[str, ...], str]  # features, why
     problem: str | None
+    sites: pd.Series | None  # by participant_id; people of different sites are not compared
+    combat: Mapping[str, Any] | None  # options of `fit_combat`, where sites are harmonised
 
 
 class _Judged(NamedTuple):
@@ -144,7 +157,9 @@ def multimodal_index(
     reference: str | None,
     primary: Sequence[Mapping[str, str]],
     covariates: Sequence[str] = ("age", "sex"),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     site: str | None = None,
+    harmonise: Literal["none", "combat", "combat_controls"] = "none",
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     n_repeats: int = 10,
@@ -167,8 +182,16 @@ def multimodal_index(
         The features: each names a modality, measure, region and hemi, or some of these.
     covariates : sequence of str
         Columns of ``participants``; the site is passed over. Who lacks one is left out.
+    measure_covariates : mapping
+        More of them for some features, as in `mndmri.tables.covariates.covariates_of`; learnt like the others. The
+        feature of who lacks one is missing.
     site : str, optional
-        Column of ``participants``. Each site is also judged by the others.
+        Column of ``participants``. People of one site are compared only, and each site is also judged
+        by the others.
+    harmonise : {"none", "combat", "combat_controls"}
+        Whether the sites' effects are taken out of the measures, which are given as they were measured:
+        learnt in each fold from its training people, or from the controls among them. A site held out
+        has nobody to learn from, and is judged as measured, by models of the others as measured.
     n_repeats : int
         Of the folds, at least 1. The standard deviation of the AUC by their chance is about
         0.1 / sqrt(n_repeats) in 25 people.
@@ -198,7 +221,9 @@ def multimodal_index(
     Calibration: Van Calster et al. 2019, BMC Med 17:230.
     """
     covariates = [name for name in covariates if name != site]  # one that is held out has no effect to be learnt
-    people = select_people(participants, groups=groups, covariates=[*covariates, *([site] if site else [])])
+    own = own_columns(participants, measure_covariates)
+    wanted = dict.fromkeys([*covariates, *([site] if site else []), *own])
+    people = select_people(participants, groups=groups, covariates=list(wanted))
     known = {tuple(m.key.values()): m.values for m in each_measure(measures, people)}
     parts = {key: set(zip(KEY, key, strict=True)) for key in known}
     chosen = {tuple(w.values()): [key for key in known if parts[key] >= set(w.items())] for w in primary}
@@ -207,11 +232,15 @@ def multimodal_index(
     notes += [f"constant, not adjusted for: {name}" for name in covariates if people[name].nunique() < 2]
     performance, predictions, features = [], [], []
     for contrast in list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled):
-        task = _take_task(contrast, people, values, reference=reference, covariates=covariates)
+        task = _take_task(
+            contrast, people, values, reference=reference, covariates=covariates, chosen=measure_covariates, site=site
+        )
         schemes = {REPEATED: _repeated_folds(task, n_repeats, seed)}
         if site:
             schemes[BY_SITE] = _site_folds(task, site)
         for scheme, folds in schemes.items():
+            combat = None if scheme == BY_SITE or harmonise == "none" else _combat_options(harmonise, covariates, site)
+            task = task._replace(combat=combat)
             judged = _judge(task, folds, seed) if folds else None
             named = {"contrast": contrast.name, "scheme": scheme}
             row = named | _performance(task, folds, judged, scheme, alpha)
@@ -221,29 +250,6 @@ def multimodal_index(
                 features += [{"contrast": contrast.name} | line for line in _features(task, judged, seed, alpha)]
     tables = ((performance, _PERFORMANCE), (predictions, _PREDICTIONS), (features, _FEATURES))
     return MultimodalIndex(*(pd.DataFrame(rows, columns=list(columns)) for rows, columns in tables))
-
-
-def auc_interval(auc: float, strata: Sequence[tuple[int, int]], *, alpha: float = 0.05, inflation: float) -> Interval:
-    """AUC with the interval of those true ones that it is not too far from; an AUC of 1 has one too.
-
-    Newcombe 2006 (Stat Med 25:559, method 5), with ``inflation`` times the variance. Each of the ``strata`` is
-    a number of positives and of negatives that were compared, each with each.
-    """
-    positive, negative = np.array(strata, float).T
-    pairs = positive * negative
-    half = (positive + negative) / 2 - 1
-
-    def error(true: float) -> float:
-        variance = true * (1 - true) / pairs * (1 + half * ((1 - true) / (2 - true) + true / (1 + true)))
-        return float(np.sqrt(inflation * (pairs**2 @ variance)) / pairs.sum())
-
-    def lowest(observed: float) -> float:
-        if observed <= TINY:
-            return 0.0
-        z = stats.norm.isf(alpha / 2)
-        return float(optimize.brentq(lambda true: observed - true - z * error(true), 0, observed - TINY, xtol=TINY))
-
-    return Interval(auc, lowest(auc), 1 - lowest(1 - auc))
 
 
 def calibration(y: np.ndarray, odds: np.ndarray) -> tuple[float, float]:
@@ -256,15 +262,29 @@ def calibration(y: np.ndarray, odds: np.ndarray) -> tuple[float, float]:
 
 
 def _take_task(
-    contrast: Contrast, people: pd.DataFrame, values: pd.DataFrame, *, reference: str | None, covariates: Sequence[str]
+    contrast: Contrast,
+    people: pd.DataFrame,
+    values: pd.DataFrame,
+    *,
+    reference: str | None,
+    covariates: Sequence[str],
+    chosen: Mapping[str, Sequence[str]],
+    site: str | None,
 ) -> _Task:
     # the covariates' effects are learnt in the controls; in nobody, where the study has none
     sides = [contrast.left, contrast.right, *([(reference or _NO_CONTROLS,)] if covariates else [])]
     people = people[people["group"].isin([name for side in sides for name in side])]
     values = values.reindex(people.index)
+    of_feature = {}
+    for key in values:
+        names, _ = covariates_for(dict(zip(KEY, key, strict=True)), people, covariates=[], chosen=chosen)
+        of_feature[key] = [name for name in names if name not in covariates]
+        values[key] = values[key].where(people[of_feature[key]].notna().all(axis=1))
     reasons = pd.Series("", people.index)
     for name in reversed(covariates):
         reasons[people[name].isna()] = f"no {name}"
+    if site:
+        reasons[(reasons == "") & people[site].isna()] = f"no {site}"
     present = values.notna().mul(reasons == "", axis=0)
     classes = {" and ".join(side): people["group"].isin(side) for side in sides}
     dropped = {}
@@ -284,12 +304,28 @@ def _take_task(
         problem = f"too few: {', '.join(few)}; {FEWEST} are needed"
     elif not kept:
         problem = f"no primary measure has {FEWEST_VALUES} values in each group, and not all the same"
+    if site and not problem and not any(min(own) for own in _strata(people, contrast, known, site)):
+        problem = f"no {site} has both groups, and people of different ones are not compared"
     y = np.select([people["group"].isin(contrast.left), people["group"].isin(contrast.right)], [1, 0], -1)
     people = people.assign(outcome=y, note=reasons)
     left_out = people.loc[~known & (y >= 0), ["group", "outcome", "note"]]
     people = people[known]
     x, normal = _covariate_matrix(people[list(covariates)]), (people["group"] == reference).to_numpy()
-    return _Task(people, values.loc[known, kept], x, y[known], normal, left_out, dropped, problem)
+    own = [_covariate_matrix(people[of_feature[key]]) for key in kept]
+    sites = people[site].astype(str) if site else None
+    return _Task(people, values.loc[known, kept], x, own, y[known], normal, left_out, dropped, problem, sites, None)
+
+
+def _strata(people: pd.DataFrame, contrast: Contrast, known: pd.Series, site: str) -> list[tuple[int, int]]:
+    """People of each group of the contrast at each site."""
+    own = people[known]
+    sides = (own["group"].isin(names) for names in (contrast.left, contrast.right))
+    first, second = (side.groupby(own[site]).sum() for side in sides)
+    return list(zip(first.astype(int), second.astype(int), strict=True))
+
+
+def _combat_options(harmonise: str, covariates: Sequence[str], site: str | None) -> dict[str, Any]:
+    return {"site": site, "preserve": list(covariates), "by_group": harmonise == "combat"}
 
 
 def _covariate_matrix(covariates: pd.DataFrame) -> np.ndarray:
@@ -305,7 +341,13 @@ def _repeated_folds(task: _Task, n_repeats: int, seed: int) -> list[tuple[int, n
         return []
     judged = np.flatnonzero(task.y >= 0)
     splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=n_repeats, random_state=seed)
-    splits = splitter.split(judged, task.y[judged])
+    # each fold has its share of each class at each site, so that there are pairs to compare
+    labels = task.y[judged].astype(str).astype(object)
+    if task.sites is not None:
+        labels = labels + " " + task.sites.iloc[judged].to_numpy(object)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        splits = list(splitter.split(judged, labels.astype(str)))
     return [(i // FOLDS, np.isin(np.arange(len(task.y)), judged[test])) for i, (_, test) in enumerate(splits)]
 
 
@@ -341,9 +383,19 @@ def _judge(task: _Task, folds: Sequence[tuple[int, np.ndarray]], seed: int) -> _
         x = np.column_stack([task.covariates, np.zeros(n)])
         alone = LogisticRegression().fit(x[train], task.y[train]).decision_function(x[test])
         variants = score[:, None] - (z[test] * model.coef_[0]) @ withheld
-        ordered += ordered_pairs(np.column_stack([variants, alone]), task.y[test] == 1)
-        pairs += math.prod(_sizes(task.y[test]))
+        scores, positive = np.column_stack([variants, alone]), task.y[test] == 1
+        for own in _same_site(task, test):
+            ordered += ordered_pairs(scores[own], positive[own])
+            pairs += math.prod(_sizes(task.y[test][own]))
     return _Judged(odds, share, ordered / pairs, np.array(coefficients))
+
+
+def _same_site(task: _Task, chosen: np.ndarray) -> list[np.ndarray]:
+    """Of the chosen people, those of each site, boolean; all of them where there are no sites."""
+    if task.sites is None:
+        return [np.ones(chosen.sum(), bool)]
+    sites = task.sites[chosen].to_numpy()
+    return [sites == name for name in np.unique(sites)]
 
 
 def ordered_pairs(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
@@ -355,7 +407,7 @@ def ordered_pairs(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 def _fit(task: _Task, train: np.ndarray, normal: np.ndarray, seed: int) -> tuple[np.ndarray, LogisticRegression]:
     """Everybody's standardised features (n, p) as the training people define them, and the model."""
-    values = _adjust(task.values.to_numpy(), task.covariates, normal)
+    values = _adjust(_harmonised(task, train | normal), task.covariates, task.own, normal)
     values = np.where(np.isfinite(values[train]).any(axis=0), values, 0.0)  # a scanner that none of them was in
     z = np.nan_to_num(StandardScaler().fit(values[train]).transform(values), nan=0.0)
     x, y = z[train], task.y[train]
@@ -372,13 +424,30 @@ def _fit(task: _Task, train: np.ndarray, normal: np.ndarray, seed: int) -> tuple
     return z, _ridge(C=min(INVERSE_PENALTIES, key=loss)).fit(x, y)
 
 
-def _adjust(values: np.ndarray, covariates: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Values (n, p) less what the covariates (n, c) explain in these people; NaN where they have none."""
-    if not covariates.size:
-        return values
+def _harmonised(task: _Task, training: np.ndarray) -> np.ndarray:
+    """Values (n, p) less what the sites do, as the training people tell."""
+    if task.combat is None or task.sites is None:
+        return task.values.to_numpy()
+    learners = training if task.combat["by_group"] else training & task.normal
+    return (
+        fit_combat(task.values, task.people, learners=learners, **task.combat)
+        .transform(task.values, task.people[task.combat["site"]])
+        .to_numpy()
+    )
+
+
+def _adjust(values: np.ndarray, shared: np.ndarray, own: Sequence[np.ndarray], normal: np.ndarray) -> np.ndarray:
+    """Values (n, p) less what covariates explain in these people; NaN where they have none.
+
+    The covariates are shared (n, c) and each column's own (n, c of its own).
+    """
     residuals = np.full_like(values, np.nan)
-    for column, residual in zip(values.T, residuals.T, strict=True):
-        known = normal & np.isfinite(column)
+    for column, others, residual in zip(values.T, own, residuals.T, strict=True):
+        covariates = np.hstack([shared, others])
+        if not covariates.size:
+            residual[:] = column
+            continue
+        known = normal & np.isfinite(column) & np.isfinite(covariates).all(axis=1)
         if not known.any():
             continue
         # centred on them, so that a level none of them has leaves no mark
@@ -403,7 +472,7 @@ def _performance(
         notes.append(f"left out: no site, or too few at the others ({unseen})")
     if imputed := int(task.values[seen].isna().sum().sum()):
         notes.append(f"missing values taken to be average: {imputed} of {task.values[seen].size}")
-    strata = [_sizes(y)] if scheme == REPEATED else [_sizes(task.y[out]) for _, out in folds]
+    strata = [_sizes(y[own]) for own in _same_site(task, seen & (task.y >= 0))]
     strata = [sizes for sizes in strata if min(sizes)]
     odds = judged.odds[:, seen]
     probability = special.expit(odds)

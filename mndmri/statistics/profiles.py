@@ -1,23 +1,31 @@
 """Groups compared along the corticospinal tract, node by node."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, stats
+from scipy import stats
 
 from mndmri.io import InputError
-from mndmri.statistics.ancova import contrast_of, fill, fit_sample
+from mndmri.statistics.ancova import REPORTED, contrast_of, errors_of, fill, fit_sample
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.models import COLLINEAR, TIE, Design, permutations, t_contrast
-from mndmri.statistics.samples import Measured, Sample, each_measure, select_people, take_sample
+from mndmri.statistics.models import TIE
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    Measured,
+    Sample,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
+from mndmri.statistics.welch import ErrorModel, directions_of, flipped_pivots, sign_flips, welch_contrast
 from mndmri.tables.dictionaries import column_names, dictionary
 
 _NODE = ["measure", "hemi", "node"]
-_BATCH = 250  # permutations at a time: some 10 MB at 1,000 participants
 
 _DESCRIPTIONS = {
     "measure": "What was measured along the tract; see profiles.json.",
@@ -27,13 +35,14 @@ _DESCRIPTIONS = {
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient, each group weighted by its size.",
     "n_missing": "Excluded participants of the study's groups: no value at this node, or no covariate.",
     "estimate": "Adjusted difference in the measure's unit.",
+    "se": "Standard error of the estimate, each group with a variance of its own.",
     "ci_low": "Lower confidence limit of the estimate, of this node alone.",
     "ci_high": "Upper confidence limit of the estimate, of this node alone.",
     "statistic": "t of the adjusted difference.",
-    "df": "Residual degrees of freedom.",
+    "df": "Degrees of freedom (Satterthwaite).",
     "p": "Two-sided, by t, not corrected.",
-    "p_fwe": "p corrected over all nodes of both sides of this measure and contrast, by Freedman-Lane "
-    "permutations, (b + 1) / (m + 1): b of m permutations have any node at least as extreme as this one.",
+    "p_fwe": "p corrected over all nodes of both sides of this measure and contrast, by flips of the signs of the "
+    "participants' residuals, (b + 1) / (m + 1): b of m flips have any node at least as extreme as this one.",
     "note": "Excluded participants and missing numbers, with the reasons.",
 }
 _MEANS = {
@@ -57,9 +66,9 @@ class _Node(NamedTuple):
 
     measure: str
     sample: Sample
-    design: Design
+    errors: ErrorModel | None
     rows: dict[Contrast, dict[str, Any]]
-    vectors: dict[Contrast, np.ndarray]  # weights of the model's columns; only of the contrasts with an estimate
+    directions: dict[Contrast, np.ndarray]  # in the basis of the model; only of the contrasts with an estimate
 
 
 def compare_profiles(
@@ -69,6 +78,7 @@ def compare_profiles(
     groups: Sequence[str],
     reference: str | None,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     n_permutations: int = 5000,
@@ -77,21 +87,21 @@ def compare_profiles(
 ) -> pd.DataFrame:
     """Adjusted differences at every node, with p corrected over the nodes of both sides.
 
-    The statistic of the correction is the smallest p of each permutation, which is the largest
-    |t| wherever all nodes rest on the same people. Where they do not, a |t| of three degrees of
-    freedom means less than one of twenty, and a node that few people have would drown the rest.
+    The test is that of `compare_groups` that the report prints: each group has a variance of its own. The statistic of
+    the correction is the largest |t| of each flip, brought to one number of degrees of freedom (`pivot`): a |t| of
+    three of them means less than one of twenty, and a node that few people have would drown the rest.
 
     Parameters
     ----------
     profiles : DataFrame
         Long: participant_id, measure, hemi, node, position_mm, value, status. A value that is not
         finite is missing; each node rests on those who have it.
-    participants, groups, reference, covariates, contrasts, pooled, alpha
-        As in `compare_groups`.
+    participants, groups, reference, covariates, measure_covariates, contrasts, pooled, alpha
+        As in `compare_groups`; a node is of the region ``cst``.
     n_permutations : int
-        0 for none: p_fwe is missing.
+        Sign flips; 0 for none: p_fwe is missing.
     seed : int
-        The permutations depend on this and on how many participants have every covariate.
+        The flips depend on this and on how many participants the groups have.
 
     Returns
     -------
@@ -106,28 +116,33 @@ def compare_profiles(
 
     References
     ----------
-    Westfall and Young 1993, Resampling-Based Multiple Testing (single-step min P and max T);
-    Freedman and Lane 1983, J Bus Econ Stat 1:292; Winkler et al. 2014, NeuroImage 92:381.
+    Westfall and Young 1993, Resampling-Based Multiple Testing (single-step max T); Winkler et al. 2014, NeuroImage
+    92:381 (sign flips; groups of unequal variance).
     """
-    people = select_people(participants, groups=groups, covariates=covariates)
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     places = _places(profiles)
     # each node is a region of its own, always in the same order
     table = profiles.sort_values(_NODE, kind="stable").rename(columns={"node": "region"}).assign(modality="dwi")
-    nodes = [
-        _fit_node(measured, people, groups=groups, covariates=covariates, contrasts=compared, alpha=alpha)
-        for measured in each_measure(table, people)
-    ]
-    complete = people.dropna().index
-    smallest = _smallest_p(nodes, complete, permutations(len(complete), number=n_permutations, seed=seed))
+    nodes = []
+    for measured in each_measure(table, people):
+        names, absent = covariates_for(
+            measured.key | {"region": "cst"}, people, covariates=covariates, chosen=measure_covariates
+        )
+        node = _fit_node(measured, people, groups=groups, covariates=names, contrasts=compared, alpha=alpha)
+        for row in node.rows.values():
+            row["note"] += absent
+        nodes.append(node)
+    signs = sign_flips(len(people), number=n_permutations, seed=seed)
+    found = _corrected(nodes, people.index, signs) if n_permutations else {}
     rows = []
-    for node in nodes:
+    for number, node in enumerate(nodes):
         for contrast, row in node.rows.items():
-            if n_permutations and contrast in node.vectors:
-                extreme = np.count_nonzero(smallest[node.measure, contrast] <= row["p"] * (1 + TIE))
-                row["p_fwe"] = (extreme + 1) / (n_permutations + 1)
+            row["p_fwe"] = found.get((number, contrast), np.nan)
             position = places[row["measure"], row["hemi"], row["node"]]
-            rows.append(row | {"position_mm": position, "note": "; ".join(row["note"])})
+            note = "; ".join([*row["note"], *node.sample.uneven()])
+            rows.append(row | {"position_mm": position, "note": note})
     return pd.DataFrame(rows, columns=column_names(compare_profiles_dictionary(groups)))
 
 
@@ -213,105 +228,60 @@ def _fit_node(
     sample = take_sample(measured, people, groups=groups, covariates=covariates)
     design, fit, problems = fit_sample(sample, covariates)
     place = {name: measured.key[key] for name, key in zip(_NODE, ("measure", "hemi", "region"), strict=True)}
-    rows = {c: place | sample.row("ancova_contrast", c.name) for c in contrasts}
-    vectors = {}
+    rows = {c: place | sample.row(REPORTED, c.name) for c in contrasts}
+    errors, borrowed = (None, []) if fit is None else errors_of(sample, design)
+    directions = {}
     for contrast, row in rows.items():
-        row["note"] += problems
-        if fit is None:
+        row["note"] += [*problems, *borrowed]
+        if errors is None:
             continue
         vector, reason = contrast_of(design, sample, contrast)
         if reason:
             row["note"].append(reason)
             continue
-        vectors[contrast] = vector
-        fill(row, t_contrast(fit, vector, alpha=alpha))
-    return _Node(measured.key["measure"], sample, design, rows, vectors)
+        directions[contrast] = directions_of(errors, vector)
+        fill(row, welch_contrast(errors, sample.y, vector, alpha=alpha))
+    return _Node(measured.key["measure"], sample, errors, rows, directions)
 
 
-def _smallest_p(nodes: list[_Node], complete: pd.Index, orders: np.ndarray) -> dict[tuple[str, Contrast], np.ndarray]:
-    """Smallest p over all nodes in every permutation, by measure and contrast.
+def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dict[tuple[int, Contrast], float]:
+    """Corrected p of each node and contrast, over all nodes of its measure; keys are the number of the node.
 
     Parameters
     ----------
     nodes : list of _Node
-    complete : Index, length n
-        Participants with every covariate.
-    orders : array of int, shape (m, n)
-        Their permutations.
+    everyone : Index, length n
+        Participants.
+    signs : array, shape (m, n)
+        Theirs; the same for every node, so that the nodes stay as correlated as they are.
     """
-    by_people = defaultdict(list)
-    for node in nodes:
-        if node.vectors:
-            by_people[tuple(node.sample.data.index)].append(node)
-    smallest: dict[tuple[str, Contrast], np.ndarray] = {}
-    for ids, alike in by_people.items():
-        for key, p in _permuted_p(alike, induced(orders, complete.isin(ids))).items():
-            smallest[key] = np.minimum(smallest.get(key, 1.0), p)
-    return smallest
-
-
-def induced(orders: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Permutations of some of the people that agree as far as they can with those of everyone.
-
-    Who is not chosen is taken out of the cycles: a place that would have gone to them goes to
-    the next of the chosen along the cycle. If every permutation of everyone is equally likely,
-    so is every one of the chosen; and nodes that nearly the same people have are permuted
-    nearly alike, so that they stay as correlated as they are.
-
-    Parameters
-    ----------
-    orders : array of int, shape (m, n)
-    chosen : array of bool, shape (n,)
-
-    Returns
-    -------
-    array of int, shape (m, number chosen)
-        Places among the chosen.
-
-    References
-    ----------
-    Pitman 2006, Combinatorial Stochastic Processes, section 3.1 (uniform permutations are
-    consistent in this sense).
-    """
-    if chosen.all():
-        return orders
-    kept = orders[:, chosen]
-    while len((gone := np.nonzero(~chosen[kept]))[0]):
-        kept[gone] = orders[gone[0], kept[gone]]
-    return (np.cumsum(chosen) - 1)[kept]
-
-
-def _permuted_p(nodes: list[_Node], orders: np.ndarray) -> dict[tuple[str, Contrast], np.ndarray]:
-    """Smallest p over nodes of the same people in every permutation, by measure and contrast.
-
-    The people's rows of the model are moved and their residuals stay, which is the inverse
-    order of the residuals and as likely; then one product serves all contrasts. The residuals
-    of the model without the contrast are those of the full model and the contrast's own part.
-    """
-    design, vectors = nodes[0].design, nodes[0].vectors
-    basis = linalg.orth(design.matrix, rcond=COLLINEAR)
-    inverse = linalg.pinv(design.matrix, rtol=COLLINEAR)
-    y = np.column_stack([node.sample.y for node in nodes])
-    residuals = y - basis @ (basis.T @ y)
-    df = len(y) - basis.shape[1]
-    fixed = np.hstack([residuals, basis])
-    measures = np.array([node.measure for node in nodes])
-    smallest = {key: np.empty(len(orders)) for key in product(dict.fromkeys(measures), vectors)}
-    for start in range(0, len(orders), _BATCH):
-        batch = slice(start, start + _BATCH)
-        fitted = basis.T[:, orders[batch]] @ fixed  # (rank, batch, nodes and rank)
-        of_residuals, of_basis = fitted[..., : len(nodes)], fitted[..., len(nodes) :]
-        for contrast, vector in vectors.items():
-            direction = basis.T @ (vector @ inverse)
-            direction /= linalg.norm(direction)
-            effect = direction @ (basis.T @ y)
-            parts = of_residuals + (of_basis @ direction)[..., None] * effect
-            explained = np.tensordot(direction, parts, axes=1) ** 2
-            total = (residuals**2).sum(axis=0) + effect**2
-            # below the total's rounding, what is left cannot be told from nothing
-            rest = np.maximum(total - (parts**2).sum(axis=0), np.finfo(float).eps * total)
-            squared = df * explained / rest  # t, (batch, nodes)
-            for measure in dict.fromkeys(measures):
-                largest = squared[:, measures == measure].max(axis=1)
-                smallest[measure, contrast][batch] = 2 * stats.t.sf(np.sqrt(largest), df)
-    return smallest
+    alike = defaultdict(list)  # nodes of the same people, covariates and groups that vary
+    for number, node in enumerate(nodes):
+        if node.errors is not None and node.directions:
+            data = node.sample.data
+            alike[tuple(data.index), tuple(data.columns), tuple(node.errors.borrowing)].append(number)
+    observed: dict[tuple[int, Contrast], float] = {}
+    largest: dict[tuple[str, Contrast], np.ndarray] = {}
+    for (ids, *_), numbers in alike.items():
+        own_signs = signs[:, everyone.isin(ids)]
+        y = np.column_stack([nodes[number].sample.y for number in numbers])
+        first, measures = nodes[numbers[0]], np.array([nodes[number].measure for number in numbers])
+        errors, contrasts = first.errors, list(first.directions)
+        assert errors is not None
+        hypotheses = [first.directions[contrast] for contrast in contrasts]
+        (own,) = flipped_pivots(errors, y, hypotheses, np.ones((1, len(y))))
+        for contrast, values in zip(contrasts, own, strict=True):
+            observed |= {(number, contrast): abs(v) for number, v in zip(numbers, values[0], strict=True)}
+        start = 0
+        for drawn in flipped_pivots(errors, y, hypotheses, own_signs):
+            batch = slice(start, start := start + len(drawn[0]))
+            for contrast, values in zip(contrasts, drawn, strict=True):
+                for measure in dict.fromkeys(measures):
+                    kept = largest.setdefault((measure, contrast), np.zeros(len(signs)))
+                    of_measure = np.abs(values[:, measures == measure]).max(axis=1)
+                    kept[batch] = np.maximum(kept[batch], of_measure)
+    return {
+        (number, contrast): (np.count_nonzero(largest[nodes[number].measure, contrast] >= own * (1 - TIE)) + 1)
+        / (len(signs) + 1)
+        for (number, contrast), own in observed.items()
+    }

@@ -9,14 +9,24 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from mndmri.io import InputError
+from mndmri.statistics.auc import area_within, components, likelihood_ratios, predictive_value
+from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.effect_sizes import UNKNOWN, Interval
+from mndmri.statistics.deviations import NO_CONTROLS, score_deviations
+from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
+from mndmri.statistics.exact import permuted_ranks_p
 from mndmri.statistics.families import corrected, is_primary
-from mndmri.statistics.samples import Measured, each_measure, select_people, take_sample
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    Measured,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.tables.dictionaries import dictionary
-
-# Beyond this many in a group, R's wilcox.test too leaves the exact distribution for the normal one
-_EXACT_BELOW = 50
+from mndmri.tables.measures import KEY
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -33,22 +43,41 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "which upper-motor-neuron damage changes the measure, also between groups of patients; where none is declared, "
     "the direction in which the groups differ, as stated in the note.",
     "auc": "Area under the ROC curve in that direction, not adjusted for covariates: the probability that a "
-    "participant of the "
-    "first group is beyond one of the second, ties counting half. Below 0.5, the difference is opposite to "
-    "expectation.",
-    "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale).",
+    "participant of the first group is beyond one of the second, ties counting half; where the study names sites, "
+    "one of the same site. Below 0.5, the difference is opposite to expectation.",
+    "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale; of sites, by each person's influence).",
     "ci_high": "Upper confidence limit of the AUC.",
-    "p": "Two-sided Mann-Whitney test, not corrected: exact where no values are tied and both groups have fewer than "
-    f"{_EXACT_BELOW}, otherwise by the normal approximation with continuity correction.",
+    "p": f"Two-sided Mann-Whitney test, not corrected: exact where both groups have fewer than {EXACT_BELOW} (with "
+    "ties, over every division of the midranks), otherwise by the normal approximation with continuity correction; of "
+    "several sites, of the sum of their statistics.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this contrast.",
-    "threshold": "In the measure's unit. Values strictly beyond it are positive. Set on the second group alone: the "
-    "nearest of its values with at least the specificity of the config.",
+    "auc_adjusted": "Area of the W-scores (deviations.tsv; the covariates of the config and of the measure, and "
+    "the site): the probability that a participant of the first group is further beyond what is expected of "
+    "a control with the same covariates than one of the second.",
+    "adjusted_ci_low": "Lower confidence limit of the adjusted AUC (DeLong, on the logit scale).",
+    "adjusted_ci_high": "Upper confidence limit.",
+    "threshold": "In the measure's unit; of W-scores where the study names sites. Values strictly beyond it are "
+    "positive. Set on the second group alone: the nearest of its values with at least the specificity of the config.",
     "sensitivity": "Share of the first group beyond the threshold.",
     "sens_ci_low": "Lower confidence limit of the sensitivity at this threshold (Wilson).",
     "sens_ci_high": "Upper confidence limit of the sensitivity at this threshold.",
-    "specificity": "Share of the second group not beyond the threshold, in the participants on whom it was set. In "
-    "new ones "
-    "it is on average n / (n + 1) of this, without ties: with 10 participants, 0.82 for 0.9.",
+    "specificity": "Share of the second group not beyond the threshold, in the participants on whom it was set.",
+    "specificity_new": "Specificity to be expected in new people, without ties: k / (n + 1), where the threshold is "
+    "the k-th of n values; with 10 participants 0.82 for 0.9, with 8 0.89 for 1.",
+    "lr_positive": "Likelihood ratio of a value beyond the threshold: sensitivity / (1 - specificity_new).",
+    "lr_positive_ci_low": "Lower confidence limit, for sampling of both groups: quantile of the ratio of a beta "
+    "distribution (sensitivity, Jeffreys) and that of the k-th of n values.",
+    "lr_positive_ci_high": "Upper confidence limit.",
+    "lr_negative": "Likelihood ratio of a value not beyond it: (1 - sensitivity) / specificity_new.",
+    "lr_negative_ci_low": "Lower confidence limit.",
+    "lr_negative_ci_high": "Upper confidence limit.",
+    "ppv": "Probability that a person with a value beyond the threshold is of the first group, at "
+    "statistics.prevalence; n/a without it. The share of patients in a study is no prevalence.",
+    "ppv_ci_low": "Lower confidence limit, the prevalence being known.",
+    "ppv_ci_high": "Upper confidence limit.",
+    "npv": "Probability that a person with a value not beyond it is of the second group, at the same prevalence.",
+    "npv_ci_low": "Lower confidence limit.",
+    "npv_ci_high": "Upper confidence limit.",
     "note": "Excluded participants, how a number was computed, and why one is missing.",
 }
 _POINTS_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
@@ -84,6 +113,7 @@ class _Split(NamedTuple):
     n_missing: int
     notes: list[str]
     problem: bool  # the last note says that there is no curve
+    sites: tuple[np.ndarray, ...] | None = None  # of the positives and of the negatives
 
 
 def classification_dictionary() -> dict[str, Any]:
@@ -128,9 +158,7 @@ def auc_delong(positive: np.ndarray, negative: np.ndarray, *, alpha: float = 0.0
     m, n = len(positive), len(negative)
     if min(m, n) == 0:
         return UNKNOWN
-    ranks = stats.rankdata(np.concatenate([positive, negative]))
-    beaten_by_positive = (ranks[:m] - stats.rankdata(positive)) / n
-    beating_negative = 1 - (ranks[m:] - stats.rankdata(negative)) / m
+    beaten_by_positive, beating_negative = components(positive, negative)
     auc = float(beaten_by_positive.mean())
     if min(m, n) == 1:
         return Interval(auc, math.nan, math.nan)
@@ -189,13 +217,16 @@ def sensitivity_at(
     """
     if not 0 < specificity <= 1:
         raise InputError(f"the specificity is {specificity}; it has to be above 0 and at most 1, for example 0.9")
-    # 0.7 x 10 must not become 8 of 10 by rounding
-    kept = math.ceil(specificity * len(negative) - 1e-9)
-    threshold = np.sort(negative)[kept - 1]
+    threshold = np.sort(negative)[_rank(specificity, len(negative)) - 1]
     found = stats.binomtest(int((positive > threshold).sum()), len(positive))
     limits = found.proportion_ci(1 - alpha, method="wilson")
     sensitivity = Interval(float(found.statistic), float(limits.low), float(limits.high))
     return Cutoff(float(threshold), sensitivity, float((negative <= threshold).mean()))
+
+
+def _rank(specificity: float, n: int) -> int:
+    """Place of the threshold among n sorted negatives; 0.7 x 10 must not become 8 of 10 by rounding."""
+    return math.ceil(specificity * n - 1e-9)
 
 
 def classify(
@@ -205,10 +236,14 @@ def classify(
     groups: Sequence[str],
     reference: str | None,
     directions: Mapping[tuple[str, ...], int],
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     primary: Sequence[Mapping[str, str]] | None = None,
     specificity: float = 0.9,
+    prevalence: float | None = None,
+    covariates: Sequence[str] = (),
+    site: str | None = None,
     alpha: float = 0.05,
 ) -> Classification:
     """Separation of the groups of each contrast by each measure alone.
@@ -226,6 +261,8 @@ def classify(
     directions : mapping
         (modality, measure), or (modality, measure, region) where a region differs, to 1 if damage
         raises it, -1 if it lowers it, and 0 for none; `mndmri.tables.measures.DAMAGE_DIRECTION`.
+    measure_covariates : mapping
+        More of them for some measures, as in `mndmri.tables.covariates.covariates_of`, for the adjusted area.
     contrasts : sequence of pairs, optional
         Pairs of groups, the first the positive class; default all, the reference second.
     pooled : bool
@@ -235,6 +272,13 @@ def classify(
         hemi, or some of these. Default every measure.
     specificity : float
         At which the threshold is set.
+    prevalence : float, optional
+        Of the first group among those to whom the test will be applied, for the predictive values.
+    covariates : sequence of str
+        Of the controls' model, for the adjusted area.
+    site : str, optional
+        Column of the site; the measures are given as they were measured. Only people of one site are
+        compared, the threshold is one of W-scores, and the site is one more covariate.
     alpha : float
         One minus the coverage of the intervals.
 
@@ -252,21 +296,37 @@ def classify(
         If a column or a group is missing, a participant is there twice, or the specificity is
         out of its range.
     """
-    everyone = select_people(participants, groups=groups, covariates=[])
+    own = own_columns(participants, measure_covariates)
+    everyone = select_people(
+        participants, groups=groups, covariates=list(dict.fromkeys([*([site] if site else []), *own]))
+    )
+    scores = _w_scores(
+        measures,
+        participants,
+        groups=groups,
+        reference=reference,
+        covariates=list(dict.fromkeys([*covariates, *([site] if site else [])])),
+        measure_covariates=measure_covariates,
+    )
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     people = {contrast: everyone[everyone["group"].isin([*contrast.left, *contrast.right])] for contrast in compared}
     rows: list[dict[str, Any]] = []
     points: list[dict[str, Any]] = []
     for measured in each_measure(measures, everyone):
+        _, absent = covariates_for(measured.key, everyone, covariates=[], chosen=measure_covariates)
         kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
         declared = directions.get(kind, directions.get(kind[:2], 0))
         drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
         for contrast in compared:
             # damage is in the patients, also where they are named second
             sign = -declared if contrast.left == (reference,) else declared
-            split = _split(measured, people[contrast], contrast, sign)
-            rows.append(_classified(split, specificity=specificity, alpha=alpha))
-            points += _curve(split) if drawn else []
+            split = _split(measured, people[contrast], contrast, sign, site=site)
+            adjusted = _adjusted(measured, scores, people[contrast], contrast, split)
+            row = _classified(split, adjusted, specificity=specificity, prevalence=prevalence, alpha=alpha)
+            if "auc_adjusted" in row and absent:
+                row["note"] = "; ".join([note for note in (row["note"], f"adjusted AUC: {absent[0]}") if note])
+            rows.append(row)
+            points += _curve(adjusted if site and measured.key["measure"] not in RATINGS else split) if drawn else []
     table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))
     chosen = is_primary(table, primary)
     table["q_fdr"] = corrected(table[chosen], ["contrast"], stats.false_discovery_control)
@@ -285,9 +345,34 @@ def _curve(split: _Split) -> list[dict[str, Any]]:
     return [row | dict(zip(names, point, strict=True)) for point in zip(*shares, strict=True)]
 
 
-def _split(measured: Measured, people: pd.DataFrame, contrast: Contrast, sign: int) -> _Split:
+def _w_scores(measures: pd.DataFrame, participants: pd.DataFrame, **model: Any) -> dict[tuple[str, ...], pd.DataFrame]:
+    """W-score and note of every person, by measure."""
+    table = score_deviations(measures, participants, by_onset_too=True, **model).deviations
+    return {key: own.set_index("participant_id")[["w_score", "note"]] for key, own in table.groupby(KEY, sort=False)}
+
+
+def _adjusted(
+    measured: Measured,
+    scores: Mapping[tuple[str, ...], pd.DataFrame],
+    people: pd.DataFrame,
+    contrast: Contrast,
+    split: _Split,
+) -> _Split:
+    """The same groups by their W-scores, in the same direction."""
+    own = scores[tuple(measured.key.values())].reindex(measured.values.index)
+    reasons = measured.reasons.where(measured.values.isna(), own["note"])
+    made = _split(measured._replace(values=own["w_score"], reasons=reasons), people, contrast, split.sign or 1)
+    if made.problem:
+        none = (own["note"] == NO_CONTROLS).any()
+        made.notes.append(NO_CONTROLS if none else "too few W-scores, see deviations.tsv")
+    return made._replace(sign=split.sign)
+
+
+def _split(
+    measured: Measured, people: pd.DataFrame, contrast: Contrast, sign: int, *, site: str | None = None
+) -> _Split:
     own = measured._replace(values=measured.values[people.index], reasons=measured.reasons[people.index])
-    sample = take_sample(own, people, groups=[*contrast.left, *contrast.right])
+    sample = take_sample(own, people, groups=[*contrast.left, *contrast.right], covariates=[site] if site else [])
     positive, negative = sample.values(contrast.left), sample.values(contrast.right)
     problem = "a group of the contrast has no data" if min(len(positive), len(negative)) == 0 else sample.problem()
     notes = [*sample.notes]
@@ -296,10 +381,19 @@ def _split(measured: Measured, people: pd.DataFrame, contrast: Contrast, sign: i
     elif sign == 0:
         sign = 1 if auc_delong(positive, negative).estimate >= 0.5 else -1
         notes.append("direction from the data")
-    return _Split(measured.key, contrast.name, positive, negative, sign, sample.n_missing, notes, bool(problem))
+    strata = None
+    if site:
+        strata = tuple(
+            sample.data.loc[sample.data["group"].isin(side), site].to_numpy()
+            for side in (contrast.left, contrast.right)
+        )
+    missing = sample.n_missing
+    return _Split(measured.key, contrast.name, positive, negative, sign, missing, notes, bool(problem), strata)
 
 
-def _classified(split: _Split, *, specificity: float, alpha: float) -> dict[str, Any]:
+def _classified(
+    split: _Split, adjusted: _Split, *, specificity: float, prevalence: float | None, alpha: float
+) -> dict[str, Any]:
     """Row of the classification table."""
     notes = [*split.notes]
     row: dict[str, Any] = {
@@ -310,20 +404,75 @@ def _classified(split: _Split, *, specificity: float, alpha: float) -> dict[str,
         "n_missing": split.n_missing,
         "direction": {1: "higher", -1: "lower", 0: None}[split.sign],
     }
-    if not split.problem:
-        positive, negative = split.sign * split.positive, split.sign * split.negative
-        auc = auc_delong(positive, negative, alpha=alpha)
-        cutoff = sensitivity_at(positive, negative, specificity=specificity, alpha=alpha)
-        tied = len(np.unique([*positive, *negative])) < len(positive) + len(negative)
-        exact = not tied and max(len(positive), len(negative)) < _EXACT_BELOW
-        p = stats.mannwhitneyu(positive, negative, method="exact" if exact else "asymptotic").pvalue
-        row.update(zip(("auc", "ci_low", "ci_high"), auc, strict=True))
-        row.update(zip(("sensitivity", "sens_ci_low", "sens_ci_high"), cutoff.sensitivity, strict=True))
-        row.update(p=float(p), threshold=split.sign * cutoff.threshold, specificity=cutoff.specificity)
-        if math.isnan(auc.low):
-            notes.append("no interval of the AUC: DeLong's variance needs two participants on each side")
-        elif auc.estimate in (0, 1):
-            notes.append("AUC at its bound, where DeLong's variance is 0: interval by Newcombe's score method")
-        if tied:
-            notes.append("tied values: p by the normal approximation")
+    if split.problem:
+        return row | {"note": "; ".join(notes)}
+    positive, negative = split.sign * split.positive, split.sign * split.negative
+    auc, p, told = _area(positive, negative, split.sites, alpha=alpha)
+    row.update(zip(("auc", "ci_low", "ci_high"), auc, strict=True), p=p)
+    notes += told
+    if adjusted.problem:
+        notes.append(f"no adjusted AUC: {adjusted.notes[-1]}")
+    else:
+        area = auc_delong(split.sign * adjusted.positive, split.sign * adjusted.negative, alpha=alpha)
+        row.update(zip(("auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"), area, strict=True))
+    if not adjusted.problem and adjusted.n_missing > split.n_missing:
+        notes.append(f"no W-score in {adjusted.n_missing - split.n_missing} more: see deviations.tsv")
+    # a rating means the same at every site
+    by_site = split.sites is not None and split.key["measure"] not in RATINGS
+    if by_site and adjusted.problem:
+        notes.append("no threshold: several sites, and no W-scores")
+    elif by_site:
+        notes.append("threshold of W-scores: several sites")
+        row |= _at_threshold(adjusted, specificity=specificity, prevalence=prevalence, alpha=alpha)
+    else:
+        row |= _at_threshold(split, specificity=specificity, prevalence=prevalence, alpha=alpha)
     return row | {"note": "; ".join(notes)}
+
+
+def _area(
+    positive: np.ndarray, negative: np.ndarray, sites: tuple[np.ndarray, ...] | None, *, alpha: float
+) -> tuple[Interval, float, list[str]]:
+    """Area, its interval, p, and notes on how they were computed."""
+    if sites is not None:
+        auc, p = area_within(positive, negative, (sites[0], sites[1]), alpha=alpha)
+        if math.isnan(auc.estimate):
+            return auc, p, ["no AUC: no site has both groups"]
+        return auc, p, ["no interval of the AUC: too few pairs of one site"] if math.isnan(auc.low) else []
+    auc, notes = auc_delong(positive, negative, alpha=alpha), []
+    tied = len(np.unique([*positive, *negative])) < len(positive) + len(negative)
+    exact = max(len(positive), len(negative)) < EXACT_BELOW
+    if exact and tied:
+        p = permuted_ranks_p(positive, negative)
+    else:
+        p = float(stats.mannwhitneyu(positive, negative, method="exact" if exact else "asymptotic").pvalue)
+    if math.isnan(auc.low):
+        notes.append("no interval of the AUC: DeLong's variance needs two participants on each side")
+    elif auc.estimate in (0, 1):
+        notes.append("AUC at its bound, where DeLong's variance is 0: interval by Newcombe's score method")
+    if tied:
+        how = "over every division of the midranks" if exact else "by the normal approximation"
+        notes.append(f"tied values: p {how}")
+    return auc, p, notes
+
+
+def _at_threshold(split: _Split, *, specificity: float, prevalence: float | None, alpha: float) -> dict[str, Any]:
+    """Cells of the threshold: sensitivity, specificity, likelihood ratios, predictive values."""
+    positive, negative = split.sign * split.positive, split.sign * split.negative
+    cutoff = sensitivity_at(positive, negative, specificity=specificity, alpha=alpha)
+    m, n, rank = len(positive), len(negative), _rank(specificity, len(negative))
+    plus, minus = likelihood_ratios(int((positive > cutoff.threshold).sum()), m, rank, n, alpha=alpha)
+    row: dict[str, Any] = {"threshold": split.sign * cutoff.threshold, "specificity": cutoff.specificity}
+    row |= {"specificity_new": rank / (n + 1)}
+    named = {"sensitivity": cutoff.sensitivity, "lr_positive": plus, "lr_negative": minus}
+    if prevalence is not None:
+        after, without = predictive_value(plus, prevalence), predictive_value(minus, prevalence)
+        named |= {"ppv": after, "npv": Interval(1 - without.estimate, 1 - without.high, 1 - without.low)}
+    for name, interval in named.items():
+        row |= dict(zip(_columns_of(name), interval, strict=True))
+    return row
+
+
+def _columns_of(name: str) -> tuple[str, str, str]:
+    """Columns of an estimate and its limits."""
+    short = {"sensitivity": "sens"}.get(name, name)
+    return name, f"{short}_ci_low", f"{short}_ci_high"

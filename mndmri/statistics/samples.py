@@ -1,7 +1,8 @@
 """Samples: the participants of the groups, and those of them with a value."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,11 +10,16 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from mndmri.io import InputError
+from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.measures import KEY
 
 MOTION = "head motion"
+# No measure has covariates of its own
+NO_OTHERS: Mapping[str, Sequence[str]] = MappingProxyType({})
 # Spread below this share of a measure's size, or of its variance, is rounding
 NO_SPREAD = 1e-12
+# A note says so where the largest standard deviation of a group is over so many times the smallest
+UNEVEN = 2.0
 
 
 class Measured(NamedTuple):
@@ -37,6 +43,11 @@ class Sample(NamedTuple):
         """Values, shape (n,)."""
         return self.data["value"].to_numpy()
 
+    @property
+    def covariates(self) -> list[str]:
+        """Covariates of its model, those of the measure too."""
+        return [name for name in self.data if name not in ("group", "value")]
+
     def values(self, names: Iterable[str]) -> np.ndarray:
         """Values of some of the groups together."""
         return self.data.loc[self.data["group"].isin(list(names)), "value"].to_numpy()
@@ -45,6 +56,25 @@ class Sample(NamedTuple):
         """Participants of each group."""
         owner = self.data["group"].to_numpy()
         return {name: int((owner == name).sum()) for name in self.groups}
+
+    def spreads(self) -> dict[str, float]:
+        """Standard deviation of each group; NaN of fewer than two."""
+        values = {name: self.values([name]) for name in self.groups}
+        return {name: float(v.std(ddof=1)) if len(v) > 1 else np.nan for name, v in values.items()}
+
+    def uneven(self) -> list[str]:
+        """Note on groups that vary very differently, if they do."""
+        known = {name: sd for name, sd in self.spreads().items() if np.isfinite(sd)}
+        rounding = NO_SPREAD * np.abs(self.y).max() if known else 0.0
+        if not known or max(known.values()) <= max(UNEVEN * min(known.values()), rounding):
+            return []
+        most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+        return [f"unequal spread: SD {known[most]:.3g} in {most}, {known[least]:.3g} in {least}"]
+
+    def alike(self) -> list[str]:
+        """Groups without a spread of their own: one participant, or every value the same."""
+        values = {name: self.values([name]) for name, size in self.sizes().items() if size}
+        return [name for name, v in values.items() if np.ptp(v) <= NO_SPREAD * np.abs(v).max()]
 
     def problem(self) -> str | None:
         """Why these values cannot be compared at all, if they cannot."""
@@ -55,7 +85,8 @@ class Sample(NamedTuple):
     def row(self, test: str, contrast: str) -> dict[str, Any]:
         """Row of the comparisons table without a result yet; its note is a list, to be added to."""
         counts = {f"n_{name}": size for name, size in self.sizes().items()}
-        row = {"test": test, "contrast": contrast, **counts}
+        spreads = {f"sd_{name}": sd for name, sd in self.spreads().items()}
+        row = {"test": test, "contrast": contrast, **counts, **spreads}
         return row | {"n_missing": self.n_missing, "note": [*self.notes]}
 
 
@@ -105,6 +136,22 @@ def select_people(participants: pd.DataFrame, *, groups: Sequence[str], covariat
     numeric = [c for c in covariates if is_numeric_dtype(people[c])]
     people[numeric] = people[numeric].astype(float).replace([np.inf, -np.inf], np.nan)
     return people
+
+
+def own_columns(participants: pd.DataFrame, chosen: Mapping[str, Sequence[str]]) -> list[str]:
+    """Columns of the table that are covariates of some measures (`mndmri.tables.covariates.covariates_of`)."""
+    names = dict.fromkeys(column_of(name, place.split()[0]) for place, own in chosen.items() for name in own)
+    return [name for name in names if name in participants]
+
+
+def covariates_for(
+    key: Mapping[str, str], people: pd.DataFrame, *, covariates: Sequence[str], chosen: Mapping[str, Sequence[str]]
+) -> tuple[list[str], list[str]]:
+    """Covariates of a measure's model, those of every measure first, and a note on its own that nobody has."""
+    own = [column_of(name, key["modality"]) for name in covariates_of(key, chosen)]
+    lacking = [name for name in own if name not in people or people[name].isna().all()]
+    kept = dict.fromkeys([*covariates, *(name for name in own if name not in lacking)])
+    return list(kept), [f"not adjusted for {', '.join(lacking)}: nobody has it"] if lacking else []
 
 
 def add_motion(people: pd.DataFrame, motion: pd.Series) -> pd.DataFrame:
@@ -169,3 +216,21 @@ def take_sample(
         if names:
             sample.notes.append(text + names)
     return sample
+
+
+def each_sample(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    covariates: Sequence[str],
+    chosen: Mapping[str, Sequence[str]],
+) -> Iterator[tuple[Measured, Sample]]:
+    """Every measure and its complete cases, with the covariates of every measure and those ``chosen`` for it."""
+    own = own_columns(participants, chosen)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
+    for measured in each_measure(measures, people):
+        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=chosen)
+        sample = take_sample(measured, people, groups=groups, covariates=names)
+        sample.notes.extend(absent)
+        yield measured, sample

@@ -9,15 +9,18 @@ from pandas.api.types import is_numeric_dtype
 from scipy.optimize import linear_sum_assignment
 
 from mndmri.io import InputError
-from mndmri.statistics.ancova import ancova_rows
+from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import (
     MOTION,
+    NO_OTHERS,
     Measured,
     Sample,
     add_motion,
+    covariates_for,
     each_measure,
+    own_columns,
     select_people,
     take_sample,
 )
@@ -43,8 +46,8 @@ _DESCRIPTIONS = {
     "estimate": "Adjusted difference in the measure's unit.",
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
-    "hedges_g": "Adjusted: the difference over the model's residual SD, corrected for small samples.",
-    "p": "Two-sided, by t, not corrected.",
+    "adjusted_g": "Adjusted difference over the model's residual SD, corrected for small samples.",
+    "p": "Two-sided, by t with a variance of its own for each group (ancova_welch), not corrected.",
     "change_percent": "Change of the estimate against main, in percent of main; -100 is no remaining difference.",
     "same_sign": "Whether the estimate has the sign of main's: yes or no.",
     "note": "Excluded participants and missing numbers, with the reasons.",
@@ -82,6 +85,7 @@ def sensitivity_table(
     groups: Sequence[str],
     reference: str | None,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     primary: Sequence[Mapping[str, str]] | None = None,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
@@ -96,7 +100,7 @@ def sensitivity_table(
 
     Parameters
     ----------
-    measures, participants, groups, reference, covariates, contrasts, pooled, primary, alpha
+    measures, participants, groups, reference, covariates, measure_covariates, contrasts, pooled, primary, alpha
         As in `compare_groups`.
     flagged : mapping, optional
         Modality to the ids of participants whose scan of it quality control flagged.
@@ -128,7 +132,8 @@ def sensitivity_table(
     al. 2016, Hum Brain Mapp 37:2385.
     """
     extra = [column for column in (site, age, sex) if column is not None]
-    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *extra])))
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *extra, *own])))
     if age is not None and not is_numeric_dtype(people[age]) and people[age].notna().any():
         found = people[age].dropna().iloc[0]
         raise InputError(f"groups are matched on numbers; the column {age} has '{found}'; name a column of numbers")
@@ -145,7 +150,9 @@ def sensitivity_table(
     )
     rows: list[dict[str, Any]] = []
     for measured in each_measure(measures[is_primary(measures, primary)], people):
-        rows += [measured.key | row for row in _measure_rows(measured, study, alpha=alpha)]
+        names, _ = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
+        of_measure = study._replace(covariates=names)
+        rows += [measured.key | row for row in _measure_rows(measured, of_measure, alpha=alpha)]
     return pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups)))
 
 
@@ -155,7 +162,7 @@ def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[di
     for name, sample, covariates, contrasts in _variants(measured, study):
         made = ancova_rows(sample, covariates=covariates, contrasts=contrasts, n_permutations=0, seed=0, alpha=alpha)
         for row in made:
-            if row["test"] == "ancova_contrast":
+            if row["test"] == REPORTED and row["contrast"] in found:
                 found[row["contrast"]].append({"variant": name} | row)
     rows = []
     for variants in found.values():
@@ -163,7 +170,7 @@ def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[di
         for row in variants:
             estimate = row.get("estimate", np.nan)
             row |= {f"n_{name}": row.get(f"n_{name}", 0) for name in study.groups}  # not of the contrast: nobody
-            row |= {"hedges_g": row.get("adjusted_g", np.nan), "note": "; ".join(row["note"])}
+            row["note"] = "; ".join(row["note"])
             if np.isfinite([main, estimate]).all():
                 row["change_percent"] = 100 * (estimate / main - 1) if main else np.nan
                 row["same_sign"] = "yes" if np.sign(estimate) == np.sign(main) else "no"

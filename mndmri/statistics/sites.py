@@ -9,11 +9,20 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from mndmri.io import InputError
-from mndmri.statistics.ancova import ancova_rows
+from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.families import is_primary
-from mndmri.statistics.samples import Measured, Sample, each_measure, select_people, take_sample
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    Measured,
+    Sample,
+    covariates_for,
+    each_measure,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.tables.dictionaries import dictionary
 
 ALL_SITES = "all"
@@ -71,6 +80,7 @@ def site_effects(
     reference: str | None,
     site: str,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     primary: Sequence[Mapping[str, str]] | None = None,
@@ -80,7 +90,7 @@ def site_effects(
 
     Parameters
     ----------
-    measures, participants, groups, reference, contrasts, pooled, alpha
+    measures, participants, groups, reference, measure_covariates, contrasts, pooled, alpha
         As in `compare_groups`.
     site : str
         Column of the site or scanner, text. Whose is not known is left out.
@@ -102,7 +112,8 @@ def site_effects(
         If a column or a group is missing, a participant is there twice, or a site is called "all".
     """
     kept = [name for name in covariates if name != site]
-    people = select_people(participants, groups=groups, covariates=[site, *kept])
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([site, *kept, *own])))
     names = sorted(people[site].dropna().unique())
     if ALL_SITES in names:
         raise InputError(f"a site is called '{ALL_SITES}', which is the row of all sites together; rename it")
@@ -111,10 +122,12 @@ def site_effects(
     rows = []
     for measured in each_measure(measures[is_primary(measures, primary)], people):
         found = {}
-        for name, own in at_site.items():
-            local = Measured(measured.key, measured.values[own.index], measured.reasons[own.index])
-            sample = take_sample(local, own, groups=groups, covariates=kept)
-            found[name] = _site_rows(sample, compared, covariates=kept, alpha=alpha)
+        for name, there in at_site.items():
+            covariates, absent = covariates_for(measured.key, there, covariates=kept, chosen=measure_covariates)
+            local = Measured(measured.key, measured.values[there.index], measured.reasons[there.index])
+            sample = take_sample(local, there, groups=groups, covariates=covariates)
+            sample.notes.extend(absent)
+            found[name] = _site_rows(sample, compared, covariates=covariates, alpha=alpha)
         for contrast in compared:
             own_rows = [measured.key | {"site": name} | found[name][contrast.name] for name in names]
             whole = measured.key | {"contrast": contrast.name} | _together(own_rows, alpha=alpha)
@@ -132,13 +145,11 @@ def _site_rows(
 ) -> dict[str, dict[str, Any]]:
     """Rows of one site, by contrast."""
     made = ancova_rows(sample, covariates=covariates, contrasts=contrasts, n_permutations=0, seed=0, alpha=alpha)
-    rows = {row["contrast"]: row for row in made if row["test"] == "ancova_contrast"}
+    rows = {row["contrast"]: row for row in made if row["test"] == REPORTED}
     for contrast in contrasts:
         row = rows[contrast.name]
         row.update(n_first=len(sample.values(contrast.left)), n_second=len(sample.values(contrast.right)))
         row.update(n_used=len(sample.data))
-        if "df" in row:
-            row["se"] = (row["ci_high"] - row["estimate"]) / stats.t.isf(alpha / 2, row["df"])
     return rows
 
 

@@ -1,18 +1,18 @@
 """Groups compared voxel by voxel: maps in template space, one linear model, corrected over the brain.
 
-What is assumed: under the hypothesis tested, what the model without it leaves over can be
-exchanged between all participants, of every group and every site. A site is a covariate; sites
-that differ in their noise, and not in their mean alone, break the assumption.
+Each group has a variance of its own (`mndmri.statistics.welch`), and p comes from flips of the signs of the residuals,
+participant by participant. What is assumed: errors are independent between participants and symmetric. Strongly skewed
+errors make p too small, more so in larger groups (docs/validation.md). Groups may vary differently; a site is a
+covariate, and sites may differ in their noise.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from pandas.api.types import is_numeric_dtype
-from scipy import linalg
 
 from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.io import InputError
@@ -21,15 +21,31 @@ from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
 from mndmri.statistics.families import holm
 from mndmri.statistics.models import (
     COLLINEAR,
-    Design,
     between_groups,
     build_design,
     confounders,
     is_estimable,
-    permutations,
 )
-from mndmri.statistics.samples import NO_SPREAD, Measured, Sample, select_people, take_sample
+from mndmri.statistics.samples import (
+    NO_OTHERS,
+    NO_SPREAD,
+    Measured,
+    Sample,
+    covariates_for,
+    own_columns,
+    select_people,
+    take_sample,
+)
 from mndmri.statistics.tfce import enhance
+from mndmri.statistics.welch import (
+    ErrorModel,
+    directions_of,
+    error_model,
+    flipped_pivots,
+    sign_flips,
+    sums_of,
+    wald_test,
+)
 from mndmri.tables.dictionaries import column_names, dictionary
 from mndmri.tables.names import contrast_label, file_names
 
@@ -43,25 +59,27 @@ _DESCRIPTIONS = {
     f"size; {OMNIBUS} is all groups at once; or a covariate (positive: the map increases with it).",
     "maps": "First part of the file names of its maps.",
     "n_missing": "Excluded participants of the study's groups: no map, or no covariate.",
-    "statistic": "t, or F where several differences are tested at once.",
-    "df": "Degrees of freedom; for F both, numerator first.",
+    "statistic": "t, or F where several differences are tested at once; each group with a variance of its own.",
+    "df_num": "Numerator degrees of freedom of F; missing for t.",
+    "df": "Degrees of freedom of t, or of the denominator of F (Satterthwaite): median over the voxels.",
     "n_voxels": "Voxels compared: in the mask, with a value in every participant.",
     "mask_ml": "Volume of these voxels, ml.",
     "highest": "Highest t (or F).",
     "lowest": "Lowest t.",
-    "p_fwe": "Smallest p, two-sided, corrected over all voxels compared: threshold-free cluster enhancement, "
-    "Freedman-Lane permutations, (b + 1) / (m + 1). Not corrected over the contrasts.",
+    "p_fwe": "Smallest p, two-sided, corrected over all voxels compared: threshold-free cluster enhancement, flips of "
+    "the signs of the residuals, (b + 1) / (m + 1). Not corrected over the contrasts.",
     "p_holm": "The smallest p after Holm, over the pairs of groups.",
     "higher_ml": "Volume where the first side of the contrast is higher (covariate: positive effect) at the corrected "
     "level, ml; for F, where the groups differ.",
     "lower_ml": "Volume where it is lower, ml.",
-    "n_permutations": "Permutations, m.",
+    "n_permutations": "Sign flips, m.",
     "note": "Excluded participants and missing numbers, with the reasons.",
 }
 MAP_DESCRIPTIONS = {
     "stat-t_statmap": "t of the adjusted difference, or of the covariate.",
     "stat-f_statmap": "F of all groups at once.",
-    "stat-tfce_statmap": "The statistic (F: its root) after threshold-free cluster enhancement, negative where t is.",
+    "stat-tfce_statmap": "The statistic, brought to infinite degrees of freedom (F: its root), after threshold-free "
+    "cluster enhancement, negative where t is.",
     "desc-fwep_statmap": "Negative decimal logarithm of p corrected over the voxels, two-sided: 1.301 is 0.05.",
     "mask": "Voxels that were compared.",
 }
@@ -97,6 +115,8 @@ def compare_maps(
     groups: Sequence[str],
     reference: str | None,
     covariates: Sequence[str] = (),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
+    place: Mapping[str, str] | None = None,
     tested: Sequence[str] = (),
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
@@ -109,9 +129,9 @@ def compare_maps(
 
     Of the model of the groups and covariates, each contrast is one part and what is orthogonal to
     it the other, so that exactly the contrast is tested, whichever groups it weighs (Beckmann's
-    partition). The residuals of the other part are permuted (Freedman and Lane), the map of t,
-    or of the root of F, is enhanced (TFCE), and the largest value anywhere, of either sign, is
-    with which the data are compared.
+    partition). The test is the reported one of `compare_groups`: each group has its own variance. The residuals of the
+    other part have their signs flipped, the map of the statistic, brought to infinite degrees of freedom (`pivot`), is
+    enhanced (TFCE), and the data are compared with the largest value anywhere, of either sign.
 
     Parameters
     ----------
@@ -122,12 +142,16 @@ def compare_maps(
         Where to compare: above 0.
     participants, groups, reference, covariates, contrasts, pooled
         As in `compare_groups`. With a single group only covariates are tested.
+    measure_covariates : mapping
+        As in `compare_groups`.
+    place : mapping, optional
+        modality and measure of the maps, which select of these.
     tested : sequence of str
         Covariates, numbers, whose own effect is mapped as well.
     reasons : mapping, optional
         ``participant_id`` to why there is no map.
     n_permutations : int
-        m, besides the data's own order.
+        Sign flips, m, besides the data's own signs.
     seed : int
     alpha : float
         Corrected level of the volumes in the summary.
@@ -146,17 +170,26 @@ def compare_maps(
 
     References
     ----------
-    Winkler et al. 2014, NeuroImage 92:381 (partition, Freedman-Lane, correction by the largest);
+    Winkler et al. 2014, NeuroImage 92:381 (partition, sign flips, groups of unequal variance, correction by the
+    largest);
     Smith and Nichols 2009, NeuroImage 44:83 (TFCE).
     """
-    people = select_people(participants, groups=groups, covariates=covariates)
+    key = {"modality": "", "measure": "", "region": ""} | dict(place or {})
+    own = own_columns(participants, measure_covariates)
+    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
+    covariates, absent = covariates_for(key, people, covariates=covariates, chosen=measure_covariates)
     _check_tested(people, covariates, tested)
     has_map = pd.Series(np.where(people.index.isin(list(maps)), 1.0, np.nan), people.index)
     why = pd.Series([(reasons or {}).get(who, "no map") for who in people.index], people.index)
     sample = take_sample(Measured({}, has_map, why), people, groups=groups, covariates=covariates)
     design = build_design(sample.data, groups=sample.groups, covariates=covariates)
     y, compared, notes = _read(maps, mask, sample)
-    notes = [*sample.notes, *([f"constant, left out: {', '.join(design.constant)}"] if design.constant else []), *notes]
+    notes = [
+        *sample.notes,
+        *absent,
+        *([f"constant, left out: {', '.join(design.constant)}"] if design.constant else []),
+        *notes,
+    ]
 
     hypotheses: dict[str, np.ndarray | str] = {}
     pairs = []
@@ -174,19 +207,25 @@ def compare_maps(
         if not isinstance(hypothesis, str) and not is_estimable(design.matrix, hypothesis):
             hypotheses[name] = f"not estimable: confounded with {', '.join(confounders(design, hypothesis))}"
 
-    basis = linalg.orth(design.matrix, rcond=COLLINEAR) if len(y) else np.empty((0, 0))
-    df = len(y) - basis.shape[1]
-    if df < 1:
+    free = len(y) - (np.linalg.matrix_rank(design.matrix, rtol=COLLINEAR) if len(y) else 0)
+    if free < 1:
         notes.append(f"too few participants ({len(y)}) for the model's {len(design.terms)} terms")
     elif not y.shape[1]:
         notes.append("no voxel of the mask has a value in everyone")
-    testable = {} if df < 1 or not y.shape[1] else {k: h for k, h in hypotheses.items() if not isinstance(h, str)}
-    orders = permutations(len(y), number=n_permutations, seed=seed)
-    found = _permute(y, design, testable, basis, orders, np.asarray(compared.dataobj) > 0) if testable else {}
+    testable = {} if free < 1 or not y.shape[1] else {k: h for k, h in hypotheses.items() if not isinstance(h, str)}
+    found = {}
+    if testable:
+        owner = np.array([design.groups.index(name) for name in sample.data["group"]])
+        errors = error_model(design.matrix, owner)
+        if lacking := [name for name, lacks in zip(design.groups, errors.borrowing, strict=True) if lacks]:
+            notes.append(f"no spread of its own, taken to vary as the others: {', '.join(lacking)}")
+        signs = sign_flips(len(y), number=n_permutations, seed=seed)
+        directions = {name: directions_of(errors, hypothesis) for name, hypothesis in testable.items()}
+        found = _flip(y, errors, directions, signs, np.asarray(compared.dataobj) > 0)
 
     images = {
         name: ContrastMaps("F" if len(testable[name]) > 1 else "t", *(make_image(values, mask) for values in arrays))
-        for name, arrays in found.items()
+        for name, (arrays, _) in found.items()
     }
     files = dict(zip(hypotheses, file_names(hypotheses, spell=contrast_label), strict=True))
     rows = []
@@ -198,7 +237,7 @@ def compare_maps(
         if name in images:
             row |= _row_of(images[name], compared, alpha=alpha)
             row |= {"maps": f"contrast-{files[name]}", "n_permutations": n_permutations}
-            row["df"] = f"{len(testable[name])}, {df}" if images[name].kind == "F" else df
+            row |= {"df": found[name][1]} | ({"df_num": len(testable[name])} if images[name].kind == "F" else {})
         rows.append(row)
     summary = pd.DataFrame(rows, columns=column_names(summary_dictionary(groups)))
     of_pairs = summary["contrast"].isin(pairs) & summary["p_fwe"].notna()
@@ -241,93 +280,47 @@ def _read(
     return y[:, varies], make_image(compared, mask), notes
 
 
-class _Test(NamedTuple):
-    """One hypothesis about all voxels."""
-
-    directions: np.ndarray  # (rank, q), orthonormal, in the model's basis
-    effects: np.ndarray  # (q, voxels), the data along them
-    total: np.ndarray  # (voxels,), sum of squares that the model without them leaves
-
-
-def _permute(
+def _flip(
     y: np.ndarray,
-    design: Design,
-    hypotheses: Mapping[str, np.ndarray],
-    basis: np.ndarray,
-    orders: np.ndarray,
+    errors: ErrorModel,
+    directions: Mapping[str, np.ndarray],
+    signs: np.ndarray,
     inside: np.ndarray,
-) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Statistic, its enhancement and minus log10 p of each hypothesis, on the grid.
-
-    The people's rows of the model are moved and their residuals stay, which is the inverse order
-    of the residuals and as likely; then one product, by far the largest, serves all hypotheses:
-    the residuals of the model without a hypothesis are those of the full model and the
-    hypothesis's own part.
-    """
-    df = len(y) - basis.shape[1]
-    inverse = linalg.pinv(design.matrix, rtol=COLLINEAR)
-    basis = basis.astype(np.float32)
-    fit = basis.T @ y
-    residuals = y - basis @ fit
-    left = np.einsum("nv,nv->v", residuals, residuals)
-    tests = {}
-    for name, hypothesis in hypotheses.items():
-        directions = linalg.orth(basis.T @ (hypothesis @ inverse).T).astype(np.float32)
-        if len(hypothesis) == 1:  # a basis of one has an arbitrary sign, a contrast has not
-            directions *= np.sign(directions[:, 0] @ (basis.T @ (hypothesis @ inverse)[0]))
-        effects = directions.T @ fit
-        tests[name] = _Test(directions, effects, left + (effects**2).sum(axis=0))
-
+) -> dict[str, tuple[tuple[np.ndarray, np.ndarray, np.ndarray], float]]:
+    """Of each hypothesis the statistic, its enhancement and minus log10 p, on the grid, and the median df."""
     # only the box round the mask is searched for clusters
     box = tuple(slice(found.min(), found.max() + 1) for found in np.nonzero(inside))
     place = np.flatnonzero(inside[box])
 
-    def maps(order: np.ndarray) -> Iterable[tuple[str, np.ndarray, np.ndarray]]:
-        """Statistic and its enhancement, in the box, of each test with the people in an order."""
-        moved = basis[order].T
-        fitted, turned = moved @ residuals, moved @ basis
-        for name, test in tests.items():
-            values = np.zeros(inside[box].shape, np.float32)
-            values.flat[place] = _statistic(test, fitted, turned, df)
-            yield name, values, enhance(values)
+    def enhanced_maps(signs: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """Enhancement of every hypothesis's statistic, in the box, flip by flip."""
+        for drawn in flipped_pivots(errors, y, list(directions.values()), signs):
+            for flip in range(len(drawn[0])):
+                maps = []
+                for own in drawn:
+                    values = np.zeros(inside[box].shape, np.float32)
+                    values.flat[place] = own[flip]
+                    maps.append(enhance(values))
+                yield maps
 
-    found = {name: (values, enhanced) for name, values, enhanced in maps(np.arange(len(y)))}
-    largest = {name: np.empty(len(orders), np.float32) for name in tests}
-    for n, order in enumerate(orders):
-        for name, _, enhanced in maps(order):
-            largest[name][n] = np.abs(enhanced).max()
-
+    (own,) = enhanced_maps(np.ones((1, len(y))))
+    largest = np.array([[np.abs(values).max() for values in maps] for maps in enhanced_maps(signs)])
+    largest = np.sort(largest.reshape(len(signs), len(directions)), axis=0)
+    fitted, squares = sums_of(errors, y)
+    # what is left below the rounding of the whole cannot be told from nothing
+    squares = np.maximum(squares, np.finfo(y.dtype).eps * np.var(y, axis=0) * len(y))
     results = {}
-    for name, (values, enhanced) in found.items():
-        height = np.abs(enhanced.flat[place]) * (1 - _TIE)
-        extreme = len(orders) - np.searchsorted(np.sort(largest[name]), height)
+    for n, (name, hypothesis) in enumerate(directions.items()):
+        height = np.abs(own[n].flat[place]) * (1 - _TIE)
+        extreme = len(signs) - np.searchsorted(largest[:, n], height)
+        tested = wald_test(errors, hypothesis, fitted, squares)
+        root = np.sign(hypothesis[:, 0] @ fitted) * np.sqrt(tested.statistic)
         whole = [np.zeros(inside.shape, np.float32) for _ in range(3)]
-        whole[0][box] = values if len(hypotheses[name]) == 1 else values**2
-        whole[1][box] = enhanced
-        whole[2][inside] = -np.log10((extreme + 1) / (len(orders) + 1))
-        results[name] = (whole[0], whole[1], whole[2])
+        whole[0][inside] = root if tested.numerator == 1 else tested.statistic
+        whole[1][box] = own[n]
+        whole[2][inside] = -np.log10((extreme + 1) / (len(signs) + 1))
+        results[name] = ((whole[0], whole[1], whole[2]), float(np.median(tested.df)))
     return results
-
-
-def _statistic(test: _Test, fitted: np.ndarray, turned: np.ndarray, df: int) -> np.ndarray:
-    """Statistic of every voxel: t of one contrast, or the root of F of several, shape (voxels,).
-
-    Parameters
-    ----------
-    test : _Test
-    fitted : array, shape (rank, voxels)
-        The full model's residuals along the moved basis.
-    turned : array, shape (rank, rank)
-        The basis along the moved basis.
-    df : int
-    """
-    parts = fitted + (turned @ test.directions) @ test.effects
-    along = test.directions.T @ parts
-    # below the total's rounding, what is left cannot be told from nothing
-    rest = test.total - np.einsum("rv,rv->v", parts, parts)
-    floor = np.finfo(np.float32).eps * test.total + np.finfo(np.float32).tiny
-    scale = np.sqrt(df / np.maximum(rest, floor))
-    return along[0] * scale if len(along) == 1 else np.sqrt((along**2).mean(axis=0)) * scale
 
 
 def _row_of(maps: ContrastMaps, compared: SpatialImage, *, alpha: float) -> dict[str, Any]:

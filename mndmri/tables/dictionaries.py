@@ -8,7 +8,9 @@ from typing import Any
 TITLE = "TableTitle"
 
 
-def dictionary(title: str, descriptions: Mapping[str, str], groups: Sequence[str] = ()) -> dict[str, Any]:
+def dictionary(
+    title: str, descriptions: Mapping[str, str], groups: Sequence[str] = (), *, spread: bool = False
+) -> dict[str, Any]:
     """BIDS data dictionary of a table, its columns in order.
 
     Parameters
@@ -19,10 +21,14 @@ def dictionary(title: str, descriptions: Mapping[str, str], groups: Sequence[str
         Column to its description.
     groups : sequence of str
         Groups with a column of counts, ``n_<group>``; these follow the column ``contrast``.
+    spread : bool
+        Whether each of the groups has a column of its standard deviation, ``sd_<group>``, too.
     """
     names = list(descriptions)
     after = names.index("contrast") + 1 if groups else 0
     counts = {f"n_{name}": f"Participants of the group {name} in this row." for name in groups}
+    if spread:
+        counts |= {f"sd_{name}": f"Standard deviation of their values, in the group {name}." for name in groups}
     ordered = [*names[:after], *counts, *names[after:]]
     return {TITLE: title} | {column: {"Description": ({**descriptions, **counts})[column]} for column in ordered}
 

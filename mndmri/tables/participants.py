@@ -19,6 +19,12 @@ _DESCRIPTIONS = {
     PROGRESSION_RATE: "Points of the functional score lost in a month since onset.",
 }
 _FROM_STUDY = "As in the study's participants table."
+_SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
+
+
+def body_side(word: object) -> str | None:
+    """Side that a cell of the table names, L or R; None for what names none (bulbar, both, missing)."""
+    return _SIDES.get(word.strip().casefold()) if isinstance(word, str) else None
 
 
 def participants_dictionary(participants: pd.DataFrame) -> dict[str, Any]:

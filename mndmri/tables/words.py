@@ -29,14 +29,24 @@ _ACRONYMS = {
     "mni": "MNI",
     "roi": "ROI",
 }
-_SIDES = {"L": "left", "R": "right", "both": ""}
+_SIDES = {
+    "L": "left",
+    "R": "right",
+    "both": "",
+    "contra": "contralateral to onset",
+    "ipsi": "ipsilateral to onset",
+    "mean": "mean of sides",
+}
 _UNITS = {"1": "", "1e-3 mm2/s": "10⁻³ mm²/s", "mm3": "mm³", "mm2": "mm²"}
 _TESTS = {
     "ancova": "ANCOVA",
-    "ancova_contrast": "adjusted difference",
+    "ancova_welch": "adjusted difference",
+    "ancova_contrast": "adjusted difference, one variance",
     "ancova_hc3": "adjusted difference, HC3",
     "anova": "ANOVA",
     "kruskal": "Kruskal-Wallis",
+    "paired_t": "paired t",
+    "paired_t_asymmetry": "paired t, without the asymmetry of left and right",
     "dunn": "Dunn",
     "chi2": "χ²",
     "fisher_freeman_halton": "Fisher-Freeman-Halton",

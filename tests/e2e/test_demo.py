@@ -38,7 +38,7 @@ def null(study):
 def primary(results) -> pd.DataFrame:
     """Adjusted pairwise differences of the primary measures."""
     config = json.loads((results / "provenance.json").read_text())["config"]
-    rows = read_table(results / "group/comparisons.tsv").query("test == 'ancova_contrast' and contrast in @CONTRASTS")
+    rows = read_table(results / "group/comparisons.tsv").query("reported == 'yes' and contrast in @CONTRASTS")
     return rows.merge(pd.DataFrame(config["statistics"]["primary"]))
 
 
@@ -53,7 +53,7 @@ def planted(results) -> pd.Series:
         reference=config["groups"]["reference"],
         covariates=config["covariates"],
         n_permutations=0,
-    ).query("test == 'ancova_contrast'")
+    ).query("reported == 'yes'")
     return true.set_index(["modality", "measure", "region", "hemi", "contrast"])["estimate"]
 
 
@@ -87,7 +87,7 @@ def test_fa_is_lost_most_where_the_loss_was_planted(demo):
 
 
 def test_what_was_not_planted_does_not_appear(demo):
-    rows = read_table(demo / "group/comparisons.tsv").query("test == 'ancova_contrast' and contrast in @CONTRASTS")
+    rows = read_table(demo / "group/comparisons.tsv").query("reported == 'yes' and contrast in @CONTRASTS")
     untouched = rows.query("measure == 'volume' and region in ['postcentral', 'superior_frontal']")
     assert len(untouched) == 8
     assert (untouched["p_holm"] > 0.05).all(), untouched[["region", "hemi", "contrast", "estimate", "p_holm"]]
@@ -120,6 +120,11 @@ def test_the_output_is_what_the_contract_says(demo):
         "group/figures/strip_qsm.png",
         "sub-01/swi/sub-01_Chimap.nii.gz",
         "group/classification.tsv",
+        "group/deviations.tsv",
+        "group/norms.tsv",
+        "group/influence.tsv",
+        "group/assumptions.tsv",
+        "group/equivalence.tsv",
         "group/correlations.tsv",
         "group/multimodal_index.tsv",
         "group/sensitivity.tsv",

@@ -102,9 +102,9 @@ MUTANTS = (
     ),
     Mutant(
         "head-size-of-another",
-        'rows.reindex(participants["participant_id"]).to_numpy(float)',
-        "rows.to_numpy(float)",
-        "people get each other's head size as covariate of the voxelwise comparison",
+        'own = values.reindex(participants["participant_id"]).to_numpy(float)',
+        "own = values.to_numpy(float)",
+        "people get each other's head size as covariate",
     ),
     Mutant(
         "scan-to-t1w",
@@ -280,8 +280,8 @@ MUTANTS = (
     ),
     Mutant(
         "one-sided",
-        "p = float(2 * stats.t.sf(abs(t), fit.df))",
-        "p = float(stats.t.sf(abs(t), fit.df))",
+        "p = float(2 * stats.t.sf(abs(t), df))",
+        "p = float(stats.t.sf(abs(t), df))",
         "every p of a contrast is halved",
     ),
     Mutant(
@@ -292,8 +292,8 @@ MUTANTS = (
     ),
     Mutant(
         "highest-of-one-sign",
-        "np.abs(enhanced).max()",
-        "enhanced.max()",
+        "np.abs(values).max() for values in maps",
+        "values.max() for values in maps",
         "p corrected over the brain is that of one side, and called two-sided",
     ),
     Mutant(
@@ -328,16 +328,14 @@ MUTANTS = (
         "a failure in diffusion takes away the person's SWI, and leaves diffusion rows without files",
     ),
     Mutant(
-        "head-size-of-fa",
-        "maps=rules.smooth_fa.output.fa,\n        mask=rules.smooth_fa.output.fa,\n"
-        "        threshold=0.2,\n        head_size=False,",
-        "maps=rules.smooth_fa.output.fa,\n        mask=rules.smooth_fa.output.fa,\n"
-        "        threshold=0.2,\n        head_size=True,",
-        "FA is adjusted for head size, which is no part of its model",
+        "already-corrected-map",
+        'measure="corrected_volume",',
+        'measure="volume",',
+        "maps that are corrected for head size are adjusted for it again",
     ),
     Mutant(
         "unharmonised",
-        "measures=MEASURES,\n    output:\n        comparisons=",
+        "measures=MEASURES,\n        quality=OF_SCANS,\n    output:\n        comparisons=",
         "measures=TABLES.measures,\n    output:\n        comparisons=",
         "the groups are compared on values that still hold the scanners' differences",
     ),

@@ -41,6 +41,9 @@ COLUMNS = {
     "months": (12, 9, "n/a"),
     "umn_left": (3, 5, "n/a"),
     "rated": (4, 6, 0),
+    "onset": ("L", "R", "n/a"),
+    "lived": (20, 30, "n/a"),
+    "died": (1, 0, "n/a"),
 }
 WITH_EVERYTHING = {
     "site": "site",
@@ -152,6 +155,11 @@ def add_files(study: StubStudy) -> None:
     table.to_csv(folder / "labels.tsv", sep="\t")
     for name in ("norms", "brought", "qc"):
         (folder / f"{name}.tsv").touch()
+    terms = [("intercept", "n/a"), ("age", "n/a"), ("sex", "F"), ("sex", "M")]
+    own = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "n": 20, "df": 17, "s": 1}
+    norms = pd.DataFrame([own | {"term": term, "level": level, "coefficient": 0} for term, level in terms])
+    norms = norms.assign(centre=0, lowest=0, highest=99, **{f"cov_{n}": 0 for n in range(1, 5)})
+    norms.to_csv(folder / "person_norms.tsv", sep="\t", index=False)
     # without it there is no distortion to correct
     sidecar = {"PhaseEncodingDirection": "j", "TotalReadoutTime": 0.03}
     (study.bids / "sub-01/dwi/sub-01_dwi.json").write_text(json.dumps(sidecar))

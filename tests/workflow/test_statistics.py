@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mndmri.io import read_json, read_table
+from mndmri.statistics.deviations import NO_CONTROLS
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.participants import read_participants
 from tests.running import finish, run
@@ -31,6 +32,11 @@ def cohort() -> tuple[pd.DataFrame, pd.DataFrame]:
     damage = {hemi: rng.standard_normal(n) for hemi in "LR"}
     for limbs, other in (("left", "R"), ("right", "L")):
         people[f"umn_{limbs}"] = np.where(sick, (4 + 2 * damage[other] + 0.3 * rng.standard_normal(n)).round(1), np.nan)
+    people["onset"] = np.where(sick, np.resize(["L", "right", "bulbar", "R"], n), "n/a")
+    fa_side = (damage["L"] + damage["R"]) / 2
+    lived = np.random.default_rng(8).exponential(30 * np.exp(-fa_side))
+    people["lived"] = np.where(sick, np.minimum(lived, 40).round(2) + 0.01, np.nan)
+    people["died"] = np.where(sick, (lived < 40) * 1.0, np.nan)
     people["alsfrs_r"], people["months"] = np.where(sick, 36.0, np.nan), np.where(sick, 24.0, np.nan)
     score = np.where(sick, 6.0, 0.0)
     people["rated"] = score
@@ -65,6 +71,8 @@ def study(tmp_path_factory):
         "measures": str(folder / "brought.tsv"),
         "quality": str(folder / "qc.tsv"),
         "site": "site",
+        "onset_side": "onset",
+        "survival": {"time": "lived", "event": "died", "covariates": ["age"]},
         "clinical_scores": ["alsfrs_r", "umn_left", "umn_right"],
         "clinical_sides": {"umn_left": "L", "umn_right": "R"},
         "progression": {"score": "alsfrs_r", "months": "months"},
@@ -75,6 +83,7 @@ def study(tmp_path_factory):
             "primary": [{**FA, "hemi": hemi} for hemi in "LR"],
         },
     }
+    config["statistics"]["primary"].append({**FA, "hemi": "contra"})
     finish(folder, config, "--cores", "2", "statistics")
     return folder, config
 
@@ -89,7 +98,7 @@ def of_tract(table: pd.DataFrame, hemi: str = "L") -> pd.DataFrame:
 
 
 def test_a_planted_difference_is_found_and_nothing_else(group):
-    rows = read_table(group / "comparisons.tsv").query("test == 'ancova_contrast'")
+    rows = read_table(group / "comparisons.tsv").query("reported == 'yes' and contrast != 'group'")
     for hemi in "LR":
         found = of_tract(rows, hemi).set_index("contrast")
         assert (found.loc[["ALS-control", "PLS-control"], "p_holm"] < 0.05).all()
@@ -148,6 +157,63 @@ def test_the_flagged_person_is_missing_from_one_variant_of_the_comparison(group)
     assert {"motion_covariate", "age_matched", "without_covariates", "without_site_01"} <= set(rows.index)
 
 
+def test_the_hemisphere_opposite_to_onset_is_compared_like_any_other(group):
+    contrasts = of_tract(read_table(group / "comparisons.tsv"), "contra").query("test == 'ancova_contrast'")
+    assert (contrasts.set_index("contrast").loc[["ALS-control", "PLS-control"], "p_holm"] < 0.05).all()
+    assert of_tract(read_table(group / "correlations.tsv"), "contra")["score"].unique().tolist() == [
+        "alsfrs_r",
+        "progression_rate",
+    ]
+    sides = read_table(group / "sides.tsv").query("measure == 'fa' and group == 'ALS' and test == 'paired_t'")
+    assert sides[["n_left", "n_right", "n_missing"]].iloc[0].tolist() == [6, 12, 6]
+
+
+def test_patients_lie_outside_of_the_controls_and_controls_within(group):
+    scores = of_tract(read_table(group / "deviations.tsv")).set_index("participant_id")
+    owner = read_participants(group / "participants.tsv").set_index("participant_id")["group"]
+    medians = scores["w_score"].groupby(owner).median()
+    # planted: 2.0, 1.2 and 0 standard deviations; the controls' own spread is sqrt(2) of those
+    assert medians["PLS"] < medians["ALS"] < -0.4 < medians["control"] < 0.4
+    assert (scores["n_controls"] == np.where(owner[scores.index] == "control", 21, 22)).all()
+
+
+def test_norms_of_one_run_judge_the_people_of_another(study, tmp_path):
+    folder, config = study
+    norms = folder / "results/group/norms.tsv"
+    other = {key: config[key] for key in ("participants", "measures", "statistics")}
+    other |= {"output_dir": str(tmp_path / "results"), "norms": str(norms)}
+    other["statistics"] = other["statistics"] | {"harmonise": "none", "primary": [{**FA, "hemi": "L"}]}
+    finish(tmp_path, other, "--cores", "2", str(tmp_path / "results/group/deviations.tsv"))
+    scores = of_tract(read_table(tmp_path / "results/group/deviations.tsv"))
+    assert scores["w_score"].notna().all() and (scores["n_controls"] == 22).all()
+    said = run(tmp_path, other | {"covariates": ["age"]}, "-n")
+    assert said.returncode != 0
+    assert "norms: their model has the covariates age, sex, the config's are age" in said.stderr + said.stdout
+
+
+def test_survival_answers_to_the_tract_and_not_to_a_volume(group):
+    table = read_table(group / "survival.tsv").set_index(["measure", "hemi", "model"])
+    assert table.loc[("fa", "mean", "alone"), "ci_high"] < 1
+    assert table.loc[("fa", "mean", "adjusted"), "adjusted_for"] == "age, progression_rate"
+    assert table.loc[("volume", "mean", "alone"), "p"] > 0.01
+
+
+def test_comparisons_are_checked_for_influence_assumptions_and_equivalence(group):
+    influence = of_tract(read_table(group / "influence.tsv")).set_index("contrast")
+    assert (influence["estimate_low"] <= influence["estimate"]).all()
+    assert influence.loc["PLS-control", "n_sign"] == 0
+    assumptions = read_table(group / "assumptions.tsv")
+    assert set(assumptions["check"]) == {"brown_forsythe", "equal_slopes", "normality", "outlier"}
+    equivalence = of_tract(read_table(group / "equivalence.tsv")).set_index("contrast")
+    assert equivalence.loc["PLS-control", "conclusion"] == "different"
+    assert (equivalence["detectable_sd"].dropna() > 0.5).all()
+
+
+def test_markers_are_compared_with_each_other(group):
+    table = read_table(group / "marker_comparisons.tsv")
+    assert len(table) == 3 * 4 and table["p"].notna().any()
+
+
 def test_every_table_has_a_dictionary_that_names_its_columns(group):
     for table in group.glob("*.tsv"):
         meanings = read_json(group / f"{table.stem.replace('_harmonised', '')}.json")
@@ -156,7 +222,15 @@ def test_every_table_has_a_dictionary_that_names_its_columns(group):
 
 def test_page_spreadsheet_and_methods_are_there(group):
     page = (group / "report.html").read_text()
-    for heading in ("Motor band sign", "Multimodal index", "Clinical scores", "Sites", "Methods text for a paper"):
+    for heading in (
+        "Motor band sign",
+        "Multimodal index",
+        "Clinical scores",
+        "Sites",
+        "Survival",
+        "Markers compared",
+        "Methods text for a paper",
+    ):
         assert heading in page
     assert "ComBat" in (group / "methods.md").read_text()
     sheets = pd.read_excel(group / "tables.xlsx", sheet_name=None)
@@ -260,7 +334,19 @@ def test_a_group_alone_or_patients_without_controls_have_their_tables_and_page(l
     if len(levels) == 1:
         assert rows["p"].isna().all()
         assert rows["note"].str.contains("fewer than two groups").all()
+    deviations = read_table(group / "deviations.tsv")
+    judged = deviations["w_score"].notna().any()
+    assert judged == ("control" in levels)
+    assert judged or set(deviations.loc[deviations["value"].notna(), "note"]) <= {NO_CONTROLS, "a rating: no W-score"}
+    assert len(read_table(group / "norms.tsv")) > 0 or not judged
+    adjusted = read_table(group / "classification.tsv")
+    assert adjusted["auc_adjusted"].isna().all()
+    assert adjusted.loc[adjusted["auc"].notna(), "note"].str.contains(NO_CONTROLS).all()
+    for name in ("influence", "equivalence", "marker_comparisons"):
+        assert (len(read_table(group / f"{name}.tsv")) > 0) == (len(levels) > 1), name
     methods = (group / "methods.md").read_text()
+    for text in ("with each participant left out", "W-scores"):
+        assert (text in methods) == {"W": judged, "w": len(levels) > 1}[text[0]], text
     assert ("One group was studied" in methods) == (len(levels) == 1)
     assert "minus" not in methods or len(levels) > 1
     for name in levels:

@@ -25,7 +25,7 @@ from mndmri.cohort import (
     settle,
     stamp,
 )
-from mndmri.cohort.config import resolve_config, score_columns
+from mndmri.cohort.config import resolve_config, score_columns, survival_columns
 from mndmri.cohort.costs import memory_mb
 from mndmri.cohort.failures import (
     Job,
@@ -54,7 +54,9 @@ from mndmri.io import InputError, read_json, read_table, read_text, write_json
 from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
+from mndmri.tables.covariates import is_of_quality, names_of
 from mndmri.tables.dictionaries import dictionary_path
+from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
 WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
@@ -402,6 +404,10 @@ try:
     norms = config["swi"]["norms"]
     if norms and not Path(norms).is_file():
         raise InputError(f"swi.norms: no such file {norms}; correct the path")
+    if config["norms"] and workflow.is_main_process:
+        check_norms(
+            read_norms(config["norms"]), config["covariates"], site=config["site"]
+        )
     for path in config["t1w"]["head_template"].values():
         if path and not Path(path).is_file():
             raise InputError(

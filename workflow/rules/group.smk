@@ -19,7 +19,19 @@ CONTRASTS = GROUPS | dict(
     pooled=config["statistics"]["pooled_patients"],
     alpha=config["statistics"]["alpha"],
 )
-COVARIATES = dict(covariates=config["covariates"])
+COVARIATES = dict(
+    covariates=config["covariates"], measure_covariates=config["measure_covariates"]
+)
+# Where the covariates of some measures alone come from, besides the table of measures.
+OF_SCANS = (
+    QUALITY if any(map(is_of_quality, names_of(config["measure_covariates"]))) else []
+)
+# Those of diffusion measures, also along the tract.
+OF_TRACT = {
+    place: names
+    for place, names in config["measure_covariates"].items()
+    if place.split()[0] == "dwi"
+}
 SITE = dict(site=config["site"])
 SITES = [config["site"]] if config["site"] else []
 # What the groups should be alike in, where the study knows it.
@@ -62,6 +74,73 @@ if config["statistics"]["harmonise"] != "none":
     MEASURES = rules.harmonise_sites.output.measures
 
 
+# Measures as they were measured: where sites are compared, and where their effects are learnt from the training people.
+AS_MEASURED = TABLES.measures
+
+if config["onset_side"]:
+    HARMONISED = config["statistics"]["harmonise"] != "none"
+
+    rule orient_sides:
+        """Name the sides of the measures by the side of onset, and compare the two within patients."""
+        input:
+            **PARTICIPANTS,
+            measures=TABLES.measures,
+            harmonised=MEASURES if HARMONISED else [],
+        output:
+            **(
+                {"harmonised": "<group>/measures_sides_harmonised.tsv"}
+                if HARMONISED
+                else {}
+            ),
+            measures="<group>/measures_sides.tsv",
+            measures_dictionary="<group>/measures_sides.json",
+            sides="<group>/sides.tsv",
+            dictionary="<group>/sides.json",
+        log:
+            "<logs>/orient_sides/study.log",
+        benchmark:
+            "<benchmarks>/orient_sides/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            options=GROUPS
+            | dict(onset_side=config["onset_side"])
+            | keys_of("statistics", "primary", "alpha"),
+        script:
+            "../../scripts/orient_sides.py"
+
+    AS_MEASURED = rules.orient_sides.output.measures
+    MEASURES = rules.orient_sides.output["harmonised" if HARMONISED else "measures"]
+
+
+rule score_deviations:
+    """Compare every measure of every person with what is expected of a control."""
+    input:
+        **PARTICIPANTS,
+        measures=MEASURES,
+        quality=OF_SCANS,
+        norms=config["norms"] or [],
+    output:
+        deviations="<group>/deviations.tsv",
+        dictionary="<group>/deviations.json",
+        norms="<group>/norms.tsv",
+        norms_dictionary="<group>/norms.json",
+    log:
+        "<logs>/score_deviations/study.log",
+    benchmark:
+        "<benchmarks>/score_deviations/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        options=GROUPS
+        | COVARIATES
+        | SITE
+        | dict(onset_side=config["onset_side"])
+        | keys_of("statistics", "alpha"),
+    script:
+        "../../scripts/score_deviations.py"
+
+
 rule describe_participants:
     """Make Table 1, who was studied, and say how the groups differ besides their disease."""
     input:
@@ -84,7 +163,7 @@ rule describe_participants:
             covariates=list(dict.fromkeys([*config["covariates"], *SITES])),
             scores=score_columns(config),
         ),
-        balance=CONTRASTS | COVARIATES | ALIKE,
+        balance=CONTRASTS | dict(covariates=config["covariates"]) | ALIKE,
     script:
         "../../scripts/describe_participants.py"
 
@@ -94,6 +173,7 @@ rule compare_groups:
     input:
         **PARTICIPANTS,
         measures=MEASURES,
+        quality=OF_SCANS,
     output:
         comparisons="<group>/comparisons.tsv",
         dictionary="<group>/comparisons.json",
@@ -117,12 +197,15 @@ rule classify_groups:
     """Tell how well each measure separates the groups."""
     input:
         **PARTICIPANTS,
-        measures=MEASURES,
+        measures=AS_MEASURED,
+        quality=OF_SCANS,
     output:
         classification="<group>/classification.tsv",
         dictionary="<group>/classification.json",
         points="<group>/roc_points.tsv",
         points_dictionary="<group>/roc_points.json",
+        markers="<group>/marker_comparisons.tsv",
+        markers_dictionary="<group>/marker_comparisons.json",
     log:
         "<logs>/classify_groups/study.log",
     benchmark:
@@ -130,7 +213,11 @@ rule classify_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        options=CONTRASTS | keys_of("statistics", "primary", "specificity"),
+        options=CONTRASTS
+        | COVARIATES
+        | SITE
+        | keys_of("statistics", "primary", "specificity", "prevalence"),
+        compared=CONTRASTS | SITE | keys_of("statistics", "primary"),
     script:
         "../../scripts/classify_groups.py"
 
@@ -166,7 +253,8 @@ rule combine_measures:
     """Combine the primary measures into one index, judged on people it was not made from."""
     input:
         **PARTICIPANTS,
-        measures=MEASURES,
+        measures=AS_MEASURED,
+        quality=OF_SCANS,
     output:
         performance="<group>/multimodal_index.tsv",
         predictions="<group>/multimodal_predictions.tsv",
@@ -181,7 +269,10 @@ rule combine_measures:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        options=CONTRASTS | COVARIATES | SITE | keys_of("statistics", "primary", "seed"),
+        options=CONTRASTS
+        | COVARIATES
+        | SITE
+        | keys_of("statistics", "primary", "harmonise", "seed"),
     script:
         "../../scripts/combine_measures.py"
 
@@ -192,7 +283,8 @@ if config["site"]:
         """Compare the groups within each site, and pool the sites."""
         input:
             **PARTICIPANTS,
-            measures=TABLES.measures,
+            measures=AS_MEASURED,
+            quality=OF_SCANS,
         output:
             effects="<group>/site_effects.tsv",
             dictionary="<group>/site_effects.json",
@@ -237,6 +329,8 @@ if people("dwi"):
         input:
             **PARTICIPANTS,
             profiles=rules.gather_profiles.output.profiles,
+            measures=TABLES.measures if OF_TRACT else [],
+            quality=OF_SCANS if OF_TRACT else [],
         output:
             comparisons="<group>/profile_comparisons.tsv",
             dictionary="<group>/profile_comparisons.json",
@@ -250,7 +344,7 @@ if people("dwi"):
             "../../envs/mndmri.yaml"
         params:
             options=CONTRASTS
-            | COVARIATES
+            | dict(covariates=config["covariates"], measure_covariates=OF_TRACT)
             | keys_of("statistics", "n_permutations", "seed"),
         script:
             "../../scripts/compare_profiles.py"
@@ -303,6 +397,58 @@ rule check_sensitivity:
         options=CONTRASTS | COVARIATES | ALIKE | keys_of("statistics", "primary"),
     script:
         "../../scripts/check_sensitivity.py"
+
+
+rule check_comparisons:
+    """Tell who decides the comparisons, what they assume, and which differences they could detect."""
+    input:
+        **PARTICIPANTS,
+        measures=MEASURES,
+        quality=OF_SCANS,
+    output:
+        influence="<group>/influence.tsv",
+        influence_dictionary="<group>/influence.json",
+        assumptions="<group>/assumptions.tsv",
+        assumptions_dictionary="<group>/assumptions.json",
+        equivalence="<group>/equivalence.tsv",
+        equivalence_dictionary="<group>/equivalence.json",
+    log:
+        "<logs>/check_comparisons/study.log",
+    benchmark:
+        "<benchmarks>/check_comparisons/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        **keys_of("statistics", "primary", "equivalence_sd"),
+        options=CONTRASTS | COVARIATES,
+    script:
+        "../../scripts/check_comparisons.py"
+
+
+if config["survival"]:
+
+    rule model_survival:
+        """Relate every measure to the survival of the patients."""
+        input:
+            **PARTICIPANTS,
+            measures=MEASURES,
+            quality=OF_SCANS,
+        output:
+            survival="<group>/survival.tsv",
+            dictionary="<group>/survival.json",
+        log:
+            "<logs>/model_survival/study.log",
+        benchmark:
+            "<benchmarks>/model_survival/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            options=GROUPS
+            | survival_columns(config)
+            | dict(measure_covariates=config["measure_covariates"])
+            | keys_of("statistics", "primary", "alpha"),
+        script:
+            "../../scripts/model_survival.py"
 
 
 rule count_signs:
@@ -387,6 +533,7 @@ SHEETS = [
     rules.compare_groups.output.comparisons,
     rules.compare_groups.output.means,
     rules.classify_groups.output.classification,
+    rules.classify_groups.output.markers,
     rules.correlate_scores.output.correlations,
     rules.combine_measures.output.performance,
     rules.combine_measures.output.predictions,
@@ -394,6 +541,13 @@ SHEETS = [
     *([rules.compare_sites.output.effects] if config["site"] else []),
     *([rules.compare_profiles.output.comparisons] if people("dwi") else []),
     rules.check_sensitivity.output.sensitivity,
+    rules.check_comparisons.output.influence,
+    rules.check_comparisons.output.assumptions,
+    rules.check_comparisons.output.equivalence,
+    *([rules.model_survival.output.survival] if config["survival"] else []),
+    rules.score_deviations.output.deviations,
+    rules.score_deviations.output.norms,
+    *([rules.orient_sides.output.sides] if config["onset_side"] else []),
     rules.count_signs.output.signs,
     rules.count_signs.output.agreement,
     *([rules.gather_measures.output.cutoffs] if people("swi") else []),

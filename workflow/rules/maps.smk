@@ -50,7 +50,7 @@ in_branch(rules.smooth_swi, "swi")
 
 
 # Kinds of maps that are compared voxel by voxel: whose, which files, and where (the mean of these maps above a
-# threshold). Head size is a covariate of maps that are volumes, and of no other.
+# threshold). A map has the covariates of its measure (measure_covariates), as head size of volumes.
 MAPS = {
     "vbm": dict(
         modality="t1w",
@@ -58,7 +58,7 @@ MAPS = {
         maps=rules.segment_t1w.output.smoothed,
         mask=rules.segment_t1w.output.smoothed,
         threshold=0.2,
-        head_size=True,
+        measure="volume",
     ),
     "vbm_headsize": dict(
         modality="t1w",
@@ -66,7 +66,7 @@ MAPS = {
         maps=rules.segment_t1w.output.corrected,
         mask=rules.segment_t1w.output.smoothed,
         threshold=0.2,
-        head_size=False,
+        measure="corrected_volume",
     ),
     "fa": dict(
         modality="dwi",
@@ -74,7 +74,7 @@ MAPS = {
         maps=rules.smooth_fa.output.fa,
         mask=rules.smooth_fa.output.fa,
         threshold=0.2,
-        head_size=False,
+        measure="fa",
     ),
     "swi": dict(
         modality="swi",
@@ -82,7 +82,7 @@ MAPS = {
         maps=rules.smooth_swi.output.swi,
         mask=rules.segment_t1w.output.smoothed,
         threshold=0.2,
-        head_size=False,
+        measure="normalised_signal",
     ),
 }
 MAPS = {kind: own for kind, own in MAPS.items() if people(own["modality"])}
@@ -103,6 +103,7 @@ rule compare_maps:
         maps=everybodys("maps"),
         mask=everybodys("mask"),
         measures=TABLES.measures,
+        quality=OF_SCANS,
         # clusters are named by the built-in atlases, except in a space of the user's own
     output:
         maps=directory("<group>/{maps}/statmaps"),
@@ -125,11 +126,15 @@ rule compare_maps:
         | dict(
             # maps are not harmonised: the site is a covariate of theirs whatever is done to the measures
             covariates=list(dict.fromkeys([*config["covariates"], *SITES])),
+            measure_covariates=config["measure_covariates"],
             tested=config["statistics"]["map_covariates"],
             n_permutations=config["statistics"]["map_permutations"],
             seed=config["statistics"]["seed"],
         ),
-        head_size=of_kind("head_size"),
+        place=lambda wildcards: dict(
+            modality=MAPS[wildcards.maps]["modality"],
+            measure=MAPS[wildcards.maps]["measure"],
+        ),
         threshold=of_kind("threshold"),
         reasons=without_map,
         space=SPACE,

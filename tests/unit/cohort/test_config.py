@@ -163,8 +163,26 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
         ),
         ({"modalities": ["dwi"]}, "modalities: t1w is missing"),
         ({"covariates": ["age", "group"]}, "the column 'group' is used twice"),
+        (
+            {"measure_covariates": {"dti fa": ["age"]}},
+            "measure_covariates: 'dti fa' is of no modality; did you mean 'dwi'?",
+        ),
+        ({"measure_covariates": {"t1w volum": ["tiv"]}}, "t1w has no measure 'volum'; did you mean 't1w volume'?"),
+        (
+            {"measures": "m.tsv", "participants": "p.tsv", "measure_covariates": {"dwi": ["mean_fd"]}},
+            "'dwi': mean_fd is a measure of qc.tsv; give the path of that table as quality",
+        ),
         ({"t1w": {"registration_iterations": [0, 0]}}, "t1w.registration_iterations: all are 0"),
         ({"t1w": {"head_template": {"image": "head.nii.gz"}}}, "t1w.head_template: image and mask belong together"),
+        (
+            {"statistics": {"primary": [{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "contra"}]}},
+            "statistics.primary[0]: hemi contra is relative to the side of onset; name its column in onset_side",
+        ),
+        (
+            {"survival": {"time": "t", "event": "e", "covariates": ["progression_rate"]}},
+            "survival.covariates: 'progression_rate' is computed where progression is set",
+        ),
+        ({"survival": {"time": "t"}}, "survival.event: missing"),
         ({"statistics": {"map_covariates": ["bmi"]}}, "map_covariates: 'bmi' is not in covariates (age, sex)"),
         (
             {
@@ -225,7 +243,7 @@ def test_the_configs_that_come_with_the_project_are_accepted(name):
 def test_every_key_is_in_the_demo_config():
     given = read("config.yaml")
     for place in known_places(SCHEMA):
-        if place.startswith(("statistics.primary.", "simulation.effects.")):
+        if place.startswith(("statistics.primary.", "simulation.effects.", "survival.")):
             continue
         value = given
         for key in place.split("."):

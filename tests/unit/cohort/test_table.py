@@ -107,6 +107,12 @@ def test_an_id_with_other_characters_than_letters_and_digits_is_told(tmp_path):
     assert "participant_id is empty" in found[2]
 
 
+def test_a_misspelt_covariate_of_a_measure_is_told_with_the_nearest_name(tmp_path):
+    for name, near in (("meanfd", "mean_fd"), ("tvi", "tiv")):
+        message = only_problem(table(tmp_path), measure_covariates={"dwi": [name]})
+        assert f"no column '{name}'; did you mean '{near}'?" in message
+
+
 def test_a_missing_column_is_told_with_the_nearest_name(tmp_path):
     message = only_problem(table(tmp_path, age=None, Age_at_scan=[1, 2, 3, 4, 5, 6]), covariates=["age_scan", "sex"])
     assert "no column 'age_scan'; did you mean 'Age_at_scan'?" in message
@@ -251,3 +257,22 @@ def test_all_that_is_wrong_with_a_table_is_told_at_once(tmp_path):
 
 def test_an_empty_table_is_told(tmp_path):
     assert "no rows" in problems(table(tmp_path).iloc[:0])[0]
+
+
+def test_the_side_of_onset_is_text_and_a_column_without_any_side_is_told(tmp_path):
+    given = table(tmp_path, onset=["L", "right", "bulbar", "n/a", "n/a", "n/a"])
+    people, found = load_participants(given, config(onset_side="onset"))
+    assert found == []
+    assert people["onset"][:3].tolist() == ["L", "right", "bulbar"]
+    wrong = table(tmp_path, onset=["bulbar", "limb", "bulbar", "n/a", "n/a", "n/a"])
+    assert "expected L, R, left or right" in only_problem(wrong, onset_side="onset")
+
+
+def test_columns_of_survival_are_read_and_time_must_be_a_number(tmp_path):
+    survival = {"time": "lived", "event": "died", "covariates": ["site"]}
+    given = table(tmp_path, lived=[20, 31.5, 8, 40, "n/a", "n/a"], died=[1, 0, 1, 0, "n/a", "n/a"])
+    people, found = load_participants(given, config(survival=survival))
+    assert found == []
+    assert people["lived"][:2].tolist() == [20, 31.5] and "site" in people
+    wrong = table(tmp_path, lived=["long", 31, 8, 40, "n/a", "n/a"], died=[1, 0, 1, 0, "n/a", "n/a"])
+    assert "expected a number" in only_problem(wrong, survival=survival)

@@ -113,14 +113,13 @@ def test_each_group_has_its_own_colour_and_too_many_groups_are_refused():
 
 
 def _comparisons():
-    columns = ["measure", "hemi", "test", "contrast", "hedges_g", "g_ci_low", "g_ci_high"]
+    columns = ["measure", "hemi", "test", "contrast", "adjusted_g", "adj_g_ci_low", "adj_g_ci_high"]
     rows = [
-        ("fa", "L", "ancova", "group", np.nan, np.nan, np.nan),
-        ("fa", "L", "ancova_contrast", "ALS-control", -0.8, -1.4, -0.1),
-        ("fa", "L", "dunn", "ALS-control", np.nan, np.nan, np.nan),
-        ("fa", "L", "ancova_contrast", "PLS-control", -1.8, -2.4, -1.1),
-        ("md", "R", "ancova_contrast", "ALS-control", np.nan, np.nan, np.nan),
-        ("md", "R", "ancova_contrast", "PLS-control", 0.5, np.nan, np.nan),
+        ("fa", "L", "ancova_welch", "group", np.nan, np.nan, np.nan),
+        ("fa", "L", "ancova_welch", "ALS-control", -0.8, -1.4, -0.1),
+        ("fa", "L", "ancova_welch", "PLS-control", -1.8, -2.4, -1.1),
+        ("md", "R", "ancova_welch", "ALS-control", np.nan, np.nan, np.nan),
+        ("md", "R", "ancova_welch", "PLS-control", 0.5, np.nan, np.nan),
     ]
     return pd.DataFrame(rows, columns=columns).assign(modality="dwi", region="cst")
 

@@ -11,7 +11,7 @@ KEY = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}
 OTHER = KEY | {"measure": "md"}
 MEASURES = pd.DataFrame([{"participant_id": "sub-01", "value": 0.5, "unit": "1"} | key for key in (KEY, OTHER)])
 TABLES = {
-    "comparisons": pd.DataFrame([{"test": "ancova_contrast"} | KEY, {"test": "ancova_contrast"} | OTHER]),
+    "comparisons": pd.DataFrame([{"reported": "yes", "contrast": "ALS-PLS"} | key for key in (KEY, OTHER)]),
     "adjusted_means": pd.DataFrame(),
     "classification": pd.DataFrame(),
     "roc_points": pd.DataFrame({"true_positive_rate": [0.5]}),

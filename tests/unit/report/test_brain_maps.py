@@ -15,6 +15,7 @@ def summary():
             "maps": ["contrast-ALSminuscontrol", np.nan],
             "n_missing": [1, 1],
             "statistic": ["t", np.nan],
+            "df_num": [np.nan, np.nan],
             "df": [20, np.nan],
             "n_voxels": [200_000, 200_000],
             "highest": [4.25, np.nan],

@@ -20,7 +20,7 @@ GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
 MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
-def methods(n_by_group=GROUPS, scored=False, measured=(), **keys):
+def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, **keys):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
     return methods_paragraph(
         config,
@@ -29,6 +29,7 @@ def methods(n_by_group=GROUPS, scored=False, measured=(), **keys):
         n_by_group=n_by_group,
         scored=scored,
         measured=measured,
+        own_covariates=own_covariates,
     )
 
 
@@ -221,7 +222,7 @@ def test_numbers_are_those_of_the_config():
         "correlated by less than 0.65 on average",
         "if less than 70% of a level of the tract",
         "less than 55% of the corticospinal tract",
-        "9999 permutations",
+        "9999 flips of the signs of the residuals",
         "a specificity of 0.95",
         "at a level of 0.01; intervals are of 99%",
     ):
@@ -233,22 +234,40 @@ def test_covariates_and_contrasts_are_named():
     assert "analysis of covariance (type II) with age, sex and tiv as covariates" in text
     assert "adjusted differences PLS minus ALS and ALS minus control, and all patients minus control" in text
     one = methods(covariates=["age"])
-    assert "with age as covariate, and by t tests of the adjusted differences" in one
+    assert "with age as covariate, each group with a variance of its own" in one
+    assert "Satterthwaite's degrees of freedom [" in one and "of the adjusted differences ALS minus PLS" in one
     none = methods(covariates=[])
-    assert "by analysis of variance, without covariates, and by t tests of the differences ALS minus PLS" in none
+    assert "by analysis of variance, without covariates, each group with a variance of its own" in none
+    assert "(Welch's test) of the differences ALS minus PLS" in none
     assert "covariance" not in body(none)
 
 
-def test_two_groups_have_one_contrast_that_nothing_is_corrected_over():
+def test_covariates_of_some_measures_are_named_where_both_were_measured():
+    rows = [("sub-1", "t1w", "volume", "tiv", "both", 1400.0), ("sub-1", "t1w", "volume", "precentral", "L", 12.0)]
+    columns = ["participant_id", "modality", "measure", "region", "hemi", "value"]
+    measures = pd.DataFrame(rows, columns=columns)
+    people = pd.DataFrame({"participant_id": ["sub-1"], "group": "ALS"})
+    options = {"groups": GROUPS, "score": SCORE, "measure_covariates": {"t1w volume": ["tiv"], "dwi": ["mean_fd"]}}
+    assert study_facts(measures, people, **options)["own_covariates"] == {"t1w volume": ["tiv"]}
+    assert study_facts(measures.iloc[1:], people, **options)["own_covariates"] == {}
+    assert study_facts(measures.iloc[:1], people, **options)["own_covariates"] == {}
+    text = methods(own_covariates={"t1w volume": ["tiv"]})
+    assert "age and sex as covariates, further covariates (TIV for T1w volume), each group" in text
+    assert "further covariates" not in methods()
+
+
+def test_two_groups_have_one_contrast_and_a_family_of_measures():
     text = methods(groups={"levels": {"ALS": ["ALS"], "control": ["HC"]}}, n_by_group={"ALS": 2, "control": 3})
     assert "differences ALS minus control; these" in text
-    assert "Holm" not in text
+    assert "over all primary measures, which were chosen in advance" in text
+    assert "over the pairs of groups" not in text
     assert "all patients" not in text
 
 
-def test_study_without_primary_measures_has_no_false_discovery_rate_and_no_index():
+def test_study_without_primary_measures_has_no_confirmatory_family_and_no_index():
     text = methods(statistics={"primary": []})
-    for word in ("false discovery", "primary measure", "logistic"):
+    assert "No measure was chosen in advance, and all results are exploratory; the false discovery rate" in text
+    for word in ("Confirmatory", "primary measure", "logistic", "Holm"):
         assert word not in text
 
 
@@ -340,7 +359,11 @@ def test_references_are_numbered_as_they_appear_and_are_those_cited(keys):
 
 def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
     everything = methods(
-        scored=True, measured=MAPPED, site="s", statistics={"harmonise": "combat", "rated_sign": "mcli"}
+        scored=True,
+        measured=MAPPED,
+        site="s",
+        survival={"time": "lived", "event": "died"},
+        statistics={"harmonise": "combat", "rated_sign": "mcli"},
     ) + methods(
         measured=MAPPED,
         qsm={"unwrapper": "romeo", "method": "closed_form"},
@@ -351,6 +374,26 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
         assert reference in everything
         assert re.search(r"(19|20)\d\d[;,. ]", reference)
         assert reference.endswith(".")
+
+
+def test_what_a_study_asks_for_beyond_the_comparisons_is_told():
+    plain = methods()
+    for words in ("stored norms", "side of onset", "Survival", "predictive values", "same site"):
+        assert words not in plain
+    assert "compared with the controls (each control with the others) by W-scores" in plain
+    full = methods(
+        norms="norms.tsv",
+        onset_side="onset",
+        site="site",
+        survival={"time": "lived", "event": "died", "covariates": ["bulbar"]},
+        statistics={"prevalence": 0.3, "harmonise": "combat", "equivalence_sd": 0.8},
+    )
+    assert "stored norms of another study's controls" in full
+    assert "the groups of patients as strata, alone and adjusted for bulbar" in full
+    assert "predictive values at a prevalence of 0.3" in full
+    assert "only participants of the same site were compared" in full
+    assert "ComBat being learnt from the training participants of each fold" in full
+    assert "within 0.8 residual standard deviations" in full
 
 
 def test_names_of_the_user_are_text_and_never_markup():
@@ -399,6 +442,7 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
     assert facts == {
         "n_by_group": {"ALS": 2, "PLS": 0, "control": 1},
         "measured": {"dwi", "swi"},
+        "own_covariates": {},
         "scored": False,
     }
     total = pd.concat([measures, pd.DataFrame([SCORE | {"value": 3.0}])])

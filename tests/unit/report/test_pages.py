@@ -111,19 +111,23 @@ def _participant(**changes):
 
 
 COMPARISON_COLUMNS = [
-    "modality", "measure", "region", "hemi", "test", "contrast", "n_ALS", "n_control", "n_missing", "estimate",
-    "ci_low", "ci_high", "hedges_g", "g_ci_low", "g_ci_high", "p", "p_permutation", "p_holm", "q_fdr", "note",
+    "modality", "measure", "region", "hemi", "test", "contrast", "n_ALS", "n_control", "reported", "n_missing",
+    "estimate", "ci_low", "ci_high", "hedges_g", "g_ci_low", "g_ci_high", "adjusted_g", "adj_g_ci_low", "adj_g_ci_high",
+    "p", "p_permutation", "p_confirmatory", "q_exploratory", "p_holm", "q_fdr", "note",
 ]  # fmt: skip
-NO_NUMBERS = [np.nan] * 6
+NO_NUMBERS = [np.nan] * 9
 
 
 def _comparisons():
-    key = ["dwi", "md", "cst_plic", "L"]
+    key, no = ["dwi", "md", "cst_plic", "L"], np.nan
     rows = [
-        [*key, "ancova", "group", 14, 12, 1, *NO_NUMBERS, 0.0002, 0.004, np.nan, 0.0008, ""],
-        [*key, "ancova_contrast", "ALS-control", 14, 12, 1, 0.031, 0.011, 0.051, 0.95, 0.2, 1.7, 0.0123, 0.014,
-         0.0369, 0.0222, "missing: 1 ALS"],
-        [*key, "dunn", "ALS-control", 14, 12, 1, 0.03, 0.01, 0.05, *NO_NUMBERS[:3], 0.02, np.nan, 0.06, 0.03, ""],
+        [*key, "ancova_welch", "group", 14, 12, "yes", 1, *NO_NUMBERS, 0.0002, 0.004, no, 0.0008, no, no, ""],
+        [*key, "ancova_welch", "ALS-control", 14, 12, "yes", 1, 0.031, 0.011, 0.051, 0.95, 0.2, 1.7, 1.05, 0.3, 1.8,
+         0.0123, 0.014, 0.0369, 0.0222, 0.0246, no, "missing: 1 ALS"],
+        [*key, "ancova_contrast", "ALS-control", 14, 12, "no", 1, 0.031, 0.012, 0.05, 0.95, 0.2, 1.7, *NO_NUMBERS[:3],
+         0.0101, no, no, no, 0.0303, 0.0777, ""],
+        [*key, "dunn", "ALS-control", 14, 12, "no", 1, 0.03, 0.01, 0.05, *NO_NUMBERS[:6], 0.02, no, no, no, 0.06, 0.03,
+         ""],
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
@@ -317,21 +321,23 @@ def test_a_comparison_has_n_estimate_interval_effect_and_corrected_p():
     assert page.rows_with("MD, cst") == []
     assert page.rows_with("DWI: MD, CST PLIC, left (10⁻³ mm²/s)")
     assert page.rows_with("ALS-control")[0][1:] == [
-        "14", "12", "0.0310 [0.0110, 0.0510]", "0.95 [0.20, 1.70]", "0.012", "0.014", "0.037", "0.022",
+        "14", "12", "0.0310 [0.0110, 0.0510]", "1.05 [0.30, 1.80]", "0.012", "0.037", "0.022", "0.014",
         "missing: 1 ALS",
     ]  # fmt: skip
+    assert header[4:9] == ["Adjusted g [95% CI]", "p", "p confirmatory", "q exploratory", "p flips"]
 
 
 def test_a_test_over_all_groups_has_no_difference_to_show():
     row = _Page(_group()).rows_with("all groups")[0]
-    assert row[1:] == ["14", "12", "", "", "<0.001", "0.004", "", "<0.001", ""]
+    assert row[1:] == ["14", "12", "", "", "<0.001", "", "<0.001", "0.004", ""]
 
 
-def test_rank_tests_are_folded_away_and_not_lost():
+def test_other_tests_are_folded_away_and_not_lost():
     html = _group()
     folded = html[html.index("<details>") : html.index("</details>")]
-    assert "Dunn" in folded
-    assert "Dunn" not in html.replace(folded, "")
+    for name in ("Dunn", "adjusted difference, one variance", "Hedges", "0.95 [0.20, 1.70]", "0.078"):
+        assert name in folded
+        assert name not in html.replace(folded, "")
 
 
 def test_table_one_has_a_column_a_group_and_the_tests_of_each_variable():

@@ -1,5 +1,6 @@
 """What follows the comparisons on the group's page."""
 
+import numpy as np
 import pandas as pd
 
 from mndmri.report.sections import group_sections
@@ -22,6 +23,9 @@ CLASSIFICATION = pd.DataFrame(
         "sens_ci_low": [0.5, 0.1],
         "sens_ci_high": [0.9, 0.5],
         "specificity": 0.9,
+        "specificity_new": 9 / 11,
+        **dict.fromkeys(("auc_adjusted", "lr_positive", "lr_negative"), 0.5),
+        **{f"{name}_ci_{end}": 0.4 for name in ("adjusted", "lr_positive", "lr_negative") for end in ("low", "high")},
         "note": [None, None],
     }
 )
@@ -32,6 +36,19 @@ def test_a_table_shows_the_primary_measures_alone_for_a_reader():
     assert section.table["measure"].tolist() == ["FA, CST, left"]
     assert section.table["n"].tolist() == ["13 / 10"]
     assert section.table["AUC [95% CI]"].tolist() == ["0.900 [0.700, 1.000]"]
+
+
+def test_the_largest_deviations_come_first_and_those_outside_are_counted_by_group():
+    people = [f"sub-{n:02d}" for n in range(20)]
+    table = pd.DataFrame({"participant_id": people, "group": ["ALS"] * 10 + ["control"] * 10, **PRIMARY[0]})
+    table = table.assign(value=np.arange(20.0))
+    table["w_score"] = [-3.0, 4.0, *[0.1] * 17, None]
+    table["percentile"] = [0.5, 99.8, *[54.0] * 18]
+    table = table.assign(expected=1.0, pct_low=0.1, pct_high=99.0, n_controls=10, note=None)
+    (section, _) = group_sections({"deviations": table}, {}, primary=PRIMARY, methods="m")
+    assert section.table["participant"].tolist()[:2] == ["sub-01", "sub-00"]
+    assert len(section.table) == 15
+    assert "ALS 2 of 10, control 0 of 9" in section.note
 
 
 def test_what_a_study_does_not_have_takes_no_place():

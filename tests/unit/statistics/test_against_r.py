@@ -11,7 +11,7 @@ The data, in R::
     fit <- lm(y ~ group + age + sex, d)
 """
 
-from itertools import permutations
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,9 @@ from scipy import stats
 
 from mndmri.statistics import adjusted_means, compare_groups, fisher_freeman_halton, hedges_g, hodges_lehmann
 from mndmri.statistics.families import holm
-from mndmri.statistics.models import build_design, contrast_vector, permutation_p
+from mndmri.statistics.models import build_design, contrast_vector
 from mndmri.statistics.ranks import dunn
+from mndmri.statistics.welch import error_model, flip_p
 
 GROUPS = ["ALS", "PLS", "control"]
 PAIRS = [("ALS", "PLS"), ("ALS", "control"), ("PLS", "control")]
@@ -70,12 +71,14 @@ def test_adjusted_means_are_those_of_emmeans_with_proportional_weights(measures)
     emmeans(fit, "group", weights = "proportional")
     """
     means = adjusted_means(measures, PEOPLE, groups=GROUPS, covariates=["age", "sex"])
-    expected = [
-        [0.422540014781, 0.402273615768, 0.442806413793],
-        [0.378747542130, 0.354003496699, 0.403491587561],
-        [0.472794957133, 0.452927250225, 0.492662664040],
-    ]
-    np.testing.assert_allclose(means[["estimate", "ci_low", "ci_high"]], expected, rtol=1e-9)
+    np.testing.assert_allclose(means["estimate"], [0.422540014781, 0.378747542130, 0.472794957133], rtol=1e-9)
+
+
+def test_intervals_of_means_without_covariates_are_those_of_t_test(measures):
+    """t.test(d$y[d$group == "ALS"])$conf.int, group by group; here by scipy."""
+    means = adjusted_means(measures, PEOPLE, groups=GROUPS)
+    expected = [stats.ttest_1samp(values, 0).confidence_interval() for values in BY_GROUP.values()]
+    np.testing.assert_allclose(means[["ci_low", "ci_high"]], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -100,19 +103,21 @@ def test_adjusted_differences_are_the_contrasts_of_emmeans(table, contrast, expe
 @pytest.mark.parametrize(
     ("contrast", "expected"),
     [
-        ("ALS-PLS", [0.0062592486247, 0.0813256966773, 2.56803365362, 0.026141812402295]),
-        ("ALS-control", [-0.0786375436568, -0.0218723410469, -3.89711926505, 0.002488888507044]),
-        ("PLS-control", [-0.1308481646759, -0.0572466653298, -5.62480293487, 0.000154495231389]),
-        ("patients-control", [-0.0939819105673, -0.0415619522573, -5.69115352694, 0.000140010443159]),
+        ("ALS-PLS", [0.0062592486247, 0.0813256966773, 2.56803365362]),
+        ("ALS-control", [-0.0786375436568, -0.0218723410469, -3.89711926505]),
+        ("PLS-control", [-0.1308481646759, -0.0572466653298, -5.62480293487]),
+        ("patients-control", [-0.0939819105673, -0.0415619522573, -5.69115352694]),
     ],
 )
 def test_robust_errors_are_hc3_of_sandwich(table, contrast, expected):
-    """With the contrasts L above.
+    """With the contrasts L above; its limits are by t of 11 degrees of freedom, here they give the standard error.
 
     summary(contrast(emmeans(fit, "group", weights = "proportional", vcov. = vcovHC(fit, "HC3")), L), infer = TRUE)
     """
-    found = row(table, "ancova_hc3", contrast, ["ci_low", "ci_high", "statistic", "p"])
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    low, high, t = expected
+    se, statistic, df = row(table, "ancova_hc3", contrast, ["se", "statistic", "df"])
+    np.testing.assert_allclose([se, statistic], [(high - low) / 2 / stats.t.isf(0.025, 11), t], rtol=1e-9)
+    assert df < 11
 
 
 @pytest.mark.parametrize(
@@ -210,22 +215,22 @@ def test_exact_test_of_a_table_is_fisher_test(counts, expected):
     assert fisher_freeman_halton(counts) == pytest.approx(expected, abs=1e-10)
 
 
-def test_permutation_p_is_that_of_enumerating_every_order():
-    """Six people, two groups and a covariate: 720 orders of the residuals, each refitted."""
-    people = pd.DataFrame({"group": list("AAABBB"), "age": [50.0, 61, 58, 66, 49, 70]})
+def test_permutation_p_is_that_of_enumerating_every_flip():
+    """Six people, two groups: 64 signs of the residuals of the model without the group, Welch's t of each."""
+    people = pd.DataFrame({"group": list("AAABBB")})
     y = np.array([1.3, 2.6, 0.9, 3.9, 2.2, 3.1])
-    design = build_design(people, groups=["A", "B"], covariates=["age"])
-    full = np.column_stack([np.ones(6), people["group"] == "A", people["age"]]).astype(float)
-    reduced = full[:, [0, 2]]
-    fitted = reduced @ np.linalg.lstsq(reduced, y, rcond=None)[0]
+    design = build_design(people, groups=["A", "B"], covariates=[])
+    residuals = y - y.mean()
 
-    def squared_t(values):
-        beta = np.linalg.lstsq(full, values, rcond=None)[0]
-        return beta[1] ** 2 / np.sum((values - full @ beta) ** 2)
+    def welch(values):
+        """Squared t, and the same brought to infinite degrees of freedom."""
+        found = stats.ttest_ind(values[:3], values[3:], equal_var=False)
+        return (found.df - 0.5) * np.log1p(found.statistic**2 / found.df)
 
-    drawn = [squared_t(fitted + (y - fitted)[list(order)]) for order in permutations(range(6))]
-    exact = np.mean(np.array(drawn) >= squared_t(y) * (1 - 1e-9))
+    drawn = [welch(residuals * signs) for signs in product([1, -1], repeat=6)]
+    exact = np.mean(np.array(drawn) >= welch(y) * (1 - 1e-9))
     m = 20_000
-    found = permutation_p(y, design, contrast_vector(design, {"A": 1, "B": -1}), number=m, seed=0)
+    errors = error_model(design.matrix, np.repeat([0, 1], 3))
+    (found,) = flip_p(errors, y, [contrast_vector(design, {"A": 1, "B": -1})], number=m, seed=0)
     assert 0.05 < exact < 0.95
     assert found == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / m))

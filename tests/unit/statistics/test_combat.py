@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mndmri.io import InputError
-from mndmri.statistics.combat import combat, combat_dictionary
+from mndmri.statistics.combat import combat, combat_dictionary, fit_combat
 from mndmri.statistics.samples import KEY
 from mndmri.tables.dictionaries import column_names
 
@@ -367,3 +367,59 @@ def test_what_is_wrong_with_the_input_is_named(people, noise):
         harmonise(noise, people, learn_on="patients")
     with pytest.raises(InputError, match="min_per_cell is 1; a spread needs 2"):
         harmonise(noise, people, min_per_cell=1)
+
+
+def features(participants, *, seed=0):
+    """Twelve measures of nothing in one modality, site A 1.5 SD above and 1.5 times as wide."""
+    rng = np.random.default_rng(seed)
+    columns = pd.MultiIndex.from_tuples([("dwi", f"m{k}", "cst", "L") for k in range(12)], names=KEY)
+    at = (participants["site"] == "A").to_numpy()[:, None]
+    values = rng.normal(size=(len(participants), 12)) * np.where(at, 1.5, 1.0) + 1.5 * at
+    return pd.DataFrame(values, participants.index, columns)
+
+
+OF_FOLDS = {"site": "site", "preserve": ["age"]}
+
+
+def test_what_is_learnt_knows_nothing_of_the_people_held_out():
+    people = study([{"ALS": 20, "control": 10}, {"ALS": 10, "control": 20}], sites="AB").set_index("participant_id")
+    values, learners = features(people), np.arange(60) % 5 > 0
+    learnt = fit_combat(values, people, learners=learners, **OF_FOLDS)
+    other = values.copy()
+    other[~learners] = 99.0
+    relabelled = people.assign(group=people["group"].where(learners, "ALS"))
+    again = fit_combat(other, relabelled, learners=learners, **OF_FOLDS)
+    for one, two in zip(learnt.sites, again.sites, strict=True):
+        assert one[["shift", "scale"]].to_numpy() == pytest.approx(two[["shift", "scale"]].to_numpy())
+    # nor does the value of a person who is held out depend on the group
+    assert learnt.transform(values, people["site"]).to_numpy() == pytest.approx(
+        again.transform(values, people["site"]).to_numpy()
+    )
+
+
+def test_people_held_out_lose_the_shift_and_the_scale_of_their_site():
+    people = study([{"ALS": 60, "control": 40}, {"ALS": 40, "control": 60}], sites="AB").set_index("participant_id")
+    values, learners = features(people), np.arange(200) % 2 > 0
+    made = fit_combat(values, people, learners=learners, **OF_FOLDS).transform(values, people["site"])[~learners]
+    at = (people["site"] == "A")[~learners]
+    assert abs(made[at].to_numpy().mean() - made[~at].to_numpy().mean()) < 0.4
+    assert made[at].to_numpy().std() / made[~at].to_numpy().std() == pytest.approx(1, abs=0.25)
+
+
+def test_everyone_learnt_from_is_harmonised_as_by_combat_but_for_the_scale_of_the_group():
+    people = study([{"ALS": 12, "control": 8}, {"ALS": 8, "control": 12}], sites="AB")
+    values = features(people)
+    long = values.set_axis(people["participant_id"]).melt(ignore_index=False).reset_index().assign(status="ok")
+    _, report = harmonise(long, people)
+    learnt = fit_combat(values, people, learners=np.ones(40, bool), **OF_FOLDS)
+    shifts = report.pivot(index="site", columns="measure", values="shift")
+    for sites, key in zip(learnt.sites, values, strict=True):
+        assert sites["shift"].to_numpy() == pytest.approx(shifts[key[1]].to_numpy())
+
+
+def test_a_site_without_learners_has_no_values():
+    people = study([{"ALS": 10, "control": 10}] * 3).set_index("participant_id")
+    values = features(people)
+    learners = (people["site"] != "C").to_numpy()
+    made = fit_combat(values, people, learners=learners, **OF_FOLDS).transform(values, people["site"])
+    assert made[~learners].isna().all(axis=None) and made[learners].notna().all(axis=None)

@@ -79,8 +79,24 @@ def test_interval_of_hodges_lehmann_excludes_zero_where_the_rank_test_rejects():
             assert (interval.low > 0 or interval.high < 0) == (p < 0.05)
 
 
+@pytest.mark.parametrize(("m", "n"), [(5, 10), (13, 5), (4, 4), (12, 12)])
+def test_exact_limits_of_hodges_lehmann_are_the_shifts_that_the_exact_test_does_not_reject(m, n):
+    rng = np.random.default_rng(m)
+    first, second = rng.normal(size=m), rng.normal(size=n)
+    interval = hodges_lehmann(first, second)
+    for limit, outward in ((interval.low, -1e-9), (interval.high, 1e-9)):
+        beyond, within = (
+            stats.mannwhitneyu(first - limit - step, second, method="exact").pvalue for step in (outward, -outward)
+        )
+        assert beyond <= 0.05 < within
+
+
 def test_groups_too_small_for_an_interval_have_none():
     assert np.isnan(hodges_lehmann([1.0], [2.0, 3.0]).low)
+    three, four = np.arange(3.0), np.arange(4.0) + 0.5
+    assert np.isnan(hodges_lehmann(three, three + 0.3).low)
+    assert np.isnan(hodges_lehmann(three, four).low)
+    assert np.isfinite(hodges_lehmann(four, four + 0.3).low)
 
 
 def test_freeman_halton_of_the_published_motor_band_counts():

@@ -35,7 +35,7 @@ def check(tables, *, groups=GROUPS):
     comparisons, sensitivity, balance = (tables[name] for name in ("comparisons", "sensitivity", "balance"))
     pairs = len(groups) * (len(groups) - 1) // 2
     contrasts = pairs + (len(groups) > 2)
-    assert len(comparisons) == 1 + 2 * contrasts + 1 + pairs
+    assert len(comparisons) == 2 + 3 * contrasts + 1 + pairs
     assert len(tables["means"]) == len(groups)
     assert (sensitivity["variant"] == "main").sum() == contrasts
     assert sensitivity["contrast"].value_counts().nunique() == 1
@@ -50,7 +50,7 @@ def check(tables, *, groups=GROUPS):
     needed = {
         "comparisons": ["p"],
         "means": ["estimate", "ci_low", "ci_high"],
-        "sensitivity": ["estimate", "ci_low", "ci_high", "hedges_g", "p"],
+        "sensitivity": ["estimate", "ci_low", "ci_high", "adjusted_g", "p"],
         "balance": ["smd"],
         "demographics": ["p"],
     }
@@ -252,7 +252,7 @@ def test_the_scale_of_values_and_covariates_changes_no_test(participants, tidy, 
     columns = ["statistic", "p", "p_permutation", "hedges_g", "g_ci_low", "adjusted_g", "adj_g_ci_low"]
     found, expected = (t["comparisons"][columns].astype(float) for t in (tables, plain))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    found, expected = (t["sensitivity"][["hedges_g", "p", "change_percent"]].astype(float) for t in (tables, plain))
+    found, expected = (t["sensitivity"][["adjusted_g", "p", "change_percent"]].astype(float) for t in (tables, plain))
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(tables["balance"]["smd"], plain["balance"]["smd"], rtol=1e-6)
     np.testing.assert_allclose(tables["means"]["estimate"], (plain["means"]["estimate"] + offset) * scale, rtol=1e-9)

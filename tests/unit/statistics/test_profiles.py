@@ -1,6 +1,6 @@
 """Profiles along the tract: each node as compare_groups has it, and a correction that holds over all of them."""
 
-from itertools import permutations as every_order
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,14 @@ from scipy.ndimage import gaussian_filter1d
 
 from mndmri.io import InputError
 from mndmri.statistics import compare_groups, profiles
-from mndmri.statistics.models import build_design, contrast_vector, permutations
-from mndmri.statistics.profiles import compare_profiles, compare_profiles_dictionary, induced, profile_means
+from mndmri.statistics.models import build_design, contrast_vector
+from mndmri.statistics.profiles import compare_profiles, compare_profiles_dictionary, profile_means
+from mndmri.statistics.welch import directions_of, error_model, pivot, sign_flips, sums_of, wald_test
 from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
 STUDY = {"groups": GROUPS, "reference": "control", "covariates": ["age", "sex"]}
-NUMBERS = ["estimate", "ci_low", "ci_high", "statistic", "df", "p", "p_fwe"]
+NUMBERS = ["estimate", "se", "ci_low", "ci_high", "statistic", "df", "p", "p_fwe"]
 
 
 def long(participants, values, *, measure="fa"):
@@ -55,7 +56,7 @@ def test_every_node_is_the_ancova_of_compare_groups(participants, values):
     expected = compare_groups(
         table.rename(columns={"node": "region"}).assign(modality="dwi"), participants, **STUDY, n_permutations=0
     )
-    expected = expected[expected["test"] == "ancova_contrast"].rename(columns={"region": "node"})
+    expected = expected[expected["reported"] == "yes"].rename(columns={"region": "node"})
     both = found.merge(expected, on=["measure", "hemi", "node", "contrast"], suffixes=("", "_expected"))
     assert len(both) == len(found) == 2 * 10 * 4
     for column in [*NUMBERS[:-1], "n_ALS", "n_PLS", "n_control", "n_missing"]:
@@ -63,91 +64,70 @@ def test_every_node_is_the_ancova_of_compare_groups(participants, values):
     assert (both["note"] == both["note_expected"]).all()
 
 
-def test_a_node_is_the_linear_model_of_r():
-    """One of eleven lacks the node.
-
-    d <- data.frame(group = factor(rep(c("ALS", "PLS", "control"), c(4, 3, 4)), levels = c("control", "ALS", "PLS")),
-        age = c(61.2, 55.4, 67.8, 70.1, 49.9, 63.3, 58.7, 66.0, 72.4, 60.5, 57.1),
-        sex = c("M", "F", "M", "M", "F", "M", "F", "M", "F", "F", "M"),
-        y = c(.612, .655, .598, .567, .671, NA, .585, .652, .633, .702, .689))
-    f <- lm(y ~ group + age + sex, d); summary(f)$coefficients[2:3, ]; confint(f)[2:3, ]
-    """
+def test_a_node_of_two_groups_is_welchs_test_of_those_who_have_it():
+    """R: t.test(y ~ group, d), of a node that one of eleven lacks; here by scipy."""
     people = pd.DataFrame(
-        {
-            "participant_id": [f"sub-{i:02d}" for i in range(11)],
-            "group": np.repeat(GROUPS, [4, 3, 4]),
-            "age": [61.2, 55.4, 67.8, 70.1, 49.9, 63.3, 58.7, 66.0, 72.4, 60.5, 57.1],
-            "sex": list("MFMMFMFMFFM"),
-        }
+        {"participant_id": [f"sub-{i:02d}" for i in range(11)], "group": np.repeat(["A", "B"], [6, 5])}
     )
     y = np.array([0.612, 0.655, 0.598, 0.567, 0.671, np.nan, 0.585, 0.652, 0.633, 0.702, 0.689])
-    table = compare_profiles(long(people, np.tile(y[:, None], (2, 1, 1))), people, **STUDY, n_permutations=0)
-    expected = {
-        "ALS-control": [-0.05921853982659, -0.08910138488385, -0.02933569476934, -5.094096714001, 5, 0.003789001096825],
-        "PLS-control": [-0.09993875031578, -0.14359137981675, -0.05628612081482, -5.885114806939, 5, 0.002012626764366],
-    }
-    for contrast, numbers in expected.items():
-        row = at(table, "R", 1, contrast)
-        np.testing.assert_allclose([row[name] for name in NUMBERS[:-1]], numbers, rtol=1e-9)
-        assert np.isnan(row["p_fwe"])
+    table = compare_profiles(
+        long(people, np.tile(y[:, None], (2, 1, 1))), people, groups=["A", "B"], reference="B", n_permutations=0
+    )
+    expected = stats.ttest_ind(y[:5], y[6:], equal_var=False)
+    row = at(table, "R", 1, "A-B")
+    found = [row[name] for name in ("statistic", "df", "p", "ci_low", "ci_high")]
+    limits = expected.confidence_interval()
+    np.testing.assert_allclose(found, [expected.statistic, expected.df, expected.pvalue, *limits], rtol=1e-9)
+    assert np.isnan(row["p_fwe"])
 
 
-def test_corrected_p_is_that_of_enumerating_every_split_in_r(monkeypatch):
-    """Three nodes, three people against three; all orders in the place of random ones.
-
-    y <- rbind(c(1.3, 2.6, .9, 3.9, 2.2, 4.1), c(2.1, 2.4, 1.7, 3.6, 3.1, 4.4), c(.4, .9, .2, .1, .8, .5))
-    t1 <- function(v, g) t.test(v[g], v[-g], var.equal = TRUE)$statistic
-    obs <- abs(apply(y, 1, t1, g = 1:3)); big <- apply(combn(6, 3), 2, function(g) max(abs(apply(y, 1, t1, g = g))))
-    sapply(obs, function(o) mean(big >= o * (1 - 1e-9)))
-    """
+def test_corrected_p_is_that_of_enumerating_every_flip(monkeypatch):
+    """Three nodes, three people against three; all 64 signs in the place of random ones, Welch's t of each node."""
     y = np.array([[1.3, 2.6, 0.9, 3.9, 2.2, 4.1], [2.1, 2.4, 1.7, 3.6, 3.1, 4.4], [0.4, 0.9, 0.2, 0.1, 0.8, 0.5]])
     people = pd.DataFrame({"participant_id": [f"sub-{i}" for i in range(6)], "group": list("AAABBB")})
-    others = np.array(list(every_order(range(6))))[1:]  # the data's own order is counted without being drawn
-    monkeypatch.setattr(profiles, "permutations", lambda n, *, number, seed: others)
+    signs = np.array(list(product([1.0, -1], repeat=6)))
+
+    def largest(values):
+        found = stats.ttest_ind(values[:, :3], values[:, 3:], axis=1, equal_var=False)
+        return (found.df - 0.5) * np.log1p(found.statistic**2 / found.df)
+
+    residuals = y - y.mean(axis=1, keepdims=True)
+    drawn = np.array([largest(residuals * sign).max() for sign in signs])
+    expected = [np.mean(drawn >= own * (1 - 1e-9)) for own in largest(y)]
+    # the data's own signs are counted without being drawn
+    monkeypatch.setattr(profiles, "sign_flips", lambda n, *, number, seed: signs[1:])
     table = compare_profiles(
-        long(people, np.stack([y.T, y.T])), people, groups=["A", "B"], reference="B", n_permutations=len(others)
+        long(people, np.stack([y.T, y.T])), people, groups=["A", "B"], reference="B", n_permutations=63
     )
+    assert len(set(expected)) == 3
     for hemi in "LR":
-        np.testing.assert_allclose(table.loc[table["hemi"] == hemi, "p_fwe"], [0.3, 0.1, 1.0], rtol=1e-9)
+        np.testing.assert_allclose(table.loc[table["hemi"] == hemi, "p_fwe"], expected, rtol=1e-9)
 
 
-def test_corrected_p_is_that_of_refitting_every_permuted_node(participants, values):
-    """Residuals of the model without the contrast permuted, node by node, with numpy's least squares."""
+def test_corrected_p_is_that_of_refitting_every_flipped_node(participants, values):
+    """Residuals of the model without the contrast flipped, node by node, with the signs of who has the node."""
     number = 60
     table = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=number, seed=4)
-    orders = np.argsort(permutations(28, number=number, seed=4), axis=1)
-    drawn = np.ones(number)
-    for y in (*values[0].T, *values[1].T):
-        here = np.isfinite(y)
-        people = participants[here]
-        design = build_design(people, groups=GROUPS, covariates=["age", "sex"])
-        contrast = contrast_vector(design, {"ALS": 1, "control": -1})
-        nuisance = design.matrix @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-        fitted = nuisance @ np.linalg.lstsq(nuisance, y[here], rcond=None)[0]
-        df = here.sum() - 5
-        error = np.sqrt(contrast @ np.linalg.inv(design.matrix.T @ design.matrix) @ contrast)
-        for i, order in enumerate(induced(orders, here)):
-            again = fitted + (y[here] - fitted)[order]
-            beta, (ssr,), *_ = np.linalg.lstsq(design.matrix, again, rcond=None)
-            t = contrast @ beta / (error * np.sqrt(ssr / df))
-            drawn[i] = min(drawn[i], 2 * stats.t.sf(abs(t), df))
+    signs = sign_flips(28, number=number, seed=4)
+    drawn, own = np.zeros(number), {}
+    for hemi, nodes in zip("LR", values, strict=True):
+        for node, y in enumerate(nodes.T, start=1):
+            here = np.isfinite(y)
+            people, y = participants[here], y[here]
+            design = build_design(people, groups=GROUPS, covariates=["age", "sex"])
+            contrast = contrast_vector(design, {"ALS": 1, "control": -1})
+            errors = error_model(design.matrix, people["group"].map(GROUPS.index).to_numpy())
+            nuisance = design.matrix @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+            fitted = nuisance @ np.linalg.lstsq(nuisance, y, rcond=None)[0]
+            again = fitted[:, None] + (y - fitted)[:, None] * signs[:, here].T
+            directions = directions_of(errors, contrast)
+            drawn = np.maximum(drawn, pivot(wald_test(errors, directions, *sums_of(errors, again))))
+            own[hemi, node] = pivot(wald_test(errors, directions, *sums_of(errors, y[:, None])))[0]
     pairs = table[table["contrast"] == "ALS-control"]
-    expected = [(np.sum(drawn <= p * (1 + 1e-9)) + 1) / (number + 1) for p in pairs["p"]]
+    observed = [own[key] for key in zip(pairs["hemi"], pairs["node"], strict=True)]
+    expected = [(np.sum(drawn >= v * (1 - 1e-9)) + 1) / (number + 1) for v in observed]
     assert len(set(expected)) > 5
     np.testing.assert_allclose(pairs["p_fwe"], expected, rtol=1e-12)
-
-
-def test_induced_permutations_keep_who_stays_and_are_each_as_likely():
-    everyone = np.array(list(every_order(range(5))))
-    chosen = np.array([True, False, True, True, False])
-    found = induced(everyone, chosen)
-    orders, counts = np.unique(found, axis=0, return_counts=True)
-    assert len(orders) == 6
-    assert set(counts) == {20}
-    place = np.array([0, -1, 1, 2, -1])
-    stays = chosen[everyone[:, chosen]]
-    assert (found[stays] == place[everyone[:, chosen]][stays]).all()
-    assert induced(everyone, np.ones(5, bool)) is everyone
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -187,7 +167,7 @@ def test_a_local_loss_is_found_in_its_place_and_nowhere_else(participants):
 
 
 def test_a_node_that_few_people_have_does_not_drown_the_others(participants):
-    """With one degree of freedom, one |t| in twenty is above 12.7."""
+    """With one degree of freedom or less, one |t| in twenty is above 12.7."""
     values = smooth(participants, 6, seed=8)
     values[:, (participants["group"] == "ALS").to_numpy()] -= 1.5
     few = values.copy()
@@ -197,7 +177,7 @@ def test_a_node_that_few_people_have_does_not_drown_the_others(participants):
         compare_profiles(long(participants, v), participants, **study).set_index(["hemi", "node", "contrast"])
         for v in (values, few)
     )
-    assert few_have.loc[("L", 1, "ALS-control"), "df"] == 1
+    assert few_have.loc[("L", 1, "ALS-control"), "df"] <= 1
     strong = all_have["p_fwe"] <= 0.01
     assert strong.any()
     others = strong & (all_have.index.get_level_values("node") > 1)

@@ -1,5 +1,7 @@
 """ROC analysis: against pROC and wilcox.test of R, planted truths, and data that have no curve."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from mndmri.io import InputError
+from mndmri.statistics.exact import permuted_ranks_p
 from mndmri.statistics.roc import (
     auc_delong,
     classification_dictionary,
@@ -194,13 +197,24 @@ def test_a_row_holds_the_numbers_of_its_measure_and_contrast(two_groups, tidy):
     assert row["note"] == ""
 
 
-def test_tied_values_have_wilcox_tests_approximate_p_and_it_is_said(participants, tidy):
-    """R 4.2: wilcox.test(SCORES, CONTROL_SCORES)$p.value."""
+def test_tied_values_have_the_p_of_every_division_of_their_ranks_and_it_is_said(participants, tidy):
+    """R 4.2: wilcox.test(SCORES, CONTROL_SCORES)$p.value is 0.0463, by the normal approximation."""
     people = participants.iloc[[*range(7), *range(18, 26)]]
     measures = tidy(people, motor_band_score=np.concatenate([SCORES, CONTROL_SCORES])).assign(modality="swi")
     row = pick(table_of(measures, people, groups=["ALS", "control"]), "ALS-control", "motor_band_score")
-    assert row["p"] == pytest.approx(0.04632381828369, rel=1e-9)
-    assert row["note"] == "tied values: p by the normal approximation"
+    ranks = stats.rankdata([*SCORES, *CONTROL_SCORES])
+    sums = np.array([sum(chosen) for chosen in combinations(ranks, 7)])
+    expected = (np.abs(sums - sums.mean()) >= abs(ranks[:7].sum() - sums.mean()) - 1e-9).mean()
+    assert row["p"] == pytest.approx(expected, rel=1e-9)
+    assert row["p"] == pytest.approx(0.0463, abs=0.02)
+    assert row["note"].startswith("tied values: p over every division of the midranks")
+
+
+def test_untied_ranks_have_the_p_of_the_exact_test_whichever_group_is_smaller(values):
+    for m in (4, 13, 20):
+        first, second = values[:m], values[m:] + 0.5
+        expected = stats.mannwhitneyu(first, second, method="exact").pvalue
+        assert permuted_ranks_p(first, second) == pytest.approx(expected, rel=1e-9)
 
 
 def test_each_contrast_has_a_row_and_its_first_group_is_the_positive_class(participants, tidy, values):

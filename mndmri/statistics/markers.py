@@ -1,0 +1,115 @@
+"""Which of two markers separates the groups better: areas under the curve compared in the same people."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mndmri.statistics.auc import compare_areas
+from mndmri.statistics.contrasts import list_contrasts
+from mndmri.statistics.families import corrected, holm, is_primary
+from mndmri.statistics.samples import KEY, each_measure, select_people
+from mndmri.tables.dictionaries import dictionary
+
+_SECOND = {name: f"{name}_2" for name in KEY}
+_DESCRIPTIONS = {
+    "contrast": "The two groups: the first is the positive class.",
+    "modality": "Kind of image of the first marker.",
+    "measure": "First marker; see measures.json.",
+    "region": "Where it was measured.",
+    "hemi": "Its side.",
+    "modality_2": "Kind of image of the second marker.",
+    "measure_2": "Second marker.",
+    "region_2": "Where it was measured.",
+    "hemi_2": "Its side.",
+    "n_positive": "Participants of the first group with both.",
+    "n_negative": "Participants of the second group with both.",
+    "n_missing": "Participants of the two groups without one of them.",
+    "auc": "Area of the first marker in these participants, in its direction of damage, not adjusted for covariates; "
+    "over the pairs of one site, where the study names sites.",
+    "auc_2": "Area of the second.",
+    "difference": "auc minus auc_2.",
+    "ci_low": "Lower confidence limit of the difference (DeLong).",
+    "ci_high": "Upper confidence limit.",
+    "statistic": "z, DeLong's paired test.",
+    "p": "Two-sided, not corrected.",
+    "p_holm": "p after Holm, over the pairs of markers of a contrast.",
+    "note": "Why there is no test; markers without a declared direction of damage are not compared.",
+}
+
+
+def markers_dictionary() -> dict[str, Any]:
+    """BIDS data dictionary of the table of markers compared with each other."""
+    return dictionary("The primary measures compared by their areas under the ROC curve", _DESCRIPTIONS)
+
+
+def compare_markers(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    reference: str | None,
+    directions: Mapping[tuple[str, ...], int],
+    primary: Sequence[Mapping[str, str]],
+    contrasts: Sequence[Sequence[str]] | None = None,
+    pooled: bool = True,
+    site: str | None = None,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Area of each primary measure minus that of each other, in the people who have both.
+
+    Parameters
+    ----------
+    measures, participants, groups, reference, directions, contrasts, pooled, alpha
+        As in `mndmri.statistics.roc.classify`.
+    primary : sequence of mapping
+        Each names a modality, measure, region and hemi, or some of these.
+    site : str, optional
+        Column of the site: only people of one are compared.
+
+    Raises
+    ------
+    InputError
+        If a column or a group is missing, or a participant is there twice.
+    """
+    people = select_people(participants, groups=groups, covariates=[site] if site else [])
+    sites = people[site] if site else pd.Series("", people.index)
+    chosen = measures[is_primary(measures, primary)]
+    rows = []
+    for contrast in list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled):
+        sides = [people["group"].isin(side).to_numpy() for side in (contrast.left, contrast.right)]
+        turned = -1 if contrast.left == (reference,) else 1
+        for pair in combinations(each_measure(chosen, people), 2):
+            values = [one.values.to_numpy() for one in pair]
+            known = np.isfinite(values).all(axis=0) & sites.notna().to_numpy()
+            left, right = (side & known for side in sides)
+            n_known, n_all = int(left.sum() + right.sum()), int(sum(side.sum() for side in sides))
+            row: dict[str, Any] = {"contrast": contrast.name, **pair[0].key}
+            row |= {_SECOND[name]: value for name, value in pair[1].key.items()}
+            row |= {"n_positive": int(left.sum()), "n_negative": int(right.sum()), "n_missing": n_all - n_known}
+            signs = [turned * _direction(one.key, directions) for one in pair]
+            row["note"] = ""
+            if 0 in signs:
+                row["note"] = "no declared direction of damage"
+            elif not left.any() or not right.any():
+                row["note"] = "a group of the contrast has no data"
+            else:
+                first, second = ((sign * v[left], sign * v[right]) for sign, v in zip(signs, values, strict=True))
+                strata = sites[left].to_numpy(), sites[right].to_numpy()
+                found = compare_areas(first, second, strata, alpha=alpha)
+                row |= dict(zip(("auc", "auc_2"), found.areas, strict=True))
+                row |= dict(zip(("difference", "ci_low", "ci_high"), found.interval, strict=True))
+                row |= {"statistic": found.z, "p": found.p}
+                if np.isnan(found.p):
+                    row["note"] = "no test: fewer than two in a group, no site with both, or no difference"
+            rows.append(row)
+    table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
+    table["p_holm"] = corrected(table, ["contrast"], holm)
+    return table
+
+
+def _direction(key: Mapping[str, str], directions: Mapping[tuple[str, ...], int]) -> int:
+    kind = (key["modality"], key["measure"], key["region"])
+    return directions.get(kind, directions.get(kind[:2], 0))

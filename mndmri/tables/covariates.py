@@ -1,0 +1,98 @@
+"""Covariates that belong to some measures alone: head size to volumes, motion to a scan."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mndmri.io import InputError
+from mndmri.tables import qc
+
+HEAD_SIZE = "tiv"
+# Volumes of the whole brain in measures.tsv, by their regions
+VOLUMES = (HEAD_SIZE, "gm", "wm", "csf")
+
+
+def is_of_quality(name: str) -> bool:
+    """Whether a covariate is a measure of qc.tsv."""
+    return name in qc.DEFINITIONS
+
+
+def is_measured(name: str) -> bool:
+    """Whether a covariate comes from measures.tsv or qc.tsv, and not from the participants table."""
+    return name in VOLUMES or is_of_quality(name)
+
+
+def covariates_of(key: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -> list[str]:
+    """Covariates of one measure besides those of every measure.
+
+    Parameters
+    ----------
+    key : mapping
+        modality, measure and region.
+    chosen : mapping
+        A modality, or modality and measure, or also a region, with spaces between them, to names of covariates.
+
+    Returns
+    -------
+    list of str
+        Each once. A volume is no covariate of itself.
+    """
+    words = [key["modality"], key["measure"], key["region"]]
+    names = [name for place, own in chosen.items() for name in own if words[: len(place.split())] == place.split()]
+    is_volume = words[:2] == ["t1w", "volume"]
+    return [name for name in dict.fromkeys(names) if not (is_volume and name == key["region"])]
+
+
+def column_of(name: str, modality: str) -> str:
+    """Column of a covariate; one of qc.tsv is of the scan of a modality."""
+    return f"{name} ({modality})" if is_of_quality(name) else name
+
+
+def join_measured(
+    participants: pd.DataFrame,
+    measures: pd.DataFrame,
+    quality: pd.DataFrame | None,
+    chosen: Mapping[str, Sequence[str]],
+) -> pd.DataFrame:
+    """Participants with the covariates that were measured, as columns; missing where somebody lacks them.
+
+    Parameters
+    ----------
+    participants, measures : DataFrame
+        As in `mndmri.statistics.compare_groups`.
+    quality : DataFrame or None
+        `mndmri.tables.qc.QC_COLUMNS`.
+    chosen : mapping
+        As in `covariates_of`.
+
+    Raises
+    ------
+    InputError
+        If a participant has one of them twice, or a name is of qc.tsv and there is none.
+    """
+    wanted = {(name, place.split()[0]) for place, own in chosen.items() for name in own if is_measured(name)}
+    columns = {}
+    for name, modality in sorted(wanted):
+        if name in participants:  # what somebody gives is taken before what was measured
+            columns[column_of(name, modality)] = participants[name].to_numpy(float)
+            continue
+        if name in VOLUMES:
+            place = {"modality": "t1w", "measure": "volume", "region": name, "hemi": "both"}
+            rows = measures[(measures[list(place)] == pd.Series(place)).all(axis=1)]
+        elif quality is None:
+            raise InputError(f"measure_covariates: {name} is a measure of qc.tsv, which is not given; give quality")
+        else:
+            rows = quality[(quality["modality"] == modality) & (quality["measure"] == name)]
+        values = rows.set_index("participant_id")["value"].astype(float)
+        if values.index.has_duplicates:
+            twice = values.index[values.index.duplicated()][0]
+            raise InputError(f"{twice}: {modality} has more than one {name}; it cannot be a covariate")
+        own = values.reindex(participants["participant_id"]).to_numpy(float)
+        columns[column_of(name, modality)] = np.where(np.isfinite(own), own, np.nan)
+    return participants.assign(**columns)
+
+
+def names_of(chosen: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """Every name that is chosen for some measure, each once."""
+    return dict.fromkeys(name for own in chosen.values() for name in own)

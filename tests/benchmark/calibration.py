@@ -1,0 +1,178 @@
+"""Shares of null cohorts in which each test finds something, and its power: what the calibration table is made of."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy import linalg, optimize, stats
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+from mndmri.statistics.models import Design, fit_ols, hc3_df
+from mndmri.statistics.tfce import enhance
+from mndmri.statistics.welch import (
+    Tested,
+    directions_of,
+    error_model,
+    flipped_pivots,
+    sign_flips,
+    sums_of,
+    wald_test,
+)
+from tests.benchmark.cohorts import CELLS, NAMES, SEED, SIZES, design, draw
+
+LEVEL, POWER = 0.05, 0.8
+HYPOTHESES = {
+    "ALS-PLS": [[1, -1, 0, 0, 0]],
+    "ALS-control": [[1, 0, -1, 0, 0]],
+    "PLS-control": [[0, 1, -1, 0, 0]],
+    "group": [[1, 0, -1, 0, 0], [0, 1, -1, 0, 0]],
+}
+PAIRS = [name for name in HYPOTHESES if name != "group"]
+
+
+def p_of(tested: Tested) -> np.ndarray:
+    """Upper tail of F; 1 where there is no test."""
+    p = stats.f.sf(tested.statistic, tested.numerator, np.maximum(tested.df, 1e-9))
+    return np.where(tested.df > 0, p, 1.0)
+
+
+def cohort_p(
+    y: np.ndarray, matrix: np.ndarray, owner: np.ndarray, signs: np.ndarray
+) -> dict[tuple[str, str], np.ndarray]:
+    """Probability by (test, hypothesis) in many cohorts, y of shape (people, cohorts)."""
+    found = {}
+    fit = fit_ols(y[:, 0], Design(matrix, list(NAMES), [*NAMES, "age", "sex"], []))
+    basis = fit.basis
+    residuals = y - basis @ (basis.T @ y)
+    df = len(y) - basis.shape[1]
+    for name, weights in HYPOTHESES.items():
+        hypothesis = np.array(weights, float)
+        effect = hypothesis @ fit.inverse @ y
+        middle = np.linalg.inv(hypothesis @ fit.inverse @ fit.inverse.T @ hypothesis.T)
+        f = np.einsum("qv,qr,rv->v", effect, middle, effect) / len(hypothesis) / ((residuals**2).sum(axis=0) / df)
+        found["one variance", name] = stats.f.sf(f, len(hypothesis), df)
+        if len(hypothesis) == 1:
+            leverage = (basis**2).sum(axis=1)
+            along = (hypothesis @ fit.inverse)[0]
+            for test, power in (("HC3", 2), ("HC2", 1)):
+                squared = effect[0] ** 2 / ((along**2 / (1 - leverage) ** power) @ residuals**2)
+                found[test, name] = stats.f.sf(squared, 1, _bell_mccaffrey(basis, along**2 / (1 - leverage) ** power))
+            assert np.isclose(hc3_df(fit, hypothesis[0]), _bell_mccaffrey(basis, along**2 / (1 - leverage) ** 2))
+    # groups of which all have the same value have the pooled variance, cohort by cohort
+    alike = np.array([np.ptp(y[owner == g], axis=0) == 0 for g in range(3)])
+    for key in {tuple(column) for column in alike.T}:
+        own = (key == alike.T).all(axis=1)
+        errors = error_model(matrix, owner, borrowing=list(key))
+        directions = {name: directions_of(errors, np.array(weights, float)) for name, weights in HYPOTHESES.items()}
+        fitted, squares = sums_of(errors, y[:, own])
+        for name, hypothesis in directions.items():
+            p = found.setdefault(("own variances", name), np.ones(y.shape[1]))
+            p[own] = p_of(wald_test(errors, hypothesis, fitted, squares))
+        if not len(signs):
+            continue
+        hypotheses = list(directions.values())
+        (observed,) = flipped_pivots(errors, y[:, own], hypotheses, np.ones((1, len(y))))
+        extreme = [np.zeros(int(own.sum()), int) for _ in hypotheses]
+        for drawn in flipped_pivots(errors, y[:, own], hypotheses, signs):
+            for count, d, o in zip(extreme, drawn, observed, strict=True):
+                count += (np.abs(d) >= np.abs(o) * (1 - 1e-9)).sum(axis=0)
+        for name, count in zip(directions, extreme, strict=True):
+            p = found.setdefault(("own variances, flips", name), np.ones(y.shape[1]))
+            p[own] = (count + 1) / (len(signs) + 1)
+    return found
+
+
+def _bell_mccaffrey(basis: np.ndarray, weights: np.ndarray) -> float:
+    """Degrees of freedom of a weighted sum of squared residuals, from the whole matrix."""
+    middle = (np.eye(len(basis)) - basis @ basis.T) * np.sqrt(np.outer(weights, weights))
+    return float(np.trace(middle) ** 2 / (middle**2).sum())
+
+
+def shift_for_power(matrix: np.ndarray, hypothesis: np.ndarray, power: float = POWER) -> np.ndarray:
+    """What added to everybody gives the test with one variance this power, were the variance 1; shape (people,)."""
+    along = (hypothesis @ linalg.pinv(matrix))[0]
+    df = len(matrix) - np.linalg.matrix_rank(matrix)
+    limit = stats.t.isf(LEVEL / 2, df)
+    distance = optimize.brentq(lambda d: stats.nct.sf(limit, df, d) - power, 0, 20)
+    return along / np.sqrt(along @ along) * distance
+
+
+def table_shares(size: str, *, designs: int, cohorts: int, flips: int) -> Iterator[dict[str, object]]:
+    """Share of cohorts with p <= 0.05, of every cell, test and hypothesis, and power with equal groups."""
+    for cell, kind in CELLS.items():
+        positive: dict[tuple[str, str, str], list[float]] = {}
+        for number in range(designs):
+            matrix, owner = design(SIZES[size], number)
+            rng = np.random.default_rng([SEED, number, list(CELLS).index(cell), len(owner)])
+            y = draw(kind, owner, (cohorts,), rng)
+            signs = sign_flips(len(owner), number=flips, seed=number)
+            for key, p in cohort_p(y, matrix, owner, signs).items():
+                positive.setdefault((*key, "error"), []).append(np.mean(p <= LEVEL))
+            if cell != "equal":
+                continue
+            for name in PAIRS:
+                shift = shift_for_power(matrix, np.array(HYPOTHESES[name], float))
+                found = cohort_p(y + shift[:, None], matrix, owner, signs)
+                for (test, hypothesis), p in found.items():
+                    if hypothesis == name:
+                        positive.setdefault((test, name, "power"), []).append(np.mean(p <= LEVEL))
+        for (test, name, what), shares in positive.items():
+            row = {"size": size, "cell": cell, "test": test, "hypothesis": name, "what": what}
+            yield row | {"percent": 100 * float(np.mean(shares))}
+
+
+def largest_shares(size: str, kind: str, *, designs: int, cohorts: int, flips: int) -> Iterator[dict[str, object]]:
+    """Share of cohorts with a corrected p <= 0.05 anywhere along a profile or in a small map."""
+    shape, smooth = {"profile": ((2, 30), _smooth_profile), "map": ((7, 8, 7), _smooth_map)}[kind]
+    for cell, how in CELLS.items():
+        positive: dict[str, list[float]] = {}
+        for number in range(designs):
+            matrix, owner = design(SIZES[size], number)
+            rng = np.random.default_rng([SEED, number, list(CELLS).index(cell), len(owner), 1])
+            y = draw(how, owner, (cohorts, *shape), rng, smooth).reshape(len(owner), -1)
+            errors = error_model(matrix, owner)
+            hypotheses = [directions_of(errors, np.array(weights, float)) for weights in HYPOTHESES.values()]
+            signs = np.vstack([np.ones(len(owner)), sign_flips(len(owner), number=flips, seed=number)])
+            largest = [np.empty((flips + 1, cohorts)) for _ in hypotheses]
+            start = 0
+            for drawn in flipped_pivots(errors, y.astype(np.float32), hypotheses, signs):
+                end = start + len(drawn[0])
+                for own, statistics in zip(largest, drawn, strict=True):
+                    fields = statistics.reshape(-1, *shape).astype(np.float32)
+                    if kind == "map":
+                        top = np.array([np.abs(enhance(field)).max() for field in fields])
+                    else:
+                        top = np.abs(fields).reshape(len(fields), -1).max(axis=1)
+                    own[start:end] = top.reshape(end - start, cohorts)
+                start = end
+            for name, own in zip(HYPOTHESES, largest, strict=True):
+                p = ((own[1:] >= own[0] * (1 - 1e-6)).sum(axis=0) + 1) / (flips + 1)
+                positive.setdefault(name, []).append(np.mean(p <= LEVEL))
+        for name, shares in positive.items():
+            row = {"size": size, "cell": cell, "test": kind, "hypothesis": name, "what": "error"}
+            yield row | {"percent": 100 * float(np.mean(shares))}
+
+
+def _smooth_profile(noise: np.ndarray) -> np.ndarray:
+    smooth = gaussian_filter1d(noise, 2, axis=-1, mode="wrap")
+    return smooth / smooth.std()
+
+
+def _smooth_map(noise: np.ndarray) -> np.ndarray:
+    smooth = gaussian_filter(noise, (0, 0, 1, 1, 1), mode="wrap")
+    return smooth / smooth.std()
+
+
+def table_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Wide: a row for each size and cell, a column for each test: the range over the pairs, then all groups."""
+
+    def cell(found: pd.DataFrame) -> str:
+        values = found.set_index("hypothesis")["percent"]
+        pairs = values.reindex(PAIRS).dropna()
+        text = f"{pairs.min():.1f} to {pairs.max():.1f}"
+        return f"{text}; {values['group']:.1f}" if "group" in values else text
+
+    keys = ["what", "size", "cell", "test"]
+    wide = pd.Series({key: cell(own) for key, own in rows.groupby(keys, sort=False)})
+    wide.index = wide.index.set_names(keys)
+    return wide.unstack("test", sort=False).reindex(list(dict.fromkeys(rows["test"])), axis=1)

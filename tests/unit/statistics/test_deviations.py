@@ -1,0 +1,263 @@
+"""Every person against the controls: W-scores, their percentiles, and stored norms."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from scipy import stats
+
+from mndmri.io import InputError, read_table, write_table
+from mndmri.statistics.deviations import score_deviations
+from mndmri.statistics.norms import percentile
+from mndmri.tables.dictionaries import column_names
+from mndmri.tables.norms import norms_dictionary, read_norms
+
+GROUPS = ["ALS", "control"]
+OPTIONS = {"groups": GROUPS, "reference": "control"}
+
+
+def cohort(n_patients: int = 6, n_controls: int = 12, seed: int = 0) -> pd.DataFrame:
+    rng, n = np.random.default_rng(seed), n_patients + n_controls
+    return pd.DataFrame(
+        {
+            "participant_id": [f"sub-{i:02d}" for i in range(n)],
+            "group": np.repeat(GROUPS, [n_patients, n_controls]),
+            "age": rng.normal(60, 9, n).round(1),
+            "sex": np.resize(["F", "M"], n),
+        }
+    )
+
+
+def values(people: pd.DataFrame, y: np.ndarray, **key: str) -> pd.DataFrame:
+    key = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1"} | key
+    return people[["participant_id", "group"]].assign(
+        **key, value=y, n_voxels=9, status=np.where(np.isnan(y), "x", "ok")
+    )
+
+
+def by_person(table: pd.DataFrame) -> pd.DataFrame:
+    return table.set_index("participant_id")
+
+
+def test_without_covariates_it_is_the_test_of_crawford_and_howell():
+    people = cohort()
+    y = np.random.default_rng(1).normal(size=18)
+    found = by_person(score_deviations(values(people, y), people, covariates=[], **OPTIONS).deviations)
+    controls = y[6:]
+    t = (y[0] - controls.mean()) / (controls.std(ddof=1) * np.sqrt(13 / 12))
+    assert found.loc["sub-00", "w_score"] == pytest.approx(t)
+    assert found.loc["sub-00", "percentile"] == pytest.approx(100 * stats.t.cdf(t, 11))
+    assert found.loc["sub-00", "expected"] == pytest.approx(controls.mean())
+    assert found.loc["sub-00", "n_controls"] == 12
+    assert found.loc["sub-07", "n_controls"] == 11
+
+
+def test_scores_are_those_of_statsmodels_predictions_and_deleted_residuals():
+    people = cohort()
+    y = np.random.default_rng(2).normal(size=18) + 0.1 * people["age"].to_numpy()
+    found = score_deviations(values(people, y), people, **OPTIONS).deviations
+    data = people.assign(y=y)
+    fit = smf.ols("y ~ age + C(sex)", data[6:]).fit()
+    predicted = fit.get_prediction(data[:6])
+    assert found["expected"][:6].to_numpy() == pytest.approx(predicted.predicted_mean)
+    assert found["w_score"][:6].to_numpy() == pytest.approx((y[:6] - predicted.predicted_mean) / predicted.se_obs)
+    assert found["w_score"][6:].to_numpy() == pytest.approx(fit.get_influence().resid_studentized_external)
+    alone = smf.ols("y ~ age + C(sex)", data[6:17]).fit()
+    assert found["expected"][17] == pytest.approx(alone.predict(data[17:]).iloc[0])
+
+
+def test_the_score_of_an_example_is_that_of_singcar():
+    """R: TD(-2, controls = 0, controls.sd = 1, controls.n = 15) has t = -1.936."""
+    quantiles = stats.norm.ppf((np.arange(15) + 0.5) / 15)
+    controls = (quantiles - quantiles.mean()) / quantiles.std(ddof=1)
+    people = cohort(1, 15)
+    found = score_deviations(values(people, np.array([-2.0, *controls])), people, covariates=[], **OPTIONS).deviations
+    assert round(found["w_score"][0], 3) == -1.936
+
+
+def test_limits_of_a_percentile_put_the_observed_at_the_tails_of_a_noncentral_t():
+    w, df, h = np.array([-2.5, 0.3, 3.0]), np.array([9.0, 7.0, 20.0]), np.array([0.1, 0.35, 0.08])
+    for point, low, high, one, d, lever in zip(*percentile(w, df, h), w, df, h, strict=True):
+        observed = one * np.sqrt((1 + lever) / lever)
+        parameters = stats.norm.ppf(np.array([low, high]) / 100) / np.sqrt(lever)
+        assert stats.nct.cdf(observed, d, parameters) == pytest.approx([0.975, 0.025], abs=1e-6)
+        assert low < point < high
+
+
+def test_one_in_twenty_healthy_people_lies_outside_and_the_limits_hold_the_truth_with_ten_controls():
+    rng, outside, held = np.random.default_rng(5), [], []
+    for seed in range(100):
+        people = cohort(10, 10, seed)
+        z = rng.normal(size=20)
+        y = z + 0.05 * people["age"].to_numpy() + (people["sex"] == "M")
+        found = score_deviations(values(people, y), people, **OPTIONS).deviations
+        outside.append(~found["percentile"].between(2.5, 97.5))
+        true = 100 * stats.norm.cdf(z[:10])
+        held.append((found["pct_low"][:10] <= true) & (true <= found["pct_high"][:10]))
+    # half of the 2,000 by the ten controls of their study, half are controls and judged by the nine others
+    assert np.mean(outside) == pytest.approx(0.05, abs=0.015)  # 3 standard errors
+    assert np.mean(outside, axis=0)[10:].mean() == pytest.approx(0.05, abs=0.021)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.021)
+
+
+def test_volumes_of_regions_are_judged_by_the_size_of_the_head_and_nothing_else_is():
+    people = cohort(4, 20)
+    rng = np.random.default_rng(6)
+    tiv = rng.normal(1400, 100, 24)
+    tiv[0] = 2200  # a giant with a gyrus to match
+    volume = {"modality": "t1w", "measure": "volume", "unit": "ml"}
+    tables = [
+        values(people, tiv, **volume, region="tiv", hemi="both"),
+        values(people, 0.01 * tiv + 0.3 * rng.normal(size=24), **volume, region="precentral"),
+        values(people, rng.normal(size=24), region="cst"),
+    ]
+    measures, of_volumes = pd.concat(tables), {"measure_covariates": {"t1w volume": ["tiv"]}}
+    found = score_deviations(measures, people.assign(tiv=tiv), **of_volumes, **OPTIONS)
+    giant = found.deviations[found.deviations["participant_id"] == "sub-00"].set_index("region")
+    assert abs(giant.loc["precentral", "w_score"]) < 3 < giant.loc["tiv", "w_score"]
+    assert "tiv" in giant.loc["precentral", "note"] and "outside" in giant.loc["precentral", "note"]
+    terms = found.norms.groupby("region")["term"].agg(set)
+    assert terms["precentral"] == {"intercept", "age", "sex", "tiv"}
+    assert terms["tiv"] == terms["cst"] == {"intercept", "age", "sex"}
+    nobody = score_deviations(measures, people, **of_volumes, **OPTIONS).deviations
+    notes = nobody.loc[nobody["region"] == "precentral", "note"]
+    assert notes.str.contains("not adjusted for tiv: nobody has it").all()
+    # a stored norm keeps its terms, whatever the study adjusts for
+    stored = score_deviations(measures, people.assign(tiv=tiv), norms=found.norms, **of_volumes, **OPTIONS).deviations
+    own = found.deviations
+    patients = (own["region"] == "precentral") & (own["participant_id"] < "sub-04")
+    assert stored.loc[patients, "w_score"].tolist() == pytest.approx(own.loc[patients, "w_score"].tolist())
+    without = score_deviations(measures, people, norms=found.norms, **OPTIONS).deviations.set_index("region")
+    assert without.loc["precentral", "w_score"].isna().all()
+    assert set(without.loc["precentral", "note"]) == {"no tiv"}
+    assert without.loc["cst", "w_score"].notna().all()
+
+
+def test_a_study_without_controls_has_no_scores_unless_norms_are_given():
+    people = cohort()
+    y = np.random.default_rng(8).normal(size=18)
+    controls = score_deviations(values(people, y), people, **OPTIONS)
+    patients = people[:6]
+    alone = score_deviations(values(patients, y[:6]), patients, groups=["ALS"], reference=None)
+    assert len(alone.deviations) == 6 and alone.norms.empty
+    assert alone.deviations[["w_score", "percentile", "n_controls"]].isna().all(axis=None)
+    assert set(alone.deviations["note"]) == {"the study has no controls"}
+    judged = score_deviations(
+        values(patients, y[:6]), patients, groups=["ALS"], reference=None, norms=controls.norms
+    ).deviations
+    assert judged["w_score"].tolist() == pytest.approx(controls.deviations["w_score"][:6].tolist())
+
+
+@pytest.mark.parametrize(("controls", "of_patients", "of_controls"), [(7, 0, 0), (8, 6, 0), (9, 6, 9)])
+def test_fewer_than_eight_controls_judge_nobody(controls, of_patients, of_controls):
+    people = cohort(6, controls)
+    y = np.random.default_rng(7).normal(size=6 + controls)
+    found = score_deviations(values(people, y), people, **OPTIONS).deviations
+    known = found["w_score"].notna()
+    assert (known[:6].sum(), known[6:].sum()) == (of_patients, of_controls)
+    assert found.loc[~known, "note"].str.contains("fewer than 8").all()
+
+
+def test_who_is_like_no_control_has_no_score_and_who_is_older_than_all_has_a_note():
+    people = cohort()
+    people.loc[people["group"] == "control", "sex"] = "M"
+    people.loc[[0, 1], "age"] = [99.0, np.nan]
+    people.loc[0, "sex"] = "M"
+    y = np.random.default_rng(8).normal(size=18)
+    y[2] = np.nan
+    found = by_person(score_deviations(values(people, y), people, **OPTIONS).deviations)
+    assert found.loc["sub-00", "note"].startswith("age 99 is outside the controls'")
+    assert np.isfinite(found.loc["sub-00", "w_score"])
+    assert found.loc["sub-01", "note"] == "no age"
+    assert found.loc["sub-02", "note"] == "x"
+    assert found.loc["sub-04", "note"] == "no control has sex F"
+    assert found.loc[["sub-01", "sub-02", "sub-04"], "w_score"].isna().all()
+
+
+def test_the_only_control_of_a_site_is_not_judged_by_the_others():
+    people = cohort().assign(site="A")
+    people.loc[[0, 17], "site"] = "B"
+    y = np.random.default_rng(9).normal(size=18)
+    found = by_person(score_deviations(values(people, y), people, covariates=["age", "site"], **OPTIONS).deviations)
+    assert found.loc["sub-17", "note"] == "the only control like this one"
+    assert found["w_score"].drop("sub-17").notna().all()
+
+
+def test_ratings_and_measures_without_variation_have_no_score():
+    people = cohort()
+    y = np.random.default_rng(9).normal(size=18)
+    tables = [
+        values(people, y.round(), modality="swi", measure="motor_band_score"),
+        values(people, np.where(people["group"] == "ALS", y, 1.0), region="flat"),
+    ]
+    found = score_deviations(pd.concat(tables), people, **OPTIONS).deviations
+    assert found["w_score"].isna().all()
+    assert set(found["note"]) == {"a rating: no W-score", "no variation in the controls"}
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Norms of another study's 20 controls, as they lie in a file, and that study's own model."""
+    other = cohort(0, 20, seed=20)
+    y = np.random.default_rng(21).normal(size=20) + 0.05 * other["age"].to_numpy()
+    norms = score_deviations(values(other, y), other, groups=["control"], reference="control").norms
+    write_table(norms, tmp_path / "norms.tsv", digits=17)
+    return read_norms(tmp_path / "norms.tsv"), smf.ols("y ~ age + C(sex)", other.assign(y=y)).fit()
+
+
+def test_stored_norms_judge_as_the_study_that_they_are_of_would(stored):
+    norms, fit = stored
+    people = cohort()
+    y = np.random.default_rng(22).normal(size=18)
+    found = score_deviations(values(people, y), people, norms=norms, **OPTIONS).deviations
+    predicted = fit.get_prediction(people)
+    # everyone, controls of this study too, by all of the other study's
+    assert found["w_score"].to_numpy() == pytest.approx((y - predicted.predicted_mean) / predicted.se_obs, rel=1e-9)
+    assert (found["n_controls"] == 20).all()
+
+
+def test_stored_norms_that_do_not_fit_are_refused_or_noted(stored):
+    norms, _ = stored
+    people = cohort().assign(site="A")
+    y = np.random.default_rng(22).normal(size=18)
+    with pytest.raises(InputError, match="covariates age, sex, the config's are age"):
+        score_deviations(values(people, y), people, covariates=["age"], norms=norms, **OPTIONS)
+    with pytest.raises(InputError, match="none of the study's measures"):
+        score_deviations(values(people, y, measure="md"), people, norms=norms, **OPTIONS)
+    tables = pd.concat([values(people, y, unit="%"), values(people, y, region="plic")])
+    found = score_deviations(
+        tables, people, covariates=["age", "sex", "site"], site="site", norms=norms, **OPTIONS
+    ).deviations
+    assert set(found["note"]) == {"the norms are in 1, the values in %", "not in the norms"}
+    assert found["w_score"].isna().all()
+
+
+def test_a_file_that_is_no_table_of_norms_is_refused(stored, tmp_path):
+    path = tmp_path / "norms.tsv"
+    table = read_table(path)
+    for change, said in (
+        (table.drop(columns="s"), "lacks the columns s"),
+        (table.drop(columns="cov_4"), "needs as many columns"),
+        (table.assign(coefficient="x"), "coefficient is not a number"),
+        (pd.concat([table[:3], table]), "two models|needs as many"),
+        (table[:0], "no norms"),
+    ):
+        write_table(change, path)
+        with pytest.raises(InputError, match=said):
+            read_norms(path)
+
+
+def test_the_dictionary_names_every_column_of_the_norms(stored):
+    assert column_names(norms_dictionary(4)) == list(stored[0])
+
+
+def test_contra_and_ipsi_are_judged_as_the_hemisphere_that_they_are():
+    people = cohort()
+    people["onset"] = ["L", "R", "bulbar", *["L"] * 3, *[np.nan] * 12]
+    rng = np.random.default_rng(23)
+    tables = pd.concat([values(people, rng.normal(size=18), hemi=hemi) for hemi in "LR"])
+    found = score_deviations(tables, people, onset_side="onset", **OPTIONS).deviations
+    w = found.pivot(index="participant_id", columns="hemi", values="w_score")
+    assert w.loc["sub-00", "contra"] == w.loc["sub-00", "R"] and w.loc["sub-00", "ipsi"] == w.loc["sub-00", "L"]
+    assert w.loc["sub-01", "contra"] == w.loc["sub-01", "L"]
+    assert w.loc[["sub-02", "sub-10"], ["contra", "ipsi"]].isna().all(axis=None)

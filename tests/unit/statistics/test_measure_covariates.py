@@ -1,0 +1,162 @@
+"""Covariates of some measures alone, in every analysis that adjusts."""
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from mndmri.statistics import adjusted_means, compare_groups
+from mndmri.statistics.assumptions import assumptions_table
+from mndmri.statistics.equivalence import equivalence_table
+from mndmri.statistics.influence import influence_table
+from mndmri.statistics.multimodal import multimodal_index
+from mndmri.statistics.roc import classify
+from mndmri.statistics.sensitivity import sensitivity_table
+from mndmri.statistics.sites import site_effects
+from mndmri.statistics.survival import survival_table
+from mndmri.statistics.voxelwise import compare_maps
+
+GROUPS = ["ALS", "PLS", "control"]
+STUDY = {"groups": GROUPS, "reference": "control"}
+OF_VOLUMES = {"t1w volume": ["tiv"]}
+
+
+@pytest.fixture
+def study(participants, tidy):
+    """Volumes that depend on head size alone, which differs between the groups; FA that depends on nothing."""
+    rng = np.random.default_rng(4)
+    people = participants.assign(tiv=1400 + 60 * rng.normal(size=28) - 150 * (participants["group"] == "ALS"))
+    volume = 0.01 * people["tiv"].to_numpy() + 0.3 * rng.normal(size=28)
+    measures = tidy(participants, volume=volume, fa=rng.normal(size=28))
+    measures.loc[measures["measure"] == "volume", ["modality", "region"]] = ["t1w", "precentral"]
+    whole = measures[measures["measure"] == "volume"].assign(region="tiv", value=people["tiv"].to_numpy())
+    return people, pd.concat([measures, whole], ignore_index=True)
+
+
+def same(found, expected):
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), expected.reset_index(drop=True))
+
+
+def test_each_measure_has_the_model_with_its_own_covariates(study):
+    people, measures = study
+    options = STUDY | {"covariates": ["age"], "n_permutations": 9}
+    families = ["q_exploratory", "p_confirmatory", "q_fdr"]
+    found = compare_groups(measures, people, **options, measure_covariates=OF_VOLUMES).drop(columns=families)
+    plain = compare_groups(measures, people, **options).drop(columns=families)
+    adjusted = compare_groups(measures, people, **(options | {"covariates": ["age", "tiv"]})).drop(columns=families)
+    of = {name: (t["measure"] == "volume") & (t["region"] == "precentral") for name, t in (("all", found),)}["all"]
+    same(found[of], adjusted[of])
+    same(found[~of], plain[~of])
+    row = found[of & (found["test"] == "ancova_welch") & (found["contrast"] == "ALS-control")].iloc[0]
+    assert row["ci_low"] < 0 < row["ci_high"]
+    assert plain.loc[row.name, "p"] < 0.001
+    means = adjusted_means(measures, people, groups=GROUPS, covariates=["age"], measure_covariates=OF_VOLUMES)
+    same(means[:3], adjusted_means(measures, people, groups=GROUPS, covariates=["age", "tiv"])[:3])
+
+
+def test_who_lacks_it_is_left_out_of_that_measure_alone_and_one_that_nobody_has_is_said(study):
+    people, measures = study
+    people.loc[0, "tiv"] = np.nan
+    options = STUDY | {"n_permutations": 0, "measure_covariates": OF_VOLUMES}
+    found = compare_groups(measures, people, **options)
+    row = found[(found["test"] == "ancova_welch") & (found["contrast"] == "group")].set_index(["measure", "region"])
+    assert row.loc[("volume", "precentral"), "n_ALS"] == 12
+    assert "left out: no tiv (1)" in row.loc[("volume", "precentral"), "note"]
+    assert row.loc[("fa", "cst"), "n_ALS"] == 13
+    nobody = compare_groups(measures, people.assign(tiv=np.nan), **options)
+    note = nobody.loc[(nobody["region"] == "precentral") & (nobody["test"] == "ancova_welch"), "note"]
+    assert note.str.contains("not adjusted for tiv: nobody has it").all()
+    assert nobody.loc[note.index, "p"].notna().all()
+
+
+def test_sites_and_sensitivity_have_the_same_model(study):
+    people, measures = study
+    volumes = measures[measures["region"] == "precentral"]
+    options = STUDY | {"covariates": ["age"], "measure_covariates": OF_VOLUMES}
+    main = compare_groups(volumes, people, **options, n_permutations=0)
+    main = main[(main["reported"] == "yes") & (main["contrast"] != "group")]["estimate"].tolist()
+    varied = sensitivity_table(volumes, people, **options)
+    assert varied.loc[varied["variant"] == "main", "estimate"].tolist() == pytest.approx(main)
+    one_site = people.assign(site="Linz")
+    sites = site_effects(volumes, one_site, **options, site="site")
+    assert sites.loc[sites["site"] == "Linz", "estimate"].tolist() == pytest.approx(main)
+
+
+def test_the_differences_checked_are_the_reported_ones(study):
+    people, measures = study
+    options = STUDY | {"covariates": ["age"], "measure_covariates": OF_VOLUMES}
+    reported = compare_groups(measures, people, **options, n_permutations=0)
+    reported = reported[(reported["reported"] == "yes") & (reported["contrast"] != "group")]
+    checked = equivalence_table(measures, people, **options, margin_sd=0.5)
+    for name in ("estimate", "se", "df"):
+        assert checked[name].tolist() == pytest.approx(reported[name].tolist())
+    left_out = influence_table(measures, people, **options, primary=None)
+    for name in ("estimate", "p"):
+        assert left_out[name].tolist() == pytest.approx(reported[name].tolist())
+    checks = assumptions_table(measures, people, groups=GROUPS, covariates=["age"], measure_covariates=OF_VOLUMES)
+    crossed = checks[checks["check"] == "equal_slopes"].groupby("region")["term"].agg(list).to_dict()
+    assert crossed == {"precentral": ["age", "tiv"], "cst": ["age"], "tiv": ["age"]}
+
+
+def test_a_patients_survival_is_adjusted_for_the_covariates_of_the_measure(study):
+    people, measures = study
+    rng = np.random.default_rng(3)
+    people = people.assign(time=rng.exponential(size=28), event=1.0)
+    options = STUDY | {"time": "time", "event": "event", "measure_covariates": OF_VOLUMES}
+    found = survival_table(measures, people, **options).set_index(["region", "model"])
+    assert found.loc[("precentral", "adjusted"), "adjusted_for"] == "tiv"
+    assert set(found.index) == {("precentral", "alone"), ("precentral", "adjusted"), ("cst", "alone"), ("tiv", "alone")}
+
+
+def test_head_size_alone_separates_nobody_in_roc_and_index():
+    """Groups that differ in head size and in nothing else: the adjusted areas are 0.5 within their error."""
+    rng = np.random.default_rng(1)
+    areas = []
+    people = pd.DataFrame({"participant_id": [f"sub-{n:02d}" for n in range(50)]})
+    people["group"] = np.repeat(["ALS", "control"], [20, 30])
+    place = {"modality": "t1w", "measure": "volume", "region": "precentral", "hemi": "L", "status": "ok"}
+    for _ in range(40):
+        people["tiv"] = 1400 + 100 * rng.normal(size=50) - 100 * (people["group"] == "ALS")
+        measures = people[["participant_id"]].assign(value=0.01 * people["tiv"] + rng.normal(size=50), **place)
+        found = classify(
+            measures, people, groups=["ALS", "control"], reference="control", directions={("t1w", "volume"): -1},
+            measure_covariates=OF_VOLUMES,
+        )  # fmt: skip
+        areas.append(found.table[["auc", "auc_adjusted"]].iloc[0])
+    raw, adjusted = pd.DataFrame(areas).mean()
+    error = 0.084 / np.sqrt(40)  # of an area of 0.5 with 20 and 30 people, and 40 studies
+    assert abs(adjusted - 0.5) < 4 * error
+    assert raw > 0.6
+    options = {"groups": ["ALS", "control"], "reference": "control", "directions": {("t1w", "volume"): -1}}
+    nobody = classify(measures, people.drop(columns="tiv"), **options, measure_covariates=OF_VOLUMES).table.iloc[0]
+    assert nobody["note"] == "adjusted AUC: not adjusted for tiv: nobody has it"
+    assert nobody["auc_adjusted"] == pytest.approx(nobody["auc"], abs=0.05)
+    people["tiv"] = 1400 + 100 * rng.normal(size=50) - 250 * (people["group"] == "ALS")
+    measures = people[["participant_id"]].assign(value=0.01 * people["tiv"] + rng.normal(size=50), **place)
+    index = [
+        multimodal_index(
+            measures, people, groups=["ALS", "control"], reference="control", primary=[{"measure": "volume"}],
+            covariates=[], measure_covariates=chosen, n_repeats=2,
+        ).performance["auc"].iloc[0]
+        for chosen in (OF_VOLUMES, {})
+    ]  # fmt: skip
+    assert abs(index[0] - 0.5) < 0.25
+    assert index[1] > 0.8
+
+
+def test_a_map_has_the_covariates_of_its_measure(study):
+    people, _ = study
+    rng = np.random.default_rng(2)
+    mask = nb.Nifti1Image(np.ones((3, 3, 3), np.uint8), np.eye(4))
+    maps = {
+        who: nb.Nifti1Image((0.01 * tiv + rng.normal(size=(3, 3, 3))).astype(np.float32), np.eye(4))
+        for who, tiv in zip(people["participant_id"], people["tiv"], strict=True)
+    }
+
+    def t_map(**options):
+        return compare_maps(maps, mask, people, **STUDY, **options, n_permutations=1).maps["ALS-control"].statistic
+
+    own = t_map(measure_covariates=OF_VOLUMES, place={"modality": "t1w", "measure": "volume"})
+    other = t_map(measure_covariates=OF_VOLUMES, place={"modality": "dwi", "measure": "fa"})
+    np.testing.assert_array_equal(own.get_fdata(), t_map(covariates=["tiv"]).get_fdata())
+    np.testing.assert_array_equal(other.get_fdata(), t_map().get_fdata())
