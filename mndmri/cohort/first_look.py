@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mndmri.cohort.costs import expected
-from mndmri.cohort.records import Study, name_people
+from mndmri.cohort.records import Study
+from mndmri.tables.words import name_people
 
 _DISTORTION = {
     "reverse": "by the series of opposite phase encoding",

@@ -1,13 +1,11 @@
 """What is known of a study before anything is computed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from mndmri.io import InputError
-
-_NAMED = 8
 
 
 def refuse(problems: Iterable[str], where: str) -> None:
@@ -16,12 +14,6 @@ def refuse(problems: Iterable[str], where: str) -> None:
     if lines:
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise InputError("\n".join([f"{count} {where}:", *(f"  - {line}" for line in lines)]))
-
-
-def name_people(people: Sequence[str]) -> str:
-    """Participants on one line: the first by name, of more the number."""
-    more = len(people) - _NAMED
-    return ", ".join(people[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)

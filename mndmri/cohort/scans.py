@@ -9,10 +9,11 @@ import pandas as pd
 
 from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
-from mndmri.cohort.records import Problem, Scan, Study, name_people
+from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, load_participants
 from mndmri.io import InputError
+from mndmri.tables.words import name_people
 
 # Susceptibility-weighted images under the names that BIDS and its proposals give them.
 SWI_PATTERNS = tuple(

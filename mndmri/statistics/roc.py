@@ -72,7 +72,8 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "lr_negative_ci_low": "Lower confidence limit.",
     "lr_negative_ci_high": "Upper confidence limit.",
     "ppv": "Probability that a person with a value beyond the threshold is of the first group, at "
-    "statistics.prevalence; n/a without it. The share of patients in a study is no prevalence.",
+    "statistics.prevalence of patients; n/a without it, and between groups of patients. The share of patients in a "
+    "study is no prevalence.",
     "ppv_ci_low": "Lower confidence limit, the prevalence being known.",
     "ppv_ci_high": "Upper confidence limit.",
     "npv": "Probability that a person with a value not beyond it is of the second group, at the same prevalence.",
@@ -322,7 +323,8 @@ def classify(
             sign = -declared if contrast.left == (reference,) else declared
             split = _split(measured, people[contrast], contrast, sign, site=site)
             adjusted = _adjusted(measured, scores, people[contrast], contrast, split)
-            row = _classified(split, adjusted, specificity=specificity, prevalence=prevalence, alpha=alpha)
+            share = _share_of_first(contrast, prevalence, reference)
+            row = _classified(split, adjusted, specificity=specificity, prevalence=share, alpha=alpha)
             if "auc_adjusted" in row and absent:
                 row["note"] = "; ".join([note for note in (row["note"], f"adjusted AUC: {absent[0]}") if note])
             rows.append(row)
@@ -453,6 +455,13 @@ def _area(
         how = "over every division of the midranks" if exact else "by the normal approximation"
         notes.append(f"tied values: p {how}")
     return auc, p, notes
+
+
+def _share_of_first(contrast: Contrast, prevalence: float | None, reference: str | None) -> float | None:
+    """Proportion of the first group among the people of a contrast, where that of the patients says what it is."""
+    if prevalence is None or reference is None or (reference,) not in (contrast.left, contrast.right):
+        return None
+    return prevalence if contrast.right == (reference,) else 1 - prevalence
 
 
 def _at_threshold(split: _Split, *, specificity: float, prevalence: float | None, alpha: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Covariates that belong to some measures alone: head size to volumes, motion to a scan."""
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -69,8 +70,10 @@ def join_measured(
     Raises
     ------
     InputError
-        If a participant has one of them twice, or a name is of qc.tsv and there is none.
+        If a participant has one of them twice, a name is of qc.tsv and there is none, or the name of a measure is
+        nearly, and not quite, one of the table's.
     """
+    _check_places(chosen, measures)
     wanted = {(name, place.split()[0]) for place, own in chosen.items() for name in own if is_measured(name)}
     columns = {}
     for name, modality in sorted(wanted):
@@ -91,6 +94,15 @@ def join_measured(
         own = values.reindex(participants["participant_id"]).to_numpy(float)
         columns[column_of(name, modality)] = np.where(np.isfinite(own), own, np.nan)
     return participants.assign(**columns)
+
+
+def _check_places(chosen: Mapping[str, Sequence[str]], measures: pd.DataFrame) -> None:
+    """Raise an `InputError` for a place that is misspelt: it would leave measures without their covariates."""
+    keys = measures[["modality", "measure", "region"]].drop_duplicates().astype(str).to_numpy()
+    known = list(dict.fromkeys(" ".join(key[:n]) for n in (1, 2, 3) for key in keys))
+    for place in chosen:
+        if place not in known and (near := difflib.get_close_matches(place, known, n=1, cutoff=0.85)):
+            raise InputError(f"measure_covariates: '{place}' is no measure of the table; did you mean '{near[0]}'?")
 
 
 def names_of(chosen: Mapping[str, Sequence[str]]) -> Iterable[str]:

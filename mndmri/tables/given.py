@@ -5,11 +5,23 @@ import pandas as pd
 
 from mndmri.io import InputError
 from mndmri.tables.measures import GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
+from mndmri.tables.words import name_people
 
 NEEDED = ["participant_id", *KEY, "value"]
 HEMIS = ("L", "R", "both")
 # Columns that a table may lack: rows with a value are used, their unit is unknown.
 _UNKNOWN = {"unit": "", "n_voxels": 0}
+
+
+def _mixed_units(rows: pd.DataFrame) -> list[str]:
+    """Measures whose values are in more than one unit."""
+    problems = []
+    for key, own in rows.groupby(KEY, sort=False):
+        people = own.dropna(subset="unit").groupby("unit", sort=False)["participant_id"]
+        if people.ngroups > 1:
+            listed = ", ".join(f"'{unit}' in {name_people(list(ids))}" for unit, ids in people)
+            problems.append(f"{' '.join(map(str, key))} is in {listed}; convert the values to one unit")
+    return problems
 
 
 def complete_measures(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
@@ -62,6 +74,7 @@ def complete_measures(table: pd.DataFrame, participants: pd.DataFrame) -> pd.Dat
         f"{row.participant_id}: {row.measure} {row.region} {row.hemi} is there twice; keep one row"
         for row in own[repeated].itertuples()
     ]
+    problems += _mixed_units(own[np.isfinite(own["value"])])
     known = own["participant_id"].isin(participants["participant_id"])
     if not known.any():
         problems.append("none of its participants is in the participants table; use the same ids in both tables")

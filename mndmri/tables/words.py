@@ -1,6 +1,9 @@
 """Display of names and numbers: measures, regions, sides, units, intervals, p-values."""
 
 import math
+from collections.abc import Sequence
+
+_NAMED = 8  # participants named on a line; of more, the number
 
 _ACRONYMS = {
     "fa": "FA",
@@ -115,3 +118,9 @@ def readable_p(p: float) -> str:
     if p is None or not math.isfinite(p):
         return MISSING
     return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def name_people(people: Sequence[str]) -> str:
+    """Participants on one line: the first by name, of more the number."""
+    more = len(people) - _NAMED
+    return ", ".join(people[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -156,6 +156,23 @@ def test_predictive_values_are_there_at_a_stated_prevalence_only():
     assert row["lr_positive"] == pytest.approx(sensitivity / (1 - specificity))
 
 
+def test_the_prevalence_of_patients_is_that_of_either_side_and_of_no_pair_of_patients():
+    people = cohort((13, 10))
+    measures = tidy(people, fa=np.random.default_rng(6).normal(size=23) - 2.0 * (people["group"] == "ALS"))
+    options = {"directions": {("dwi", "fa"): -1}, "prevalence": 0.1, **OPTIONS}
+    turned = classify(measures, people, contrasts=[["control", "ALS"]], **options).table.iloc[0]
+    # the positive class are the controls, nine tenths of the people
+    after = 9 * turned["lr_positive"]
+    assert turned["ppv"] == pytest.approx(after / (1 + after))
+    patients = people.assign(group=people["group"].replace({"control": "PLS"}))
+    both = classify(
+        measures.assign(group=patients["group"].to_numpy()),
+        patients,
+        **{**options, "groups": ["ALS", "PLS"], "reference": None},
+    ).table
+    assert both["ppv"].isna().all()
+
+
 def test_markers_are_compared_in_those_who_have_both_each_in_its_direction():
     people = cohort((20, 15))
     rng = np.random.default_rng(7)

@@ -57,3 +57,17 @@ def test_two_values_of_a_person_and_a_lacking_table_are_refused():
         join_measured(PEOPLE, measures, None, CHOSEN)
     with pytest.raises(InputError, match="sub-01: t1w has more than one tiv"):
         join_measured(PEOPLE, pd.concat([measures, measures]), None, {"t1w": ["tiv"]})
+
+
+@pytest.mark.parametrize(
+    ("place", "right"), [("t1w volum", "t1w volume"), ("t1w volume tvi", "t1w volume tiv"), ("t1ww", "t1w")]
+)
+def test_a_place_that_is_misspelt_is_refused_with_the_nearest(place, right):
+    measures = pd.DataFrame([{"participant_id": "sub-01", **VOLUME, "value": 1500.0}])
+    with pytest.raises(InputError, match=f"'{place}' is no measure of the table; did you mean '{right}'"):
+        join_measured(PEOPLE, measures, None, {place: ["age"]})
+
+
+def test_a_place_that_the_table_has_not_measured_is_no_matter():
+    measures = pd.DataFrame([{"participant_id": "sub-01", **VOLUME, "value": 1500.0}])
+    assert list(join_measured(PEOPLE, measures, None, {"dwi fa": ["age"]})) == list(PEOPLE)

@@ -72,3 +72,11 @@ def test_a_table_of_strangers_or_without_a_column_is_refused():
         complete_measures(table(("77", "dwi", "fa", "cst", "L", 0.5)), PEOPLE)
     with pytest.raises(InputError, match="has no column hemi"):
         complete_measures(table(("01", "dwi", "fa", "cst", "L", 0.5)).drop(columns="hemi"), PEOPLE)
+
+
+def test_values_of_one_measure_in_two_units_are_refused_and_never_relabelled():
+    brought = table(("01", "t1w", "volume", "gm", "both", 600.0), ("02", "t1w", "volume", "gm", "both", 590_000.0))
+    with pytest.raises(InputError, match="t1w volume gm both is in 'ml' in sub-01, 'mm3' in sub-02; convert"):
+        complete_measures(brought.assign(unit=["ml", "mm3"]), PEOPLE)
+    lacking = brought.assign(unit=["ml", "mm3"], value=[600.0, np.nan])
+    assert set(complete_measures(lacking, PEOPLE)["unit"]) == {"ml"}
