@@ -465,6 +465,7 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             for name in dict.fromkeys(used)
             if used.count(name) > 1
         ]
+    if not faulty & {"clinical_scores", "clinical_sides"}:
         problems += [
             f"clinical_sides: '{name}' is not in clinical_scores ({', '.join(config['clinical_scores']) or 'none'}); "
             "add it there or correct the name"
