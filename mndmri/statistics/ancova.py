@@ -28,6 +28,8 @@ from mndmri.tables.dictionaries import dictionary
 
 # The test that a report prints: it holds where groups vary differently, and loses little where they do not
 REPORTED = "ancova_welch"
+# A group with a variance of its own from fewer people makes the test too bold where it varies more than the others
+FEWEST_SURE = 4
 
 _MEANS = {
     "modality": "Kind of image measured.",
@@ -115,15 +117,20 @@ def ancova_rows(
 
 
 def errors_of(sample: Sample, design: Design) -> tuple[ErrorModel, list[str]]:
-    """Errors of the model with a variance for each group, and a note on groups that have none of their own."""
+    """Errors of the model with a variance for each group, and notes on these variances."""
     names = sample.data["group"].to_numpy()
     owner = np.array([design.groups.index(name) for name in names])
     alike = sample.alike()
     errors = error_model(design.matrix, owner, borrowing=[name in alike for name in design.groups])
+    return errors, variance_notes(sample, design, errors)
+
+
+def variance_notes(sample: Sample, design: Design, errors: ErrorModel) -> list[str]:
+    """Notes on groups whose variance rests on few people, or is that of the others."""
     lacking = [name for name, lacks in zip(design.groups, errors.borrowing, strict=True) if lacks]
-    if not lacking:
-        return errors, []
-    return errors, [f"no spread of its own, taken to vary as the others: {', '.join(lacking)}"]
+    notes = [f"no spread of its own, taken to vary as the others: {', '.join(lacking)}"] if lacking else []
+    few = {name: size for name, size in sample.sizes().items() if 0 < size < FEWEST_SURE and name not in lacking}
+    return notes + [f"variance of {name} estimated from {size} people" for name, size in few.items()]
 
 
 def adjusted_means_dictionary() -> dict[str, Any]:

@@ -5,21 +5,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 from scipy import linalg, stats
 
-from mndmri.statistics.ancova import fit_sample
+from mndmri.statistics.ancova import errors_of, fit_sample
 from mndmri.statistics.differences import PLACE
-from mndmri.statistics.models import COLLINEAR
+from mndmri.statistics.models import COLLINEAR, Design, covariate_columns, fit_ols
 from mndmri.statistics.samples import NO_OTHERS, NO_SPREAD, Sample, each_sample
+from mndmri.statistics.welch import welch_omnibus
 from mndmri.tables.dictionaries import dictionary
 
 BROWN_FORSYTHE, SLOPES, NORMALITY, OUTLIER = "brown_forsythe", "equal_slopes", "normality", "outlier"
+FEWEST_NORMAL = 5  # people; residuals of fewer, divided by their own SD, are not normal if the values are
 _ASSUMPTIONS = PLACE | {
     "check": f"{BROWN_FORSYTHE}: equal spread of the groups, on the residuals of the model. {SLOPES}: a covariate's "
-    f"effect is the same in every group (F of the interaction with group). {NORMALITY}: Shapiro and Wilk's test of the "
-    f"residuals, each divided by its group's standard deviation. {OUTLIER}: the largest residual, externally "
-    "studentised within the spread of its own group.",
+    "effect is the same in every group (F of the interaction with group, each group with a variance of its own, as "
+    f"ancova_welch). {NORMALITY}: Shapiro and Wilk's test of the residuals of groups of {FEWEST_NORMAL} or more, "
+    f"each divided by its group's standard deviation. {OUTLIER}: the largest residual, externally studentised within "
+    "the spread of its own group.",
     "term": "Covariate of the interaction.",
     "n": "Participants in the model.",
     "statistic": "F, W or t.",
@@ -53,7 +55,8 @@ def assumptions_table(
 
     References
     ----------
-    Brown and Forsythe 1974, J Am Stat Assoc 69:364; Shapiro and Wilk 1965, Biometrika 52:591.
+    Brown and Forsythe 1974, J Am Stat Assoc 69:364; interactions: Zhang 2012, Open J Stat 2:1; Shapiro and Wilk 1965,
+    Biometrika 52:591.
     """
     rows = []
     for measured, sample in each_sample(
@@ -65,11 +68,10 @@ def assumptions_table(
 
 
 def _assumptions(sample: Sample) -> Iterator[dict[str, Any]]:
-    numeric = [name for name in sample.covariates if is_numeric_dtype(sample.data[name])]
-    checks = [(BROWN_FORSYTHE, None), *((SLOPES, name) for name in numeric), (NORMALITY, None), (OUTLIER, None)]
     design, fit, problems = fit_sample(sample, sample.covariates)
     if fit is None:
-        for check, term in checks:
+        slopes = [(SLOPES, name) for name in sample.covariates]
+        for check, term in [(BROWN_FORSYTHE, None), *slopes, (NORMALITY, None), (OUTLIER, None)]:
             yield {"check": check, "term": term, "note": problems[-1]}
         return
     owner = sample.data["group"]
@@ -77,24 +79,15 @@ def _assumptions(sample: Sample) -> Iterator[dict[str, Any]]:
     parts = {name: own for name, own in residuals.groupby(owner) if len(own) > 2}
     spreads = "; ".join(f"SD {name} {own.std():.4g}" for name, own in parts.items())
     yield {"check": BROWN_FORSYTHE} | _brown_forsythe(parts) | {"note": spreads}
-    for name in numeric:
-        if name in design.constant:
-            yield {"check": SLOPES, "term": name, "note": "the same in everyone"}
-            continue
-        values = sample.data[name].to_numpy(float)
-        columns = [
-            (owner == group).to_numpy(float) * (values - values.mean()) / values.std() for group in design.groups
-        ]
-        yield {"check": SLOPES, "term": name} | _added(design.matrix, np.column_stack(columns[1:]), sample.y)
-    spread = owner.map({name: own.std() for name, own in parts.items()}).astype(float)
-    scaled = (residuals / spread).replace([np.inf, -np.inf], np.nan).dropna()
-    if len(scaled) < 3:
-        for check in (NORMALITY, OUTLIER):
-            yield {"check": check, "note": "no group of three or more with variation"}
+    for name in sample.covariates:
+        found = {"note": "the same in everyone"} if name in design.constant else _slopes(sample, design, name)
+        yield {"check": SLOPES, "term": name} | found
+    yield {"check": NORMALITY} | _normality(parts, sample.sizes())
+    varying = [own for own in parts.values() if own.std() > 0]
+    if not varying:
+        yield {"check": OUTLIER, "note": "no group of three or more with variation"}
         return
-    w, p = stats.shapiro(scaled)
-    yield {"check": NORMALITY, "statistic": float(w), "p": float(p)}
-    yield {"check": OUTLIER} | _outlier(residuals[scaled.index], owner[scaled.index])
+    yield {"check": OUTLIER} | _outlier(residuals.loc[pd.concat(varying).index], owner)
 
 
 def _brown_forsythe(parts: Mapping[str, pd.Series]) -> dict[str, Any]:
@@ -105,20 +98,40 @@ def _brown_forsythe(parts: Mapping[str, pd.Series]) -> dict[str, Any]:
     return {"statistic": float(f), "df_num": k - 1, "df": n - k, "p": float(p)}
 
 
-def _added(matrix: np.ndarray, columns: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """F of columns added to a model."""
-
-    def rest(model: np.ndarray) -> tuple[float, int]:
-        inverse, rank = linalg.pinv(model, rtol=COLLINEAR, return_rank=True)
-        residuals = y - model @ (inverse @ y)
-        return float(residuals @ residuals), int(rank)
-
-    (before, small), (after, large) = rest(matrix), rest(np.column_stack([matrix, columns]))
-    q, df = large - small, len(y) - large
-    if q < 1 or df < 1 or after <= NO_SPREAD * before:
+def _slopes(sample: Sample, design: Design, term: str) -> dict[str, Any]:
+    """Test of a covariate's interaction with group, a variance for each group."""
+    columns = covariate_columns(sample.data[term]).to_numpy()
+    owner = sample.data["group"].to_numpy()
+    crossed = np.hstack([(owner == group)[:, None] * columns / columns.std(axis=0) for group in design.groups[1:]])
+    # what the model does not span already; a group that has one level alone adds nothing
+    within = linalg.orth(design.matrix, rcond=COLLINEAR)
+    left, sizes, _ = linalg.svd(crossed - within @ (within.T @ crossed), full_matrices=False)
+    added = left[:, sizes > COLLINEAR * linalg.norm(crossed, 2)]
+    q, start = added.shape[1], design.matrix.shape[1]
+    if q == 0:
+        return {"note": "no two groups in which it varies"}
+    if len(owner) - within.shape[1] - q < 1:
         return {"note": "too few participants"}
-    f = (before - after) / q / (after / df)
-    return {"statistic": f, "df_num": q, "df": df, "p": float(stats.f.sf(f, q, df))}
+    extended = design._replace(matrix=np.hstack([design.matrix, added]), terms=[*design.terms, *[SLOPES] * q])
+    fit = fit_ols(sample.y, extended)
+    if fit.ssr <= NO_SPREAD * np.sum((sample.y - sample.y.mean()) ** 2):
+        return {"note": "too few participants"}
+    errors, notes = errors_of(sample, extended)
+    f, df_num, df, p = welch_omnibus(errors, sample.y, np.eye(start + q)[start:])
+    if np.isnan(p):
+        notes.append("too few degrees of freedom")
+    return {"statistic": f, "df_num": df_num, "df": df, "p": p, "note": "; ".join(notes)}
+
+
+def _normality(parts: Mapping[str, pd.Series], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Shapiro and Wilk's test of the residuals of groups that are large enough, each divided by the group's SD."""
+    scaled = [own / own.std() for own in parts.values() if len(own) >= FEWEST_NORMAL and own.std() > 0]
+    if not scaled:
+        return {"note": f"no group of {FEWEST_NORMAL} or more with variation"}
+    small = [f"{name} ({size})" for name, size in sizes.items() if 0 < size < FEWEST_NORMAL]
+    w, p = stats.shapiro(pd.concat(scaled))
+    note = f"fewer than {FEWEST_NORMAL} people, left out: {', '.join(small)}" if small else ""
+    return {"statistic": float(w), "p": float(p), "note": note}
 
 
 def _outlier(residuals: pd.Series, owner: pd.Series) -> dict[str, Any]:

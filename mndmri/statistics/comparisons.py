@@ -64,7 +64,7 @@ _DESCRIPTIONS = {
     "p_holm": "p after Holm, over the pairs of groups of this measure, region, hemi and test.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this test and contrast.",
     "note": "Excluded participants and missing numbers, with the reasons; groups of very unequal spread (largest SD "
-    "over twice the smallest).",
+    "over twice the smallest); groups of fewer than four, whose variance is hardly known.",
 }
 
 

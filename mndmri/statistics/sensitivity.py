@@ -195,6 +195,8 @@ def _variants(measured: Measured, study: _Study) -> Iterator[_Variant]:
         yield variant("without_flagged", kept, covariates=study.covariates, note=note)
     if MOTION in study.people:
         note = "" if measured.key["modality"] == MOTION_SCAN else f"motion of the {MOTION_SCAN} scan"
+        if any(study.people[name].equals(study.people[MOTION]) for name in study.covariates):
+            note = "motion is a covariate already: as main"
         yield variant("motion_covariate", measured, covariates=[*study.covariates, MOTION], note=note)
     if study.matched_by:
         yield from (_matched(measured, study, contrast) for contrast in study.contrasts)

@@ -47,8 +47,9 @@ _DESCRIPTIONS = {
     "statistic": "z of the logarithm of the hazard ratio.",
     "p": "Two-sided, not corrected.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures of a model.",
-    "p_proportional": "Of the correlation of the measure's Schoenfeld residuals with the rank of time (Grambsch and "
-    "Therneau): small where the hazard ratio changes with time.",
+    "p_proportional": "Of the correlation of the measure's scaled Schoenfeld residuals with the rank of time (Grambsch "
+    "and Therneau): small where the measure's own hazard ratio changes with time. Missing with fewer than four events, "
+    "or all at one time.",
     "note": f"Left out, why a number is missing, and fewer than {MIN_EVENTS} events a term.",
 }
 
@@ -169,8 +170,11 @@ def _cox(data: pd.DataFrame, time: str, event: str, adjusted: Sequence[str], *, 
     ):
         return row | {"note": "the terms of the model follow from each other"}
     strata = data["group"].to_numpy() if data["group"].nunique() > 1 else None
-    model = PHReg(data[time].to_numpy(float), matrix, status=data[event].to_numpy(int), strata=strata, ties="efron")
+    times, seen = data[time].to_numpy(float), data[event].to_numpy() == 1
+    model = PHReg(times, matrix, status=seen.astype(int), strata=strata, ties="efron")
     nothing = {"note": "no estimate: a term foretells every event, or nobody was at risk beside those with one"}
+    if not any(_compares(own[time].to_numpy(), own[event].to_numpy() == 1) for _, own in data.groupby("group")):
+        return row | nothing
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -183,13 +187,30 @@ def _cox(data: pd.DataFrame, time: str, event: str, adjusted: Sequence[str], *, 
     half = stats.norm.isf(alpha / 2) * error
     row |= dict(zip(("hazard_ratio", "ci_low", "ci_high"), np.exp([beta, beta - half, beta + half]), strict=True))
     row |= {"statistic": beta / error, "p": float(2 * stats.norm.sf(abs(beta / error)))}
-    seen = data[event].to_numpy() == 1
-    residuals = np.asarray(fit.schoenfeld_residuals)[:, 0]
-    known = seen & np.isfinite(residuals)
-    if known.sum() > 3:
-        ranks = stats.rankdata(data[time].to_numpy()[known])
-        row["p_proportional"] = float(stats.pearsonr(ranks, residuals[known]).pvalue)
+    row["p_proportional"] = _proportional(fit, times, seen)
     notes = [f"constant, not adjusted for: {', '.join(constant)}"] if constant else []
     if row["n_events"] < MIN_EVENTS * matrix.shape[1]:
         notes.append(f"fewer than {MIN_EVENTS} events for each of {matrix.shape[1]} terms")
     return row | ({"note": "; ".join(notes)} if notes else {})
+
+
+def _compares(times: np.ndarray, seen: np.ndarray) -> bool:
+    """Whether at the first event somebody was at risk who had none then; if not, no later event has such a one."""
+    if not seen.any():
+        return False
+    first = times[seen].min()
+    return bool(((times >= first) & ~(seen & (times == first))).any())
+
+
+def _proportional(fit: Any, times: np.ndarray, seen: np.ndarray) -> float:
+    """P of the correlation of the first term's scaled Schoenfeld residuals with the rank of time; NaN for no test.
+
+    Residuals as they are would show the changing hazard of any term that the first is correlated with. Multiplied by
+    the covariance of the coefficients, they are of the term itself (Grambsch and Therneau 1994).
+    """
+    residuals = np.asarray(fit.schoenfeld_residuals)
+    known = seen & np.isfinite(residuals).all(axis=1)
+    if known.sum() <= 3 or np.ptp(times[known]) == 0:
+        return np.nan
+    scaled = residuals[known] @ fit.cov_params()
+    return float(stats.pearsonr(stats.rankdata(times[known]), scaled[:, 0]).pvalue)

@@ -16,7 +16,7 @@ from pandas.api.types import is_numeric_dtype
 
 from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.io import InputError
-from mndmri.statistics.ancova import contrast_of
+from mndmri.statistics.ancova import contrast_of, variance_notes
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
 from mndmri.statistics.families import holm
 from mndmri.statistics.models import (
@@ -217,8 +217,7 @@ def compare_maps(
     if testable:
         owner = np.array([design.groups.index(name) for name in sample.data["group"]])
         errors = error_model(design.matrix, owner)
-        if lacking := [name for name, lacks in zip(design.groups, errors.borrowing, strict=True) if lacks]:
-            notes.append(f"no spread of its own, taken to vary as the others: {', '.join(lacking)}")
+        notes += variance_notes(sample, design, errors)
         signs = sign_flips(len(y), number=n_permutations, seed=seed)
         directions = {name: directions_of(errors, hypothesis) for name, hypothesis in testable.items()}
         found = _flip(y, errors, directions, signs, np.asarray(compared.dataobj) > 0)

@@ -88,12 +88,65 @@ def test_assumptions_are_tested_as_by_scipy_and_statsmodels(participants, tidy, 
     parts = [fit.resid[data["group"] == name] for name in GROUPS]
     f, p = stats.levene(*parts, center="median")
     assert rows.loc["brown_forsythe", ["statistic", "df_num", "df", "p"]].tolist() == pytest.approx([f, 2, 25, p])
-    crossed = smf.ols("y ~ C(group) * age + C(sex)", data).fit()
-    f, p, df = crossed.compare_f_test(fit)
-    assert rows.loc["equal_slopes", ["statistic", "df_num", "p"]].tolist() == pytest.approx([f, df, p])
-    assert rows.loc["equal_slopes", "term"] == "age"
+    assert rows.loc["equal_slopes", "term"].tolist() == ["age", "sex"]
     scaled = pd.concat([part / part.std() for part in parts]).sort_index()
     assert rows.loc["normality", ["statistic", "p"]].tolist() == pytest.approx([*stats.shapiro(scaled)])
+
+
+@pytest.mark.parametrize("covariate", ["age", "sex"])
+def test_slopes_of_two_groups_are_compared_as_those_of_two_regressions(participants, tidy, y, covariate):
+    people = participants[participants["group"] != "PLS"].reset_index(drop=True)
+    y = np.r_[y[:13], 4 * y[13:23]]
+    table = assumptions_table(tidy(people, fa=y), people, groups=["ALS", "control"], covariates=[covariate])
+    row = table.set_index("check").loc["equal_slopes"]
+    x = people["age"] if covariate == "age" else (people["sex"] == "M") * 1.0
+    own = [
+        (stats.linregress(x[part], y[part]), part.sum() - 2)
+        for part in np.array([people["group"] == g for g in ("ALS", "control")])
+    ]
+    (first, n_first), (second, n_second) = own
+    a, b = first.stderr**2, second.stderr**2
+    t, df = (first.slope - second.slope) / np.sqrt(a + b), (a + b) ** 2 / (a**2 / n_first + b**2 / n_second)
+    expected = [t**2, 1, df, 2 * stats.t.sf(abs(t), df)]
+    assert row[["statistic", "df_num", "df", "p"]].tolist() == pytest.approx(expected)
+
+
+def test_equal_slopes_are_not_rejected_because_a_group_varies_more(participants, tidy):
+    spread = participants["group"].map({"ALS": 1.0, "PLS": 3.0, "control": 1.0}).to_numpy()
+    rng = np.random.default_rng(12)
+    null = {f"m{i}": spread * rng.normal(size=28) for i in range(300)}
+    table = assumptions_table(tidy(participants, **null), participants, groups=GROUPS, covariates=["age"])
+    p = table.loc[table["check"] == "equal_slopes", "p"]
+    assert len(p) == 300 and 0.01 < (p < 0.05).mean() < 0.11
+
+
+def test_a_difference_between_the_sexes_in_one_group_alone_is_seen(participants, tidy, y):
+    y = y + 4 * ((participants["sex"] == "M") & (participants["group"] == "ALS")).to_numpy()
+    table = assumptions_table(tidy(participants, fa=y), participants, groups=GROUPS, covariates=["age", "sex"])
+    p = table[table["check"] == "equal_slopes"].set_index("term")["p"]
+    assert p["sex"] < 0.01 < p["age"]
+
+
+def test_slopes_that_no_group_shares_are_not_compared(participants, tidy, y):
+    people = participants.assign(sex=participants["group"].map({"ALS": "F", "PLS": "M", "control": "M"}))
+    people.loc[20, "sex"] = "F"  # so that sex and group can be told apart
+    people = people[people["group"] != "PLS"]
+    table = assumptions_table(tidy(people, fa=y[people.index]), people, groups=["ALS", "control"], covariates=["sex"])
+    row = table.set_index("check").loc["equal_slopes"]
+    assert np.isnan(row["p"]) and row["note"] == "no two groups in which it varies"
+
+
+def test_normality_is_of_groups_of_five_or_more(participants, tidy, y):
+    people = participants.drop(index=[16, 17])
+    rows = assumptions_table(tidy(people, fa=y[people.index]), people, groups=GROUPS).set_index("check")
+    parts = [y[:13] - y[:13].mean(), y[18:] - y[18:].mean()]
+    scaled = np.concatenate([part / part.std(ddof=1) for part in parts])
+    assert rows.loc["normality", ["statistic", "p"]].tolist() == pytest.approx([*stats.shapiro(scaled)])
+    assert rows.loc["normality", "note"] == "fewer than 5 people, left out: PLS (3)"
+    few = participants.drop(index=[*range(4, 13), 16, 17, *range(21, 28)])
+    rows = assumptions_table(tidy(few, fa=y[few.index]), few, groups=GROUPS).set_index("check")
+    assert np.isnan(rows.loc["normality", "p"]) and rows.loc["normality", "note"].startswith("no group of 5 or more")
+    assert np.isfinite(rows.loc["outlier", "p"])
 
 
 def test_an_outlier_is_found_among_its_own_group(participants, tidy, y):

@@ -450,6 +450,16 @@ def test_five_who_vary_more_than_ten_controls_are_not_significant():
     assert pick(table, "kruskal", "group")["note"].startswith("unequal spread")
 
 
+@pytest.mark.parametrize(("size", "said"), [(2, True), (3, True), (4, False)])
+def test_a_variance_from_fewer_than_four_people_is_said_where_it_is_used(participants, tidy, size, said):
+    people = participants.drop(index=range(13 + size, 18))
+    values = np.random.default_rng(2).normal(size=len(people))
+    table = compare_groups(tidy(people, fa=values), people, groups=GROUPS, reference="control", n_permutations=0)
+    note = f"variance of PLS estimated from {size} people"
+    assert pick(table, "ancova_welch", "PLS-control")["note"].endswith(note) is said
+    assert note not in pick(table, "ancova_contrast", "PLS-control")["note"]
+
+
 def test_a_pair_without_covariates_is_welchs_test_of_r():
     """R: t.test(extra ~ group, sleep)."""
     first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

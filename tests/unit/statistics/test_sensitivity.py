@@ -101,6 +101,18 @@ def test_motion_of_another_scan_is_said_and_who_has_none_is_left_out(measures, p
     assert row["note"] == "left out: no head motion (3); motion of the dwi scan"
 
 
+def test_motion_that_is_a_covariate_of_the_measure_already_is_as_in_main_and_says_so(measures, participants):
+    motion = pd.Series(np.random.default_rng(1).gamma(2, 0.1, 28), participants["participant_id"])
+    motion.iloc[3] = np.nan
+    people = participants.assign(**{"mean_fd (dwi)": motion.to_numpy()})
+    table = vary(measures, people, motion=motion, measure_covariates={"dwi": ["mean_fd"]})
+    row = pick(table, "motion_covariate")
+    assert row["estimate"].tolist() == pytest.approx(pick(table, "main")["estimate"].tolist())
+    assert row["note"].str.endswith("motion is a covariate already: as main").all()
+    other = pick(vary(measures, people, motion=motion), "motion_covariate")
+    assert not other["note"].str.contains("already").any()
+
+
 def test_motion_that_explains_a_difference_takes_it_away(participants, tidy):
     rng = np.random.default_rng(5)
     motion = np.where(participants["group"] == "control", 0.2, 0.6) + rng.normal(0, 0.15, 28)

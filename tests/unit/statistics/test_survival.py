@@ -57,6 +57,45 @@ def test_a_planted_hazard_is_found_and_a_confounder_is_taken_out():
     assert rows.loc["alone", "p_proportional"] > 0.001
 
 
+def changing(covariates, rng):
+    """Times and events with a hazard ratio that turns round at half a unit of time, of the last covariate alone."""
+    n = len(covariates)
+    before, after = np.exp(1.5 * covariates[:, -1]), np.exp(-1.5 * covariates[:, -1])
+    cumulative, censored = rng.exponential(size=n), rng.exponential(6, n)
+    times = np.where(cumulative < before / 2, cumulative / before, 0.5 + (cumulative - before / 2) / after)
+    return np.minimum(times, censored), (times <= censored) * 1.0
+
+
+def test_a_hazard_ratio_that_changes_is_that_of_the_term_itself():
+    rng = np.random.default_rng(5)
+    n, p = 80, {"fa": [], "age": []}
+    people = pd.DataFrame({"participant_id": [f"s{i:03d}" for i in range(n)], "group": np.resize(["ALS", "PLS"], n)})
+    for _ in range(40):
+        fa, other = rng.normal(size=(2, n))
+        age = 0.7 * fa + np.sqrt(1 - 0.7**2) * other
+        time, event = changing(np.column_stack([fa, age]), rng)
+        for name, measured, covariate in (("fa", fa, age), ("age", age, fa)):
+            studied = people.assign(time=time, event=event, covariate=covariate)
+            rows = survival_table(measure(studied, measured), studied, covariates=["covariate"], **OPTIONS)
+            p[name].append(rows.set_index("model").loc["adjusted", "p_proportional"])
+    assert np.mean(np.array(p["fa"]) < 0.05) < 0.2  # proportional, whatever happens to age
+    assert np.mean(np.array(p["age"]) < 0.05) > 0.8
+
+
+@pytest.mark.parametrize("censored", [0, 6])
+def test_events_of_everybody_at_one_time_say_nothing_of_the_measure(people, censored):
+    tied = people.assign(time=12.0, event=1.0)
+    tied.loc[: censored - 1, ["time", "event"]] = 5.0, 0.0
+    row = survival_table(measure(tied, np.random.default_rng(4).normal(size=23)), tied, **OPTIONS).iloc[0]
+    assert np.isnan(row["hazard_ratio"]) and "nobody was at risk" in row["note"]
+
+
+def test_events_at_one_time_have_a_hazard_ratio_and_no_test_of_its_change(people):
+    tied = people.assign(time=12.0, event=NOT_MAINTAINED)
+    row = survival_table(measure(tied, np.random.default_rng(4).normal(size=23)), tied, **OPTIONS).iloc[0]
+    assert np.isfinite(row["hazard_ratio"]) and np.isnan(row["p_proportional"])
+
+
 def test_patients_without_a_time_are_left_out_and_counted_and_controls_are_not_patients(people):
     values = np.random.default_rng(2).normal(size=24)
     people = pd.concat([people, people[:1].assign(participant_id="s99", group="control", time=np.nan)])
