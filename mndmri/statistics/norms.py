@@ -54,15 +54,18 @@ def _columns(terms: pd.DataFrame, people: pd.DataFrame) -> np.ndarray:
 
 
 def _terms(covariates: pd.DataFrame) -> pd.DataFrame:
-    """Columns of the model: an intercept, numbers centred, and every level of a category, the first the baseline."""
+    """Columns of the model: an intercept, numbers centred, and every level of a category, the first the baseline.
+
+    A number that is the same in every control has no range.
+    """
     rows: list[dict[str, object]] = [{"term": INTERCEPT}]
     for name in covariates:
         values = covariates[name]
         if is_numeric_dtype(values):
             numbers = values.astype(float)
-            # one that is the same in every control has no effect to be learnt
-            if np.ptp(numbers) > NO_SPREAD * np.abs(numbers).max():
-                rows.append({"term": name, "centre": numbers.mean(), "lowest": numbers.min(), "highest": numbers.max()})
+            if np.ptp(numbers) <= NO_SPREAD * np.abs(numbers).max():
+                numbers = numbers[:1]
+            rows.append({"term": name, "centre": numbers.mean(), "lowest": numbers.min(), "highest": numbers.max()})
         else:
             rows += [{"term": name, "level": level} for level in sorted(values.astype(str).unique())]
     return pd.DataFrame(rows, columns=["term", "level", "centre", "lowest", "highest"])
@@ -76,13 +79,14 @@ def fit_norm(values: pd.Series, covariates: pd.DataFrame) -> Norm | str:
     values : Series
         Of the controls, by participant; finite.
     covariates : DataFrame
-        Theirs, none missing: numbers as they are, text as categories. A category with one level
-        stays in the model, so that a person of another level is known to have no norm.
+        Theirs, none missing: numbers as they are, text as categories. What is the same in every control
+        stays in the model with a coefficient of 0, so that it is known of whom they tell nothing.
     """
     if len(values) < MIN_CONTROLS:
         return f"fewer than {MIN_CONTROLS} controls with a value and every covariate ({len(values)})"
     terms = _terms(covariates)
-    free = ~(terms["level"].notna() & ~terms.duplicated("term")).to_numpy()
+    baseline = terms["level"].notna() & ~terms.duplicated("term")
+    free = ~(baseline | (terms["lowest"] == terms["highest"])).to_numpy()
     y, matrix = values.to_numpy(float), _columns(terms, covariates)[:, free]
     scale = np.sqrt((matrix**2).mean(axis=0))
     inverse, rank = linalg.pinv(matrix / scale, rtol=COLLINEAR, return_rank=True)
@@ -186,7 +190,8 @@ def outside_range(norm: Norm, people: pd.DataFrame) -> pd.Series:
     for term in norm.terms[norm.terms["centre"].notna()].itertuples():
         values = people[term.term].astype(float)
         beyond = (values < term.lowest) | (values > term.highest)
-        told = values.map(lambda v, t=term: f"{t.term} {v:g} is outside the controls' {t.lowest:g} to {t.highest:g}")
+        of_controls = f"{term.lowest:g}" + (f" to {term.highest:g}" if term.highest > term.lowest else "")
+        told = values.map(lambda v, t=term, theirs=of_controls: f"{t.term} {v:g} is outside the controls' {theirs}")
         notes = notes.where(~beyond, notes + np.where(notes == "", "", "; ") + told)
     return notes
 

@@ -174,6 +174,21 @@ def test_who_is_like_no_control_has_no_score_and_who_is_older_than_all_has_a_not
     assert found.loc[["sub-01", "sub-02", "sub-04"], "w_score"].isna().all()
 
 
+def test_a_number_that_is_the_same_in_every_control_stays_in_the_model_and_says_of_whom_it_tells_nothing():
+    people = cohort().assign(male=[1.0, *[0.0] * 17])
+    y = np.random.default_rng(8).normal(size=18)
+    found = score_deviations(values(people, y), people, covariates=["age", "male"], **OPTIONS)
+    without = by_person(score_deviations(values(people, y), people, covariates=["age"], **OPTIONS).deviations)
+    table = by_person(found.deviations)
+    assert table["w_score"].tolist() == pytest.approx(without["w_score"].tolist())
+    assert "male 1 is outside the controls' 0" in table.loc["sub-00", "note"]
+    assert not table["note"].drop("sub-00").str.contains("male").any()
+    # and the study's own norms fit the study
+    own = {"covariates": ["age", "male"], "norms": found.norms, **OPTIONS}
+    again = by_person(score_deviations(values(people, y), people, **own).deviations)
+    assert again["w_score"][:6].tolist() == pytest.approx(table["w_score"][:6].tolist())
+
+
 def test_the_only_control_of_a_site_is_not_judged_by_the_others():
     people = cohort().assign(site="A")
     people.loc[[0, 17], "site"] = "B"
