@@ -29,7 +29,7 @@ from mndmri.statistics.samples import (
 from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, by_onset, paired_rows, side_of_onset
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
-from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_norms
+from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_kinds, check_norms
 
 NO_CONTROLS = "the study has no controls"
 _NUMBERS = ("expected", "w_score", "percentile", "pct_low", "pct_high")
@@ -118,7 +118,7 @@ def score_deviations(
     ------
     InputError
         If a column or a group is missing, a participant is there twice, or stored norms have other
-        covariates or none of the measures.
+        covariates, one as a number that is a category here or reversed, or none of the measures.
     """
     reference_last(groups, reference)
     own_names = own_columns(participants, measure_covariates)
@@ -126,6 +126,7 @@ def score_deviations(
     known = None
     if norms is not None:
         check_norms(norms, covariates, own=own_names, site=site)
+        check_kinds(norms, people)
         known = stored_norms(norms)
     if not by_onset_too:
         measures = measures[~measures["hemi"].isin([CONTRA, IPSI])]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from mndmri.io import InputError, read_table
 from mndmri.tables.covariates import is_measured
@@ -98,4 +99,25 @@ def check_norms(
             f"norms: their model has the covariates {', '.join(theirs) or 'none'}, the config's are "
             f"{', '.join(covariates) or 'none'}; set covariates to those of the norms, or make "
             "norms with those of the study"
+        )
+
+
+def check_kinds(norms: pd.DataFrame, people: pd.DataFrame) -> None:
+    """Raise an `InputError` if a covariate is a number in the norms and a category of the study's people, or reversed.
+
+    One that nobody has is of either kind.
+    """
+    for name, rows in norms[norms["term"] != INTERCEPT].groupby("term", sort=False):
+        own = people[name].dropna() if name in people else pd.Series()
+        is_number = rows["level"].isna().all()
+        if own.empty or is_number == is_numeric_dtype(own):
+            continue
+        levels = ", ".join(sorted((own if is_number else rows["level"]).astype(str).unique()))
+        low, high = (rows["lowest"].min(), rows["highest"].max()) if is_number else (own.min(), own.max())
+        kinds = [f"a number ({low:g} to {high:g})", f"a category ({levels})"]
+        theirs, ours = kinds if is_number else kinds[::-1]
+        remedy = "its numbers, without it" if is_number else "its words, with it"
+        raise InputError(
+            f"norms: {name} is {theirs} in the norms and {ours} in the participants table; write it there as the study "
+            f"of the norms does, in {remedy} under categorical"
         )

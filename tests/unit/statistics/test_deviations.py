@@ -247,6 +247,22 @@ def test_stored_norms_that_do_not_fit_are_refused_or_noted(stored):
     assert found["w_score"].isna().all()
 
 
+def test_norms_with_a_number_for_what_is_a_category_here_are_refused_and_reversed(stored):
+    people = cohort()
+    y = np.random.default_rng(22).normal(size=18)
+    coded = people.assign(sex=(people["sex"] == "M") * 1.0)
+    by_number = score_deviations(values(coded, y), coded, **OPTIONS).norms
+    said = r"sex is a number \(0 to 1\) in the norms and a category \(F, M\) in the participants table; .* without it"
+    with pytest.raises(InputError, match=said):
+        score_deviations(values(people, y), people, norms=by_number, **OPTIONS)
+    said = r"sex is a category \(F, M\) in the norms and a number \(0 to 1\) in the participants table; .* with it"
+    with pytest.raises(InputError, match=said):
+        score_deviations(values(coded, y), coded, norms=stored[0], **OPTIONS)
+    nobody = people.assign(sex=np.nan)
+    found = score_deviations(values(nobody, y), nobody, norms=stored[0], **OPTIONS).deviations
+    assert set(found["note"]) == {"no sex"}
+
+
 def test_a_file_that_is_no_table_of_norms_is_refused(stored, tmp_path):
     path = tmp_path / "norms.tsv"
     table = read_table(path)
