@@ -27,6 +27,7 @@ from mndmri.statistics.samples import (
     select_people,
 )
 from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, by_onset, paired_rows, side_of_onset
+from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
 from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_kinds, check_norms
@@ -99,7 +100,7 @@ def score_deviations(
         Of the controls' model.
     measure_covariates : mapping
         More of them for some measures, as in `mndmri.tables.covariates.covariates_of`. The model of stored norms has
-        the terms that it was made with; who lacks one has no W-score.
+        the terms that it was made with; who lacks one has no W-score, and a note says which of these it lacks.
     site : str, optional
         Covariate that stored norms need not have.
     norms : DataFrame, optional
@@ -140,7 +141,10 @@ def score_deviations(
         if known is None:
             names, notes = covariates_for(one.key, people, covariates=covariates, chosen=measure_covariates)
         else:
-            names, notes = _terms_of(known.get(tuple(one.key.values())), covariates), []
+            names = _terms_of(known.get(tuple(one.key.values())), covariates)
+            wanted = [column_of(name, one.key["modality"]) for name in covariates_of(one.key, measure_covariates)]
+            lacking = [name for name in wanted if name not in names]
+            notes = [f"not adjusted for {', '.join(lacking)}: the norms have it not"] if lacking else []
         own = people.assign(**{name: np.nan for name in names if name not in people})
         norm = _norm_of(one, own, names, reference=reference, unit=unit, known=known)
         rows.append(_rows(one, own, names, norm, own_controls=reference if known is None else None, alpha=alpha))

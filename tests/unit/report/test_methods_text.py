@@ -396,6 +396,18 @@ def test_what_a_study_asks_for_beyond_the_comparisons_is_told():
     assert "within 0.8 residual standard deviations" in full
 
 
+def test_w_scores_by_stored_norms_have_the_covariates_of_the_norms_and_not_those_of_the_study():
+    adjusted = {"own_covariates": {"t1w volume": ["tiv"]}}
+
+    def scores(text):
+        return re.search(r"by W-scores, .*? divided", text)[0]
+
+    own, stored = (scores(methods(**adjusted, **keys)) for keys in ({}, {"norms": "norms.tsv"}))
+    assert "TIV" in own and "named in the norms" not in own
+    assert "TIV" not in stored
+    assert "and, for some measures, the further covariates named in the norms, divided" in stored
+
+
 def test_names_of_the_user_are_text_and_never_markup():
     wild = "A*L_S [@fisch2024] <b>***` | 運動ニューロン疾患"
     text = methods(

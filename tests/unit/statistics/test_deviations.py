@@ -131,6 +131,12 @@ def test_volumes_of_regions_are_judged_by_the_size_of_the_head_and_nothing_else_
     assert without.loc["precentral", "w_score"].isna().all()
     assert set(without.loc["precentral", "note"]) == {"no tiv"}
     assert without.loc["cst", "w_score"].notna().all()
+    plain = score_deviations(measures, people.assign(tiv=tiv), **OPTIONS).norms
+    unadjusted = score_deviations(measures, people.assign(tiv=tiv), norms=plain, **of_volumes, **OPTIONS).deviations
+    unadjusted = unadjusted.set_index("region")
+    assert unadjusted["w_score"].notna().all()
+    assert unadjusted.loc["precentral", "note"].str.startswith("not adjusted for tiv: the norms have it not").all()
+    assert not unadjusted.loc[["cst", "tiv"], "note"].str.contains("not adjusted").any()
 
 
 def test_a_study_without_controls_has_no_scores_unless_norms_are_given():
