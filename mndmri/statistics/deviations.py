@@ -49,8 +49,9 @@ _DESCRIPTIONS = {
     "others.",
     "percentile": "Percent of controls with the same covariates expected to have a lower value, by that distribution.",
     "pct_low": "Lower confidence limit of the percentage of the population of controls with a lower value (noncentral "
-    "t; Crawford and Garthwaite 2002).",
-    "pct_high": "Upper confidence limit.",
+    "t; Crawford and Garthwaite 2002); at most the percentile, which allows for the error of the controls' model and "
+    "far out in a tail is the nearer to 50.",
+    "pct_high": "Upper confidence limit; at least the percentile.",
     "n_controls": "Controls in the model.",
     "note": f"Why a number is missing (fewer than {MIN_CONTROLS} controls, no covariate), or what limits it.",
 }

@@ -113,7 +113,8 @@ def percentile(w: np.ndarray, df: np.ndarray, h: np.ndarray, *, alpha: float = 0
 
     The person's value is fixed, the controls are a sample: (y - expected) / (s sqrt(h)) follows a
     noncentral t, whose parameters that put the observed at the tails are the limits. Without
-    covariates h is 1/n.
+    covariates h is 1/n. The percentage itself allows for the error of the controls' model, and so is nearer
+    to 50 than that of the population: far out in a tail it lies beyond the limits, which are then widened to it.
 
     Parameters
     ----------
@@ -128,8 +129,11 @@ def percentile(w: np.ndarray, df: np.ndarray, h: np.ndarray, *, alpha: float = 0
     Neuropsychologia 40:1196; with covariates: Crawford and Garthwaite 2006, Neuropsychology 20:259.
     """
     observed = w * np.sqrt((1 + h) / h)
-    limits = [special.ndtr(np.sqrt(h) * special.nctdtrinc(df, tail, observed)) for tail in (1 - alpha / 2, alpha / 2)]
-    return 100 * np.array([stats.t.cdf(w, df), *limits])
+    low, high = (
+        special.ndtr(np.sqrt(h) * special.nctdtrinc(df, tail, observed)) for tail in (1 - alpha / 2, alpha / 2)
+    )
+    below = stats.t.cdf(w, df)
+    return 100 * np.array([below, np.minimum(low, below), np.maximum(high, below)])
 
 
 def deviations(

@@ -84,6 +84,16 @@ def test_limits_of_a_percentile_put_the_observed_at_the_tails_of_a_noncentral_t(
         assert low < point < high
 
 
+@pytest.mark.parametrize("n", [8, 10, 40])
+def test_a_percentile_lies_within_its_limits_however_far_out(n):
+    w = np.linspace(-12, 12, 97)
+    below, low, high = percentile(w, np.full(97, n - 1.0), np.full(97, 1 / n))
+    assert (low <= below).all() and (below <= high).all()
+    assert (low >= 0).all() and (high <= 100).all()
+    # the upper limit of a low and the lower of a high one mirror each other
+    assert low == pytest.approx(100 - high[::-1], abs=1e-6)
+
+
 def test_one_in_twenty_healthy_people_lies_outside_and_the_limits_hold_the_truth_with_ten_controls():
     rng, outside, held = np.random.default_rng(5), [], []
     for seed in range(100):
