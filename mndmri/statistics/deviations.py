@@ -11,6 +11,7 @@ from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.norms import (
     MIN_CONTROLS,
     Norm,
+    StoredNorms,
     deviations,
     fit_norm,
     norm_rows,
@@ -33,6 +34,7 @@ from mndmri.tables.measures import KEY
 from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_kinds, check_norms
 
 NO_CONTROLS = "the study has no controls"
+NOT_IN_NORMS = "not in the norms"
 _NUMBERS = ("expected", "w_score", "percentile", "pct_low", "pct_high")
 _DESCRIPTIONS = {
     "participant_id": "Participant.",
@@ -139,13 +141,7 @@ def score_deviations(
     rows, models = [], []
     for one in measured:
         unit = units.loc[tuple(one.key.values())]
-        if known is None:
-            names, notes = covariates_for(one.key, people, covariates=covariates, chosen=measure_covariates)
-        else:
-            names = _terms_of(known.get(tuple(one.key.values())), covariates)
-            wanted = [column_of(name, one.key["modality"]) for name in covariates_of(one.key, measure_covariates)]
-            lacking = [name for name in wanted if name not in names]
-            notes = [f"not adjusted for {', '.join(lacking)}: the norms have it not"] if lacking else []
+        names, notes = model_covariates(one.key, people, covariates=covariates, chosen=measure_covariates, known=known)
         own = people.assign(**{name: np.nan for name in names if name not in people})
         norm = _norm_of(one, own, names, reference=reference, unit=unit, known=known)
         rows.append(_rows(one, own, names, norm, own_controls=reference if known is None else None, alpha=alpha))
@@ -179,11 +175,24 @@ def _joined(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _terms_of(stored: tuple[object, Norm] | None, covariates: Sequence[str]) -> list[str]:
-    """Covariates of a stored norm."""
+def model_covariates(
+    key: Mapping[str, str],
+    people: pd.DataFrame,
+    *,
+    covariates: Sequence[str],
+    chosen: Mapping[str, Sequence[str]],
+    known: StoredNorms | None,
+) -> tuple[list[str], list[str]]:
+    """Covariates of the controls' model of a measure, by its stored norm if any, and a note on those that it lacks."""
+    if known is None:
+        return covariates_for(key, people, covariates=covariates, chosen=chosen)
+    stored = known.get(tuple(key.values()))
     if stored is None:
-        return list(covariates)
-    return [name for name in dict.fromkeys(stored[1].terms["term"]) if name != INTERCEPT]
+        return list(covariates), []
+    names = [name for name in dict.fromkeys(stored[1].terms["term"]) if name != INTERCEPT]
+    wanted = [*covariates, *(column_of(name, key["modality"]) for name in covariates_of(key, chosen))]
+    lacking = [name for name in dict.fromkeys(wanted) if name not in names]
+    return names, [f"not adjusted for {', '.join(lacking)}: the norms have it not"] if lacking else []
 
 
 def _norm_of(
@@ -193,7 +202,7 @@ def _norm_of(
     *,
     reference: str | None,
     unit: object,
-    known: dict[tuple[str, ...], tuple[object, Norm]] | None,
+    known: StoredNorms | None,
 ) -> Norm | str:
     if one.key["measure"] in RATINGS:
         return "a rating: no W-score"
@@ -204,7 +213,7 @@ def _norm_of(
         return fit_norm(one.values[controls.index], controls)
     stored = known.get(tuple(one.key.values()))
     if stored is None:
-        return "not in the norms"
+        return NOT_IN_NORMS
     theirs, ours = _unit(stored[0]), _unit(unit)
     if theirs != ours:
         return f"the norms are in {theirs}, the values in {ours}"

@@ -29,6 +29,10 @@ class Norm(NamedTuple):
         return _columns(self.terms, people)
 
 
+# Unit and norm of each measure
+StoredNorms = dict[tuple[str, ...], tuple[object, Norm]]
+
+
 class Deviations(NamedTuple):
     """How people lie to what is expected of them, shape (n,) each; NaN where there is no answer."""
 
@@ -216,6 +220,6 @@ def norm_of_rows(rows: pd.DataFrame) -> Norm:
     return Norm(terms, covariance, int(first["n"]), int(first["df"]), float(first["s"]))
 
 
-def stored_norms(table: pd.DataFrame) -> dict[tuple[str, ...], tuple[object, Norm]]:
+def stored_norms(table: pd.DataFrame) -> StoredNorms:
     """Unit and norm of each measure of a table of norms."""
     return {key: (rows["unit"].iloc[0], norm_of_rows(rows)) for key, rows in table.groupby(KEY, sort=False)}

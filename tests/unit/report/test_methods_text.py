@@ -389,6 +389,12 @@ def test_what_a_study_asks_for_beyond_the_comparisons_is_told():
         statistics={"prevalence": 0.3, "harmonise": "combat", "equivalence_sd": 0.8},
     )
     assert "stored norms of another study's controls" in full
+    assert "(areas of the W-scores below, but of the measures as measured)" in full
+    assert "(areas of the W-scores below)" in plain
+    harmonised = methods(site="site", statistics={"harmonise": "combat"})
+    assert "(areas of the W-scores below, but of the measures as measured, with the site as a covariate)" in harmonised
+    alone = methods(norms="norms.tsv", groups={"levels": {"ALS": ["ALS"], "PLS": ["PLS"]}, "reference": None})
+    assert "also adjusted for covariates (areas of the W-scores below)" in alone
     assert "the groups of patients as strata, alone and adjusted for bulbar" in full
     assert "predictive values at a prevalence of 0.3" in full
     assert "only participants of the same site were compared" in full
