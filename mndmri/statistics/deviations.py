@@ -31,7 +31,7 @@ from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, by_onset, paired_rows
 from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
-from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_kinds, check_norms
+from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_norms, check_people
 
 NO_CONTROLS = "the study has no controls"
 NOT_IN_NORMS = "not in the norms"
@@ -105,7 +105,7 @@ def score_deviations(
         More of them for some measures, as in `mndmri.tables.covariates.covariates_of`. The model of stored norms has
         the terms that it was made with; who lacks one has no W-score, and a note says which of these it lacks.
     site : str, optional
-        Covariate that stored norms need not have.
+        Covariate that stored norms need not have; if they have it, of sites of the study's.
     norms : DataFrame, optional
         Stored norms (`mndmri.tables.norms.read_norms`) in place of the study's controls, who are
         then judged like everybody else.
@@ -122,7 +122,7 @@ def score_deviations(
     ------
     InputError
         If a column or a group is missing, a participant is there twice, or stored norms have other
-        covariates, one as a number that is a category here or reversed, or none of the measures.
+        covariates, one as a number that is a category here or reversed, other sites, or none of the measures.
     """
     reference_last(groups, reference)
     own_names = own_columns(participants, measure_covariates)
@@ -130,7 +130,7 @@ def score_deviations(
     known = None
     if norms is not None:
         check_norms(norms, covariates, own=own_names, site=site)
-        check_kinds(norms, people)
+        check_people(norms, people, site=site)
         known = stored_norms(norms)
     if not by_onset_too:
         measures = measures[~measures["hemi"].isin([CONTRA, IPSI])]

@@ -279,6 +279,25 @@ def test_norms_with_a_number_for_what_is_a_category_here_are_refused_and_reverse
     assert set(found["note"]) == {"no sex"}
 
 
+def test_norms_of_several_sites_judge_people_of_these_sites_and_are_refused_for_others():
+    other = cohort(0, 24, seed=20).assign(site=np.resize(["A", "B", "B"], 24))
+    y = np.random.default_rng(21).normal(size=24)
+    options = {"covariates": ["age", "sex", "site"], "site": "site"}
+    norms = score_deviations(values(other, y), other, groups=["control"], reference="control", **options).norms
+    people = cohort()
+    y = np.random.default_rng(22).normal(size=18)
+    remedy = "judge people of these sites only; for others, make norms of the controls of one site"
+    with pytest.raises(InputError, match=rf"their model has site \(A, B\), which the config.s .* have not; .*{remedy}"):
+        score_deviations(values(people, y), people, norms=norms, **OPTIONS)
+    elsewhere = people.assign(site="C")
+    with pytest.raises(InputError, match=f"site is A, B in the norms and C in the participants table; .*{remedy}"):
+        score_deviations(values(elsewhere, y), elsewhere, norms=norms, **options, **OPTIONS)
+    some = people.assign(site=["B", *["C"] * 17])
+    found = by_person(score_deviations(values(some, y), some, norms=norms, **options, **OPTIONS).deviations)
+    assert np.isfinite(found.loc["sub-00", "w_score"])
+    assert set(found["note"].drop("sub-00")) == {"no control has site C"}
+
+
 def test_a_file_that_is_no_table_of_norms_is_refused(stored, tmp_path):
     path = tmp_path / "norms.tsv"
     table = read_table(path)
