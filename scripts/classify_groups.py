@@ -6,13 +6,15 @@ from mndmri.statistics.markers import compare_markers, markers_dictionary
 from mndmri.statistics.roc import classification_dictionary, classify, roc_points_dictionary
 from mndmri.tables.covariates import join_measured
 from mndmri.tables.measures import DAMAGE_DIRECTION
+from mndmri.tables.norms import read_norms
 from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
 given, options, compared = snakemake.input, snakemake.params.options, snakemake.params.compared
 measures, quality = read_table(given.measures), read_table(given.quality) if given.quality else None
 participants = join_measured(read_participants(given.participants), measures, quality, options["measure_covariates"])
-found = classify(measures, participants, directions=DAMAGE_DIRECTION, **options)
+norms = read_norms(given.norms) if given.norms else None
+found = classify(measures, participants, directions=DAMAGE_DIRECTION, norms=norms, **options)
 markers = compare_markers(measures, participants, directions=DAMAGE_DIRECTION, **compared)
 write_table(markers, snakemake.output.markers)
 write_json(markers_dictionary(), snakemake.output.markers_dictionary)

@@ -11,6 +11,7 @@ from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.norms import (
     MIN_CONTROLS,
     Norm,
+    StoredNorms,
     deviations,
     fit_norm,
     norm_rows,
@@ -27,11 +28,13 @@ from mndmri.statistics.samples import (
     select_people,
 )
 from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, by_onset, paired_rows, side_of_onset
+from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
-from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_norms
+from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_norms, check_people
 
 NO_CONTROLS = "the study has no controls"
+NOT_IN_NORMS = "not in the norms"
 _NUMBERS = ("expected", "w_score", "percentile", "pct_low", "pct_high")
 _DESCRIPTIONS = {
     "participant_id": "Participant.",
@@ -48,8 +51,9 @@ _DESCRIPTIONS = {
     "others.",
     "percentile": "Percent of controls with the same covariates expected to have a lower value, by that distribution.",
     "pct_low": "Lower confidence limit of the percentage of the population of controls with a lower value (noncentral "
-    "t; Crawford and Garthwaite 2002).",
-    "pct_high": "Upper confidence limit.",
+    "t; Crawford and Garthwaite 2002); at most the percentile, which allows for the error of the controls' model and "
+    "far out in a tail is the nearer to 50.",
+    "pct_high": "Upper confidence limit; at least the percentile.",
     "n_controls": "Controls in the model.",
     "note": f"Why a number is missing (fewer than {MIN_CONTROLS} controls, no covariate), or what limits it.",
 }
@@ -99,9 +103,9 @@ def score_deviations(
         Of the controls' model.
     measure_covariates : mapping
         More of them for some measures, as in `mndmri.tables.covariates.covariates_of`. The model of stored norms has
-        the terms that it was made with; who lacks one has no W-score.
+        the terms that it was made with; who lacks one has no W-score, and a note says which of these it lacks.
     site : str, optional
-        Covariate that stored norms need not have.
+        Covariate that stored norms need not have; if they have it, of sites of the study's.
     norms : DataFrame, optional
         Stored norms (`mndmri.tables.norms.read_norms`) in place of the study's controls, who are
         then judged like everybody else.
@@ -118,7 +122,7 @@ def score_deviations(
     ------
     InputError
         If a column or a group is missing, a participant is there twice, or stored norms have other
-        covariates or none of the measures.
+        covariates, one as a number that is a category here or reversed, other sites, or none of the measures.
     """
     reference_last(groups, reference)
     own_names = own_columns(participants, measure_covariates)
@@ -126,6 +130,7 @@ def score_deviations(
     known = None
     if norms is not None:
         check_norms(norms, covariates, own=own_names, site=site)
+        check_people(norms, people, site=site)
         known = stored_norms(norms)
     if not by_onset_too:
         measures = measures[~measures["hemi"].isin([CONTRA, IPSI])]
@@ -136,10 +141,7 @@ def score_deviations(
     rows, models = [], []
     for one in measured:
         unit = units.loc[tuple(one.key.values())]
-        if known is None:
-            names, notes = covariates_for(one.key, people, covariates=covariates, chosen=measure_covariates)
-        else:
-            names, notes = _terms_of(known.get(tuple(one.key.values())), covariates), []
+        names, notes = model_covariates(one.key, people, covariates=covariates, chosen=measure_covariates, known=known)
         own = people.assign(**{name: np.nan for name in names if name not in people})
         norm = _norm_of(one, own, names, reference=reference, unit=unit, known=known)
         rows.append(_rows(one, own, names, norm, own_controls=reference if known is None else None, alpha=alpha))
@@ -173,11 +175,24 @@ def _joined(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _terms_of(stored: tuple[object, Norm] | None, covariates: Sequence[str]) -> list[str]:
-    """Covariates of a stored norm."""
+def model_covariates(
+    key: Mapping[str, str],
+    people: pd.DataFrame,
+    *,
+    covariates: Sequence[str],
+    chosen: Mapping[str, Sequence[str]],
+    known: StoredNorms | None,
+) -> tuple[list[str], list[str]]:
+    """Covariates of the controls' model of a measure, by its stored norm if any, and a note on those that it lacks."""
+    if known is None:
+        return covariates_for(key, people, covariates=covariates, chosen=chosen)
+    stored = known.get(tuple(key.values()))
     if stored is None:
-        return list(covariates)
-    return [name for name in dict.fromkeys(stored[1].terms["term"]) if name != INTERCEPT]
+        return list(covariates), []
+    names = [name for name in dict.fromkeys(stored[1].terms["term"]) if name != INTERCEPT]
+    wanted = [*covariates, *(column_of(name, key["modality"]) for name in covariates_of(key, chosen))]
+    lacking = [name for name in dict.fromkeys(wanted) if name not in names]
+    return names, [f"not adjusted for {', '.join(lacking)}: the norms have it not"] if lacking else []
 
 
 def _norm_of(
@@ -187,7 +202,7 @@ def _norm_of(
     *,
     reference: str | None,
     unit: object,
-    known: dict[tuple[str, ...], tuple[object, Norm]] | None,
+    known: StoredNorms | None,
 ) -> Norm | str:
     if one.key["measure"] in RATINGS:
         return "a rating: no W-score"
@@ -198,7 +213,7 @@ def _norm_of(
         return fit_norm(one.values[controls.index], controls)
     stored = known.get(tuple(one.key.values()))
     if stored is None:
-        return "not in the norms"
+        return NOT_IN_NORMS
     theirs, ours = _unit(stored[0]), _unit(unit)
     if theirs != ours:
         return f"the norms are in {theirs}, the values in {ours}"

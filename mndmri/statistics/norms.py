@@ -29,6 +29,10 @@ class Norm(NamedTuple):
         return _columns(self.terms, people)
 
 
+# Unit and norm of each measure
+StoredNorms = dict[tuple[str, ...], tuple[object, Norm]]
+
+
 class Deviations(NamedTuple):
     """How people lie to what is expected of them, shape (n,) each; NaN where there is no answer."""
 
@@ -54,15 +58,18 @@ def _columns(terms: pd.DataFrame, people: pd.DataFrame) -> np.ndarray:
 
 
 def _terms(covariates: pd.DataFrame) -> pd.DataFrame:
-    """Columns of the model: an intercept, numbers centred, and every level of a category, the first the baseline."""
+    """Columns of the model: an intercept, numbers centred, and every level of a category, the first the baseline.
+
+    A number that is the same in every control has no range.
+    """
     rows: list[dict[str, object]] = [{"term": INTERCEPT}]
     for name in covariates:
         values = covariates[name]
         if is_numeric_dtype(values):
             numbers = values.astype(float)
-            # one that is the same in every control has no effect to be learnt
-            if np.ptp(numbers) > NO_SPREAD * np.abs(numbers).max():
-                rows.append({"term": name, "centre": numbers.mean(), "lowest": numbers.min(), "highest": numbers.max()})
+            if np.ptp(numbers) <= NO_SPREAD * np.abs(numbers).max():
+                numbers = numbers[:1]
+            rows.append({"term": name, "centre": numbers.mean(), "lowest": numbers.min(), "highest": numbers.max()})
         else:
             rows += [{"term": name, "level": level} for level in sorted(values.astype(str).unique())]
     return pd.DataFrame(rows, columns=["term", "level", "centre", "lowest", "highest"])
@@ -76,13 +83,14 @@ def fit_norm(values: pd.Series, covariates: pd.DataFrame) -> Norm | str:
     values : Series
         Of the controls, by participant; finite.
     covariates : DataFrame
-        Theirs, none missing: numbers as they are, text as categories. A category with one level
-        stays in the model, so that a person of another level is known to have no norm.
+        Theirs, none missing: numbers as they are, text as categories. What is the same in every control
+        stays in the model with a coefficient of 0, so that it is known of whom they tell nothing.
     """
     if len(values) < MIN_CONTROLS:
         return f"fewer than {MIN_CONTROLS} controls with a value and every covariate ({len(values)})"
     terms = _terms(covariates)
-    free = ~(terms["level"].notna() & ~terms.duplicated("term")).to_numpy()
+    baseline = terms["level"].notna() & ~terms.duplicated("term")
+    free = ~(baseline | (terms["lowest"] == terms["highest"])).to_numpy()
     y, matrix = values.to_numpy(float), _columns(terms, covariates)[:, free]
     scale = np.sqrt((matrix**2).mean(axis=0))
     inverse, rank = linalg.pinv(matrix / scale, rtol=COLLINEAR, return_rank=True)
@@ -109,7 +117,8 @@ def percentile(w: np.ndarray, df: np.ndarray, h: np.ndarray, *, alpha: float = 0
 
     The person's value is fixed, the controls are a sample: (y - expected) / (s sqrt(h)) follows a
     noncentral t, whose parameters that put the observed at the tails are the limits. Without
-    covariates h is 1/n.
+    covariates h is 1/n. The percentage itself allows for the error of the controls' model, and so is nearer
+    to 50 than that of the population: far out in a tail it lies beyond the limits, which are then widened to it.
 
     Parameters
     ----------
@@ -124,8 +133,11 @@ def percentile(w: np.ndarray, df: np.ndarray, h: np.ndarray, *, alpha: float = 0
     Neuropsychologia 40:1196; with covariates: Crawford and Garthwaite 2006, Neuropsychology 20:259.
     """
     observed = w * np.sqrt((1 + h) / h)
-    limits = [special.ndtr(np.sqrt(h) * special.nctdtrinc(df, tail, observed)) for tail in (1 - alpha / 2, alpha / 2)]
-    return 100 * np.array([stats.t.cdf(w, df), *limits])
+    low, high = (
+        special.ndtr(np.sqrt(h) * special.nctdtrinc(df, tail, observed)) for tail in (1 - alpha / 2, alpha / 2)
+    )
+    below = stats.t.cdf(w, df)
+    return 100 * np.array([below, np.minimum(low, below), np.maximum(high, below)])
 
 
 def deviations(
@@ -186,7 +198,8 @@ def outside_range(norm: Norm, people: pd.DataFrame) -> pd.Series:
     for term in norm.terms[norm.terms["centre"].notna()].itertuples():
         values = people[term.term].astype(float)
         beyond = (values < term.lowest) | (values > term.highest)
-        told = values.map(lambda v, t=term: f"{t.term} {v:g} is outside the controls' {t.lowest:g} to {t.highest:g}")
+        of_controls = f"{term.lowest:g}" + (f" to {term.highest:g}" if term.highest > term.lowest else "")
+        told = values.map(lambda v, t=term, theirs=of_controls: f"{t.term} {v:g} is outside the controls' {theirs}")
         notes = notes.where(~beyond, notes + np.where(notes == "", "", "; ") + told)
     return notes
 
@@ -207,6 +220,6 @@ def norm_of_rows(rows: pd.DataFrame) -> Norm:
     return Norm(terms, covariance, int(first["n"]), int(first["df"]), float(first["s"]))
 
 
-def stored_norms(table: pd.DataFrame) -> dict[tuple[str, ...], tuple[object, Norm]]:
+def stored_norms(table: pd.DataFrame) -> StoredNorms:
     """Unit and norm of each measure of a table of norms."""
     return {key: (rows["unit"].iloc[0], norm_of_rows(rows)) for key, rows in table.groupby(KEY, sort=False)}

@@ -12,14 +12,14 @@ from mndmri.io import InputError
 from mndmri.statistics.auc import area_within, components, likelihood_ratios, predictive_value
 from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.deviations import NO_CONTROLS, score_deviations
+from mndmri.statistics.deviations import NO_CONTROLS, NOT_IN_NORMS, model_covariates, score_deviations
 from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
 from mndmri.statistics.exact import permuted_ranks_p
 from mndmri.statistics.families import corrected, is_primary
+from mndmri.statistics.norms import stored_norms
 from mndmri.statistics.samples import (
     NO_OTHERS,
     Measured,
-    covariates_for,
     each_measure,
     own_columns,
     select_people,
@@ -51,8 +51,9 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "ties, over every division of the midranks), otherwise by the normal approximation with continuity correction; of "
     "several sites, of the sum of their statistics.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this contrast.",
-    "auc_adjusted": "Area of the W-scores (deviations.tsv; the covariates of the config and of the measure, and "
-    "the site): the probability that a participant of the first group is further beyond what is expected of "
+    "auc_adjusted": "Area of the W-scores (as in deviations.tsv, by stored norms if the config names them; the "
+    "covariates of the config and of the measure; where sites are harmonised, of the measures as measured, with the "
+    "site as a covariate): the probability that a participant of the first group is further beyond what is expected of "
     "a control with the same covariates than one of the second.",
     "adjusted_ci_low": "Lower confidence limit of the adjusted AUC (DeLong, on the logit scale).",
     "adjusted_ci_high": "Upper confidence limit.",
@@ -245,6 +246,7 @@ def classify(
     prevalence: float | None = None,
     covariates: Sequence[str] = (),
     site: str | None = None,
+    norms: pd.DataFrame | None = None,
     alpha: float = 0.05,
 ) -> Classification:
     """Separation of the groups of each contrast by each measure alone.
@@ -280,6 +282,9 @@ def classify(
     site : str, optional
         Column of the site; the measures are given as they were measured. Only people of one site are
         compared, the threshold is one of W-scores, and the site is one more covariate.
+    norms : DataFrame, optional
+        Stored norms (`mndmri.tables.norms.read_norms`), whose W-scores the adjusted area and the threshold of several
+        sites then rest on.
     alpha : float
         One minus the coverage of the intervals.
 
@@ -294,27 +299,33 @@ def classify(
     Raises
     ------
     InputError
-        If a column or a group is missing, a participant is there twice, or the specificity is
-        out of its range.
+        If a column or a group is missing, a participant is there twice, the specificity is
+        out of its range, or stored norms do not fit the study (`mndmri.statistics.deviations.score_deviations`).
     """
     own = own_columns(participants, measure_covariates)
     everyone = select_people(
         participants, groups=groups, covariates=list(dict.fromkeys([*([site] if site else []), *own]))
     )
+    in_model = list(dict.fromkeys([*covariates, *([site] if site else [])]))
     scores = _w_scores(
         measures,
         participants,
         groups=groups,
         reference=reference,
-        covariates=list(dict.fromkeys([*covariates, *([site] if site else [])])),
+        covariates=in_model,
         measure_covariates=measure_covariates,
+        site=site,
+        norms=norms,
     )
+    known = None if norms is None else stored_norms(norms)
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     people = {contrast: everyone[everyone["group"].isin([*contrast.left, *contrast.right])] for contrast in compared}
     rows: list[dict[str, Any]] = []
     points: list[dict[str, Any]] = []
     for measured in each_measure(measures, everyone):
-        _, absent = covariates_for(measured.key, everyone, covariates=[], chosen=measure_covariates)
+        _, absent = model_covariates(
+            measured.key, everyone, covariates=in_model, chosen=measure_covariates, known=known
+        )
         kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
         declared = directions.get(kind, directions.get(kind[:2], 0))
         drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
@@ -365,8 +376,8 @@ def _adjusted(
     reasons = measured.reasons.where(measured.values.isna(), own["note"])
     made = _split(measured._replace(values=own["w_score"], reasons=reasons), people, contrast, split.sign or 1)
     if made.problem:
-        none = (own["note"] == NO_CONTROLS).any()
-        made.notes.append(NO_CONTROLS if none else "too few W-scores, see deviations.tsv")
+        whole = [why for why in (NO_CONTROLS, NOT_IN_NORMS) if (own["note"] == why).any()]
+        made.notes.append(whole[0] if whole else "too few W-scores, see deviations.tsv")
     return made._replace(sign=split.sign)
 
 

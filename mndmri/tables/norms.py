@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from mndmri.io import InputError, read_table
 from mndmri.tables.covariates import is_measured
@@ -14,6 +15,10 @@ from mndmri.tables.measures import KEY
 
 INTERCEPT = "intercept"
 COVARIANCE = "cov_"
+_OF_ONE_SITE = (
+    "norms with the site among their covariates judge people of these sites only; for others, make norms of the "
+    "controls of one site, with the same scan protocol, in a study without site"
+)
 NORM_COLUMNS = [
     *KEY,
     *("unit", "n", "df", "s", "term", "level", "centre", "lowest", "highest", "coefficient"),
@@ -93,9 +98,49 @@ def check_norms(
     theirs = [name for name in dict.fromkeys(norms["term"]) if name != INTERCEPT and name not in some]
     unknown = [name for name in theirs if name not in covariates]
     ignored = [name for name in covariates if name not in [*theirs, *some] and name != site]
+    places = [f"{name} ({_levels(norms, name)})" for name in unknown if name != "sex" and _levels(norms, name)]
+    if places and not ignored and len(places) == len(unknown):
+        raise InputError(
+            f"norms: their model has {', '.join(places)}, which the config's covariates have not; add it to them if "
+            f"the people here are of the same; if it is the site: {_OF_ONE_SITE}"
+        )
     if unknown or ignored:
         raise InputError(
             f"norms: their model has the covariates {', '.join(theirs) or 'none'}, the config's are "
             f"{', '.join(covariates) or 'none'}; set covariates to those of the norms, or make "
             "norms with those of the study"
+        )
+
+
+def _levels(norms: pd.DataFrame, name: str) -> str:
+    """Levels of a covariate in the norms, for people to read; empty of a number."""
+    return ", ".join(sorted(norms.loc[norms["term"] == name, "level"].dropna().astype(str).unique()))
+
+
+def check_people(norms: pd.DataFrame, people: pd.DataFrame, *, site: str | None = None) -> None:
+    """Raise an `InputError` if the norms cannot judge the study's people.
+
+    So it is if a covariate is a number in the norms and a category of the people, or reversed, and if nobody is of a
+    ``site`` of theirs. A covariate that nobody has is of either kind.
+    """
+    for name, rows in norms[norms["term"] != INTERCEPT].groupby("term", sort=False):
+        own = people[name].dropna() if name in people else pd.Series()
+        is_number, theirs = rows["level"].isna().all(), _levels(norms, str(name))
+        if own.empty:
+            continue
+        here = ", ".join(sorted(own.astype(str).unique()))
+        if is_number == is_numeric_dtype(own):
+            if name == site and not is_number and not own.astype(str).isin(rows["level"]).any():
+                raise InputError(
+                    f"norms: {name} is {theirs} in the norms and {here} in the participants table; write the same site "
+                    f"in the same way; {_OF_ONE_SITE}"
+                )
+            continue
+        low, high = (rows["lowest"].min(), rows["highest"].max()) if is_number else (own.min(), own.max())
+        kinds = [f"a number ({low:g} to {high:g})", f"a category ({here if is_number else theirs})"]
+        there, ours = kinds if is_number else kinds[::-1]
+        remedy = "its numbers, without it" if is_number else "its words, with it"
+        raise InputError(
+            f"norms: {name} is {there} in the norms and {ours} in the participants table; write it there as the study "
+            f"of the norms does, in {remedy} under categorical"
         )

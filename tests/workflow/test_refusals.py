@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 import pytest
 
 
@@ -111,3 +112,17 @@ def test_faulty_series_are_left_out_and_the_one_that_can_be_measured_goes_on(sna
 def test_a_method_that_the_scans_do_not_allow_is_refused_with_what_is_missing(snakemake, dataset):
     said = refuse(snakemake(dataset | {"dwi": {"distortion": "reverse"}}))
     assert "3 problems" in said and "sub-02: dwi.distortion reverse needs a second series" in said
+
+
+def test_norms_may_have_covariates_that_the_config_names_for_some_measures(snakemake, dataset, tmp_path):
+    text = table(dataset).read_text().splitlines()
+    table(dataset).write_text("\n".join([f"{text[0]}\teducation", *(f"{line}\t12" for line in text[1:])]) + "\n")
+    own = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "n": 20, "df": 17, "s": 1}
+    terms = [("intercept", "n/a"), ("age", "n/a"), ("sex", "F"), ("sex", "M"), ("education", "n/a")]
+    rows = [own | {"term": term, "level": level, "coefficient": 0} for term, level in terms]
+    norms = pd.DataFrame(rows).assign(centre=0, lowest=0, highest=99, **{f"cov_{n}": 0 for n in range(1, 6)})
+    norms.to_csv(tmp_path / "norms.tsv", sep="\t", index=False)
+    asked = dataset | {"norms": str(tmp_path / "norms.tsv")}
+    assert "covariates age, sex, education, the config's are age, sex" in refuse(snakemake(asked))
+    run = snakemake(asked | {"measure_covariates": {"dwi": ["education"]}})
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -8,6 +8,7 @@ import pytest
 
 from mndmri.io import read_json, read_table
 from mndmri.statistics.deviations import NO_CONTROLS
+from mndmri.statistics.roc import auc_delong
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.participants import read_participants
 from tests.running import finish, run
@@ -183,9 +184,13 @@ def test_norms_of_one_run_judge_the_people_of_another(study, tmp_path):
     other = {key: config[key] for key in ("participants", "measures", "statistics")}
     other |= {"output_dir": str(tmp_path / "results"), "norms": str(norms)}
     other["statistics"] = other["statistics"] | {"harmonise": "none", "primary": [{**FA, "hemi": "L"}]}
-    finish(tmp_path, other, "--cores", "2", str(tmp_path / "results/group/deviations.tsv"))
-    scores = of_tract(read_table(tmp_path / "results/group/deviations.tsv"))
-    assert scores["w_score"].notna().all() and (scores["n_controls"] == 22).all()
+    group = tmp_path / "results/group"
+    finish(tmp_path, other, "--cores", "2", str(group / "deviations.tsv"), str(group / "classification.tsv"))
+    scores = of_tract(read_table(group / "deviations.tsv")).set_index("participant_id")["w_score"]
+    assert scores.notna().all() and (of_tract(read_table(group / "deviations.tsv"))["n_controls"] == 22).all()
+    owner = read_participants(group / "participants.tsv").set_index("participant_id")["group"][scores.index]
+    area = of_tract(read_table(group / "classification.tsv")).set_index("contrast").loc["ALS-control", "auc_adjusted"]
+    assert area == pytest.approx(auc_delong(-scores[owner == "ALS"], -scores[owner == "control"]).estimate)
     said = run(tmp_path, other | {"covariates": ["age"]}, "-n")
     assert said.returncode != 0
     assert "norms: their model has the covariates age, sex, the config's are age" in said.stderr + said.stdout

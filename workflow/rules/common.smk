@@ -406,7 +406,10 @@ try:
         raise InputError(f"swi.norms: no such file {norms}; correct the path")
     if config["norms"] and workflow.is_main_process:
         check_norms(
-            read_norms(config["norms"]), config["covariates"], site=config["site"]
+            read_norms(config["norms"]),
+            config["covariates"],
+            own=list(names_of(config["measure_covariates"])),
+            site=config["site"],
         )
     for path in config["t1w"]["head_template"].values():
         if path and not Path(path).is_file():

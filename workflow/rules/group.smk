@@ -199,6 +199,7 @@ rule classify_groups:
         **PARTICIPANTS,
         measures=AS_MEASURED,
         quality=OF_SCANS,
+        norms=config["norms"] or [],
     output:
         classification="<group>/classification.tsv",
         dictionary="<group>/classification.json",

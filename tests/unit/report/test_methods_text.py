@@ -389,11 +389,29 @@ def test_what_a_study_asks_for_beyond_the_comparisons_is_told():
         statistics={"prevalence": 0.3, "harmonise": "combat", "equivalence_sd": 0.8},
     )
     assert "stored norms of another study's controls" in full
+    assert "(areas of the W-scores below, but of the measures as measured)" in full
+    assert "(areas of the W-scores below)" in plain
+    harmonised = methods(site="site", statistics={"harmonise": "combat"})
+    assert "(areas of the W-scores below, but of the measures as measured, with the site as a covariate)" in harmonised
+    alone = methods(norms="norms.tsv", groups={"levels": {"ALS": ["ALS"], "PLS": ["PLS"]}, "reference": None})
+    assert "also adjusted for covariates (areas of the W-scores below)" in alone
     assert "the groups of patients as strata, alone and adjusted for bulbar" in full
     assert "predictive values at a prevalence of 0.3" in full
     assert "only participants of the same site were compared" in full
     assert "ComBat being learnt from the training participants of each fold" in full
     assert "within 0.8 residual standard deviations" in full
+
+
+def test_w_scores_by_stored_norms_have_the_covariates_of_the_norms_and_not_those_of_the_study():
+    adjusted = {"own_covariates": {"t1w volume": ["tiv"]}}
+
+    def scores(text):
+        return re.search(r"by W-scores, .*? divided", text)[0]
+
+    own, stored = (scores(methods(**adjusted, **keys)) for keys in ({}, {"norms": "norms.tsv"}))
+    assert "TIV" in own and "named in the norms" not in own
+    assert "TIV" not in stored
+    assert "and, for some measures, the further covariates named in the norms, divided" in stored
 
 
 def test_names_of_the_user_are_text_and_never_markup():

@@ -130,6 +130,29 @@ def test_adjusted_area_is_that_of_the_w_scores_and_free_of_the_age_of_the_groups
     assert own[["auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"]].tolist() == pytest.approx(expected)
 
 
+def test_adjusted_area_is_of_the_w_scores_by_stored_norms_where_they_are_given():
+    """Four controls are too few for a model of their own, and other people's norms judge them all."""
+    others, people = cohort((0, 30), seed=1), cohort((13, 4), seed=2)
+    rng = np.random.default_rng(8)
+    of_others = tidy(others, fa=rng.normal(size=30) - 0.1 * others["age"])
+    norms = score_deviations(of_others, others, covariates=["age"], groups=["control"], reference="control").norms
+    measures = tidy(
+        people, fa=rng.normal(size=17) - 0.1 * people["age"] - (people["group"] == "ALS"), md=rng.normal(size=17)
+    )
+    options = {"covariates": ["age"], "norms": norms, **OPTIONS}
+    directions = {("dwi", "fa"): -1, ("dwi", "md"): 1}
+    w = score_deviations(measures, people, **options).deviations.query("measure == 'fa'")["w_score"].to_numpy()
+    table = classify(measures, people, directions=directions, **options).table.set_index("measure")
+    expected = auc_delong(-w[:13], -w[13:])
+    own = table.loc["fa", ["auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"]]
+    assert own.tolist() == pytest.approx(expected)
+    assert "no adjusted AUC: not in the norms" in table.loc["md", "note"]
+    sited = people.assign(site=np.resize(["A", "B"], 17))
+    row = classify(measures, sited, directions=directions, site="site", **options).table.set_index("measure").loc["fa"]
+    assert row["auc_adjusted"] == pytest.approx(expected.estimate)
+    assert "not adjusted for site: the norms have it not" in row["note"]
+
+
 def test_a_scanner_is_not_taken_for_disease_by_the_area_or_the_threshold():
     people = cohort((40, 40)).assign(site=np.r_[np.repeat(["A", "B"], [32, 8]), np.repeat(["A", "B"], [8, 32])])
     y = np.random.default_rng(5).normal(size=80) - 4.0 * (people["site"] == "A")

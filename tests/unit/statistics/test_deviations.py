@@ -84,6 +84,16 @@ def test_limits_of_a_percentile_put_the_observed_at_the_tails_of_a_noncentral_t(
         assert low < point < high
 
 
+@pytest.mark.parametrize("n", [8, 10, 40])
+def test_a_percentile_lies_within_its_limits_however_far_out(n):
+    w = np.linspace(-12, 12, 97)
+    below, low, high = percentile(w, np.full(97, n - 1.0), np.full(97, 1 / n))
+    assert (low <= below).all() and (below <= high).all()
+    assert (low >= 0).all() and (high <= 100).all()
+    # the upper limit of a low and the lower of a high one mirror each other
+    assert low == pytest.approx(100 - high[::-1], abs=1e-6)
+
+
 def test_one_in_twenty_healthy_people_lies_outside_and_the_limits_hold_the_truth_with_ten_controls():
     rng, outside, held = np.random.default_rng(5), [], []
     for seed in range(100):
@@ -131,6 +141,12 @@ def test_volumes_of_regions_are_judged_by_the_size_of_the_head_and_nothing_else_
     assert without.loc["precentral", "w_score"].isna().all()
     assert set(without.loc["precentral", "note"]) == {"no tiv"}
     assert without.loc["cst", "w_score"].notna().all()
+    plain = score_deviations(measures, people.assign(tiv=tiv), **OPTIONS).norms
+    unadjusted = score_deviations(measures, people.assign(tiv=tiv), norms=plain, **of_volumes, **OPTIONS).deviations
+    unadjusted = unadjusted.set_index("region")
+    assert unadjusted["w_score"].notna().all()
+    assert unadjusted.loc["precentral", "note"].str.startswith("not adjusted for tiv: the norms have it not").all()
+    assert not unadjusted.loc[["cst", "tiv"], "note"].str.contains("not adjusted").any()
 
 
 def test_a_study_without_controls_has_no_scores_unless_norms_are_given():
@@ -172,6 +188,21 @@ def test_who_is_like_no_control_has_no_score_and_who_is_older_than_all_has_a_not
     assert found.loc["sub-02", "note"] == "x"
     assert found.loc["sub-04", "note"] == "no control has sex F"
     assert found.loc[["sub-01", "sub-02", "sub-04"], "w_score"].isna().all()
+
+
+def test_a_number_that_is_the_same_in_every_control_stays_in_the_model_and_says_of_whom_it_tells_nothing():
+    people = cohort().assign(male=[1.0, *[0.0] * 17])
+    y = np.random.default_rng(8).normal(size=18)
+    found = score_deviations(values(people, y), people, covariates=["age", "male"], **OPTIONS)
+    without = by_person(score_deviations(values(people, y), people, covariates=["age"], **OPTIONS).deviations)
+    table = by_person(found.deviations)
+    assert table["w_score"].tolist() == pytest.approx(without["w_score"].tolist())
+    assert "male 1 is outside the controls' 0" in table.loc["sub-00", "note"]
+    assert not table["note"].drop("sub-00").str.contains("male").any()
+    # and the study's own norms fit the study
+    own = {"covariates": ["age", "male"], "norms": found.norms, **OPTIONS}
+    again = by_person(score_deviations(values(people, y), people, **own).deviations)
+    assert again["w_score"][:6].tolist() == pytest.approx(table["w_score"][:6].tolist())
 
 
 def test_the_only_control_of_a_site_is_not_judged_by_the_others():
@@ -230,6 +261,41 @@ def test_stored_norms_that_do_not_fit_are_refused_or_noted(stored):
     ).deviations
     assert set(found["note"]) == {"the norms are in 1, the values in %", "not in the norms"}
     assert found["w_score"].isna().all()
+
+
+def test_norms_with_a_number_for_what_is_a_category_here_are_refused_and_reversed(stored):
+    people = cohort()
+    y = np.random.default_rng(22).normal(size=18)
+    coded = people.assign(sex=(people["sex"] == "M") * 1.0)
+    by_number = score_deviations(values(coded, y), coded, **OPTIONS).norms
+    said = r"sex is a number \(0 to 1\) in the norms and a category \(F, M\) in the participants table; .* without it"
+    with pytest.raises(InputError, match=said):
+        score_deviations(values(people, y), people, norms=by_number, **OPTIONS)
+    said = r"sex is a category \(F, M\) in the norms and a number \(0 to 1\) in the participants table; .* with it"
+    with pytest.raises(InputError, match=said):
+        score_deviations(values(coded, y), coded, norms=stored[0], **OPTIONS)
+    nobody = people.assign(sex=np.nan)
+    found = score_deviations(values(nobody, y), nobody, norms=stored[0], **OPTIONS).deviations
+    assert set(found["note"]) == {"no sex"}
+
+
+def test_norms_of_several_sites_judge_people_of_these_sites_and_are_refused_for_others():
+    other = cohort(0, 24, seed=20).assign(site=np.resize(["A", "B", "B"], 24))
+    y = np.random.default_rng(21).normal(size=24)
+    options = {"covariates": ["age", "sex", "site"], "site": "site"}
+    norms = score_deviations(values(other, y), other, groups=["control"], reference="control", **options).norms
+    people = cohort()
+    y = np.random.default_rng(22).normal(size=18)
+    remedy = "judge people of these sites only; for others, make norms of the controls of one site"
+    with pytest.raises(InputError, match=rf"their model has site \(A, B\), which the config.s .* have not; .*{remedy}"):
+        score_deviations(values(people, y), people, norms=norms, **OPTIONS)
+    elsewhere = people.assign(site="C")
+    with pytest.raises(InputError, match=f"site is A, B in the norms and C in the participants table; .*{remedy}"):
+        score_deviations(values(elsewhere, y), elsewhere, norms=norms, **options, **OPTIONS)
+    some = people.assign(site=["B", *["C"] * 17])
+    found = by_person(score_deviations(values(some, y), some, norms=norms, **options, **OPTIONS).deviations)
+    assert np.isfinite(found.loc["sub-00", "w_score"])
+    assert set(found["note"].drop("sub-00")) == {"no control has site C"}
 
 
 def test_a_file_that_is_no_table_of_norms_is_refused(stored, tmp_path):
