@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy import special, stats
 
 from mndmri.statistics.contrasts import list_contrasts
 from mndmri.statistics.differences import AS_REPORTED, PLACE, Difference, reported_differences
 from mndmri.statistics.samples import NO_OTHERS, each_sample
+from mndmri.statistics.welch import FEWEST_DF
 from mndmri.tables.dictionaries import dictionary
 
 POWER = 0.8
@@ -96,12 +98,22 @@ def _equivalence(found: Difference, margin_sd: float, alpha: float) -> dict[str,
         (False, False): "undecided",
     }[within, excludes]
     detectable = error * detectable_t(df, alpha=alpha)
+    notes = [
+        *found.notes,
+        *(["too few degrees of freedom for a detectable difference"] if np.isnan(detectable) else []),
+    ]
     row: dict[str, Any] = {"estimate": estimate, "se": error, "df": df, "sd": sd, "margin": margin, "p_tost": p}
-    row |= {"ci_low": low, "ci_high": high, "conclusion": conclusion, "note": "; ".join(found.notes)}
+    row |= {"ci_low": low, "ci_high": high, "conclusion": conclusion, "note": "; ".join(notes)}
     return row | {"detectable": detectable, "detectable_sd": detectable / sd}
 
 
 def detectable_t(df: float, *, alpha: float = 0.05, power: float = POWER) -> float:
-    """Difference in standard errors that a two-sided t test finds with a given power."""
+    """Difference in standard errors that a two-sided t test finds with a given power.
+
+    NaN below half a degree of freedom: the limit of such a test is of the order of thousands of standard errors, where
+    the inverse of the noncentral t distribution does not converge.
+    """
+    if df < FEWEST_DF:
+        return np.nan
     # the other tail adds less than 1e-5 at a power of one half and more
     return float(special.nctdtrinc(df, 1 - power, stats.t.isf(alpha / 2, df)))

@@ -186,6 +186,12 @@ def test_equivalence_is_the_two_one_sided_tests_of_statsmodels(participants, tid
     assert (row["ci_low"], row["ci_high"]) == pytest.approx((welch.low, welch.high))
 
 
+@pytest.mark.timeout(20)
+def test_with_hardly_a_degree_of_freedom_there_is_no_detectable_difference_and_no_endless_search():
+    assert np.isnan(detectable_t(0.3)) and np.isnan(detectable_t(1e-6))
+    assert detectable_t(0.5) > detectable_t(1.0) > detectable_t(2.0)
+
+
 def test_the_detectable_difference_is_that_of_statsmodels_power():
     effect = TTestIndPower().solve_power(nobs1=13, ratio=10 / 13, alpha=0.05, power=0.8)
     assert detectable_t(21) * np.sqrt(1 / 13 + 1 / 10) == pytest.approx(effect, rel=1e-4)
