@@ -136,7 +136,7 @@ def correlation_table(
     rows = []
     for measured in each_measure(measures, people):
         for score in scores:
-            # limbs of one side are held against the other hemisphere, not against one that onset has chosen
+            # limbs of one side are compared with the other hemisphere, not with one that onset has chosen
             if score in sides and measured.key["hemi"] in (sides[score], *BY_ONSET):
                 continue
             lateral = score in sides and measured.key["hemi"] in OPPOSITE

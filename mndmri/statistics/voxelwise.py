@@ -306,7 +306,7 @@ def _flip(
     largest = np.array([[np.abs(values).max() for values in maps] for maps in enhanced_maps(signs)])
     largest = np.sort(largest.reshape(len(signs), len(directions)), axis=0)
     fitted, squares = sums_of(errors, y)
-    # what is left below the rounding of the whole cannot be told from nothing
+    # what is left below the rounding of the whole cannot be distinguished from nothing
     squares = np.maximum(squares, np.finfo(y.dtype).eps * np.var(y, axis=0) * len(y))
     results = {}
     for n, (name, hypothesis) in enumerate(directions.items()):

@@ -280,7 +280,7 @@ def flipped_pivots(
                 total - 2 * (along * part).sum(axis=1) + (along * (own @ along)).sum(axis=1)
                 for total, part, own in zip(totals, parts, inner, strict=True)
             ]
-            # below the total's rounding, what is left cannot be told from nothing
+            # below the total's rounding, what is left cannot be distinguished from nothing
             left = np.maximum(np.array(squares), np.finfo(kind).eps * totals[:, None])
             whole = along.transpose(1, 0, 2).reshape(along.shape[1], -1)
             statistic = pivot(wald_test(errors, directions, whole, left.reshape(len(left), -1)))

@@ -1,4 +1,4 @@
-"""What the benchmarks of the motor band share: contrasts of a person, and scores of people held against others."""
+"""What the benchmarks of the motor band share: contrasts of a person, and scores of people compared with others."""
 
 from collections.abc import Mapping
 

@@ -53,7 +53,7 @@ def test_a_term_along_any_axis_is_taken_out_with_its_sign(scan, axis, slope):
     inside = magnitude[0] > 0
     for image, right in zip(corrected, phase, strict=True):
         left = wrapped(image.get_fdata() - right)[inside]
-        # a quarter turn that alternates cannot be told from none
+        # a quarter turn that alternates cannot be distinguished from none
         left = wrapped(4 * left) / 4
         assert np.sqrt(np.mean(left**2)) < 0.12
 
