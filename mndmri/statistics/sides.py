@@ -10,6 +10,7 @@ from scipy import stats
 from mndmri.statistics.contrasts import POOLED
 from mndmri.statistics.effect_sizes import EXACT_BELOW
 from mndmri.statistics.families import corrected
+from mndmri.statistics.models import t_test
 from mndmri.statistics.samples import NO_SPREAD, check_columns, count_reasons, patient_groups
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import OK, data_dictionary
@@ -164,7 +165,7 @@ def compare_sides(
     Raises
     ------
     InputError
-        If a column or a group is missing, or nobody has a side of onset.
+        If a column or a group is missing.
     """
     patients = patient_groups(groups, reference)
     onset = side_of_onset(participants, onset_side)
@@ -224,9 +225,9 @@ def _tests(difference: np.ndarray, sign: np.ndarray, *, alpha: float) -> dict[st
 
 
 def _t_row(estimate: float, error: float, df: float, alpha: float) -> dict[str, Any]:
-    half, t = stats.t.isf(alpha / 2, df) * error, estimate / error
-    limits = {"estimate": estimate, "ci_low": estimate - half, "ci_high": estimate + half}
-    return limits | {"statistic": t, "df": df, "p": float(2 * stats.t.sf(abs(t), df))}
+    found = t_test(estimate, error, df, alpha=alpha)
+    limits = dict(zip(("estimate", "ci_low", "ci_high"), found.interval, strict=True))
+    return limits | {"statistic": found.statistic, "df": found.df, "p": found.p}
 
 
 def _signed_rank(difference: np.ndarray, *, alpha: float) -> dict[str, Any]:
