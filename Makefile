@@ -55,7 +55,7 @@ lint: setup docs
 
 # whole runs have the cores to themselves
 test: lint
-	$(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --timeout 60 tests/unit
+	$(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --timeout 60 tests/unit tests/mutants
 	$(BIN)/pytest $(PARALLEL) -m "$(SHORT)" tests/workflow
 	$(BIN)/pytest -m "$(SHORT)" tests/e2e
 

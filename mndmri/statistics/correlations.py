@@ -25,10 +25,8 @@ from mndmri.statistics.samples import (
     reference_last,
     select_people,
 )
-from mndmri.statistics.sides import BY_ONSET
+from mndmri.statistics.sides import BY_ONSET, OPPOSITE
 from mndmri.tables.dictionaries import dictionary
-
-OPPOSITE = {"L": "R", "R": "L"}
 
 _DESCRIPTIONS = {
     "modality": "Kind of image measured.",

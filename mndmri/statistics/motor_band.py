@@ -16,14 +16,14 @@ PARTS = ("precentral_leg", "precentral_hand", "precentral_face")
 CONTRAST = ("swi", "band_darkness")
 _SCORED = (SCORE["modality"], SCORE["measure"])
 
-# Of controls, the share that passes a region's limit: a mild band lies above the usual reference interval of 95 %, a
-# marked one above what one control in 400 has. The sign needs three points, so that a single mild band is none.
-MILD_SHARE, MARKED_SHARE = 0.025, 0.0025
+# Of controls, the share that passes a region's limit: so that one control in 20 has a mild band in any of the six
+# regions, and one in 200 a marked one.
+MILD_SHARE, MARKED_SHARE = 0.05 / 6, 0.005 / 6
 # Fainter than this no band is called so, however alike the controls are: in easy simulated heads, whose cortex is more
 # even than any in life, their limits fell to 0.001, a band that nobody would see.
 MILD_CONTRAST, MARKED_CONTRAST = 0.03, 0.06
-# With five the limit of a mild band lies 2.4 to 3.0 SD above the mean (sides unrelated, alike), with ten 2.2 to 2.4,
-# with endlessly many 2.0; with four it would be 2.6 to 3.6.
+# With five the limit of a mild band lies 3.2 to 4.3 SD above the mean (sides unrelated, alike), with ten 2.7 to 3.1,
+# with endlessly many 2.4; with four it would be 3.5 to 5.4.
 MIN_CONTROLS = 5
 
 _CUTOFFS = {
@@ -81,8 +81,8 @@ def learn_cutoffs(measures: pd.DataFrame, participants: pd.DataFrame, *, referen
     not too low. Both sides share the mean and the standard deviation, so that swapped sides swap the score. Two sides
     are not two people, unless they vary on their own: the degrees of freedom, and the error of the mean, follow from
     the correlation of the sides (Satterthwaite 1946, Biometrics Bull 2:110), which is estimated from all regions
-    together, with one standard error added. In 20 000 simulated cohorts each of 5 to 30 controls, new regions passed
-    the limit of a mild band in 2.0 to 2.5 %, for sides unrelated to alike (nominal 2.5 %). No limit lies below
+    together, with one standard error added. In 40 000 simulated cohorts of 5 to 30 controls, new regions passed the
+    limit of a mild band in 0.59 to 0.84 %, for sides unrelated to alike (nominal 0.83 %). No limit lies below
     `MILD_CONTRAST` and `MARKED_CONTRAST`.
     """
     contrasts = _contrasts(measures, participants)

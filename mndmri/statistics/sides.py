@@ -17,8 +17,8 @@ from mndmri.tables.measures import OK, data_dictionary
 from mndmri.tables.participants import body_side
 
 CONTRA, IPSI, MEAN = BY_ONSET = ("contra", "ipsi", "mean")
-_OPPOSITE = {"L": "R", "R": "L"}
-_HEMISPHERE = {CONTRA: _OPPOSITE, IPSI: {"L": "L", "R": "R"}}  # that a side of onset makes contra or ipsi
+OPPOSITE = {"L": "R", "R": "L"}
+_HEMISPHERE = {CONTRA: OPPOSITE, IPSI: {"L": "L", "R": "R"}}  # that a side of onset makes contra or ipsi
 NO_SIDE = "no side of onset"
 _PLACE = ["modality", "measure", "region"]
 PAIRED, ADJUSTED, SIGNED_RANK = "paired_t", "paired_t_asymmetry", "signed_rank"
@@ -132,7 +132,7 @@ def by_onset(paired: pd.DataFrame, sides: pd.Series) -> Iterator[tuple[pd.DataFr
 
 def paired_rows(measures: pd.DataFrame) -> pd.DataFrame:
     """Rows of L and R of those who have both."""
-    sided = measures[measures["hemi"].isin([*_OPPOSITE])]
+    sided = measures[measures["hemi"].isin([*OPPOSITE])]
     both = sided.groupby(["participant_id", *_PLACE])["hemi"].transform("nunique") == 2
     return sided[both].reset_index(drop=True)
 

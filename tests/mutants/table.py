@@ -286,8 +286,8 @@ MUTANTS = (
     ),
     Mutant(
         "covariates-cost-nothing",
-        "df = len(y) - rank",
-        "df = len(y) - len(design.groups)",
+        "df = len(y) - rank\n    ssr",
+        "df = len(y) - len(design.groups)\n    ssr",
         "covariates take no degree of freedom: errors are too small",
     ),
     Mutant(
@@ -298,14 +298,14 @@ MUTANTS = (
     ),
     Mutant(
         "sides-as-people",
-        "stats.t.isf([MILD_SHARE, MARKED_SHARE], n - 1)",
-        "stats.t.isf([MILD_SHARE, MARKED_SHARE], 2 * n - 1)",
+        "stats.t.isf([MILD_SHARE, MARKED_SHARE], spread.freedom)",
+        "stats.t.isf([MILD_SHARE, MARKED_SHARE], 2 * len(own) - 1)",
         "two sides of a control count as two people: the band's limits are too low",
     ),
     Mutant(
         "ipsilateral",
-        'if sides.get(score) == measured.key["hemi"]:',
-        'if OPPOSITE.get(sides.get(score)) == measured.key["hemi"]:',
+        'measured.key["hemi"] in (sides[score], *BY_ONSET)',
+        'measured.key["hemi"] in (OPPOSITE[sides[score]], *BY_ONSET)',
         "limbs are correlated with the tract of their own side",
     ),
     Mutant(
