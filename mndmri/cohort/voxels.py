@@ -131,8 +131,9 @@ def _check_voxels(data: np.ndarray, name: str) -> list[str]:
                 "if they are background"
             ]
     if data.ndim == 4:
-        flat = data.reshape(-1, data.shape[3])
-        empty = np.flatnonzero(flat.min(axis=0) == flat.max(axis=0))
+        # volume by volume: as a file holds them, so that nothing is copied
+        volumes = np.moveaxis(data, 3, 0)
+        empty = np.flatnonzero([volume.min() == volume.max() for volume in volumes])
         if empty.size:
             shown = ", ".join(map(str, empty[:10])) + (", ..." if empty.size > 10 else "")
             return [

@@ -4,9 +4,14 @@ import os
 import resource
 import subprocess
 import sys
+import time
 
+import pandas as pd
 import pytest
+import yaml
 
+from mndmri.cohort import check_study, load_study
+from mndmri.cohort.config import resolve_config
 from tests import running
 from tests.workflow.stubs import StubStudy, add_gradient_echo, make_dataset
 
@@ -81,3 +86,27 @@ def test_a_job_of_a_thousand_participants_starts_as_fast_as_one_of_ten(tmp_path)
         cpu_s[people], _, _ = cost(running.command(study.folder, study.config, *own, root=study.root), study.folder)
     print(f"\nCPU s of a job's own start, by participants: {cpu_s}")
     assert cpu_s[PEOPLE] < cpu_s[10] + 1
+
+
+@pytest.mark.benchmark
+@pytest.mark.real
+def test_the_first_look_at_a_persons_scans_costs_half_a_second(real_data):
+    """Every voxel is read: a 1 mm T1w, a 2 mm diffusion series of 17 volumes and a dual-echo scan, in the largest."""
+    root = real_data / "real"
+    names = sorted(path.name for path in root.glob("sub-*"))
+    schema = yaml.safe_load((running.ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    groups = {"levels": {"all": ["all"]}, "reference": None}
+    config = resolve_config({"bids_dir": str(root), "groups": groups, "covariates": []}, schema)
+    study = load_study(config, participants_table=pd.DataFrame({"participant_id": names, "group": "all"}))
+    assert not study.problems
+    assert {who for who, scans in study.scans.items() if "dwi" in scans} == set(names)
+    check_study(study, {})  # the imports
+    cpu_s = {}
+    for which, cache in (("first", {}), ("second", check_study(study, {})[1])):
+        before = time.process_time()
+        problems, _ = check_study(study, cache)
+        cpu_s[which] = (time.process_time() - before) / len(names)
+        assert not problems
+    print(f"\nCPU s a person: {cpu_s}")
+    assert cpu_s["first"] < 0.5
+    assert cpu_s["second"] < 0.005
