@@ -36,12 +36,12 @@ $(VENV)/.installed: pyproject.toml envs/constraints.txt
 demo: setup
 	@echo "The demo study: simulated people, on coarse voxels. It takes about twelve minutes on two cores; make demo-full has finer ones."
 	$(SNAKEMAKE)
-	$(BIN)/python scripts/show_results.py results
+	$(BIN)/mndmri show results
 
 demo-full: setup
 	@echo "The demo study on voxels as real scans have them: simulated people. It takes 20 minutes on two cores."
 	$(SNAKEMAKE) --configfile config/config.yaml config/demo-full.yaml
-	$(BIN)/python scripts/show_results.py results-full
+	$(BIN)/mndmri show results-full
 
 docs: setup
 	$(BIN)/sphinx-build -E -W --keep-going -q docs site

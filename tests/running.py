@@ -1,15 +1,19 @@
 """Running Snakemake as a user does."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,3 +92,31 @@ def kill(process: subprocess.Popen) -> None:
     """Kill a study and all its jobs at once, as a power cut would."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def jobs_of(process: subprocess.Popen) -> list[psutil.Process]:
+    """Scripts that a run has running."""
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+        return [own for own in below if any("/scripts/" in word for word in own.cmdline())]
+    except psutil.Error:
+        return []
+
+
+def hit(process: subprocess.Popen, rng: random.Random, *, patience_s: float) -> None:
+    """Kill a run, or one of its jobs and then stop the run, some seconds after its start; no job may go on after it."""
+    begun, patience_s = time.monotonic(), patience_s * rng.random()
+    while not (jobs := jobs_of(process)) or time.monotonic() - begun < patience_s:
+        assert process.poll() is None, "the study ended before it could be killed"
+        time.sleep(0.05)
+    number = rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+    if rng.random() < 0.5:
+        os.kill(process.pid, number)
+    else:
+        with suppress(psutil.NoSuchProcess):
+            rng.choice(jobs).send_signal(number)
+        time.sleep(rng.random())
+        process.send_signal(signal.SIGINT)
+    process.wait(timeout=300)
+    _, alive = psutil.wait_procs(jobs, timeout=20)
+    assert alive == []

@@ -1,6 +1,7 @@
 """The demo study, whole: what was planted comes back, and nothing else."""
 
 import json
+import random
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from mndmri.phantom.plan import plan_cohort
 from mndmri.registration.transforms import map_points
 from mndmri.statistics.comparisons import compare_groups
 from mndmri.tables.measures import GROUP_COLUMNS
-from tests.running import finish
+from tests.running import finish, hit, run, start
 
 pytestmark = pytest.mark.demo
 
@@ -195,3 +196,23 @@ def test_nobody_is_missing_from_the_tables_who_lacks_a_scan(demo):
 def test_a_finished_study_has_nothing_to_do(study, demo):
     config = json.loads((demo / "provenance.json").read_text())["config"]
     assert "Nothing to be done" in finish(demo.parent, config, "--cores", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("demo", ["coarse"], indirect=True)
+def test_five_kills_within_the_demo_change_no_table(demo, study):
+    folder, config = study("killed")
+    rng = random.Random(2)
+    for _ in range(5):
+        hit(start(folder, config, "--cores", "2", "--keep-going", "--rerun-incomplete"), rng, patience_s=90)
+        run(folder, config, "--unlock")
+    finish(folder, config, "--cores", "2", "--rerun-incomplete")
+    tables = {path.relative_to(demo) for path in demo.rglob("*.tsv") if "benchmarks" not in path.parts}
+    assert len(tables) > 200
+    assert tables == {
+        path.relative_to(folder / "results")
+        for path in (folder / "results").rglob("*.tsv")
+        if "benchmarks" not in path.parts
+    }
+    for table in tables:
+        assert (folder / "results" / table).read_bytes() == (demo / table).read_bytes(), table

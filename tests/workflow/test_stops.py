@@ -3,14 +3,12 @@
 import os
 import random
 import signal
-import subprocess
 import time
-from contextlib import suppress
 
 import psutil
 import pytest
 
-from tests.running import kill
+from tests.running import hit, kill
 from tests.workflow.stubs import PEOPLE, StubStudy, make_dataset
 
 TABLE = "results/group/measures.tsv"
@@ -125,15 +123,6 @@ def made(study: StubStudy) -> dict[str, bytes]:
     return {str(p.relative_to(study.results)): p.read_bytes() for p in paths if not p.name.startswith(".")}
 
 
-def jobs_of(process: subprocess.Popen) -> list[psutil.Process]:
-    """Scripts that a run has running."""
-    try:
-        below = psutil.Process(process.pid).children(recursive=True)
-        return [own for own in below if any("/scripts/" in word for word in own.cmdline())]
-    except psutil.Error:
-        return []
-
-
 @pytest.mark.slow
 def test_twenty_kills_of_runs_and_jobs_change_nothing_in_the_end(tmp_path):
     """Whatever is killed whenever, the next runs make what a run that nobody touched makes, and no job is left over."""
@@ -145,22 +134,7 @@ def test_twenty_kills_of_runs_and_jobs_change_nothing_in_the_end(tmp_path):
     untouched.finish()
     rng = random.Random(1)
     for _ in range(20):
-        process = killed.start("--keep-going", "--rerun-incomplete")
-        begun = time.monotonic()
-        while not (jobs := jobs_of(process)) or time.monotonic() - begun < 3 * rng.random():
-            assert process.poll() is None, "the study ended before it could be killed"
-            time.sleep(0.05)
-        number = rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-        if rng.random() < 0.5:
-            os.kill(process.pid, number)
-        else:
-            with suppress(psutil.NoSuchProcess):
-                rng.choice(jobs).send_signal(number)
-            time.sleep(rng.random())
-            process.send_signal(signal.SIGINT)
-        process.wait(timeout=120)
-        _, alive = psutil.wait_procs(jobs, timeout=20)
-        assert alive == []
+        hit(killed.start("--keep-going", "--rerun-incomplete"), rng, patience_s=3)
         killed.run("--unlock")
     killed.finish("--rerun-incomplete")
     assert made(killed) == made(untouched)
