@@ -106,5 +106,9 @@ onstart:
     begin_writing()
 
 
+onsuccess:
+    look_back()
+
+
 onerror:
     measure_the_others()

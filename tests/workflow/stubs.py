@@ -71,8 +71,11 @@ if fate == "need more memory":
     time.sleep(60)
 for path in map(Path, snakemake.output):
     if "." in path.name:
-        made = '{"GeneratedBy": [{"Name": "mndmri"}]}' if path.name == "dataset_description.json" else ""
-        path.write_text(made or f"{job['rule']} {job['wildcards']}\\n")
+        read_by_the_run = {
+            "dataset_description.json": '{"GeneratedBy": [{"Name": "mndmri"}]}',
+            "qc.tsv": "participant_id\\tmodality\\tmeasure\\tflag\\n",
+        }
+        path.write_text(read_by_the_run.get(path.name, f"{job['rule']} {job['wildcards']}\\n"))
     else:  # directory(...)
         path.mkdir(exist_ok=True)
 """

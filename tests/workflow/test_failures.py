@@ -55,6 +55,7 @@ class Outcome:
     """What a run has made in the end, by which file went into which."""
 
     def __init__(self, run: Run) -> None:
+        self.said = run.said
         # of a job that ran in both passes, the second time
         self.records = {record.job: record for record in run.records if record.fate == "end"}.values()
 
@@ -289,3 +290,14 @@ def test_a_scan_that_cannot_be_simulated_is_gone_without(tmp_path):
     reasons = outcome.param(TABLE, "left_out")["sub-02"]
     assert {part for part, reason in reasons.items() if "told to fail" in reason} == {"simulate", "dwi"}
     assert {"volumes_measures", "precentral_measures"} <= outcome.of("sub-02")
+
+
+def test_the_run_ends_with_who_lacks_what_and_where_the_report_is(outcome, jobs):
+    """Said once, by the pass that made the group's tables."""
+    said = outcome.said
+    [done] = [line for line in said.splitlines() if line.startswith("Done: ")]
+    assert done.startswith(f"Done: 1 of {len(jobs) + 1} participants with t1w, dwi, swi")
+    failed = [line for line in said.splitlines() if line.startswith("Failed: ")]
+    for number in range(1, len(jobs) + 1):
+        assert any(f"sub-{number:02d}" in line or "more" in line for line in failed), number
+    assert said.count("Report:  ") == 1

@@ -46,6 +46,7 @@ from mndmri.cohort.folders import (
     mark_simulated,
 )
 from mndmri.cohort.handover import HANDED_OVER, hand_over, take_over
+from mndmri.cohort.last_look import last_look
 from mndmri.cohort.lock import lock_results
 from mndmri.cohort.records import refuse
 from mndmri.diffusion.free_water import has_two_shells
@@ -143,6 +144,11 @@ def notice(number, handler):
     signal.signal(number, remember)
 
 
+def look_back():
+    """Say what the run leaves behind."""
+    print(*last_look(STUDY, LOSSES, RESULTS, MODALITIES), sep="\n", file=sys.stderr)
+
+
 def follow_files():
     """Give every rule the size and date of what it reads of the user's as a parameter.
 
@@ -222,6 +228,7 @@ def measure_the_others():
     ]
     losses = add_losses(LOSSES, find_losses(STUDY, jobs))
     if losses == LOSSES and not again:
+        look_back()
         return
     aim = [f"what was stopped ({', '.join(sorted(again))})"] if again else []
     aim += (

@@ -1,0 +1,79 @@
+"""What a run leaves behind, on one screen: who is done, who lacks what and why, what is flagged, where it all is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mndmri.cohort.failures import Loss, stages
+from mndmri.cohort.records import Study
+from mndmri.io import read_table
+from mndmri.tables.qc import FLAGGED
+from mndmri.tables.words import name_people
+
+ABSENT = "not in the dataset"
+# What to open first, if it is there.
+_PLACES = {"Report": "group/report.html", "Quality": "qc/index.html", "Tables": "group", "Logs": "logs"}
+
+
+def last_look(study: Study, losses: Mapping[str, Loss], results: str | Path, modalities: Sequence[str]) -> list[str]:
+    """Lines of the last screen.
+
+    Parameters
+    ----------
+    study : Study
+        Less what was lost (`mndmri.cohort.failures.without`).
+    losses : mapping
+        What was lost because jobs failed, by ``participant_id``.
+    results : path
+        The study's folder of results.
+    modalities : sequence of str
+        Those that the study has.
+
+    Returns
+    -------
+    list of str
+        People with every modality; for each reason of a modality that is missing, whom it concerns; flags of
+        qc.tsv, if it has been made; and paths of what there is.
+    """
+    results = Path(results)
+    lines = []
+    if study.scans:
+        lines += _people(study, losses, modalities)
+        lines += _flags(results / "qc/qc.tsv")
+    there = {name: results / path for name, path in _PLACES.items() if (results / path).exists()}
+    return [*lines, *(f"{name + ':':<9}{path.resolve()}" for name, path in there.items())]
+
+
+def _people(study: Study, losses: Mapping[str, Loss], modalities: Sequence[str]) -> list[str]:
+    """How many have everything, and what the others lack, failures last."""
+    had = {part for own in study.scans.values() for part in own}
+    had |= {part for loss in losses.values() for part in loss.reasons}
+    modalities = [modality for modality in modalities if modality in had]
+    complete, lacking = [], dict[tuple[bool, str, str], list[str]]()
+    for who in study.scans:
+        missing = [own for own in stages(study, losses, who, modalities) if own["status"] != "done"]
+        missing += [
+            {"stage": part, "status": "failed", "reason": "; ".join(why)}
+            for part, why in (losses[who].reasons if who in losses else {}).items()
+            if part not in modalities
+        ]
+        if not missing:
+            complete.append(who)
+        for own in missing:
+            lacking.setdefault((own["status"] == "failed", own["stage"], own["reason"]), []).append(who)
+    lines = [f"Done: {len(complete)} of {len(study.scans)} participants with {', '.join(modalities)}"]
+    for (failed, part, why), whom in sorted(lacking.items()):
+        lines.append(f"{'Failed' if failed else 'Without'}: {part} of {name_people(whom)} ({why or ABSENT})")
+    return lines
+
+
+def _flags(path: Path) -> list[str]:
+    """Whose quality is to be looked at, and how many values are flagged."""
+    if not path.is_file():
+        return []
+    table = read_table(path)
+    flagged = table[table["flag"] == FLAGGED]
+    if flagged.empty:
+        return ["Flagged: nobody"]
+    counts = flagged["participant_id"].value_counts(sort=False)
+    people = name_people([f"{who} ({count})" for who, count in counts.items()])
+    return [f"Flagged: {len(flagged)} values of {len(counts)} participants: {people}"]

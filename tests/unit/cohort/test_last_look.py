@@ -1,0 +1,69 @@
+"""The last screen tells who is done, who lacks what and why, and whom to look at."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from mndmri.cohort.failures import Loss, without
+from mndmri.cohort.last_look import last_look
+from mndmri.cohort.records import Scan, Study
+
+PEOPLE = ("sub-01", "sub-02", "sub-03", "sub-04")
+
+
+@pytest.fixture
+def study() -> Study:
+    """Four people with T1w and diffusion, one of them without the latter; nobody has phase."""
+    scans = {who: {m: Scan(m, {"image": (f"{who}_{m}.nii.gz",)}) for m in ("t1w", "dwi")} for who in PEOPLE}
+    del scans["sub-02"]["dwi"]
+    left_out = {who: {"qsm": "no phase"} for who in PEOPLE}
+    left_out["sub-02"]["dwi"] = "no file in the dataset"
+    people = pd.DataFrame({"participant_id": PEOPLE, "group": "ALS"})
+    return Study(people, scans, left_out, "bids")
+
+
+def said(study, tmp_path, losses=None) -> list[str]:
+    losses = losses or {}
+    return last_look(without(study, losses), losses, tmp_path, ["t1w", "dwi", "qsm"])
+
+
+def test_who_is_complete_is_judged_by_the_modalities_that_anybody_has(study, tmp_path):
+    assert said(study, tmp_path) == [
+        "Done: 3 of 4 participants with t1w, dwi",
+        "Without: dwi of sub-02 (no file in the dataset)",
+    ]
+
+
+def test_failures_are_named_with_the_job_and_the_reason_after_what_was_never_there(study, tmp_path):
+    losses = {
+        "sub-03": Loss(["dwi"], [], {"dwi": ["fit_tensor failed: no b = 0 volume"]}),
+        "sub-04": Loss([], ["x"], {"tracking": ["track_cst failed: told to"]}),
+    }
+    assert said(study, tmp_path, losses) == [
+        "Done: 1 of 4 participants with t1w, dwi",
+        "Without: dwi of sub-02 (no file in the dataset)",
+        "Failed: dwi of sub-03 (fit_tensor failed: no b = 0 volume)",
+        "Failed: tracking of sub-04 (track_cst failed: told to)",
+    ]
+
+
+def test_flags_are_counted_by_participant(study, tmp_path):
+    (tmp_path / "qc").mkdir()
+    rows = [("sub-03", "yes"), ("sub-03", "yes"), ("sub-01", "no"), ("sub-02", "yes"), ("sub-04", None)]
+    table = pd.DataFrame(rows, columns=["participant_id", "flag"])
+    table.to_csv(tmp_path / "qc/qc.tsv", sep="\t", index=False, na_rep="n/a")
+    assert "Flagged: 3 values of 2 participants: sub-03 (2), sub-02 (1)" in said(study, tmp_path)
+    table.assign(flag="no").to_csv(tmp_path / "qc/qc.tsv", sep="\t", index=False)
+    assert "Flagged: nobody" in said(study, tmp_path)
+
+
+def test_only_pages_that_are_there_are_shown(study, tmp_path):
+    (tmp_path / "group").mkdir()
+    assert said(study, tmp_path)[-1] == f"Tables:  {tmp_path / 'group'}"
+    (tmp_path / "group/report.html").touch()
+    assert f"Report:  {tmp_path / 'group/report.html'}" in said(study, tmp_path)
+
+
+def test_a_study_of_a_table_has_no_scans_to_speak_of(study, tmp_path):
+    assert said(dataclasses.replace(study, scans={}), tmp_path) == []
