@@ -208,6 +208,7 @@ def group_page(
     pictures: Sequence[Picture],
     versions: Mapping[str, str],
     sections: Sequence[Section] = (),
+    primary: bool = True,
 ) -> str:
     """Report of the study as HTML.
 
@@ -235,6 +236,8 @@ def group_page(
         Name of a program to its version.
     sections : sequence of Section
         What follows the comparisons: motor band sign, classification, correlations and so on.
+    primary : bool
+        Whether the comparisons are of primary measures; otherwise of those that differ most.
     """
     return _render(
         "group.html.j2",
@@ -245,6 +248,7 @@ def group_page(
         lacking=_lacking(measures),
         failed=dict(failed),
         table_one=_table_one(demographics),
+        primary=primary,
         comparisons=_comparison_tables(comparisons, measures),
         pictures=list(pictures),
         sections=[

@@ -9,9 +9,17 @@ from mndmri.report.pages import Picture, group_page
 from mndmri.report.sections import group_sections
 from mndmri.tables.measures import KEY
 from mndmri.tables.names import variable_name
-from mndmri.tables.words import capitalised, readable
+from mndmri.tables.words import OMNIBUS, capitalised, readable
 
 EFFECT_SIZES = "effect_sizes"
+_SHOWN = 12  # measures on the page of a study without a primary one
+
+
+def most_different(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the comparisons table of the measures with the smallest p of any pair of groups, the smallest first."""
+    pairs = comparisons[(comparisons["reported"] == "yes") & (comparisons["contrast"] != OMNIBUS)]
+    smallest = pairs.groupby(KEY, sort=False)["p"].min().dropna().sort_values(kind="stable").head(_SHOWN)
+    return smallest.reset_index()[KEY].merge(comparisons, on=KEY)
 
 
 def study_page(
@@ -44,7 +52,8 @@ def study_page(
     title : str
         Name of the study.
     primary : sequence of mapping
-        Measures whose rows are shown, as in the config; the tables have all.
+        Measures whose rows are shown, as in the config; the tables have all. Without any, the comparisons of those
+        that differ most are shown, and named exploratory.
     methods : str
         Text for a paper.
     notes : sequence of str
@@ -57,6 +66,8 @@ def study_page(
     if "deviations" in tables:
         own = tables["deviations"].merge(participants[["participant_id", "group"]], on="participant_id")
         tables = {**tables, "deviations": own}
+    comparisons = tables["comparisons"].merge(pd.DataFrame(primary, columns=KEY))
+    chosen = not comparisons.empty
     shown = {variable_name(p["modality"], p["measure"], p["region"]) for p in primary} | {EFFECT_SIZES}
     return group_page(
         title=title,
@@ -65,7 +76,8 @@ def study_page(
         failed=failed,
         measures=measures,
         demographics=tables["demographics"],
-        comparisons=tables["comparisons"].merge(pd.DataFrame(primary, columns=KEY)),
+        comparisons=comparisons if chosen else most_different(tables["comparisons"]),
+        primary=chosen,
         pictures=[
             Picture(capitalised(readable(name)), "", png, wide=name == EFFECT_SIZES)
             for name, png in figures.items()

@@ -36,7 +36,8 @@ SITE = dict(site=config["site"])
 SITES = [config["site"]] if config["site"] else []
 # What the groups should be alike in, where the study knows it.
 ALIKE = SITE | {
-    name: name if name in STUDY.participants else None for name in ("age", "sex")
+    name: next((own for own in STUDY.participants if own.lower() == name), None)
+    for name in ("age", "sex")
 }
 # Maps compared voxel by voxel, where there are scans.
 MAP_TABLES, MAP_FIGURES = [], []
@@ -219,6 +220,7 @@ rule classify_groups:
         | SITE
         | keys_of("statistics", "primary", "specificity", "prevalence"),
         compared=CONTRASTS | SITE | keys_of("statistics", "primary"),
+        higher_is=config["higher_is"],
     script:
         "../../scripts/classify_groups.py"
 
@@ -511,6 +513,23 @@ rule write_methods:
     input:
         **PARTICIPANTS,
         measures=TABLES.measures,
+        dictionary=TABLES.dictionary,
+        tables=[
+            rules.describe_participants.output.demographics,
+            rules.compare_groups.output.comparisons,
+            rules.classify_groups.output.classification,
+            rules.classify_groups.output.markers,
+            rules.correlate_scores.output.correlations,
+            rules.combine_measures.output.performance,
+            rules.check_sensitivity.output.sensitivity,
+            rules.check_comparisons.output.influence,
+            rules.check_comparisons.output.equivalence,
+            rules.score_deviations.output.deviations,
+            rules.compare_sites.output.effects if config["site"] else [],
+            rules.compare_profiles.output.comparisons if people("dwi") else [],
+            rules.orient_sides.output.sides if config["onset_side"] else [],
+            rules.model_survival.output.survival if config["survival"] else [],
+        ],
     output:
         methods="<group>/methods.md",
     log:

@@ -43,7 +43,7 @@ rule write_report:
         title=(
             "Simulated cohort"
             if config["simulation"]
-            else Path(config["bids_dir"] or config["measures"]).stem
+            else Path(config["bids_dir"] or config["measures"][0]["file"]).stem
         ),
     script:
         "../../scripts/write_report.py"
