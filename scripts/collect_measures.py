@@ -16,5 +16,5 @@ if given.surface_stats:
         measures, surface_measures({Path(path).name: read_text(path) for path in given.surface_stats})
     )
 write_table(measures, snakemake.output.measures, digits=EXACT)
-write_table(qc, snakemake.output.qc)
+write_table(qc, snakemake.output.qc, digits=EXACT)
 log.info("%d measures, %d checks", len(measures), len(qc))

@@ -202,10 +202,11 @@ def _check_ids(ids: list[str], exclude: Mapping[str, str], *, plain: bool) -> li
             )
         elif not (_ID if plain else _ID_OF_TABLE).fullmatch(participant):
             allowed = "letters and digits" if plain else "letters, digits and one of - _ . between them"
+            where = "the table and in the dataset" if plain else "all tables"
             problems.append(
                 Problem(
                     f"participants table, row {row}: participant_id '{participant}' has other characters than "
-                    f"{allowed} after 'sub-'; rename the participant in the table{' and in the dataset' if plain else 's'}"
+                    f"{allowed} after 'sub-'; rename the participant in {where}"
                 )
             )
     problems += [

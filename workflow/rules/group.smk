@@ -50,8 +50,10 @@ if config["statistics"]["harmonise"] != "none":
         input:
             **PARTICIPANTS,
             measures=TABLES.measures,
+            dictionary=TABLES.dictionary,
         output:
             measures="<group>/measures_harmonised.tsv",
+            measures_dictionary="<group>/measures_harmonised.json",
             shifts="<group>/site_shifts.tsv",
             dictionary="<group>/site_shifts.json",
         log:
@@ -86,10 +88,14 @@ if config["onset_side"]:
         input:
             **PARTICIPANTS,
             measures=TABLES.measures,
+            dictionary=TABLES.dictionary,
             harmonised=MEASURES if HARMONISED else [],
         output:
             **(
-                {"harmonised": "<group>/measures_sides_harmonised.tsv"}
+                dict(
+                    harmonised="<group>/measures_sides_harmonised.tsv",
+                    harmonised_dictionary="<group>/measures_sides_harmonised.json",
+                )
                 if HARMONISED
                 else {}
             ),
@@ -178,6 +184,8 @@ rule compare_groups:
     output:
         comparisons="<group>/comparisons.tsv",
         dictionary="<group>/comparisons.json",
+        wide="<group>/comparisons_wide.tsv",
+        wide_dictionary="<group>/comparisons_wide.json",
         means="<group>/adjusted_means.tsv",
         means_dictionary="<group>/adjusted_means.json",
     log:
@@ -551,6 +559,7 @@ SHEETS = [
     rules.describe_participants.output.demographics,
     rules.describe_participants.output.balance,
     rules.compare_groups.output.comparisons,
+    rules.compare_groups.output.wide,
     rules.compare_groups.output.means,
     rules.classify_groups.output.classification,
     rules.classify_groups.output.markers,
