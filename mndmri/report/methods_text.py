@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from mndmri.provenance import OF_IMAGES
 from mndmri.tables.covariates import VOLUMES, covariates_of
 from mndmri.tables.given import BROUGHT
 from mndmri.tables.participants import PROGRESSION_RATE
@@ -333,7 +334,7 @@ def methods_paragraph(
         pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,
         primary=_primary(statistics["primary"]),
         scores=[name for name in scores if name not in config["clinical_scores"] or did(f"correlations {name}")],
-        software=[f"{name} {version}" for name, version in versions.items()],
+        software=[f"{name} {version}" for name, version in versions.items() if images or name not in OF_IMAGES],
     )
     paragraphs = (" ".join(part.split()) for part in written.split("***"))
     return _numbered("\n\n".join(part for part in paragraphs if part))

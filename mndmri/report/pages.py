@@ -22,6 +22,7 @@ from mndmri.tables.words import (
     capitalised,
     readable,
     readable_interval,
+    readable_level,
     readable_number,
     readable_p,
     readable_place,
@@ -209,6 +210,7 @@ def group_page(
     versions: Mapping[str, str],
     sections: Sequence[Section] = (),
     primary: bool = True,
+    alpha: float = 0.05,
 ) -> str:
     """Report of the study as HTML.
 
@@ -238,6 +240,8 @@ def group_page(
         What follows the comparisons: motor band sign, classification, correlations and so on.
     primary : bool
         Whether the comparisons are of primary measures; otherwise of those that differ most.
+    alpha : float
+        One minus the coverage of the intervals.
     """
     return _render(
         "group.html.j2",
@@ -249,6 +253,7 @@ def group_page(
         failed=dict(failed),
         table_one=_table_one(demographics),
         primary=primary,
+        level=readable_level(alpha),
         comparisons=_comparison_tables(comparisons, measures),
         pictures=list(pictures),
         sections=[

@@ -32,6 +32,7 @@ def study_page(
     title: str,
     primary: Sequence[Mapping[str, str]],
     methods: str,
+    alpha: float = 0.05,
     notes: Sequence[str],
     failed: Mapping[str, str],
     versions: Mapping[str, str],
@@ -56,6 +57,8 @@ def study_page(
         that differ most are shown, and named exploratory.
     methods : str
         Text for a paper.
+    alpha : float
+        One minus the coverage of the intervals.
     notes : sequence of str
         What was left out of the study and why, a sentence each.
     failed : mapping
@@ -68,7 +71,10 @@ def study_page(
         tables = {**tables, "deviations": own}
     comparisons = tables["comparisons"].merge(pd.DataFrame(primary, columns=KEY))
     chosen = not comparisons.empty
-    shown = {variable_name(p["modality"], p["measure"], p["region"]) for p in primary} | {EFFECT_SIZES}
+    shown = {EFFECT_SIZES: EFFECT_SIZES}
+    for own in primary:
+        words = [own[name] for name in KEY[:3]]
+        shown[variable_name(*words)] = " ".join(words)
     return group_page(
         title=title,
         participants=participants,
@@ -78,11 +84,12 @@ def study_page(
         demographics=tables["demographics"],
         comparisons=comparisons if chosen else most_different(tables["comparisons"]),
         primary=chosen,
+        alpha=alpha,
         pictures=[
-            Picture(capitalised(readable(name)), "", png, wide=name == EFFECT_SIZES)
+            Picture(capitalised(readable(shown[name].replace(" ", "_"))), "", png, wide=name == EFFECT_SIZES)
             for name, png in figures.items()
             if name in shown
         ],
-        sections=group_sections(tables, figures, primary=primary, methods=methods) + map_sections(maps),
+        sections=group_sections(tables, figures, primary=primary, methods=methods, alpha=alpha) + map_sections(maps),
         versions=versions,
     )

@@ -15,6 +15,7 @@ GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
 OK = "ok"
 NOTHING_BROUGHT: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType({})
 NOT_MEASURED = "not measured in this participant"
+NO_SCORE = "no motor band score in the measures table"
 
 COLUMN_DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",

@@ -24,7 +24,8 @@ _DESCRIPTIONS = {
     "unit": "Unit of the value; 1 for a ratio or fraction.",
     "lower": "Least value without a flag, from the config; missing where there is no such limit.",
     "upper": "Greatest value without a flag.",
-    "flag": "yes if the value lies outside its limits, so that the scan should be looked at; no; missing without a value.",
+    "flag": "yes if the value lies outside its limits, so that the scan should be looked at; no; missing if it has "
+    "no value.",
     "reason": "Why it is flagged, or has no value.",
 }
 QC_COLUMNS = list(_DESCRIPTIONS)

@@ -511,7 +511,7 @@ rule draw_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        options=GROUPS | keys_of("statistics", "primary"),
+        options=GROUPS | keys_of("statistics", "primary", "alpha"),
     script:
         "../../scripts/draw_groups.py"
 

@@ -38,6 +38,7 @@ rule write_report:
         "../../envs/mndmri.yaml"
     params:
         primary=config["statistics"]["primary"],
+        alpha=config["statistics"]["alpha"],
         notes=list(STUDY.notes),
         failed=failures(LOSSES),
         title=(
