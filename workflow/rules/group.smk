@@ -226,6 +226,7 @@ rule classify_groups:
         options=CONTRASTS
         | COVARIATES
         | SITE
+        | dict(onset_side=config["onset_side"])
         | keys_of("statistics", "primary", "specificity", "prevalence"),
         compared=CONTRASTS | SITE | keys_of("statistics", "primary"),
         higher_is=config["higher_is"],
