@@ -22,6 +22,7 @@ from nibabel.spatialimages import SpatialImage
 
 MISSING = "n/a"  # BIDS specification, "Tabular files"
 SIGNIFICANT_DIGITS = 6
+EXACT = 17  # significant digits that tell any two numbers apart
 # a file's entity space-, where it is not one of the person's own
 _TEMPLATE_SPACE = re.compile(r"(^|_)space-(?!(dwi|swi|T1w)_)")
 
@@ -127,7 +128,10 @@ def _cells_of(line: str) -> list[str]:
 def _as_text(value: object, digits: int = SIGNIFICANT_DIGITS) -> object:
     """Six significant digits for a finite float, ``n/a`` for what is missing."""
     if isinstance(value, float | np.floating):
-        return f"{value:.{digits}g}" if np.isfinite(value) else MISSING
+        if not np.isfinite(value):
+            return MISSING
+        # a number's own text has the fewest digits that are read as the same number
+        return repr(float(value)).removesuffix(".0") if digits >= EXACT else f"{value:.{digits}g}"
     if value is None or value is pd.NA or value is pd.NaT:
         return MISSING
     if isinstance(value, str):
@@ -159,7 +163,7 @@ def read_own_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
 
 
 def write_table(table: pd.DataFrame, path: str | Path, *, digits: int = SIGNIFICANT_DIGITS) -> None:
-    """Write a tab-separated table: ``n/a`` for missing, six significant digits; 17 where it is read to compute."""
+    """Write a tab-separated table: ``n/a`` for missing, six significant digits, `EXACT` where it is read to compute."""
     text = table.astype(object).map(partial(_as_text, digits=digits))
     _write_in_place(path, lambda to: text.to_csv(to, sep="\t", index=False, lineterminator="\n"))
 

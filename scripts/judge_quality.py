@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from mndmri.io import read_own_tables, read_table, write_table, write_text
+from mndmri.io import EXACT, read_own_tables, read_table, write_json, write_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.pages import qc_index
 from mndmri.tables.participants import read_participants
-from mndmri.tables.qc import limits_from_config, study_quality
+from mndmri.tables.qc import limits_from_config, quality_dictionary, study_quality
 
 log = start_job(snakemake)
 options = snakemake.params
@@ -18,7 +18,8 @@ qc = study_quality(
     limits=limits_from_config(options.limits),
     max_robust_z=options.max_robust_z,
 )
-write_table(qc, snakemake.output.qc)
+write_table(qc, snakemake.output.qc, digits=EXACT)
+write_json(quality_dictionary(qc["measure"]), snakemake.output.dictionary)
 page = qc_index(
     read_participants(snakemake.input.participants),
     qc,

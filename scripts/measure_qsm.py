@@ -1,6 +1,6 @@
 """Susceptibility of a participant's precentral cortex by region, veins removed."""
 
-from mndmri.io import load_image, read_json, read_table, write_table
+from mndmri.io import EXACT, load_image, read_json, read_table, write_table
 from mndmri.jobs import start_job
 from mndmri.susceptibility.chi_error import ErrorModel
 from mndmri.susceptibility.chi_measures import measure_chi
@@ -21,5 +21,5 @@ rows = measure_chi(
     error=description["Error"] and ErrorModel.from_json(description["Error"]),
     unknown=description["Unknown"],
 )
-write_table(rows, snakemake.output.measures)
+write_table(rows, snakemake.output.measures, digits=EXACT)
 log.info("%d of %d measures have a value", (rows.status == "ok").sum(), len(rows))

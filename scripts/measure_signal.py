@@ -3,7 +3,7 @@
 from mndmri.anatomy.signal import ATLAS_REGIONS, measure_signal, recorded
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
-from mndmri.io import load_field, load_image, load_matrix, read_table, write_table
+from mndmri.io import EXACT, load_field, load_image, load_matrix, read_table, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -22,5 +22,5 @@ measures = measure_signal(
     min_coverage=options.min_coverage,
     min_voxels=options.min_voxels,
 )
-write_table(measures, snakemake.output.measures)
+write_table(measures, snakemake.output.measures, digits=EXACT)
 log.info("%d of %d levels have a value", (measures.status == "ok").sum(), len(measures))

@@ -2,7 +2,7 @@
 
 from mndmri.cohort import bids
 from mndmri.grids import to_canonical
-from mndmri.io import load_image, load_optional, read_json, read_table, save_image, write_json, write_table
+from mndmri.io import EXACT, load_image, load_optional, read_json, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.susceptibility.normalisation import measure_scan, normalise_scan
 
@@ -38,6 +38,6 @@ log.info(scan.note)
 save_image(scan.swi, snakemake.output.swi)
 write_json({"Weighting": scan.note, "PhaseWeighted": scan.by_phase}, snakemake.output.description)
 save_image(scan.veins, snakemake.output.veins, dtype="uint8")
-write_table(measures, snakemake.output.measures)
+write_table(measures, snakemake.output.measures, digits=EXACT)
 write_table(quality, snakemake.output.qc)
 log.info("%d of %d measures have a value", (measures.status == "ok").sum(), len(measures))

@@ -2,7 +2,7 @@
 
 from mndmri.anatomy.thickness import GYRI, measure_thickness
 from mndmri.atlas.regions import restrict
-from mndmri.io import load_image, read_table, write_table
+from mndmri.io import EXACT, load_image, read_table, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -11,6 +11,6 @@ gyri = restrict(load_image(given.weights), read_table(given.table), GYRI)
 measures = measure_thickness(
     load_image(given.gm), load_image(given.wm), *gyri, max_voxel_mm=snakemake.params.max_voxel_mm
 )
-write_table(measures, snakemake.output.measures)
+write_table(measures, snakemake.output.measures, digits=EXACT)
 for line in measures.itertuples():
     log.info("%s %s: %.2f mm, %s", line.region, line.hemi, line.value, line.status)

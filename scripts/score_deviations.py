@@ -1,6 +1,6 @@
 """Every person against the controls, of this study or of stored norms, and the norms of this study."""
 
-from mndmri.io import read_table, write_json, write_table
+from mndmri.io import EXACT, read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.deviations import deviations_dictionary, score_deviations
 from mndmri.tables.covariates import join_measured
@@ -18,6 +18,6 @@ found = score_deviations(
 )
 write_table(found.deviations, made.deviations)
 write_json(deviations_dictionary(), made.dictionary)
-write_table(found.norms, made.norms, digits=17)
+write_table(found.norms, made.norms, digits=EXACT)
 write_json(norms_dictionary(len(covariance_columns(found.norms))), made.norms_dictionary)
 log.info("%d of %d W-scores", found.deviations["w_score"].notna().sum(), len(found.deviations))

@@ -7,7 +7,7 @@ from mndmri.anatomy.volumes import VOLUME_REGIONS, measure_volumes
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.grids import resampled_grid, voxel_volume_ml
-from mndmri.io import load_field, load_image, read_table, save_image, write_table
+from mndmri.io import EXACT, load_field, load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job
 from mndmri.registration.smoothing import smooth
 
@@ -32,7 +32,7 @@ here = on_scan(t1w, Person(from_template, to_template, atlas, table, white_matte
 save_image(here.weights, snakemake.output.weights)
 write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), snakemake.output.table)
 volumes = measure_volumes(tissue, here.weights, table)
-write_table(volumes, snakemake.output.measures)
+write_table(volumes, snakemake.output.measures, digits=EXACT)
 write_table(measure_quality(mask, tissue, expected, to_template), snakemake.output.qc)
 log.info(
     "grey matter: %.1f ml in the person, %.1f ml in the template",

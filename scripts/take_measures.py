@@ -1,21 +1,24 @@
-"""A table of measures that somebody brings, checked and completed."""
+"""Tables of measures that somebody brings, checked and completed."""
 
-from mndmri.io import read_table, write_json, write_table
+from mndmri.io import EXACT, read_json, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.progression import add_progression
 from mndmri.statistics.wide import wide_dictionary, wide_table
-from mndmri.tables.given import complete_measures
+from mndmri.tables.given import complete_measures, described, given_definitions, take_given
 from mndmri.tables.measures import data_dictionary
 from mndmri.tables.participants import participants_dictionary
 
 log = start_job(snakemake)
-made, options = snakemake.output, snakemake.params
+given, made, options = snakemake.input, snakemake.output, snakemake.params
 participants = add_progression(options.participants, options.progression)
-measures = complete_measures(read_table(snakemake.input.measures), participants)
-write_table(measures, made.measures)
-write_json(data_dictionary(measures[["modality", "measure"]].itertuples(index=False)), made.dictionary)
-write_table(wide_table(measures, participants), made.wide)
-write_json(wide_dictionary(measures, participants), made.wide_dictionary)
-write_table(participants, made.participants)
+rows = take_given(**options.brought, studied=participants["participant_id"])
+measures = complete_measures(rows, participants)
+kinds = measures[["modality", "measure"]].itertuples(index=False)
+definitions = given_definitions(rows, described(map(read_json, given.described)))
+write_table(measures, made.measures, digits=EXACT)
+write_json(data_dictionary(kinds, brought=definitions), made.dictionary)
+write_table(wide_table(measures, participants, options.others), made.wide, digits=EXACT)
+write_json(wide_dictionary(measures, participants, options.others), made.wide_dictionary)
+write_table(participants, made.participants, digits=EXACT)
 write_json(participants_dictionary(participants), made.participants_dictionary)
 log.info("%d values of %d participants", measures["value"].notna().sum(), len(participants))

@@ -1,8 +1,11 @@
 """The paragraph on methods that a paper on this study needs."""
 
-from mndmri.io import read_table, write_text
+from pathlib import Path
+
+from mndmri.io import read_json, read_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
+from mndmri.report.done import analyses_done, primary_done
 from mndmri.report.methods_text import methods_paragraph, study_facts
 from mndmri.statistics.prevalence import SCORE
 from mndmri.tables.participants import read_participants
@@ -15,7 +18,11 @@ facts = study_facts(
     groups=config["groups"]["levels"],
     score=SCORE,
     measure_covariates=config["measure_covariates"],
+    described=read_json(snakemake.input.dictionary)["measures"],
 )
-text = methods_paragraph(config, versions(), space=snakemake.params.space, **facts)
+tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
+primary = primary_done(tables["comparisons"], config["statistics"]["primary"])
+config = {**config, "statistics": {**config["statistics"], "primary": primary}}
+text = methods_paragraph(config, versions(), space=snakemake.params.space, done=analyses_done(tables), **facts)
 write_text(text, snakemake.output.methods)
 log.info("%d words", len(text.split()))

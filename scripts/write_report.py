@@ -34,6 +34,7 @@ page = study_page(
     title=options.title,
     primary=options.primary,
     methods=read_text(given.methods),
+    alpha=options.alpha,
     notes=options.notes,
     failed=options.failed,
     versions=versions(),

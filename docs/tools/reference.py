@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from mndmri.atlas.names import ATLASES
@@ -14,7 +13,7 @@ from mndmri.statistics.ancova import adjusted_means_dictionary
 from mndmri.statistics.assumptions import assumptions_dictionary
 from mndmri.statistics.balance import balance_dictionary
 from mndmri.statistics.clusters import clusters_dictionary
-from mndmri.statistics.combat import combat_dictionary
+from mndmri.statistics.combat import combat_dictionary, harmonised_dictionary
 from mndmri.statistics.comparisons import comparisons_dictionary
 from mndmri.statistics.correlations import correlations_dictionary
 from mndmri.statistics.demographics import demographics_dictionary
@@ -24,6 +23,7 @@ from mndmri.statistics.influence import influence_dictionary
 from mndmri.statistics.markers import markers_dictionary
 from mndmri.statistics.motor_band import cutoffs_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
+from mndmri.statistics.pasting import comparisons_wide_dictionary
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
 from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
@@ -44,9 +44,12 @@ _INDEX = multimodal_index_dictionaries()
 # Table of results/group, or of the folder of a comparison of maps, to what its columns mean
 COLUMNS: dict[str, Mapping[str, Any]] = {
     "measures": measures.data_dictionary([]),
-    "measures_sides": oriented_dictionary(pd.DataFrame(columns=["modality", "measure"])),
+    "measures_sides": oriented_dictionary(measures.data_dictionary([])),
+    "measures_harmonised": harmonised_dictionary(measures.data_dictionary([])),
+    "qc": qc.quality_dictionary(),
     "demographics": demographics_dictionary(),
     "comparisons": comparisons_dictionary(_GROUPS),
+    "comparisons_wide": comparisons_wide_dictionary(_GROUPS),
     "adjusted_means": adjusted_means_dictionary(),
     "balance": balance_dictionary(),
     "classification": classification_dictionary(),

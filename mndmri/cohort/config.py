@@ -11,12 +11,14 @@ import jsonschema
 
 from mndmri.cohort.records import refuse
 from mndmri.tables import covariates
-from mndmri.tables.given import HEMIS
+from mndmri.tables.columns import HEMIS
 from mndmri.tables.measures import DEFINITIONS
 from mndmri.tables.participants import PROGRESSION_RATE
 
 # Keys of dwi that select corrections.
 CORRECTIONS = ("denoise", "gibbs", "motion", "outlier_sd", "distortion")
+# What is measured of a modality's scans, where that is more than itself.
+MEASURED_OF = {"swi": ("swi", "qsm", "r2star")}
 # A less similar name is not suggested; difflib's own default.
 LIKENESS = 0.6
 # Of two equally similar names, the one in the same block is more probable.
@@ -55,7 +57,7 @@ def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     """
     problems = [*_wrong_keys(raw, ""), *_not_finite(raw, "")]
     refuse(problems, "in the config")  # jsonschema cannot go on with keys that are no text
-    config = _fill(copy.deepcopy(dict(raw)), schema, schema)
+    config = _fill(_listed_tables(copy.deepcopy(dict(raw))), schema, schema)
     _keep_default_primary_measured(config, raw)
     _adjust_for_site(config)
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: _dotted(e.absolute_path))
@@ -142,14 +144,40 @@ def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any
     return value
 
 
+def _listed_tables(raw: dict[str, Any]) -> dict[str, Any]:
+    """Config whose tables of measures are lists of blocks, however short they were written."""
+    for key in ("measures", "tables"):
+        if key in raw:
+            given = raw[key]
+            entries = given if isinstance(given, list) else [] if given is None else [given]
+            raw[key] = [{"file": entry} if isinstance(entry, str) else entry for entry in entries]
+    return raw
+
+
+def scanned_modalities(config: Mapping[str, Any]) -> list[str]:
+    """Modalities that measures of the study's scans can be of; none where there are no scans."""
+    return [] if config["measures"] else [m for own in config["modalities"] for m in MEASURED_OF.get(own, (own,))]
+
+
+def primary_of_tables(config: Mapping[str, Any]) -> dict[int, dict[str, str]]:
+    """Primary measures, by their place in the list, that no scan gives: tables must have them."""
+    scanned = scanned_modalities(config)
+    return {
+        index: chosen
+        for index, chosen in enumerate(config["statistics"]["primary"])
+        if chosen["modality"] not in scanned or (chosen["modality"], chosen["measure"]) not in DEFINITIONS
+    }
+
+
 def _keep_default_primary_measured(config: dict[str, Any], raw: Mapping[str, Any]) -> None:
-    """Of the default primary measures, keep those of the modalities that the study has."""
+    """Of the default primary measures, keep those of the modalities that the study's scans have."""
     chosen = raw.get("statistics")
     statistics, modalities = config.get("statistics"), config.get("modalities")
     if not isinstance(statistics, dict) or not isinstance(modalities, list):
         return
     if not (isinstance(chosen, Mapping) and "primary" in chosen):
-        statistics["primary"] = [p for p in statistics.get("primary", []) if p["modality"] in modalities]
+        scanned = [] if config.get("measures") else modalities
+        statistics["primary"] = [p for p in statistics.get("primary", []) if p["modality"] in scanned]
 
 
 def score_columns(config: Mapping[str, Any]) -> list[str]:
@@ -270,8 +298,21 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
     problems = []
     if not config["bids_dir"] and not config["measures"]:
         problems.append("bids_dir: missing; give the path of the BIDS dataset")
-    if config["measures"] and not config["participants"]:
+    if config["measures"] and config["bids_dir"]:
+        problems.append(
+            "measures: a table in the place of scans, and bids_dir names scans; to join the table to the measures of "
+            "the scans, name it in tables, otherwise remove bids_dir"
+        )
+    if config["measures"] and config["tables"]:
+        problems.append("tables: join the measures of scans, and there are none; name all tables in measures")
+    if config["measures"] and not config["participants"] and not config["measures"][0]["wide"]:
         problems.append("participants: missing; with measures, give the path of the table of groups and covariates")
+    for key in ("measures", "tables"):
+        problems += [
+            f"{key}[{index}].wide: pattern or mapping, one of the two; remove the other"
+            for index, entry in enumerate(config[key])
+            if entry["wide"] and bool(entry["wide"]["pattern"]) == bool(entry["wide"]["mapping"])
+        ]
     if config["measures"] and config["simulation"] is not None:
         problems.append("simulation: nothing is simulated for a table of measures; remove one of the two")
     if config["quality"] and not config["measures"]:
@@ -306,7 +347,7 @@ def _incomplete_atlas(atlas: Mapping[str, Any], t1w: Mapping[str, Any]) -> list[
 
 
 def _unknown_measures(primary: list[dict[str, str]]) -> list[str]:
-    """Primary measures that no modality has; measures of a table that is brought may have any name."""
+    """Primary measures that no modality has."""
     problems = []
     for index, chosen in enumerate(primary):
         modality, measure = chosen["modality"], chosen["measure"]
@@ -325,7 +366,7 @@ def _unknown_places(config: Mapping[str, Any]) -> list[str]:
         modality, *rest = place.split()
         where = f"measure_covariates: '{place}'"
         measures_of = {of: [name for other, name in DEFINITIONS if other == of] for of, _ in DEFINITIONS}
-        if not config["measures"]:  # those of a table that is brought may have any name
+        if not (config["measures"] or config["tables"]):  # those of a table that is brought may have any name
             if modality not in measures_of:
                 near = difflib.get_close_matches(modality, measures_of, n=1, cutoff=LIKENESS)
                 hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(measures_of)}"
@@ -440,16 +481,24 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             for name in config["statistics"]["map_covariates"]
             if name not in config["covariates"]
         ]
-    if not faulty & {"statistics", "modalities"}:
+    # with tables, what they hold is looked at once they are read
+    if not faulty & {"statistics", "modalities", "measures", "tables"} and not (config["measures"] or config["tables"]):
+        scanned = scanned_modalities(config)
         problems += [
             f"statistics.primary[{index}]: {primary['modality']} is not in modalities "
             f"({', '.join(config['modalities'])}); remove the entry or add the modality"
             for index, primary in enumerate(config["statistics"]["primary"])
-            if primary["modality"] not in config["modalities"]
+            if primary["modality"] not in scanned
         ]
-    if not faulty & {"statistics", "measures"} and not config["measures"]:
         problems += _unknown_measures(config["statistics"]["primary"])
-    if not faulty & {"measure_covariates", "measures", "quality"}:
+    if "higher_is" not in faulty:
+        problems += [
+            f"higher_is: '{place}' names a modality and a measure, or also a region, with one blank between them, as "
+            "qsm chi_mean"
+            for place in config["higher_is"]
+            if place.split(" ") != place.split() or len(place.split()) not in (2, 3)
+        ]
+    if not faulty & {"measure_covariates", "measures", "tables", "quality"}:
         problems += _unknown_places(config)
     if not faulty & {"statistics", "onset_side"} and not config["onset_side"]:
         problems += [
@@ -472,7 +521,7 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             for name in config["clinical_sides"]
             if name not in config["clinical_scores"]
         ]
-    if not faulty & {"bids_dir", "measures", "participants", "quality", "statistics", "site", "simulation"}:
+    if not faulty & {"bids_dir", "measures", "tables", "participants", "quality", "statistics", "site", "simulation"}:
         problems += _incomplete_choices(config)
     if not faulty & {"survival", "progression"} and config["survival"] and not config["progression"]:
         problems += [

@@ -24,6 +24,8 @@ def expand_home(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         if isinstance(value, Mapping):
             inner = schema.get("properties", {})
             return {key: expanded(own, inner.get(key, {})) for key, own in value.items()}
+        if isinstance(value, list):
+            return [expanded(own, schema.get("items", {})) for own in value]
         if isinstance(value, str) and schema.get("format") in ("folder", "path"):
             with suppress(RuntimeError):  # nobody of that name: a folder called ~x
                 return str(Path(value).expanduser())
@@ -67,6 +69,9 @@ def _given(config: Any, schema: Mapping[str, Any], kind: str, place: str = "") -
         value, name = config.get(key), f"{place}.{key}".lstrip(".")
         if isinstance(value, Mapping):
             yield from _given(value, below, kind, name)
+        elif isinstance(value, list) and "properties" in below.get("items", {}):
+            for index, own in enumerate(value):
+                yield from _given(own, below["items"], kind, f"{name}[{index}]")
         elif below.get("format") == kind and value is not None:
             yield from ((name, text) for text in (value if isinstance(value, list) else [value]))
 

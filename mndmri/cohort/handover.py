@@ -28,11 +28,8 @@ def hand_over(study: Study, config: Mapping[str, Any], path: str | Path) -> None
         The resolved config: a job with another one does not use the file.
     path : path
     """
-    table = {
-        name: {"dtype": str(column.dtype), "values": [None if pd.isna(value) else value for value in column.tolist()]}
-        for name, column in study.participants.items()
-    }
-    content = {"config": _digest(config), "study": asdict(study) | {"participants": table}}
+    tables = {"participants": _plain(study.participants), "others": _plain(study.others)}
+    content = {"config": _digest(config), "study": asdict(study) | tables}
     write_json(content, path)
 
 
@@ -52,15 +49,29 @@ def take_over(config: Mapping[str, Any], path: str | Path) -> Study | None:
     if content.get("config") != _digest(config):
         return None
     own = content["study"]
-    table = {name: _column(**column) for name, column in own["participants"].items()}
     return Study(
-        participants=pd.DataFrame(table),
+        participants=_table(own["participants"]),
+        others=_table(own["others"]),
+        listed=tuple(own["listed"]),
         scans={who: {name: _scan(scan) for name, scan in scans.items()} for who, scans in own["scans"].items()},
         left_out=own["left_out"],
         bids_dir=own["bids_dir"],
         notes=tuple(own["notes"]),
         simulated=own["simulated"],
     )
+
+
+def _plain(table: pd.DataFrame) -> dict[str, Any]:
+    """A table as JSON can hold it."""
+    return {
+        name: {"dtype": str(column.dtype), "values": [None if pd.isna(value) else value for value in column.tolist()]}
+        for name, column in table.items()
+    }
+
+
+def _table(plain: Mapping[str, Any]) -> pd.DataFrame:
+    """A table that `_plain` has taken apart."""
+    return pd.DataFrame({name: _column(**column) for name, column in plain.items()})
 
 
 def _column(dtype: str, values: list[Any]) -> pd.Series:

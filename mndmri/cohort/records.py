@@ -94,3 +94,7 @@ class Study:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = field(default=())
     simulated: bool = False
+    listed: tuple[str, ...] = ()
+    """Every participant of the participants table, whom tables of measures may name."""
+    others: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"participant_id": []}))
+    """Columns of the participants table that the config does not name, for the wide table alone."""

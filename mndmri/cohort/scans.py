@@ -9,6 +9,7 @@ import pandas as pd
 
 from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
+from mndmri.cohort.given import listed, look_at_tables
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, load_participants
@@ -203,8 +204,12 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         f"{count} with the label '{label}' left out: in no group of groups.levels" for label, count in labels.items()
     ]
     notes += [f"{who} excluded: {why}" for who, why in excluded.items()]
+    brought = look_at_tables(config, participants_table, participants)
+    problems += brought.problems
+    notes += brought.notes
+    everyone = {"listed": tuple(listed(participants_table)), "others": brought.others}
     if config["measures"]:
-        return Study(participants, {}, {}, "", tuple(problems), tuple(notes))
+        return Study(participants, {}, {}, "", tuple(problems), tuple(notes), **everyone)
     root = Path(config["bids_dir"])
     simulated = config["simulation"] is not None
     scans: dict[str, dict[str, Scan]] = {}
@@ -231,7 +236,7 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         }
         for participant in participants["participant_id"]
     }
-    return Study(participants, scans, left_out, str(root), tuple(problems), tuple(notes), simulated)
+    return Study(participants, scans, left_out, str(root), tuple(problems), tuple(notes), simulated, **everyone)
 
 
 def _decided(scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:

@@ -14,17 +14,17 @@ import pandas as pd
 
 from mndmri.cohort.records import Problem
 from mndmri.io import MISSING
+from mndmri.tables.codes import codes_for_missing
 from mndmri.tables.covariates import VOLUMES, is_measured, names_of
 from mndmri.tables.participants import PROGRESSION_RATE, body_side
 from mndmri.tables.qc import DEFINITIONS as QUALITY
 
 # BIDS: a label is letters and digits; anything else would also break file names apart
 _ID = re.compile(r"sub-[0-9A-Za-z]+")
+# without scans no file is named so
+_ID_OF_TABLE = re.compile(r"sub-[0-9A-Za-z]+([-_.][0-9A-Za-z]+)*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MISSING_WORDS = {"na", "n/a", "#n/a", "n.a.", "nan", "none", "null", "missing", "unknown", "-", "--", ".", "?"}
-# Numbers that stand for a missing value in many tables, where they lie far from all others.
-_MISSING_CODES = {-99.0, -999.0, -9999.0, 888.0, 999.0, 8888.0, 9999.0}
-_FAR = 5.0  # times the largest of the others
 # Words for one category in columns of these names.
 _SYNONYMS = {
     "sex": {"m": "male", "man": "male", "f": "female", "w": "female", "woman": "female"},
@@ -38,8 +38,10 @@ FIRST_ROW = 2  # of a table in a file: line 1 is the header
 
 
 def participants_path(config: Mapping[str, Any]) -> Path:
-    """Path of the participants table: as the config says, or the dataset's own."""
-    return Path(config["participants"] or Path(config["bids_dir"], "participants.tsv"))
+    """Path of the participants table: as the config says, or the dataset's own, or the first table of measures."""
+    if config["participants"] or not config["measures"]:
+        return Path(config["participants"] or Path(config["bids_dir"], "participants.tsv"))
+    return Path(config["measures"][0]["file"])
 
 
 def category_columns(config: Mapping[str, Any]) -> list[str]:
@@ -47,9 +49,9 @@ def category_columns(config: Mapping[str, Any]) -> list[str]:
 
     They are to be read as text, so that the sites 01 and 1 stay two.
     """
-    numbers, columns_used = _columns_used(config)
+    numbers, used = columns_used(config)
     named = {*config["categorical"], "sex", config["onset_side"]} - numbers
-    return [column for column in columns_used if column in named]
+    return [column for column in used if column in named]
 
 
 def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[pd.DataFrame, list[Problem]]:
@@ -72,18 +74,18 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
         Empty if the table can be used.
     """
     groups = config["groups"]
-    numbers, columns_used = _columns_used(config)
+    numbers, used = columns_used(config)
     categories = category_columns(config)
     # what the pipeline measures too is taken from this table where it is there
     measured = [name for name in names_of(config["measure_covariates"]) if is_measured(name) and name in table]
-    numbers, columns_used = {*numbers, *measured}, list(dict.fromkeys([*columns_used, *measured]))
+    numbers, used = {*numbers, *measured}, list(dict.fromkeys([*used, *measured]))
     of_measures = [name for name in names_of(config["measure_covariates"]) if not is_measured(name)]
-    problems = _missing_columns(table, ["participant_id", groups["column"], *columns_used], of_measures=of_measures)
+    problems = _missing_columns(table, ["participant_id", groups["column"], *used], of_measures=of_measures)
     if problems:
         return pd.DataFrame(columns=["participant_id", "group"]), problems
 
-    ids = [_with_prefix(_text(value)) for value in table["participant_id"]]
-    problems += _check_ids(ids, config["exclude"])
+    ids = [with_prefix(_text(value)) for value in table["participant_id"]]
+    problems += _check_ids(ids, config["exclude"], plain=not config["measures"])
     names, label_problems = _map_labels(table[groups["column"]], ids, groups)
     problems += label_problems
     studied = [
@@ -91,7 +93,7 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     ]
 
     columns: dict[str, Any] = {"participant_id": ids, "group": names}
-    for column in columns_used:
+    for column in used:
         number, category = column in numbers, column in categories
         values, found = _read_column(table[column], ids, studied, category=category, number=number)
         columns[column] = values
@@ -102,7 +104,7 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     return participants, problems
 
 
-def _columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
+def columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
     """Columns that must hold numbers, and all that the study uses besides id and group, each once."""
     progression = config["progression"] or {}
     numbers = [*config["clinical_scores"], *(progression[k] for k in ("score", "months") if k in progression)]
@@ -128,7 +130,7 @@ def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict
     """
     if not {"participant_id", config["groups"]["column"]} <= set(table.columns):
         return {}, {}
-    ids = [_with_prefix(_text(value)) for value in table["participant_id"]]
+    ids = [with_prefix(_text(value)) for value in table["participant_id"]]
     known = _label_to_name(config["groups"])
     labels = Counter(
         _text(label)
@@ -147,7 +149,8 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _with_prefix(participant: str) -> str:
+def with_prefix(participant: str) -> str:
+    """Name of a participant as BIDS has it; what is missing stays so."""
     return participant if participant.startswith("sub-") or participant == MISSING else f"sub-{participant}"
 
 
@@ -185,7 +188,8 @@ def _missing_columns(table: pd.DataFrame, wanted: list[str], *, of_measures: lis
     return problems
 
 
-def _check_ids(ids: list[str], exclude: Mapping[str, str]) -> list[Problem]:
+def _check_ids(ids: list[str], exclude: Mapping[str, str], *, plain: bool) -> list[Problem]:
+    """What is wrong with the ids; with ``plain``, they are to be in names of files."""
     problems = []
     if not ids:
         problems.append(Problem("participants table: no rows; list a person in each"))
@@ -196,11 +200,13 @@ def _check_ids(ids: list[str], exclude: Mapping[str, str]) -> list[Problem]:
             problems.append(
                 Problem(f"participants table, row {row}: participant_id is empty; fill it in or remove the row")
             )
-        elif not _ID.fullmatch(participant):
+        elif not (_ID if plain else _ID_OF_TABLE).fullmatch(participant):
+            allowed = "letters and digits" if plain else "letters, digits and one of - _ . between them"
+            where = "the table and in the dataset" if plain else "all tables"
             problems.append(
                 Problem(
-                    f"participants table, row {row}: participant_id '{participant}' has other characters than letters "
-                    "and digits after 'sub-'; rename the participant in the table and in the dataset"
+                    f"participants table, row {row}: participant_id '{participant}' has other characters than "
+                    f"{allowed} after 'sub-'; rename the participant in {where}"
                 )
             )
     problems += [
@@ -349,20 +355,15 @@ def _no_side(participants: pd.DataFrame, column: str | None) -> list[Problem]:
 def _codes_for_missing(values: pd.Series, ids: list[str], studied: list[bool], column: object) -> list[Problem]:
     """Numbers that stand for a missing value, told by what they are and by how far they are from the others."""
     used = values[np.array(studied, bool)]
-    others = used[~used.isin(_MISSING_CODES)].dropna()
-    if others.empty:
-        return []
-    problems = []
-    for row, (value, participant, use) in enumerate(zip(values, ids, studied, strict=True), FIRST_ROW):
-        below = value < 0 <= others.min()
-        if use and value in _MISSING_CODES and (below or abs(value) > _FAR * others.abs().max()):
-            problems.append(
-                Problem(
-                    f"participants table, row {row} ({participant}), column '{column}': found {value:g}, far from the "
-                    f"others ({others.min():g} to {others.max():g}), as codes for a missing value are; write n/a"
-                )
-            )
-    return problems
+    coded = codes_for_missing(used)
+    others = used[~coded]
+    return [
+        Problem(
+            f"participants table, row {row + FIRST_ROW} ({ids[row]}), column '{column}': found {used[row]:g}, far from "
+            f"the others ({others.min():g} to {others.max():g}), as codes for a missing value are; write n/a"
+        )
+        for row in used.index[coded]
+    ]
 
 
 def _not_missing(row: int, participant: str, column: object, text: str) -> str:

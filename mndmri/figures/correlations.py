@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
 from mndmri.tables.measures import KEY
-from mndmri.tables.words import capitalised, readable, readable_interval, readable_place, readable_unit
+from mndmri.tables.words import capitalised, readable, readable_interval, readable_level, readable_place, readable_unit
 
 _COEFFICIENTS = {"spearman": "ρ", "kendall": "τ", "partial_spearman": "partial ρ"}
 _NAMES = {"spearman": "Spearman's", "kendall": "Kendall's tau-b", "partial_spearman": "Spearman's partial"}
@@ -31,8 +31,9 @@ def correlation_plot(
     score: str,
     colours: Mapping[str, str],
     method: str = "spearman",
+    alpha: float = 0.05,
 ) -> Figure:
-    """Measures against one clinical score: a panel a measure, with each group's coefficient and 95% interval.
+    """Measures against one clinical score: a panel a measure, with each group's coefficient and its interval.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def correlation_plot(
         bare(axes)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
-    caption = f"Dots: patients. {_NAMES[method]} rank correlation, 95% CI."
+    caption = f"Dots: patients. {_NAMES[method]} rank correlation, {readable_level(alpha)}."
     figure.supxlabel(fill(caption, _LETTERS * across), fontsize=8, color=GREY)
     return figure
 

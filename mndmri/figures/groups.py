@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from mndmri.io import InputError
-from mndmri.tables.words import OMNIBUS, capitalised, readable, readable_place, readable_unit
+from mndmri.tables.words import OMNIBUS, capitalised, readable, readable_level, readable_place, readable_unit
 
 # Okabe and Ito (2008), colours distinguishable for every reader, in the order groups are given
 GROUP_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -23,7 +23,6 @@ _HEMI_TITLES = {
     "ipsi": "Ipsilateral to onset",
     "mean": "Mean of both sides",
 }
-_CONFIDENCE = 0.95
 
 
 def group_colours(groups: Sequence[str]) -> dict[str, str]:
@@ -63,8 +62,9 @@ def measure_plot(
     *,
     groups: Sequence[str],
     colours: Mapping[str, str],
+    alpha: float = 0.05,
 ) -> Figure:
-    """One measure in one region: every participant, and each group's mean with its 95% interval.
+    """One measure in one region: every participant, and each group's mean with its interval.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def measure_plot(
             values = rows.loc[rows["group"] == group, "value"].to_numpy(float)
             values = values[np.isfinite(values)]
             _draw_strip(axes, place, values, colours[group])
-            _draw_mean(axes, place, _mean_interval(values, adjusted_means, hemi, group))
+            _draw_mean(axes, place, _mean_interval(values, adjusted_means, hemi, group, alpha=alpha))
         counts = [int(rows.loc[rows["group"] == g, "value"].notna().sum()) for g in groups]
         names = [f"{group}\nn = {n}" for group, n in zip(groups, counts, strict=True)]
         axes.set_xticks(range(len(groups)), names)
@@ -115,12 +115,12 @@ def measure_plot(
     title = f"{readable(kind['modality'])}: {readable(kind['measure'])}, {readable(kind['region'])}"
     figure.suptitle(title, fontsize=11, weight="bold")
     which = "mean" if adjusted_means is None else "adjusted mean"
-    figure.supxlabel(f"Dots: participants. Diamond and bar: {which}, 95% CI.", fontsize=8, color=GREY)
+    figure.supxlabel(f"Dots: participants. Diamond and bar: {which}, {readable_level(alpha)}.", fontsize=8, color=GREY)
     return figure
 
 
 def _mean_interval(
-    values: np.ndarray, adjusted_means: pd.DataFrame | None, hemi: str, group: str
+    values: np.ndarray, adjusted_means: pd.DataFrame | None, hemi: str, group: str, *, alpha: float
 ) -> tuple[float, float, float]:
     """Mean, low and high end; what cannot be known is NaN."""
     if adjusted_means is not None:
@@ -129,7 +129,7 @@ def _mean_interval(
         return tuple(found.iloc[0].astype(float)) if len(found) else (np.nan, np.nan, np.nan)
     if values.size < 2:
         return (values[0] if values.size else np.nan), np.nan, np.nan
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, values.size - 1) * stats.sem(values)
+    half = stats.t.isf(alpha / 2, values.size - 1) * stats.sem(values)
     return values.mean(), values.mean() - half, values.mean() + half
 
 
@@ -152,14 +152,17 @@ def bare(axes: Axes) -> None:
     axes.tick_params(labelsize=9)
 
 
-def forest_plot(comparisons: pd.DataFrame) -> Figure:
-    """Adjusted g with its 95% interval, a row a measure, a panel a contrast.
+def forest_plot(comparisons: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
+    """Adjusted g with its interval, a row a measure, a panel a contrast.
 
     Parameters
     ----------
     comparisons : DataFrame
         Reported rows: ``modality, measure, region, hemi, contrast, adjusted_g, adj_g_ci_low, adj_g_ci_high``. Tests
         over all groups are not shown; a pair whose g is missing keeps its place and is labelled so.
+
+    alpha : float
+        One minus the coverage of the intervals.
 
     Raises
     ------
@@ -189,7 +192,7 @@ def forest_plot(comparisons: pd.DataFrame) -> Figure:
         axes.set_axisbelow(True)
         bare(axes)
     panels[0].set_yticks([places[row] for row in rows], names)
-    figure.supxlabel("Adjusted g (first group minus second), 95% CI", fontsize=9)
+    figure.supxlabel(f"Adjusted g (first group minus second), {readable_level(alpha)}", fontsize=9)
     return figure
 
 

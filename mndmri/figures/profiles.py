@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
-from mndmri.tables.words import capitalised, readable, readable_unit
+from mndmri.tables.words import capitalised, readable, readable_level, readable_unit
 
 _SIDES = {"L": "Left", "R": "Right"}
 _SIGNIFICANT = 0.05
@@ -30,8 +30,9 @@ def profile_plot(
     colours: Mapping[str, str],
     reference: str | None,
     levels: Mapping[str, tuple[float, float]] | None = None,
+    alpha: float = 0.05,
 ) -> Figure:
-    """One measure from the pons to the cortex: each group's mean with its 95% interval, and where it differs.
+    """One measure from the pons to the cortex: each group's mean with its interval, and where it differs.
 
     Under the curves a bar for each group compared with the reference is grey where the groups were
     compared, of the group's colour where p corrected over all nodes of both sides is below 0.05,
@@ -98,7 +99,8 @@ def profile_plot(
     _legend(figure, means, groups, colours)
     figure.suptitle(f"{capitalised(readable(measure))} along the corticospinal tract", fontsize=11, weight="bold")
     said = (
-        "Lines: means, 95% CI shaded. Bars: tested (grey); p < 0.05, corrected over all nodes of both sides (colour)."
+        f"Lines: means, {readable_level(alpha)} shaded. Bars: tested (grey); p < 0.05, corrected over all nodes of "
+        "both sides (colour)."
     )
     figure.supxlabel(fill(said, 62 * len(hemis)), fontsize=8, color=GREY)
     return figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mndmri.figures.groups import GREY
 from mndmri.io import InputError
 from mndmri.tables.measures import KEY
-from mndmri.tables.words import capitalised, readable, readable_interval, readable_place
+from mndmri.tables.words import capitalised, readable, readable_interval, readable_level, readable_place
 
 # Tol (2021), the scheme "muted": distinguishable for every reader, and none of them the colour of a group
 _CURVE_COLOURS = (
@@ -29,8 +29,8 @@ _LINE_INCHES = 0.15
 _PANEL_INCHES = 4.0
 
 
-def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
-    """ROC curves, a panel a contrast, with the area under each and its 95% interval in the legend.
+def roc_plot(points: pd.DataFrame, table: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
+    """ROC curves, a panel a contrast, with the area under each and its interval in the legend.
 
     A measure of a region has one colour; its left side is a full line, its right side a dashed one, and those
     by the side of onset have dashes of their own.
@@ -83,7 +83,10 @@ def roc_plot(points: pd.DataFrame, table: pd.DataFrame) -> Figure:
         _name_curves(below, axes)
     panels[0].set_ylabel("Sensitivity")
     figure.suptitle("ROC curves, unadjusted", fontsize=11, weight="bold")
-    said = "Full line: left or both; dashed: right. Dotted: chance. AUC [95% CI], n of the first and the second group."
+    said = (
+        f"Full line: left or both; dashed: right. Dotted: chance. AUC [{readable_level(alpha)}], n of the first and "
+        "the second group."
+    )
     figure.supxlabel(fill(said, _LINE_OF_LEGEND * len(contrasts)), fontsize=8, color=GREY)
     return figure
 

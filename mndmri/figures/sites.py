@@ -10,7 +10,15 @@ from matplotlib.ticker import MaxNLocator
 from mndmri.figures.groups import GREY, bare
 from mndmri.io import InputError
 from mndmri.tables.measures import KEY
-from mndmri.tables.words import MISSING, capitalised, readable, readable_p, readable_place, readable_unit
+from mndmri.tables.words import (
+    MISSING,
+    capitalised,
+    readable,
+    readable_level,
+    readable_p,
+    readable_place,
+    readable_unit,
+)
 
 _ALL_SITES = "all"  # in the table, the row of the sites together
 _SITE_COLOUR, _TOGETHER_COLOUR = "#1F3A5F", "#D55E00"
@@ -18,7 +26,7 @@ _HALF_HEIGHT = 0.3
 _LONGEST = 30  # characters of a site's name
 
 
-def site_forest(table: pd.DataFrame) -> Figure:
+def site_forest(table: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
     """Adjusted difference at each site and over all, with its interval: a row a measure, a column a contrast.
 
     Parameters
@@ -49,7 +57,9 @@ def site_forest(table: pd.DataFrame) -> Figure:
             axes.set_label(str(contrast))
         panels[0].set_yticks(range(len(sites)), names[::-1])
         panels[0].set_ylim(-0.6, len(sites) - 0.4)
-    caption = "Adjusted difference, first group minus second, 95% CI. On the right, participants of each."
+    caption = (
+        f"Adjusted difference, first group minus second, {readable_level(alpha)}. On the right, participants of each."
+    )
     figure.supxlabel(caption, fontsize=8, color=GREY)
     return figure
 

@@ -24,6 +24,7 @@ def study_figures(
     primary: Sequence[Mapping[str, str]],
     groups: Sequence[str],
     reference: str | None,
+    alpha: float = 0.05,
 ) -> Iterator[tuple[str, Figure]]:
     """Name and figure of every primary measure, and of each kind of result; what has nothing to show has none.
 
@@ -39,23 +40,30 @@ def study_figures(
         Primary measures as in the config: each names a modality, measure, region and hemi.
     groups : sequence of str
         In the order of the figures; `reference` is one of them.
+    alpha : float
+        One minus the coverage of the intervals.
     """
     colours, chosen = group_colours(groups), pd.DataFrame(primary, columns=KEY)
     for kind in chosen[["modality", "measure", "region"]].drop_duplicates().itertuples(index=False):
         rows = measures.merge(pd.DataFrame([kind]))
         if len(rows):
-            yield "_".join(kind), measure_plot(rows, tables["adjusted_means"], groups=groups, colours=colours)
+            yield (
+                "_".join(kind),
+                measure_plot(rows, tables["adjusted_means"], groups=groups, colours=colours, alpha=alpha),
+            )
     comparisons = tables["comparisons"].query("reported == 'yes'")
     comparisons = comparisons[comparisons["contrast"] != OMNIBUS]
     if len(rows := comparisons.merge(chosen)):
-        yield "effect_sizes", forest_plot(rows)
+        yield "effect_sizes", forest_plot(rows, alpha=alpha)
     for (modality, measure), rows in comparisons.groupby(["modality", "measure"], sort=False):
-        yield f"effect_sizes_all_{modality}_{measure}", forest_plot(rows)
+        yield f"effect_sizes_all_{modality}_{measure}", forest_plot(rows, alpha=alpha)
     if tables["roc_points"]["true_positive_rate"].notna().any():
-        yield "roc", roc_plot(tables["roc_points"], tables["classification"])
+        yield "roc", roc_plot(tables["roc_points"], tables["classification"], alpha=alpha)
     correlations = tables["correlations"].merge(chosen)
     for score in correlations["score"].unique():
-        figure = correlation_plot(measures.merge(chosen), participants, correlations, score=score, colours=colours)
+        figure = correlation_plot(
+            measures.merge(chosen), participants, correlations, score=score, colours=colours, alpha=alpha
+        )
         yield f"correlation_{score}", figure
     performance, predictions = tables["multimodal_index"], tables["multimodal_predictions"]
     for scheme in performance.loc[performance["auc"].notna(), "scheme"].unique():
@@ -64,11 +72,13 @@ def study_figures(
     if "profile_means" in tables:
         means, profiles = tables["profile_means"], tables["profile_comparisons"]
         for measure in means["measure"].unique():
-            figure = profile_plot(means, profiles, measure=measure, groups=groups, colours=colours, reference=reference)
+            figure = profile_plot(
+                means, profiles, measure=measure, groups=groups, colours=colours, reference=reference, alpha=alpha
+            )
             yield f"profile_{measure}", figure
     if "strips" in tables:
         for modality, figure in study_strips(tables["strips"], groups=groups, reference=reference).items():
             yield f"strip_{modality}", figure
     if "site_effects" in tables:
         units = measures[["modality", "measure", "unit"]].drop_duplicates(["modality", "measure"])
-        yield "sites", site_forest(tables["site_effects"].merge(units))
+        yield "sites", site_forest(tables["site_effects"].merge(units), alpha=alpha)

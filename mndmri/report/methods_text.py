@@ -9,7 +9,10 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from mndmri.provenance import OF_IMAGES
 from mndmri.tables.covariates import VOLUMES, covariates_of
+from mndmri.tables.given import BROUGHT
+from mndmri.tables.participants import PROGRESSION_RATE
 from mndmri.tables.words import readable
 
 _TEMPLATE = Path(__file__).parent / "templates" / "methods.md.j2"
@@ -22,6 +25,15 @@ _SIDES = {
     "contra": "contralateral to the side of onset",
     "ipsi": "ipsilateral to it",
     "mean": "mean of both sides",
+}
+
+# Beginning of a variant's name in sensitivity.tsv, to what was done
+_VARIANTS = {
+    "without_covariates": "without covariates",
+    "age_matched": "with groups matched for age and sex",
+    "without_flagged": "without scans flagged by quality control",
+    "motion_covariate": "with head motion as covariate",
+    "without_site": "without each site in turn",
 }
 
 REFERENCES = {
@@ -204,6 +216,7 @@ def study_facts(
     groups: Iterable[str],
     score: Mapping[str, str],
     measure_covariates: Mapping[str, Sequence[str]] | None = None,
+    described: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """What `methods_paragraph` has to know of a study besides its config.
 
@@ -217,11 +230,21 @@ def study_facts(
         Modality, measure, region and hemi of the motor band score.
     measure_covariates : mapping, optional
         As in `mndmri.tables.covariates.covariates_of`.
+    described : mapping, optional
+        Definitions of the measures by ``modality measure``, from measures.json: those that were brought say from where.
     """
     sizes = participants["group"].value_counts()
     known = measures[measures["value"].notna()]
     kinds = known[["modality", "measure", "region"]].drop_duplicates().to_dict("records")
     volumes = {kind["region"] for kind in kinds if kind["modality"] == "t1w" and kind["measure"] == "volume"}
+    pairs = known[["modality", "measure"]].drop_duplicates().itertuples(index=False, name=None)
+    brought: dict[str, list[str]] = {}
+    imaged = set()
+    for modality, measure in pairs:
+        if BROUGHT in (described or {}).get(f"{modality} {measure}", {}):
+            brought.setdefault(modality, []).append(readable(measure))
+        else:
+            imaged.add(modality)
     own = {}
     for place, names in (measure_covariates or {}).items():
         had = [name for name in names if name not in VOLUMES or name in volumes | set(participants)]
@@ -230,6 +253,8 @@ def study_facts(
     return {
         "n_by_group": {name: int(sizes.get(name, 0)) for name in groups},
         "measured": set(known["modality"]),
+        "imaged": imaged,
+        "brought": [f"{_listed(names)} of {readable(modality)}" for modality, names in brought.items()],
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
         "own_covariates": own,
     }
@@ -244,8 +269,11 @@ def methods_paragraph(
     scored: bool = False,
     measured: Collection[str] = (),
     own_covariates: Mapping[str, Sequence[str]] | None = None,
+    imaged: Collection[str] | None = None,
+    brought: Sequence[str] = (),
+    done: Collection[str] | None = None,
 ) -> str:
-    """Methods of a study as Markdown: the steps that its config selects, then the numbered references.
+    """Methods of a study as Markdown: the steps that its config selects and that were done, then the references.
 
     Parameters
     ----------
@@ -263,6 +291,12 @@ def methods_paragraph(
         Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
     own_covariates : mapping, optional
         Measures, as ``t1w volume``, to the covariates that they alone had.
+    imaged : collection of str, optional
+        Modalities of which the scans gave a measure; by default those of the config.
+    brought : sequence of str
+        Measures that were brought, in words.
+    done : collection of str, optional
+        Analyses that gave a number (`mndmri.report.done.analyses_done`); by default all.
 
     Returns
     -------
@@ -270,6 +304,14 @@ def methods_paragraph(
         Paragraphs, each a line that begins with its heading in bold, and a list of references.
         Names from the config are escaped.
     """
+
+    def did(name: str) -> bool:
+        return done is None or name in done
+
+    images = [] if config["measures"] else [m for m in config["modalities"] if imaged is None or _seen(m, imaged)]
+    scores = [*config["clinical_scores"], *(["the rate of progression"] if config["progression"] else [])]
+    if config["progression"] and not did(f"correlations {PROGRESSION_RATE}"):
+        scores.pop()
     statistics, has_controls = config["statistics"], config["groups"]["reference"] is not None
     template = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
     written = template.render(
@@ -284,15 +326,35 @@ def methods_paragraph(
             f"{_listed(map(readable, names))} for {' '.join(map(readable, place.split()))}"
             for place, names in (own_covariates or {}).items()
         ],
-        images=[] if config["measures"] else config["modalities"],
+        images=images,
+        brought=brought,
+        did=did,
+        variants=_variants(config, images, done),
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,
         primary=_primary(statistics["primary"]),
-        scores=[*config["clinical_scores"], *(["the rate of progression"] if config["progression"] else [])],
-        software=[f"{name} {version}" for name, version in versions.items()],
+        scores=[name for name in scores if name not in config["clinical_scores"] or did(f"correlations {name}")],
+        software=[f"{name} {version}" for name, version in versions.items() if images or name not in OF_IMAGES],
     )
     paragraphs = (" ".join(part.split()) for part in written.split("***"))
     return _numbered("\n\n".join(part for part in paragraphs if part))
+
+
+def _seen(modality: str, imaged: Collection[str]) -> bool:
+    """Whether scans of a modality gave a measure; those of susceptibility have three names."""
+    return bool({modality, *(("qsm", "r2star") if modality == "swi" else ())} & set(imaged))
+
+
+def _variants(config: Mapping[str, Any], images: Sequence[str], done: Collection[str] | None) -> list[str]:
+    """Sensitivity analyses in words."""
+    if done is None:
+        checked = bool(images or config["quality"])
+        selected = {"without_covariates": True, "age_matched": True, "without_flagged": checked}
+        selected |= {"motion_covariate": checked, "without_site": bool(config["site"])}
+    else:
+        variants = [name.removeprefix("sensitivity ") for name in done if name.startswith("sensitivity ")]
+        selected = {word: any(name.startswith(word) for name in variants) for word in _VARIANTS}
+    return [text for word, text in _VARIANTS.items() if selected[word]]
 
 
 def _environment() -> jinja2.Environment:

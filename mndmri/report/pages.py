@@ -22,6 +22,7 @@ from mndmri.tables.words import (
     capitalised,
     readable,
     readable_interval,
+    readable_level,
     readable_number,
     readable_p,
     readable_place,
@@ -208,6 +209,8 @@ def group_page(
     pictures: Sequence[Picture],
     versions: Mapping[str, str],
     sections: Sequence[Section] = (),
+    primary: bool = True,
+    alpha: float = 0.05,
 ) -> str:
     """Report of the study as HTML.
 
@@ -235,6 +238,10 @@ def group_page(
         Name of a program to its version.
     sections : sequence of Section
         What follows the comparisons: motor band sign, classification, correlations and so on.
+    primary : bool
+        Whether the comparisons are of primary measures; otherwise of those that differ most.
+    alpha : float
+        One minus the coverage of the intervals.
     """
     return _render(
         "group.html.j2",
@@ -245,6 +252,8 @@ def group_page(
         lacking=_lacking(measures),
         failed=dict(failed),
         table_one=_table_one(demographics),
+        primary=primary,
+        level=readable_level(alpha),
         comparisons=_comparison_tables(comparisons, measures),
         pictures=list(pictures),
         sections=[

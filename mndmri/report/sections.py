@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from mndmri.report.pages import Picture, Section
-from mndmri.tables.measures import KEY
+from mndmri.tables.measures import KEY, NO_SCORE
 from mndmri.tables.words import (
     MISSING,
     capitalised,
     readable,
     readable_interval,
+    readable_level,
     readable_number,
     readable_p,
     readable_place,
@@ -27,6 +28,7 @@ def group_sections(
     *,
     primary: Sequence[Mapping[str, str]],
     methods: str,
+    alpha: float = 0.05,
 ) -> list[Section]:
     """Sections of the group page that have content.
 
@@ -44,6 +46,8 @@ def group_sections(
         Measures whose rows are shown, as in the config.
     methods : str
         Text for a paper.
+    alpha : float
+        One minus the coverage of the tables' intervals.
     """
     chosen = pd.DataFrame(primary, columns=KEY)
 
@@ -60,7 +64,7 @@ def group_sections(
         rows = rows.query(query) if query else rows
         if rows.empty:
             return None
-        return _cells(rows, columns)
+        return _cells(rows, columns, alpha=alpha)
 
     deviations = _of_primary(tables.get("deviations"), chosen)
     sections = [
@@ -72,8 +76,9 @@ def group_sections(
         ),
         Section(
             "Motor band sign",
-            "95% interval by Wilson’s method with continuity correction; exact tests are in motor_band_sign.tsv.",
-            shown("motor_band_sign", _SIGN, query="test.isna()"),
+            "Intervals by Wilson’s method with continuity correction; exact tests are in motor_band_sign.tsv.",
+            # a study without a gradient echo has no score, and nothing to say of it
+            shown("motor_band_sign", _SIGN, query=f"test.isna() and not note.str.contains('{NO_SCORE}', na=False)"),
         ),
         Section(
             "Unfolded central sulcus",
@@ -102,7 +107,7 @@ def group_sections(
         Section(
             "Along the corticospinal tract",
             "profile_comparisons.tsv has the differences at every node, corrected over the nodes of both sides.",
-            pictures=drawn("profile", "Means of the groups with 95% interval, from the pons up to the cortex."),
+            pictures=drawn("profile", "Means of the groups with their intervals, from the pons up to the cortex."),
         ),
         Section(
             "Multimodal index",
@@ -128,7 +133,7 @@ def group_sections(
         Section(
             "Every person against the controls",
             _outside(deviations),
-            _cells(_largest(deviations), _DEVIATIONS) if len(deviations) else None,
+            _cells(_largest(deviations), _DEVIATIONS, alpha=alpha) if len(deviations) else None,
         ),
         Section("Sites", "", None, drawn("sites", "The groups compared within each site, and pooled.")),
         Section(
@@ -158,8 +163,11 @@ def group_sections(
     return [s for s in sections if s.table is not None or s.pictures or s.text]
 
 
-def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column]) -> pd.DataFrame:
-    return pd.DataFrame({title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()})
+def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) -> pd.DataFrame:
+    """Table of cells; a title names the level of its intervals by {ci}, or {ci_tost} for two one-sided tests."""
+    levels = {"ci": readable_level(alpha), "ci_tost": readable_level(2 * alpha)}
+    cells = {title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()}
+    return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
 
 
 def _of_primary(deviations: pd.DataFrame | None, chosen: pd.DataFrame) -> pd.DataFrame:
@@ -218,22 +226,22 @@ _SIGN: dict[str, _Column] = {
     "n": _of("n"),
     "assessable": _of("n_assessable"),
     "present": _of("n_present"),
-    "percent [95% CI]": _interval("percent"),
+    "percent [{ci}]": _interval("percent"),
     "note": _of("note"),
 }
 _CLASSIFICATION: dict[str, _Column] = {
     "measure": _measure,
     "contrast": _of("contrast"),
     "n": lambda row: f"{row['n_positive']} / {row['n_negative']}",
-    "AUC [95% CI]": _interval("auc"),
+    "AUC [{ci}]": _interval("auc"),
     "p": _of("p"),
-    "adjusted AUC [95% CI]": _interval("auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"),
-    "sensitivity [95% CI]": _interval("sensitivity", "sens_ci_low", "sens_ci_high"),
+    "adjusted AUC [{ci}]": _interval("auc_adjusted", "adjusted_ci_low", "adjusted_ci_high"),
+    "sensitivity [{ci}]": _interval("sensitivity", "sens_ci_low", "sens_ci_high"),
     "specificity, here and in new people": lambda row: (
         f"{readable_number(row['specificity'])}, {readable_number(row['specificity_new'])}"
     ),
-    "LR+ [95% CI]": _interval("lr_positive", "lr_positive_ci_low", "lr_positive_ci_high"),
-    "LR- [95% CI]": _interval("lr_negative", "lr_negative_ci_low", "lr_negative_ci_high"),
+    "LR+ [{ci}]": _interval("lr_positive", "lr_positive_ci_low", "lr_positive_ci_high"),
+    "LR- [{ci}]": _interval("lr_negative", "lr_negative_ci_low", "lr_negative_ci_high"),
     "note": _of("note"),
 }
 _MARKERS: dict[str, _Column] = {
@@ -241,15 +249,15 @@ _MARKERS: dict[str, _Column] = {
     "first": _measure,
     "second": lambda row: f"{readable(row['measure_2'])}, {readable_place(row['region_2'], row['hemi_2'])}",
     "AUC": lambda row: f"{readable_number(row['auc'])} / {readable_number(row['auc_2'])}",
-    "difference [95% CI]": _interval("difference"),
+    "difference [{ci}]": _interval("difference"),
     "p": _of("p"),
-    "p (Holm)": _of("p_holm"),
+    "p (Holm)": lambda row: readable_p(row["p_holm"]),
 }
 _INDEX: dict[str, _Column] = {
     "contrast": _of("contrast"),
     "scheme": _of("scheme"),
     "n": lambda row: f"{row['n_positive']} / {row['n_negative']}",
-    "AUC [95% CI]": _interval("auc", "auc_ci_low", "auc_ci_high"),
+    "AUC [{ci}]": _interval("auc", "auc_ci_low", "auc_ci_high"),
     "AUC of covariates alone": lambda row: readable_number(row["auc_covariates"]),
     "Brier": lambda row: readable_number(row["brier"]),
     "calibration slope": lambda row: readable_number(row["calibration_slope"]),
@@ -260,7 +268,7 @@ _CORRELATIONS: dict[str, _Column] = {
     "score": _of("score"),
     "group": _of("group"),
     "n": _of("n"),
-    "rho [95% CI]": _interval("estimate"),
+    "rho [{ci}]": _interval("estimate"),
     "p": _of("p"),
     "note": _of("note"),
 }
@@ -281,7 +289,7 @@ _EQUIVALENCE: dict[str, _Column] = {
     "measure": _measure,
     "contrast": _of("contrast"),
     "n": lambda row: f"{row['n_first']} / {row['n_second']}",
-    "difference [90% CI]": _interval("estimate"),
+    "difference [{ci_tost}]": _interval("estimate"),
     "margin": lambda row: readable_number(row["margin"]),
     "p (TOST)": _of("p_tost"),
     "conclusion": _of("conclusion"),
@@ -293,7 +301,7 @@ _SURVIVAL: dict[str, _Column] = {
     "model": _of("model"),
     "adjusted for": _of("adjusted_for"),
     "n (events)": lambda row: f"{row['n']} ({row['n_events']})",
-    "hazard ratio [95% CI]": _interval("hazard_ratio"),
+    "hazard ratio [{ci}]": _interval("hazard_ratio"),
     "p": _of("p"),
     "q (FDR)": _of("q_fdr"),
     "note": _of("note"),
@@ -303,7 +311,7 @@ _SIDES: dict[str, _Column] = {
     "group": _of("group"),
     "test": lambda row: readable_test(row["test"]),
     "onset left / right": lambda row: f"{row['n_left']} / {row['n_right']}",
-    "contra minus ipsi [95% CI]": _interval("estimate"),
+    "contra minus ipsi [{ci}]": _interval("estimate"),
     "p": _of("p"),
     "q (FDR)": _of("q_fdr"),
     "note": _of("note"),
@@ -315,7 +323,7 @@ _DEVIATIONS: dict[str, _Column] = {
     "value": lambda row: readable_number(row["value"]),
     "expected": lambda row: readable_number(row["expected"]),
     "W": lambda row: readable_number(row["w_score"]),
-    "percentile [95% CI]": _percentile,
+    "percentile [{ci}]": _percentile,
     "controls": _of("n_controls"),
     "note": _of("note"),
 }
@@ -323,7 +331,7 @@ _SENSITIVITY: dict[str, _Column] = {
     "measure": _measure,
     "variant": lambda row: readable(row["variant"]),
     "contrast": _of("contrast"),
-    "difference [95% CI]": _interval("estimate"),
+    "difference [{ci}]": _interval("estimate"),
     "p": _of("p"),
     "same sign": _of("same_sign"),
     "note": _of("note"),

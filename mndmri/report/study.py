@@ -9,9 +9,17 @@ from mndmri.report.pages import Picture, group_page
 from mndmri.report.sections import group_sections
 from mndmri.tables.measures import KEY
 from mndmri.tables.names import variable_name
-from mndmri.tables.words import capitalised, readable
+from mndmri.tables.words import OMNIBUS, capitalised, readable
 
 EFFECT_SIZES = "effect_sizes"
+_SHOWN = 12  # measures on the page of a study without a primary one
+
+
+def most_different(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the comparisons table of the measures with the smallest p of any pair of groups, the smallest first."""
+    pairs = comparisons[(comparisons["reported"] == "yes") & (comparisons["contrast"] != OMNIBUS)]
+    smallest = pairs.groupby(KEY, sort=False)["p"].min().dropna().sort_values(kind="stable").head(_SHOWN)
+    return smallest.reset_index()[KEY].merge(comparisons, on=KEY)
 
 
 def study_page(
@@ -24,6 +32,7 @@ def study_page(
     title: str,
     primary: Sequence[Mapping[str, str]],
     methods: str,
+    alpha: float = 0.05,
     notes: Sequence[str],
     failed: Mapping[str, str],
     versions: Mapping[str, str],
@@ -44,9 +53,12 @@ def study_page(
     title : str
         Name of the study.
     primary : sequence of mapping
-        Measures whose rows are shown, as in the config; the tables have all.
+        Measures whose rows are shown, as in the config; the tables have all. Without any, the comparisons of those
+        that differ most are shown, and named exploratory.
     methods : str
         Text for a paper.
+    alpha : float
+        One minus the coverage of the intervals.
     notes : sequence of str
         What was left out of the study and why, a sentence each.
     failed : mapping
@@ -57,7 +69,12 @@ def study_page(
     if "deviations" in tables:
         own = tables["deviations"].merge(participants[["participant_id", "group"]], on="participant_id")
         tables = {**tables, "deviations": own}
-    shown = {variable_name(p["modality"], p["measure"], p["region"]) for p in primary} | {EFFECT_SIZES}
+    comparisons = tables["comparisons"].merge(pd.DataFrame(primary, columns=KEY))
+    chosen = not comparisons.empty
+    shown = {EFFECT_SIZES: EFFECT_SIZES}
+    for own in primary:
+        words = [own[name] for name in KEY[:3]]
+        shown[variable_name(*words)] = " ".join(words)
     return group_page(
         title=title,
         participants=participants,
@@ -65,12 +82,14 @@ def study_page(
         failed=failed,
         measures=measures,
         demographics=tables["demographics"],
-        comparisons=tables["comparisons"].merge(pd.DataFrame(primary, columns=KEY)),
+        comparisons=comparisons if chosen else most_different(tables["comparisons"]),
+        primary=chosen,
+        alpha=alpha,
         pictures=[
-            Picture(capitalised(readable(name)), "", png, wide=name == EFFECT_SIZES)
+            Picture(capitalised(readable(shown[name].replace(" ", "_"))), "", png, wide=name == EFFECT_SIZES)
             for name, png in figures.items()
             if name in shown
         ],
-        sections=group_sections(tables, figures, primary=primary, methods=methods) + map_sections(maps),
+        sections=group_sections(tables, figures, primary=primary, methods=methods, alpha=alpha) + map_sections(maps),
         versions=versions,
     )

@@ -4,7 +4,7 @@ The packages that do this (neuroCombat, neuroHarmonize, pycombat, inmoose) need 
 and here a participant without one of the modalities is the rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from mndmri.statistics.samples import (
     reference_last,
     select_people,
 )
-from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.dictionaries import TITLE, dictionary
 
 # Whole numbers with a meaning of their own, which half a point of a site's shift would take away.
 RATINGS = ("motor_band_score",)
@@ -82,6 +82,12 @@ class _Fit(NamedTuple):
 def combat_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the report of `combat`."""
     return dictionary("What ComBat removed from the measures of each site", _DESCRIPTIONS)
+
+
+def harmonised_dictionary(meanings: Mapping[str, Any]) -> dict[str, Any]:
+    """BIDS data dictionary of the harmonised measures, from that of the measures as they were measured."""
+    value = {"Description": "The value without what ComBat found the scanner of its site to do to it; see site_shifts."}
+    return {**meanings, TITLE: "Every measure of every participant, harmonised over the sites", "value": value}
 
 
 def combat(

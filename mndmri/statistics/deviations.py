@@ -27,7 +27,7 @@ from mndmri.statistics.samples import (
     reference_last,
     select_people,
 )
-from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, by_onset, paired_rows, side_of_onset
+from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, assumed_sides, by_onset, paired_rows, side_of_onset
 from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY
@@ -114,7 +114,8 @@ def score_deviations(
         a hemisphere is compared with the same one of the controls.
     by_onset_too : bool
         Whether the rows of contra and ipsi are scored as measures of their own, by controls whose sides
-        are in the proportion of the patients', as a comparison of groups needs.
+        are in the proportion of the patients', as a comparison of groups needs. Stored norms have no such controls:
+        then everybody's hemisphere is scored as itself, the controls' by the sides that they are given.
     alpha : float
         One minus the coverage of the percentiles' limits.
 
@@ -132,7 +133,8 @@ def score_deviations(
         check_norms(norms, covariates, own=own_names, site=site)
         check_people(norms, people, site=site)
         known = stored_norms(norms)
-    if not by_onset_too:
+    of_their_own = by_onset_too and known is None
+    if not of_their_own:
         measures = measures[~measures["hemi"].isin([CONTRA, IPSI])]
     units = measures.reindex(columns=[*KEY, "unit"]).drop_duplicates(KEY).set_index(KEY)["unit"]
     measured = list(each_measure(measures, people))
@@ -149,8 +151,10 @@ def score_deviations(
             rows[-1]["note"] = [_joined(*notes, note) for note in rows[-1]["note"]]
             models.append(norm_rows(one.key, unit, norm))
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(_DESCRIPTIONS))
-    if onset_side:
-        table = pd.concat([table, *_by_onset(table, side_of_onset(participants, onset_side))], ignore_index=True)
+    if onset_side and not of_their_own:
+        sides = side_of_onset(participants, onset_side)
+        sides = assumed_sides(participants, sides, reference=reference) if by_onset_too else sides
+        table = pd.concat([table, *_by_onset(table, sides)], ignore_index=True)
     columns = list(_DESCRIPTIONS)
     written = pd.concat(models, ignore_index=True) if models else pd.DataFrame(columns=NORM_COLUMNS)
     return DeviationTables(table[columns], written)

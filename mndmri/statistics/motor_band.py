@@ -124,7 +124,7 @@ def score_motor_band(
     values, reasons, n_voxels, groups = _contrasts(measures, participants)
     controls = values[groups == reference]
     ages = _ages(participants)
-    shared = _limits(controls, ages) if norms is None else check_norms(norms)
+    shared = _limits(controls, ages) if norms is None else check_cutoffs(norms)
     scored = []
     for who in participants["participant_id"]:
         is_learnt_from = norms is None and who in controls.index
@@ -146,7 +146,7 @@ def add_motor_band(
     return pd.concat([measures, scores], ignore_index=True), cutoffs
 
 
-def check_norms(norms: pd.DataFrame) -> pd.DataFrame:
+def check_cutoffs(norms: pd.DataFrame) -> pd.DataFrame:
     """Cut-offs of another study, found to be such.
 
     Raises

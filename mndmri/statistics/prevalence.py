@@ -17,6 +17,7 @@ from mndmri.statistics.exact import count_tables, fisher_freeman_halton
 from mndmri.statistics.families import holm
 from mndmri.statistics.samples import NO_SPREAD, Measured, count_reasons, each_measure, reference_last, select_people
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.measures import NO_SCORE
 
 SCORE = {"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both"}
 MAX_SCORE = 12  # none, mild or marked (0 to 2) in face, hand and leg, left and right
@@ -248,7 +249,7 @@ def sign_agreement(
 def _automated(measures: pd.DataFrame, people: pd.DataFrame, *, threshold: int) -> _Judged:
     """The motor band score as measured; everyone is there, also if nobody was measured."""
     rows = measures[np.logical_and.reduce([measures[name] == value for name, value in SCORE.items()])]
-    nothing = pd.Series(np.nan, people.index), pd.Series("no motor band score in the measures table", people.index)
+    nothing = pd.Series(np.nan, people.index), pd.Series(NO_SCORE, people.index)
     measured = next(each_measure(rows, people), Measured(SCORE, *nothing))
     _check_scores(measured.values, "the motor band score of the measures table")
     reasons = measured.reasons.str.removeprefix(f"{NOT_ASSESSABLE}: ")  # the count of them says so

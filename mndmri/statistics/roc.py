@@ -247,6 +247,7 @@ def classify(
     covariates: Sequence[str] = (),
     site: str | None = None,
     norms: pd.DataFrame | None = None,
+    onset_side: str | None = None,
     alpha: float = 0.05,
 ) -> Classification:
     """Separation of the groups of each contrast by each measure alone.
@@ -285,6 +286,8 @@ def classify(
     norms : DataFrame, optional
         Stored norms (`mndmri.tables.norms.read_norms`), whose W-scores the adjusted area and the threshold of several
         sites then rest on.
+    onset_side : str, optional
+        Column of the side of onset, by which stored norms judge contra and ipsi.
     alpha : float
         One minus the coverage of the intervals.
 
@@ -316,6 +319,7 @@ def classify(
         measure_covariates=measure_covariates,
         site=site,
         norms=norms,
+        onset_side=onset_side,
     )
     known = None if norms is None else stored_norms(norms)
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)

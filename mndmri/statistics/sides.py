@@ -13,7 +13,7 @@ from mndmri.statistics.families import corrected
 from mndmri.statistics.models import t_test
 from mndmri.statistics.samples import NO_SPREAD, check_columns, count_reasons, patient_groups
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import OK, data_dictionary
+from mndmri.tables.measures import OK
 from mndmri.tables.participants import body_side
 
 CONTRA, IPSI, MEAN = BY_ONSET = ("contra", "ipsi", "mean")
@@ -50,14 +50,13 @@ def sides_dictionary() -> dict[str, Any]:
     return dictionary("The hemisphere contralateral to the side of onset against the ipsilateral one", _DESCRIPTIONS)
 
 
-def oriented_dictionary(measures: pd.DataFrame) -> dict[str, Any]:
-    """BIDS data dictionary of the table of measures that `add_sides` makes."""
-    meanings = data_dictionary(measures[["modality", "measure"]].itertuples(index=False))
-    meanings["hemi"] = {
+def oriented_dictionary(meanings: Mapping[str, Any]) -> dict[str, Any]:
+    """BIDS data dictionary of the table of measures that `add_sides` makes, from that of the table it is made of."""
+    hemi = {
         "Description": "Side of the participant's body: L, R, or both; contra: the hemisphere opposite to the side of "
         "onset, ipsi: that of the same side (in controls, sides in the proportion of the patients'); mean: of L and R."
     }
-    return meanings
+    return {**meanings, "hemi": hemi}
 
 
 def side_of_onset(participants: pd.DataFrame, column: str) -> pd.Series:

@@ -13,6 +13,8 @@ from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.families import is_primary
+from mndmri.statistics.mixed import random_intercept
+from mndmri.statistics.models import Estimate
 from mndmri.statistics.samples import (
     NO_OTHERS,
     Measured,
@@ -51,7 +53,13 @@ _DESCRIPTIONS = {
     "q": "Cochran's Q.",
     "q_p": "Probability of Q if the true difference is the same at every site.",
     "n_sites": "Sites with an estimate.",
-    "note": "Excluded participants and missing numbers, with the reasons.",
+    "mixed_estimate": "The difference over all sites by a linear model with the site as a random intercept (REML), "
+    "which takes it to be the same at every site.",
+    "mixed_ci_low": "Lower confidence limit, by t with the degrees of freedom of the model with fixed sites.",
+    "mixed_ci_high": "Upper confidence limit.",
+    "mixed_p": "Two-sided p of this difference, not corrected.",
+    "note": "Excluded participants and missing numbers, with the reasons; a sentence where the mean of the sites and "
+    "the model with a random intercept disagree.",
 }
 
 
@@ -128,10 +136,17 @@ def site_effects(
             sample = take_sample(local, there, groups=groups, covariates=covariates)
             sample.notes.extend(absent)
             found[name] = _site_rows(sample, compared, covariates=covariates, alpha=alpha)
+        at_sites = people[people[site].notna()]
+        names_of_all, _ = covariates_for(measured.key, at_sites, covariates=kept, chosen=measure_covariates)
+        local = Measured(measured.key, measured.values[at_sites.index], measured.reasons[at_sites.index])
+        everybody = take_sample(local, at_sites, groups=groups, covariates=names_of_all)
+        mixed = random_intercept(everybody, people[site], covariates=names_of_all, contrasts=compared, alpha=alpha)
         for contrast in compared:
             own_rows = [measured.key | {"site": name} | found[name][contrast.name] for name in names]
             whole = measured.key | {"contrast": contrast.name} | _together(own_rows, alpha=alpha)
             whole["n_missing"] = len(people) - whole["n_used"]
+            if contrast.name in mixed:
+                _add_mixed(whole, mixed[contrast.name])
             if without := int(people[site].isna().sum()):
                 whole["note"].append(f"left out: no {site} ({without})")
             rows += [*own_rows, whole]
@@ -169,6 +184,24 @@ def _together(rows: list[dict[str, Any]], *, alpha: float) -> dict[str, Any]:
     together |= dict(zip(("estimate", "ci_low", "ci_high"), pooled.interval, strict=True))
     together |= {"se": pooled.se, "weight_percent": 100.0, "tau2": pooled.tau2, "i2_percent": 100 * pooled.i2}
     return together | {"q": pooled.q, "q_p": pooled.q_p}
+
+
+def _add_mixed(whole: dict[str, Any], mixed: Estimate) -> None:
+    """Put the model with a random intercept beside the mean of the sites, with a sentence where they disagree."""
+    columns = ("mixed_estimate", "mixed_ci_low", "mixed_ci_high")
+    whole |= dict(zip(columns, mixed.interval, strict=True)) | {"mixed_p": mixed.p}
+    if "estimate" not in whole:
+        return
+    beyond = [low > 0 or high < 0 for low, high in ((whole["ci_low"], whole["ci_high"]), mixed.interval[1:])]
+    if beyond[0] != beyond[1]:
+        which = ("the mean of the sites", "the model with a random intercept")
+        differs, other = which if beyond[0] else which[::-1]
+        whole["note"].append(
+            f"{differs} differs from 0, {other} does not; the mean of the sites allows for differences that vary "
+            f"between the {whole['n_sites']} sites, the model takes one to hold at all"
+        )
+    elif whole["estimate"] * mixed.interval.estimate < 0 and any(beyond):
+        whole["note"].append("the mean of the sites and the model with a random intercept have opposite signs")
 
 
 def pool_estimates(estimates: ArrayLike, errors: ArrayLike, *, alpha: float = 0.05) -> Pooled:

@@ -7,7 +7,7 @@ import pandas as pd
 from mndmri.io import InputError
 from mndmri.tables.dictionaries import TITLE, column_names
 from mndmri.tables.measures import KEY
-from mndmri.tables.names import variable_name
+from mndmri.tables.names import file_names, variable_name
 from mndmri.tables.participants import participants_dictionary
 
 
@@ -23,19 +23,23 @@ def _check_unique(names: list[str], originals: list[str]) -> None:
         seen[name.lower()] = original
 
 
-def wide_dictionary(measures: pd.DataFrame, participants: pd.DataFrame) -> dict[str, Any]:
+def wide_dictionary(
+    measures: pd.DataFrame, participants: pd.DataFrame, others: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """BIDS data dictionary of the `wide_table` of the same measures and participants."""
     of_people = participants_dictionary(participants)
     columns = {variable_name(name): of_people[name] for name in column_names(of_people)}
     for key, unit in measures.drop_duplicates(KEY).set_index(KEY)["unit"].items():
         modality, measure, region, hemi = key
         text = f"{measure} ({modality}) of {region}, {hemi}; see measures.json."
-        columns[variable_name(*key)] = {"Description": text} | ({"Units": unit} if pd.notna(unit) else {})
+        columns[variable_name(*key)] = {"Description": text} | ({"Units": unit} if pd.notna(unit) and unit else {})
+    for name, renamed in _names_of_others(list(columns), others).items():
+        columns[renamed] = {"Description": f"Column '{name}' of the study's participants table, not used here."}
     return {TITLE: "One row a participant: identity, covariates and every measure"} | columns
 
 
-def wide_table(measures: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
-    """One row a participant: identity, group and covariates, then ``modality_measure_region_hemi``.
+def wide_table(measures: pd.DataFrame, participants: pd.DataFrame, others: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row a participant: identity, group and covariates, ``modality_measure_region_hemi``, then other columns.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ def wide_table(measures: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFra
         Long: participant_id, modality, measure, region, hemi, value.
     participants : DataFrame
         participant_id, group and anything else; its order is kept, and everyone in it has a row.
+    others : DataFrame, optional
+        participant_id, and columns that come last. One whose name is taken gets a number.
 
     Raises
     ------
@@ -66,4 +72,13 @@ def wide_table(measures: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFra
     values = pd.DataFrame(dict(enumerate(columns)), index=people.index)
     table = pd.concat([people, values], axis=1)
     table.columns = names
-    return table
+    if others is None:
+        return table
+    last = others.set_index("participant_id").reindex(people["participant_id"]).set_index(people.index)
+    return pd.concat([table, last.rename(columns=_names_of_others(names, others))], axis=1)
+
+
+def _names_of_others(taken: list[str], others: pd.DataFrame | None) -> dict[str, str]:
+    """Variable of each further column; one whose name is taken gets a number."""
+    columns = [] if others is None else [name for name in others.columns if name != "participant_id"]
+    return dict(zip(columns, file_names([*taken, *columns])[len(taken) :], strict=True))

@@ -1,6 +1,7 @@
 """Rows of the measures tables: columns, and the definition of every measure."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ KEY = ["modality", "measure", "region", "hemi"]
 MEASURE_COLUMNS = [*KEY, "value", "unit", "n_voxels", "status"]
 GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
 OK = "ok"
+NOTHING_BROUGHT: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType({})
 NOT_MEASURED = "not measured in this participant"
+NO_SCORE = "no motor band score in the measures table"
 
 COLUMN_DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",
@@ -308,7 +311,24 @@ def stack_tables(tables: Mapping[str, pd.DataFrame], participants: pd.DataFrame)
     return participants[["participant_id", "group"]].merge(pd.concat(own), on="participant_id")
 
 
-def data_dictionary(measures: Iterable[tuple[str, str]], *, space: str | None = None) -> dict[str, Any]:
+def directions(higher_is: Mapping[str, str]) -> dict[tuple[str, ...], int]:
+    """`DAMAGE_DIRECTION` with what a study declares of its own measures.
+
+    Parameters
+    ----------
+    higher_is : mapping
+        Modality and measure, or also a region, with blanks between them, to ``damage``, ``health`` or ``neither``.
+    """
+    signs = {"damage": 1, "health": -1, "neither": 0}
+    return DAMAGE_DIRECTION | {tuple(place.split()): signs[what] for place, what in higher_is.items()}
+
+
+def data_dictionary(
+    measures: Iterable[tuple[str, str]],
+    *,
+    space: str | None = None,
+    brought: Mapping[tuple[str, str], Mapping[str, str]] = NOTHING_BROUGHT,
+) -> dict[str, Any]:
     """BIDS data dictionary of the measures table: its columns and the measures in it.
 
     Parameters
@@ -317,9 +337,12 @@ def data_dictionary(measures: Iterable[tuple[str, str]], *, space: str | None = 
         Those in the table.
     space : str, optional
         Name of the template's space in which the regions are defined, where that is known.
+    brought : mapping
+        Definitions of those that were not measured here (`mndmri.tables.given.given_definitions`).
     """
     columns = {name: {"Description": text} for name, text in COLUMN_DESCRIPTIONS.items()}
     if space:
         columns["region"]["Description"] += f" Regions are defined in the space {space}."
-    found = {f"{m} {n}": DEFINITIONS[m, n] for m, n in dict.fromkeys(measures) if (m, n) in DEFINITIONS}
+    defined = {**DEFINITIONS, **brought}
+    found = {f"{m} {n}": defined[m, n] for m, n in dict.fromkeys(measures) if (m, n) in defined}
     return {TITLE: "Every measure of every participant, one a row"} | columns | {"measures": found}

@@ -4,26 +4,31 @@ Nothing here excludes anybody. A flag asks a person to look; exclusion is that p
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
 from mndmri.robust import MAD_TO_SD
+from mndmri.tables.dictionaries import dictionary
 
-QC_COLUMNS = [
-    "participant_id",
-    "modality",
-    "measure",
-    "region",
-    "hemi",
-    "value",
-    "unit",
-    "lower",
-    "upper",
-    "flag",
-    "reason",
-]
+_DESCRIPTIONS = {
+    "participant_id": "Participant, as in the study's participants table.",
+    "modality": "Kind of image.",
+    "measure": "Quality measure; measures are defined below. robust_z_...: distance of a primary measure from the "
+    "median of the participant's group.",
+    "region": "Region in which it was measured.",
+    "hemi": "Side of the participant's body: L, R, or both.",
+    "value": "The value.",
+    "unit": "Unit of the value; 1 for a ratio or fraction.",
+    "lower": "Least value without a flag, from the config; missing where there is no such limit.",
+    "upper": "Greatest value without a flag.",
+    "flag": "yes if the value lies outside its limits, so that the scan should be looked at; no; missing if it has "
+    "no value.",
+    "reason": "Why it is flagged, or has no value.",
+}
+QC_COLUMNS = list(_DESCRIPTIONS)
 FLAGGED = "yes"
 NOT_FLAGGED = "no"
 ROBUST_Z = "robust_z_"
@@ -119,6 +124,14 @@ COVERED = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_pedu
 
 # With fewer values, the median absolute deviation is not a useful scale.
 MIN_GROUP_FOR_OUTLIERS = 5
+
+
+def quality_dictionary(measures: Iterable[str] = ()) -> dict[str, Any]:
+    """BIDS data dictionary of qc.tsv, and the meaning of the quality measures in it."""
+    described = dictionary("Quality measures of every scan, held against the limits", _DESCRIPTIONS)
+    return described | {
+        "measures": {name: DEFINITIONS[name] for name in dict.fromkeys(measures) if name in DEFINITIONS}
+    }
 
 
 def limits_from_config(qc: Mapping[str, float]) -> Limits:

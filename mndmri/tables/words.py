@@ -113,6 +113,11 @@ def readable_interval(estimate: float, low: float, high: float) -> str:
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
+def readable_level(alpha: float) -> str:
+    """Name of the intervals of a study: ``95% CI`` at an alpha of 0.05."""
+    return f"{100 * (1 - alpha):.4g}% CI"
+
+
 def readable_p(p: float) -> str:
     """p-value to three decimals, ``<0.001`` below them."""
     if p is None or not math.isfinite(p):

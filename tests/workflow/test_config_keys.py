@@ -153,8 +153,11 @@ def add_files(study: StubStudy) -> None:
         nb.save(nb.Nifti1Image(data, centred), folder / f"{name}.nii.gz")
     table = pd.DataFrame(regions, columns=["region", "hemi"], index=pd.RangeIndex(1, len(regions) + 1, name="index"))
     table.to_csv(folder / "labels.tsv", sep="\t")
-    for name in ("norms", "brought", "qc"):
+    for name in ("norms", "qc"):
         (folder / f"{name}.tsv").touch()
+    own = pd.DataFrame({"participant_id": PEOPLE, "region": "cst", "value": 0.5})
+    for name, modality in (("brought", "dwi"), ("joined", "spectroscopy")):
+        own.assign(modality=modality, measure="fa").to_csv(folder / f"{name}.tsv", sep="\t", index=False)
     terms = [("intercept", "n/a"), ("age", "n/a"), ("sex", "F"), ("sex", "M")]
     own = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "n": 20, "df": 17, "s": 1}
     norms = pd.DataFrame([own | {"term": term, "level": level, "coefficient": 0} for term, level in terms])

@@ -18,10 +18,9 @@ from mndmri.atlas.own import FILES as OWN_ATLAS
 from mndmri.atlas.own import SPACE as BUILTIN_SPACE
 from mndmri.atlas.own import check_atlas, space_of
 from mndmri.cohort import (
-    category_columns,
     check_study,
     load_study,
-    participants_path,
+    read_people,
     settle,
     stamp,
 )
@@ -49,14 +48,16 @@ from mndmri.cohort.handover import HANDED_OVER, hand_over, take_over
 from mndmri.cohort.last_look import last_look
 from mndmri.cohort.lock import lock_results
 from mndmri.cohort.records import refuse
+from mndmri.cohort.table import columns_used
 from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
-from mndmri.io import InputError, read_json, read_table, read_text, write_json
+from mndmri.io import InputError, read_json, read_text, write_json
 from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
 from mndmri.tables.covariates import is_of_quality, names_of
 from mndmri.tables.dictionaries import dictionary_path
+from mndmri.tables.given import dictionaries_of, files_of
 from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
@@ -106,11 +107,7 @@ def read_study():
 def look_at_study():
     """The study as its table and its files are now."""
     planned = config["simulation"] and plan_cohort(config["simulation"])
-    table = (
-        planned
-        if planned is not None
-        else read_table(participants_path(config), text=category_columns(config))
-    )
+    table = planned if planned is not None else read_people(config)
     study = load_study(config, participants_table=table)
     checked = Path(RESULTS, CHECKED)
     problems, cache = check_study(study, read_json(checked) if checked.exists() else {})
@@ -401,6 +398,15 @@ def keys_of(block, *keys):
     return {key: config[block][key] for key in keys}
 
 
+def brought(wildcards):
+    """Parameter function: how the tables of measures are read. Braces in it are no wildcards."""
+    return dict(
+        entries=BROUGHT,
+        known=list(STUDY.listed),
+        reserved=[config["groups"]["column"], *columns_used(config)[1]],
+    )
+
+
 def group_of(who):
     """Group of a participant."""
     return STUDY.participants.set_index("participant_id").at[who, "group"]
@@ -453,3 +459,6 @@ if WITHOUT_FAILED in os.environ:
     TRIED = set(lost["tried"])
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
 STUDY = without(SETTLED, LOSSES)
+# Tables of measures that somebody brings, and what reading them takes.
+BROUGHT = [*config["measures"], *config["tables"]]
+BROUGHT_FILES = dict(tables=files_of(BROUGHT), described=dictionaries_of(BROUGHT))

@@ -1,7 +1,7 @@
 rule take_measures:
-    """Take a table of measures that somebody brings, in the place of one measured from scans."""
+    """Take tables of measures that somebody brings, in the place of one measured from scans."""
     input:
-        measures=config["measures"],
+        **BROUGHT_FILES,
     output:
         measures="<group>/measures.tsv",
         dictionary="<group>/measures.json",
@@ -20,6 +20,9 @@ rule take_measures:
         # of a table, Snakemake notes the hash of its values alone
         participants=STUDY.participants,
         columns=list(STUDY.participants),
+        others=STUDY.others,
+        other_columns=list(STUDY.others),
+        brought=brought,
         progression=config["progression"],
     script:
         "../../scripts/take_measures.py"

@@ -36,7 +36,8 @@ SITE = dict(site=config["site"])
 SITES = [config["site"]] if config["site"] else []
 # What the groups should be alike in, where the study knows it.
 ALIKE = SITE | {
-    name: name if name in STUDY.participants else None for name in ("age", "sex")
+    name: next((own for own in STUDY.participants if own.lower() == name), None)
+    for name in ("age", "sex")
 }
 # Maps compared voxel by voxel, where there are scans.
 MAP_TABLES, MAP_FIGURES = [], []
@@ -49,8 +50,10 @@ if config["statistics"]["harmonise"] != "none":
         input:
             **PARTICIPANTS,
             measures=TABLES.measures,
+            dictionary=TABLES.dictionary,
         output:
             measures="<group>/measures_harmonised.tsv",
+            measures_dictionary="<group>/measures_harmonised.json",
             shifts="<group>/site_shifts.tsv",
             dictionary="<group>/site_shifts.json",
         log:
@@ -85,10 +88,14 @@ if config["onset_side"]:
         input:
             **PARTICIPANTS,
             measures=TABLES.measures,
+            dictionary=TABLES.dictionary,
             harmonised=MEASURES if HARMONISED else [],
         output:
             **(
-                {"harmonised": "<group>/measures_sides_harmonised.tsv"}
+                dict(
+                    harmonised="<group>/measures_sides_harmonised.tsv",
+                    harmonised_dictionary="<group>/measures_sides_harmonised.json",
+                )
                 if HARMONISED
                 else {}
             ),
@@ -177,6 +184,8 @@ rule compare_groups:
     output:
         comparisons="<group>/comparisons.tsv",
         dictionary="<group>/comparisons.json",
+        wide="<group>/comparisons_wide.tsv",
+        wide_dictionary="<group>/comparisons_wide.json",
         means="<group>/adjusted_means.tsv",
         means_dictionary="<group>/adjusted_means.json",
     log:
@@ -217,8 +226,10 @@ rule classify_groups:
         options=CONTRASTS
         | COVARIATES
         | SITE
+        | dict(onset_side=config["onset_side"])
         | keys_of("statistics", "primary", "specificity", "prevalence"),
         compared=CONTRASTS | SITE | keys_of("statistics", "primary"),
+        higher_is=config["higher_is"],
     script:
         "../../scripts/classify_groups.py"
 
@@ -501,7 +512,7 @@ rule draw_groups:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        options=GROUPS | keys_of("statistics", "primary"),
+        options=GROUPS | keys_of("statistics", "primary", "alpha"),
     script:
         "../../scripts/draw_groups.py"
 
@@ -511,6 +522,23 @@ rule write_methods:
     input:
         **PARTICIPANTS,
         measures=TABLES.measures,
+        dictionary=TABLES.dictionary,
+        tables=[
+            rules.describe_participants.output.demographics,
+            rules.compare_groups.output.comparisons,
+            rules.classify_groups.output.classification,
+            rules.classify_groups.output.markers,
+            rules.correlate_scores.output.correlations,
+            rules.combine_measures.output.performance,
+            rules.check_sensitivity.output.sensitivity,
+            rules.check_comparisons.output.influence,
+            rules.check_comparisons.output.equivalence,
+            rules.score_deviations.output.deviations,
+            rules.compare_sites.output.effects if config["site"] else [],
+            rules.compare_profiles.output.comparisons if people("dwi") else [],
+            rules.orient_sides.output.sides if config["onset_side"] else [],
+            rules.model_survival.output.survival if config["survival"] else [],
+        ],
     output:
         methods="<group>/methods.md",
     log:
@@ -532,6 +560,7 @@ SHEETS = [
     rules.describe_participants.output.demographics,
     rules.describe_participants.output.balance,
     rules.compare_groups.output.comparisons,
+    rules.compare_groups.output.wide,
     rules.compare_groups.output.means,
     rules.classify_groups.output.classification,
     rules.classify_groups.output.markers,

@@ -59,6 +59,7 @@ rule gather_measures:
     input:
         measures=collect(rules.collect_measures.output.measures, subject=people()),
         norms=config["swi"]["norms"] or [],
+        **BROUGHT_FILES,
     output:
         **(
             dict(
@@ -85,6 +86,9 @@ rule gather_measures:
         # of a table, Snakemake notes the hash of its values alone
         participants=STUDY.participants,
         columns=list(STUDY.participants),
+        others=STUDY.others,
+        other_columns=list(STUDY.others),
+        brought=brought,
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],
         progression=config["progression"],

@@ -62,6 +62,7 @@ rule judge_quality:
         measures=rules.gather_measures.output.measures,
     output:
         qc="<qc>/qc.tsv",
+        dictionary="<qc>/qc.json",
         page="<qc>/index.html",
     log:
         "<logs>/judge_quality/study.log",

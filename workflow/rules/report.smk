@@ -38,12 +38,13 @@ rule write_report:
         "../../envs/mndmri.yaml"
     params:
         primary=config["statistics"]["primary"],
+        alpha=config["statistics"]["alpha"],
         notes=list(STUDY.notes),
         failed=failures(LOSSES),
         title=(
             "Simulated cohort"
             if config["simulation"]
-            else Path(config["bids_dir"] or config["measures"]).stem
+            else Path(config["bids_dir"] or config["measures"][0]["file"]).stem
         ),
     script:
         "../../scripts/write_report.py"

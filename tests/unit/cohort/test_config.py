@@ -243,7 +243,7 @@ def test_the_configs_that_come_with_the_project_are_accepted(name):
 def test_every_key_is_in_the_demo_config():
     given = read("config.yaml")
     for place in known_places(SCHEMA):
-        if place.startswith(("statistics.primary.", "simulation.effects.", "survival.")):
+        if place.startswith(("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.")):
             continue
         value = given
         for key in place.split("."):
@@ -271,4 +271,56 @@ def test_a_misspelt_primary_measure_is_told_with_the_nearest_name():
     assert "statistics.primary[0]: swi has no measure 'normalized_hypointensity'" in said
     assert "did you mean 'normalised_hypointensity'?" in said
     # a table that is brought may have measures of any name
-    resolve_config(raw | {"measures": "mine.tsv", "participants": "people.tsv"}, SCHEMA)
+    brought = {"measures": "mine.tsv", "participants": "people.tsv", "statistics": raw["statistics"]}
+    resolve_config(brought, SCHEMA)
+    resolve_config(raw | {"tables": ["mine.tsv"]}, SCHEMA)
+
+
+def test_tables_are_a_path_a_block_or_a_list():
+    alone = {"participants": "people.tsv"}
+    for written in ("mine.tsv", {"file": "mine.tsv"}, ["mine.tsv"], [{"file": "mine.tsv"}]):
+        [entry] = resolve_config(alone | {"measures": written}, SCHEMA)["measures"]
+        assert (entry["file"], entry["participant"], entry["wide"]) == ("mine.tsv", "participant_id", None)
+    assert resolve_config({"bids_dir": "data", "measures": None}, SCHEMA)["measures"] == []
+
+
+def test_nothing_of_a_table_is_primary_unless_it_is_named():
+    brought = resolve_config({"measures": "mine.tsv", "participants": "people.tsv"}, SCHEMA)
+    assert brought["statistics"]["primary"] == []
+    joined = resolve_config({"bids_dir": "data", "tables": ["mine.tsv"]}, SCHEMA)
+    assert joined["statistics"]["primary"] == resolve_config({"bids_dir": "data"}, SCHEMA)["statistics"]["primary"]
+
+
+@pytest.mark.parametrize(
+    ("modality", "measure"),
+    [("qsm", "chi_mean"), ("r2star", "r2star_median"), ("flair", "signal_ratio"), ("t2w", "signal_ratio")],
+)
+def test_every_measure_of_the_scans_can_be_primary(modality, measure):
+    chosen = {"modality": modality, "measure": measure, "region": "precentral", "hemi": "L"}
+    raw = {"bids_dir": "data", "modalities": ["t1w", "swi", "flair", "t2w"], "statistics": {"primary": [chosen]}}
+    assert resolve_config(raw, SCHEMA)["statistics"]["primary"] == [chosen]
+    assert f"primary[0]: {modality} is not in modalities" in refusal(raw | {"modalities": ["t1w"]})
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (
+            {"bids_dir": "data", "measures": "mine.tsv", "participants": "people.tsv"},
+            "to join the table to the measures",
+        ),
+        (
+            {"measures": "mine.tsv", "participants": "people.tsv", "tables": "b.tsv"},
+            "tables: join the measures of scans",
+        ),
+        ({"tables": "mine.tsv"}, "bids_dir: missing"),
+        ({"measures": "mine.tsv"}, "participants: missing"),
+        ({"measures": {"sheet": "a"}, "participants": "p.tsv"}, "measures[0].file: missing"),
+        ({"measures": {"file": "a", "wide": {"patern": "x"}}}, "did you mean measures.wide.pattern?"),
+        ({"measures": {"file": "a", "wide": {"pattern": "x", "mapping": "y"}}}, "measures[0].wide: pattern or mapping"),
+        ({"bids_dir": "data", "higher_is": {"qsm": "damage"}}, "higher_is: 'qsm' names a modality and a measure"),
+        ({"bids_dir": "data", "higher_is": {"qsm chi_mean": "worse"}}, "expected one of damage, health, neither"),
+    ],
+)
+def test_tables_that_contradict_other_keys_are_told(raw, words):
+    assert words in refusal(raw)

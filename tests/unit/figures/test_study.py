@@ -27,7 +27,7 @@ def drawn(monkeypatch):
     """Function that gives the figures' names and the rows each is drawn of; nothing is drawn."""
     for name in ("measure_plot", "forest_plot", "roc_plot", "correlation_plot", "index_plot", "profile_plot"):
         monkeypatch.setattr(study, name, lambda rows, *tables, **options: rows)
-    monkeypatch.setattr(study, "site_forest", lambda rows: rows)
+    monkeypatch.setattr(study, "site_forest", lambda rows, **options: rows)
     monkeypatch.setattr(study, "study_strips", lambda rows, **options: {"swi": rows})
 
     def draw(primary=(KEY,), **tables):

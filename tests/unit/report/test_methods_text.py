@@ -14,6 +14,7 @@ from mndmri.report.methods_text import REFERENCES, methods_paragraph, study_fact
 from mndmri.statistics.motor_band import MARKED_SHARE, MILD_SHARE, PARTS
 from mndmri.statistics.prevalence import SCORE
 from mndmri.susceptibility import qsm, regions
+from mndmri.tables.given import BROUGHT
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
@@ -462,7 +463,12 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
         "measured": {"dwi", "swi"},
         "own_covariates": {},
         "scored": False,
+        "imaged": {"dwi", "swi"},
+        "brought": [],
     }
+    described = {"dwi fa": {"Description": "from elsewhere", BROUGHT: "lab.xlsx"}}
+    facts = study_facts(measures, people, groups=GROUPS, score=SCORE, described=described)
+    assert (facts["imaged"], facts["brought"]) == ({"swi"}, ["FA of DWI"])
     total = pd.concat([measures, pd.DataFrame([SCORE | {"value": 3.0}])])
     assert study_facts(total, people, groups=GROUPS, score=SCORE)["scored"]
     nothing = study_facts(measures.iloc[:0], people, groups=GROUPS, score=SCORE)

@@ -37,3 +37,12 @@ def test_the_other_figures_stand_in_their_sections(page):
     titles = [picture.title for section in page["sections"] for picture in section.pictures]
     assert titles == ["ROC", "Effect sizes all DWI FA"]
     assert page["sections"][-1].text == "M"
+
+
+def test_without_a_primary_measure_the_page_shows_those_that_differ_most():
+    row = PRIMARY[0] | {"reported": "yes", "contrast": "ALS-control"}
+    rows = [row | {"region": f"r{n}", "p": p} for n, p in enumerate([0.5, 0.01, None, 0.2])]
+    rows += [row | {"region": "r0", "p": 1e-6, "contrast": "group"}, row | {"region": "r3", "p": 0.0, "reported": "no"}]
+    found = study.most_different(pd.DataFrame(rows))
+    assert list(dict.fromkeys(found["region"])) == ["r1", "r3", "r0"]
+    assert len(found) == 5  # every test of these measures

@@ -9,6 +9,8 @@ from scipy import stats
 from mndmri.io import InputError, read_table, write_table
 from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.norms import percentile
+from mndmri.statistics.roc import classify
+from mndmri.statistics.sides import add_sides, assumed_sides, side_of_onset
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.norms import norms_dictionary, read_norms
 
@@ -327,3 +329,31 @@ def test_contra_and_ipsi_are_judged_as_the_hemisphere_that_they_are():
     assert w.loc["sub-00", "contra"] == w.loc["sub-00", "R"] and w.loc["sub-00", "ipsi"] == w.loc["sub-00", "L"]
     assert w.loc["sub-01", "contra"] == w.loc["sub-01", "L"]
     assert w.loc[["sub-02", "sub-10"], ["contra", "ipsi"]].isna().all(axis=None)
+
+
+def test_stored_norms_of_left_and_right_judge_contra_and_ipsi_in_a_comparison_of_groups():
+    other, people = cohort(0, 20, seed=24), cohort()
+    people["onset"] = ["L", "R", "bulbar", *["L"] * 3, *[np.nan] * 12]
+    rng = np.random.default_rng(25)
+    own = pd.concat([values(other, rng.normal(size=20), hemi=hemi) for hemi in "LR"])
+    norms = score_deviations(own, other, groups=["control"], reference="control").norms
+    tables = pd.concat([values(people, rng.normal(size=18), hemi=hemi) for hemi in "LR"])
+    oriented = add_sides(tables, assumed_sides(people, side_of_onset(people, "onset"), reference="control"))
+    settings = {"norms": norms, "onset_side": "onset", "by_onset_too": True}
+    found = score_deviations(oriented, people, **settings, **OPTIONS).deviations
+    w = found.pivot(index="participant_id", columns="hemi", values="w_score")
+    # the value of contra is that of a hemisphere, and its W-score is that hemisphere's
+    held = oriented.pivot(index="participant_id", columns="hemi", values="value")
+    for who in people["participant_id"].drop(2):
+        side = "L" if held.loc[who, "contra"] == held.loc[who, "L"] else "R"
+        assert w.loc[who, "contra"] == w.loc[who, side]
+    assert np.isnan(w.loc["sub-02", "contra"])
+    measured = classify(
+        oriented, people, directions={}, covariates=["age", "sex"], norms=norms, onset_side="onset", **OPTIONS
+    ).table
+    areas = measured.set_index("hemi")["auc_adjusted"]
+    assert areas[["L", "R", "contra", "ipsi"]].notna().all()
+    sick = w["contra"][people["participant_id"][:6]].dropna()
+    healthy = w["contra"][people["participant_id"][6:]]
+    area = np.mean([[(a > b) + (a == b) / 2 for b in healthy] for a in sick])
+    assert areas["contra"] in (pytest.approx(area), pytest.approx(1 - area))

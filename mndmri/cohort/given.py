@@ -1,0 +1,143 @@
+"""Tables that somebody brings to a study: participants in any format, and measures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mndmri.cohort.config import primary_of_tables, scanned_modalities
+from mndmri.cohort.records import Problem
+from mndmri.cohort.table import category_columns, columns_used, participants_path, with_prefix
+from mndmri.io import read_table
+from mndmri.tables.given import Given, clashes, read_given, unknown_primary
+from mndmri.tables.measures import DEFINITIONS
+from mndmri.tables.sheets import MISSING_WORDS, as_text, read_sheet, to_number
+
+_MADE_OF_SIDES = ("contra", "ipsi", "mean")
+
+
+class Brought(NamedTuple):
+    """What the tables of measures hold and lack, and the columns of participants that nothing uses."""
+
+    problems: list[Problem]
+    notes: list[str]
+    others: pd.DataFrame  # participant_id and columns; those studied
+
+
+def read_people(config: Mapping[str, Any]) -> pd.DataFrame:
+    """The participants table, one row for each person; `category_columns` as text.
+
+    A table of measures may be it, too, and Excel's and comma-separated tables can be read.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    path = participants_path(config)
+    entry = _entry_of(path, config)
+    if entry is None and path.suffix.lower() not in (".csv", ".xlsx", ".xlsm"):
+        return read_table(path, text=category_columns(config))
+    sheet = read_sheet(path, sheet=entry["sheet"] if entry else None)
+
+    def plain(cell: Any) -> Any:
+        if isinstance(cell, str) and cell in MISSING_WORDS:
+            return np.nan
+        value, wrong = to_number(cell, decimal_comma=sheet.decimal_comma)
+        # a comma is decimal here, or the cell is text: a site called 1,2
+        return value if wrong is None and isinstance(cell, str) and "," in cell else cell
+
+    cells = {name: pd.Series([plain(cell) for cell in sheet.column(name)], dtype=object) for name in sheet.header}
+    table = pd.DataFrame(cells)
+    return table.rename(columns={entry["participant"]: "participant_id"}) if entry else table
+
+
+def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants: pd.DataFrame) -> Brought:
+    """What is wrong with the tables of measures, and what they hold, before anything is computed.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved config.
+    table : DataFrame
+        The participants table, as in the file.
+    participants : DataFrame
+        The study's, from `mndmri.cohort.load_participants`.
+    """
+    entries = [*config["measures"], *config["tables"]]
+    reserved = {config["groups"]["column"], *columns_used(config)[1]}
+    given = read_given(entries, known=listed(table), studied=list(participants["participant_id"]), reserved=reserved)
+    problems = list(given.problems)
+    scanned = scanned_modalities(config)
+    problems += clashes(given.rows, [(of, name) for of, name in DEFINITIONS if of in scanned])
+    if not given.problems:
+        problems += _primary(config, given)
+    return Brought(
+        [Problem(text) for text in problems], _notes(config, given), _others(config, table, participants, given)
+    )
+
+
+def listed(table: pd.DataFrame) -> list[str]:
+    """Every participant of the participants table, with ``sub-``."""
+    if "participant_id" not in table:
+        return []
+    return [with_prefix(as_text(who)) for who in table["participant_id"].dropna()]
+
+
+def _primary(config: Mapping[str, Any], given: Given) -> list[str]:
+    """Primary measures that neither scans nor tables have; the place in the list is the config's."""
+    wanted = primary_of_tables(config)
+    told = unknown_primary(list(wanted.values()), given.rows, sides=_MADE_OF_SIDES)
+    return [
+        text.replace(f"primary[{place}]", f"primary[{index}]", 1)
+        for text in told
+        for place, index in enumerate(wanted)
+        if text.startswith(f"statistics.primary[{place}]:")
+    ]
+
+
+def _notes(config: Mapping[str, Any], given: Given) -> list[str]:
+    """What the tables hold, and that nothing of it is primary where nothing was named."""
+    if not (config["measures"] or config["tables"]):
+        return []
+    brought = {tuple(key) for key in given.rows[["modality", "measure"]].drop_duplicates().itertuples(index=False)}
+    chosen = {(own["modality"], own["measure"]) for own in config["statistics"]["primary"]}
+    if brought & chosen:
+        return given.notes
+    return [
+        *given.notes,
+        "no measure of the tables is primary (statistics.primary): all of them are exploratory",
+    ]
+
+
+def _others(config: Mapping[str, Any], table: pd.DataFrame, participants: pd.DataFrame, given: Given) -> pd.DataFrame:
+    """Columns of the participants table that the config does not name, of those studied, as they are."""
+    if not len(participants):
+        return pd.DataFrame({"participant_id": []})
+    used = {"participant_id", config["groups"]["column"], *columns_used(config)[1], *participants.columns}
+    names = [name for name in table.columns if name not in used]
+    if _entry_of(participants_path(config), config):
+        names = [name for name in names if name in given.unused]
+    own = table.assign(participant_id=[with_prefix(as_text(who)) for who in table["participant_id"]])
+    own = own.drop_duplicates("participant_id")  # a problem already
+    rows = own.set_index("participant_id").reindex(participants["participant_id"])[names]
+    columns = {name: _typed(rows[name]) for name in names}
+    return pd.DataFrame({"participant_id": rows.index, **columns}).reset_index(drop=True)
+
+
+def _typed(column: pd.Series) -> Sequence[Any]:
+    """Numbers as numbers; otherwise text, as it stands in the file."""
+    cells = ["" if pd.isna(cell) else as_text(float(cell) if isinstance(cell, int) else cell) for cell in column]
+    read = [to_number(cell) for cell in cells]
+    if all(wrong is None for _, wrong in read):
+        return [value for value, _ in read]
+    return [np.nan if cell in MISSING_WORDS else cell for cell in cells]
+
+
+def _entry_of(path: Path, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The table of measures that a path is, if it is one and wide."""
+    entries = [*config["measures"], *config["tables"]]
+    same = [entry for entry in entries if entry["wide"] and Path(entry["file"]).resolve() == Path(path).resolve()]
+    return same[0] if same else None

@@ -1,0 +1,67 @@
+"""The site as a random intercept, beside the mean of the sites."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+from mndmri.statistics.sites import site_effects
+
+GROUPS = ["ALS", "control"]
+OPTIONS = {"groups": GROUPS, "reference": "control", "site": "site"}
+
+
+def study(sizes, shift, *, seed=1, difference=1.0, varies=0.0):
+    """Participants and one measure at sites, ``sizes`` of each group at each."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for site, (own, size) in enumerate(zip(shift, sizes, strict=True)):
+        here = difference + varies * rng.standard_normal()
+        for group, n in zip(GROUPS, size, strict=True):
+            rows += [("s" + str(site), group, own + here * (group == "ALS") + rng.standard_normal()) for _ in range(n)]
+    people = pd.DataFrame(rows, columns=["site", "group", "value"])
+    people["participant_id"] = [f"sub-{n:03d}" for n in range(len(people))]
+    key = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "status": "ok"}
+    return people, people[["participant_id", "value"]].assign(**key)
+
+
+def whole(people, measures):
+    return site_effects(measures, people, **OPTIONS).set_index("site").loc["all"]
+
+
+def test_with_as_many_of_each_group_at_each_site_it_is_the_model_with_fixed_sites():
+    """In a balanced design the random intercept takes no information from between the sites."""
+    people, measures = study([(8, 8)] * 4, [0, 3, -2, 5])
+    row = whole(people, measures)
+    fixed = smf.ols("value ~ C(group, Treatment('control')) + site", people).fit()
+    name = "C(group, Treatment('control'))[T.ALS]"
+    assert row["mixed_estimate"] == pytest.approx(fixed.params[name])
+    assert [row["mixed_ci_low"], row["mixed_ci_high"]] == pytest.approx(list(fixed.conf_int().loc[name]), rel=1e-4)
+    assert row["mixed_p"] == pytest.approx(fixed.pvalues[name], rel=1e-3)
+
+
+def test_a_site_with_one_group_alone_counts_in_the_model():
+    people, measures = study([(8, 8), (8, 8), (12, 0)], [0, 0.5, 0.2])
+    row = whole(people, measures)
+    assert row["n_sites"] == 2
+    without = people["site"] != "s2"
+    alone = whole(people[without], measures)
+    assert row["estimate"] == pytest.approx(alone["estimate"])
+    assert row["mixed_estimate"] != pytest.approx(alone["mixed_estimate"])
+
+
+def test_a_sentence_says_so_where_the_two_disagree():
+    people, measures = study([(12, 12)] * 2, [0, 4], difference=1.5, varies=0.5, seed=3)
+    row = whole(people, measures)
+    assert row["ci_low"] < 0 < row["mixed_ci_low"]
+    assert "the model with a random intercept differs from 0, the mean of the sites does not" in row["note"]
+    people, measures = study([(12, 12)] * 5, [0, 4, 1, 2, 3], difference=2.0)
+    assert "random intercept" not in whole(people, measures)["note"]
+
+
+def test_one_site_or_a_measure_without_spread_has_no_such_model():
+    people, measures = study([(8, 8), (8, 8)], [0, 1])
+    flat = whole(people, measures.assign(value=1.0))
+    assert np.isnan(flat["mixed_estimate"])
+    one = people.assign(site="s0")
+    assert np.isnan(whole(one, measures)["mixed_estimate"])
