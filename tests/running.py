@@ -33,9 +33,16 @@ def environment() -> dict[str, str]:
 
 
 def run(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess:
-    """Run a study to its end, whatever that is."""
+    """Run a study to its end, whatever that is; a test that ends before takes all jobs with it."""
     line = command(folder, config, *arguments, root=root)
-    return subprocess.run(line, capture_output=True, text=True, check=False, env=environment())
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(line, **pipes, start_new_session=True, env=environment()) as process:
+        try:
+            said = process.communicate()
+        except BaseException:
+            kill(process)
+            raise
+    return subprocess.CompletedProcess(line, process.returncode, *said)
 
 
 def dry_run(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess:
@@ -50,7 +57,10 @@ def dry_run(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path
         said = [Path(place, name) for name in ("stdout", "stderr")]
         process = context.Process(target=_snakemake, args=(line[3:], environment(), said))
         process.start()
-        process.join()
+        try:
+            process.join()
+        finally:
+            process.kill()  # no harm to one that has ended
         return subprocess.CompletedProcess(line, process.exitcode, *(path.read_text() for path in said))
 
 
