@@ -169,7 +169,7 @@ class StubStudy:
     def run(self, *arguments: str) -> Run:
         """Run the study with arguments of Snakemake."""
         before = len(self.records())
-        done = running.run(self.folder, self.config, "--cores", "2", *arguments, root=self.root)
+        done = running.run_forked(self.folder, self.config, "--cores", "2", *arguments, root=self.root)
         return Run(done.returncode, done.stdout + done.stderr, self.records()[before:])
 
     def finish(self, *arguments: str) -> list[Job]:

@@ -2,24 +2,24 @@
 
 import numpy as np
 import pytest
+from nibabel.affines import apply_affine
+from scipy import ndimage
 
 from mndmri.atlas.names import load_regions
-from mndmri.atlas.regions import CST_LEVELS_Z_MM, build_atlas, load_nuclei, load_template
+from mndmri.atlas.regions import CST_LEVELS_Z_MM, load_nuclei, load_template
 from mndmri.grids import to_canonical, world_coordinates
 from mndmri.io import load_image
 from mndmri.registration.transforms import resample
 
 
 @pytest.fixture(scope="module")
-def centres():
+def centres(builtin_atlas):
     """Centre of mass of every region, mm."""
-    image, table = build_atlas()
-    xyz = world_coordinates(image)
+    image, table = builtin_atlas
     data = np.asarray(image.dataobj)
     return {
-        (entry.region, entry.hemi): np.average(xyz[inside], axis=0, weights=data[..., entry.index][inside])
+        (entry.region, entry.hemi): apply_affine(image.affine, ndimage.center_of_mass(data[..., entry.index]))
         for entry in table.itertuples()
-        for inside in [data[..., entry.index] > 0]
     }
 
 

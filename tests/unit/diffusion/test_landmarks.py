@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
-from mndmri.atlas.regions import build_atlas, select
+from mndmri.atlas.regions import select
 from mndmri.grids import to_canonical, world_coordinates
 from mndmri.registration.transforms import resample
 
@@ -31,8 +31,8 @@ PEAKS = {
 
 
 @pytest.fixture(scope="module")
-def atlas():
-    return build_atlas()
+def atlas(builtin_atlas):
+    return builtin_atlas
 
 
 @pytest.fixture(scope="module")

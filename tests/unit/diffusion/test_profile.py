@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
-from mndmri.atlas.regions import build_atlas, select
+from mndmri.atlas.regions import select
 from mndmri.diffusion.profile import N_NODES, PROFILE_COLUMNS, find_centreline, measure_profile, profiles_dictionary
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.transforms import resample
@@ -131,9 +131,9 @@ def test_the_dictionary_explains_every_column():
     assert set(column_names(profiles_dictionary())) == {"participant_id", "group", *PROFILE_COLUMNS}
 
 
-def test_the_line_of_the_atlas_passes_the_published_places_of_the_tract():
+def test_the_line_of_the_atlas_passes_the_published_places_of_the_tract(builtin_atlas):
     """Peaks in the corona radiata, the internal capsule and the pons; above the capsule the tract fans out."""
-    image, table = build_atlas()
+    image, table = builtin_atlas
     peaks = {"L": [(-24, -19, 35), (-24, -11, 12), (-7, -23, -36)], "R": [(18, -21, 42), (23, -12, 7), (7, -26, -37)]}
     for hemi, places in peaks.items():
         line = find_centreline(select(image, table, "cst", hemi))
