@@ -24,8 +24,8 @@ _AGREEMENT = {
     f"their sum, 0 to {MAX_SCORE}; sign: a sum of {PRESENT_FROM} or more.",
     "statistic": "agreement: the same in both, percent. weighted_kappa: Cohen's, disagreements weighted by their square"
     " (of the sign: not weighted). sensitivity, specificity: of a band (1 or 2), percent of those that the second has, "
-    "and has not. auc: area under the ROC curve of the darkness that the score rests on, for the second's 1 and 2. bias, "
-    "limit_low, limit_high: mean of first minus second, and 1.96 SD about it (Bland and Altman).",
+    "and has not. auc: area under the ROC curve of the darkness that the score rests on, for the second's 1 and 2. "
+    "bias, limit_low, limit_high: mean of first minus second, and 1.96 SD about it (Bland and Altman).",
     "n_participants": "Participants with both.",
     "n_values": "Values compared: regions, or participants.",
     "n_missing": "Values that one of the two has not.",
@@ -110,10 +110,10 @@ def _compare(
         add(region, found, both)
     totals = [own.sum(axis=1)[:, None] for own in (first, second)]
     both = np.isfinite(totals[0]) & np.isfinite(totals[1])
-    whole = _of_tables(_tables(*totals, both, MAX_SCORE + 1), at=PRESENT_FROM)
+    whole = _of_tables(_tables(totals[0], totals[1], both, MAX_SCORE + 1), at=PRESENT_FROM)
     add("total", {"weighted_kappa": whole["weighted_kappa"]} | _differences((totals[0] - totals[1])[both]), both)
     signs = [(own >= PRESENT_FROM).astype(float) for own in totals]
-    add("sign", _of_tables(_tables(*signs, both, 2), at=1), both)
+    add("sign", _of_tables(_tables(signs[0], signs[1], both, 2), at=1), both)
     return rows
 
 
