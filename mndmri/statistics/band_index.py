@@ -112,8 +112,10 @@ def _against(
     value: float, error: float, kind: str, row: pd.Series | None, hemi: str, notes: list[str]
 ) -> dict[str, Any]:
     """Index of a value against the controls of a row of the cut-offs."""
-    n = 0 if row is None else int(row["n_both" if hemi == "both" else "n"])
-    if row is None or n < MIN_CONTROLS:
+    if row is None:
+        return {"n_controls": 0, "note": f"the norms have no index of scans of the kind {kind}"}
+    n = int(row["n_both" if hemi == "both" else "n"])
+    if n < MIN_CONTROLS:
         return {"n_controls": n, "note": f"{n} controls with a scan of the kind {kind}, at least {MIN_CONTROLS} needed"}
     norm = norm_of(row, hemi)
     w = (value - norm.mean) / norm.sd
