@@ -7,6 +7,7 @@
 #   make test-slurm  runs the workflow through a Slurm that it starts on this machine (as root; it installs Debian's packages)
 #   make bench     runs the benchmarks
 #   make mutants   plants bugs, one at a time, and shows which test finds each (long; NAMES="one-sided ppb" for some)
+#   make validate-score RATINGS=ratings.tsv RESULTS=results  compares human ratings of the motor band with a finished study's score
 #   make docs      builds the pages of docs/ into site/
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ PARALLEL ?= -n 2 --dist loadfile
 SHORT := not benchmark and not slow
 THIRD ?= $(shell expr $$(date +%j) % 3)
 
-.PHONY: demo demo-full test test-all test-third test-slurm lint docs bench mutants setup clean
+.PHONY: demo demo-full validate-score test test-all test-third test-slurm lint docs bench mutants setup clean
 
 setup: $(VENV)/.installed
 
@@ -42,6 +43,10 @@ demo-full: setup
 	@echo "The demo study on voxels as real scans have them: simulated people. It takes 20 minutes on two cores."
 	$(SNAKEMAKE) --configfile config/config.yaml config/demo-full.yaml
 	$(BIN)/mndmri show results-full
+
+RESULTS ?= results
+validate-score: setup
+	$(BIN)/python scripts/validate_score.py $(RESULTS) $(RATINGS)
 
 docs: setup
 	$(BIN)/sphinx-build -E -W --keep-going -q docs site

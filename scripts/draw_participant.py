@@ -43,6 +43,7 @@ if given.chi:
 if given.strip:
     sheets |= strip_sheets(who, read_table(given.strip))
 scores = [read_table(path).query("participant_id == @who and measure == 'motor_band_score'") for path in given.scores]
+index = [read_table(path).query("participant_id == @who") for path in given.index]
 page = participant_page(
     who,
     options.group,
@@ -51,6 +52,7 @@ page = participant_page(
     qc=qc_table(read_table(given.qc).assign(participant_id=who), limits_from_config(options.limits)),
     stages=pd.DataFrame(options.stages),
     versions=versions(),
+    band_index=index[0] if index else None,
 )
 write_text(page, snakemake.output.page)
 log.info("%d pictures", len(sheets))

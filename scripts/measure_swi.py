@@ -1,10 +1,11 @@
 """A participant's normalised SWI, and hypointensity of the precentral cortex by region, veins removed."""
 
 from mndmri.cohort import bids
-from mndmri.grids import to_canonical
+from mndmri.grids import to_canonical, voxel_sizes
 from mndmri.io import EXACT, load_image, load_optional, read_json, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.susceptibility.normalisation import measure_scan, normalise_scan
+from mndmri.tables.protocols import protocol
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
@@ -35,8 +36,10 @@ measures, quality = measure_scan(
     max_in_plane_mm=options.max_in_plane_mm,
 )
 log.info(scan.note)
+shown = given.swi or given.magnitude
+made = protocol(scan.kind, voxel_sizes(scan.swi), [bids.sidecar(path, options.bids_dir) for path in shown])
 save_image(scan.swi, snakemake.output.swi)
-write_json({"Weighting": scan.note, "PhaseWeighted": scan.by_phase}, snakemake.output.description)
+write_json({"Weighting": scan.note, "PhaseWeighted": scan.by_phase, "Protocol": made}, snakemake.output.description)
 save_image(scan.veins, snakemake.output.veins, dtype="uint8")
 write_table(measures, snakemake.output.measures, digits=EXACT)
 write_table(quality, snakemake.output.qc)

@@ -12,6 +12,7 @@ from mndmri.diffusion.profile import profiles_dictionary
 from mndmri.statistics.ancova import adjusted_means_dictionary
 from mndmri.statistics.assumptions import assumptions_dictionary
 from mndmri.statistics.balance import balance_dictionary
+from mndmri.statistics.band_index import index_dictionary
 from mndmri.statistics.clusters import clusters_dictionary
 from mndmri.statistics.combat import combat_dictionary, harmonised_dictionary
 from mndmri.statistics.comparisons import comparisons_dictionary
@@ -21,7 +22,6 @@ from mndmri.statistics.deviations import deviations_dictionary
 from mndmri.statistics.equivalence import equivalence_dictionary
 from mndmri.statistics.influence import influence_dictionary
 from mndmri.statistics.markers import markers_dictionary
-from mndmri.statistics.motor_band import cutoffs_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.pasting import comparisons_wide_dictionary
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
@@ -34,6 +34,7 @@ from mndmri.statistics.survival import survival_dictionary
 from mndmri.statistics.voxelwise import summary_dictionary
 from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables import measures, qc
+from mndmri.tables.band_norms import cutoffs_dictionary
 from mndmri.tables.dictionaries import TITLE, column_names
 from mndmri.tables.norms import norms_dictionary
 
@@ -72,6 +73,7 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "motor_band_sign": prevalence_dictionary(),
     "motor_band_agreement": agreement_dictionary(),
     "motor_band_cutoffs": cutoffs_dictionary(),
+    "motor_band_index": index_dictionary(),
     "profiles": profiles_dictionary(),
     "profile_comparisons": compare_profiles_dictionary(_GROUPS),
     "profile_means": profile_means_dictionary(),

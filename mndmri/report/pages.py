@@ -115,6 +115,7 @@ def participant_page(
     qc: pd.DataFrame,
     stages: pd.DataFrame,
     versions: Mapping[str, str],
+    band_index: pd.DataFrame | None = None,
 ) -> str:
     """Page of one participant as HTML.
 
@@ -131,6 +132,8 @@ def participant_page(
         ``stage, status, reason``: status ``done``, ``left out`` or ``failed``, and why.
     versions : mapping
         Name of a program to its version.
+    band_index : DataFrame, optional
+        The person's rows of the table of the motor band index.
     """
     return _render(
         "participant.html.j2",
@@ -142,7 +145,21 @@ def participant_page(
         checks=_qc_records(qc),
         stages=stages.fillna("").to_dict("records"),
         versions=dict(versions),
+        index=[] if band_index is None else _index_records(band_index),
     )
+
+
+def _index_records(band_index: pd.DataFrame) -> list[dict[str, str]]:
+    return [
+        {
+            "side": {"L": "Left", "R": "Right"}.get(row["hemi"], "Both"),
+            "value": readable_interval(row["value"], row["ci_low"], row["ci_high"]),
+            "w": readable_interval(row["w"], row["w_low"], row["w_high"]),
+            "n_controls": readable_number(row["n_controls"]),
+            "note": row["note"] if isinstance(row["note"], str) else "",
+        }
+        for row in band_index.to_dict("records")
+    ]
 
 
 def _side_by_side(measures: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:

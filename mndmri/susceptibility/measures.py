@@ -8,6 +8,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import check_same_grid, make_image
+from mndmri.susceptibility.band_error import drawn_quantiles, pieces
 from mndmri.susceptibility.curvature import plate_response
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.regions import (
@@ -124,6 +125,8 @@ def measure_susceptibility(
           of the deep layers opposite, on the postcentral gyrus; above 0 where it is darker than both.
         - ``band_darkness``: contrast of a low percentile of the deep posterior bank to the mean of its two neighbours,
           less a share of the like contrast of their superficial layers (`band_darkness`).
+        - ``band_index``: mean of ``band_darkness`` over the three body parts of a side, or of both;
+          ``band_index_error``: its standard error (`darkness_with_error`).
         - ``removed_vein_fraction``, ``in_plane_voxel_size`` (mm) and ``phase_weighted`` (1 or 0): quality control.
 
     Raises
@@ -191,6 +194,8 @@ def measure_susceptibility(
         value = float(np.mean(responses[key])) if status == OK else np.nan
         rows.append(result("plate_response", *key, value, status, of=key))
 
+    owners = region_values(pieces(normalised), masks, table, signal & ~vein)
+    index = {}
     for hemi in "LR":
         own, posterior, anterior = (("precentral" + bank, hemi) for bank in ("", "_posterior", "_anterior"))
         contrast = lost(own, ("postcentral", hemi))
@@ -202,10 +207,19 @@ def measure_susceptibility(
             rows.append(result("band_contrast", f"precentral_{part}", hemi, *lost(inner, before, behind), of=inner))
             above = [(f"{bank}_{part}", hemi) for bank in SURFACES]
             status = reason(inner, before, behind, *above)
-            darkness = np.nan
+            found = Darkness(np.nan, np.nan)
             if status == OK:
-                darkness = band_darkness(*([values[key] for key in keys] for keys in ((inner, before, behind), above)))
-            rows.append(result("band_darkness", f"precentral_{part}", hemi, darkness, status, of=inner))
+                banks = [inner, before, behind, *above]
+                found = darkness_with_error([values[key] for key in banks], [owners[key] for key in banks])
+            rows.append(result("band_darkness", f"precentral_{part}", hemi, found.value, status, of=inner))
+            index[part, hemi] = found, status, len(values[inner])
+
+    for hemi, sides in (("L", "L"), ("R", "R"), ("both", "LR")):
+        parts, statuses, sizes = zip(*(index[part, side] for part in BODY_PARTS for side in sides), strict=True)
+        status = next((found for found in statuses if found != OK), OK)
+        for measure, value in zip(("band_index", "band_index_error"), mean_darkness(parts), strict=True):
+            shown = value if status == OK else np.nan
+            rows.append(row("swi", measure, "precentral", hemi, shown, unit="1", n_voxels=sum(sizes), status=status))
 
     for key in regions:
         n = len(in_vein[key])
@@ -216,6 +230,36 @@ def measure_susceptibility(
     rows.append(row("swi", "in_plane_voxel_size", "brain", "both", limits.in_plane_mm, unit="mm", n_voxels=n))
     rows.append(row("swi", "phase_weighted", "brain", "both", float(by_phase), unit="1", n_voxels=n))
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+class Darkness(NamedTuple):
+    """How dark a band is, and the standard error of it."""
+
+    value: float
+    error: float
+
+
+def darkness_with_error(banks: Sequence[np.ndarray], owners: Sequence[np.ndarray]) -> Darkness:
+    """How dark a body part's band is (`band_darkness`), and its standard error by drawing pieces of the sulcus anew.
+
+    Parameters
+    ----------
+    banks : six 1D arrays
+        Values of the three deep layers and of the three superficial ones, as in `band_darkness`.
+    owners : six 1D arrays
+        Which piece of the sulcus each lies in (`band_error.pieces`).
+    """
+    shares = [DARK_PERCENTILE / 100] * 3 + [0.5] * 3
+    drawn = drawn_quantiles(banks, owners, shares).T
+    return Darkness(band_darkness(banks[:3], banks[3:]), float(np.nanstd(_darkness(drawn[:3], drawn[3:]), ddof=1)))
+
+
+def mean_darkness(parts: Sequence[Darkness]) -> Darkness:
+    """Mean of the bands of several body parts, whose errors are unrelated."""
+    return Darkness(
+        float(np.mean([part.value for part in parts])),
+        float(np.sqrt(np.sum([part.error**2 for part in parts])) / len(parts)),
+    )
 
 
 def band_darkness(deep: Sequence[np.ndarray], superficial: Sequence[np.ndarray]) -> float:
@@ -232,9 +276,14 @@ def band_darkness(deep: Sequence[np.ndarray], superficial: Sequence[np.ndarray])
         Unitless; above 0 where it is darker, 0.1 for a tenth. `DARK_PERCENTILE` of the deep layers, median of the
         superficial, each against the mean of both neighbours; of the latter contrast `SURFACE_SHARE` is taken off.
     """
-    posterior, *neighbours = (np.percentile(values, DARK_PERCENTILE) for values in deep)
-    surface, *beside = (np.median(values) for values in superficial)
-    return float(1 - posterior / np.mean(neighbours) - SURFACE_SHARE * (1 - surface / np.mean(beside)))
+    percentiles = np.array([np.percentile(values, DARK_PERCENTILE) for values in deep])
+    return float(_darkness(percentiles, np.array([np.median(values) for values in superficial])))
+
+
+def _darkness(percentiles: np.ndarray, medians: np.ndarray) -> np.ndarray:
+    """Contrast of the first to the mean of the others, deep less a share of superficial; shapes (3, ...)."""
+    deep, surface = (1 - values[0] / values[1:].mean(axis=0) for values in (percentiles, medians))
+    return deep - SURFACE_SHARE * surface
 
 
 def _volumes(table: pd.DataFrame, keys: list[Key]) -> list[int]:

@@ -31,6 +31,8 @@ class NormalisedScan(NamedTuple):
     """In any of the regions, uint8."""
     by_phase: bool
     """Whether the phase has a part in the image."""
+    kind: str
+    """How it was weighted, as in `swi.Weighted`."""
     note: str
     """How the image was made."""
 
@@ -61,7 +63,7 @@ def normalise_scan(
     weighted = weigh_susceptibility(magnitude, phase, paramagnetic_sign=paramagnetic_sign, units=units, vendor=vendor)
     iterations = BIAS_ITERATIONS if bias_correction else ()
     swi = normalise(weighted.image, brain, select(masks, names, *REFERENCE), bias_iterations=iterations)
-    return NormalisedScan(swi, find_veins(swi, any_region(masks)), weighted.by_phase, weighted.note)
+    return NormalisedScan(swi, find_veins(swi, any_region(masks)), weighted.by_phase, weighted.kind, weighted.note)
 
 
 def measure_scan(

@@ -11,6 +11,7 @@ from mndmri.gradient_echo.phase import to_radians, undo_slice_alternation
 from mndmri.grids import check_same_grid, make_image, to_canonical, voxel_sizes
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
+from mndmri.tables.protocols import HOMODYNE_SWI, MAGNITUDE, VENDOR_SWI
 
 # Haacke et al. 2004 keep the central 64 x 64 points of k-space; over a field of view of 230 mm
 # their outermost frequency has this wavelength.
@@ -24,8 +25,14 @@ class Weighted(NamedTuple):
 
     image: SpatialImage
     """The magnitude's units, float32."""
-    by_phase: bool
+    kind: str
+    """`mndmri.tables.protocols.VENDOR_SWI`, ``HOMODYNE_SWI`` or ``MAGNITUDE``."""
     note: str
+
+    @property
+    def by_phase(self) -> bool:
+        """Whether the phase has a part in the image."""
+        return self.kind != MAGNITUDE
 
 
 def high_pass(
@@ -162,16 +169,16 @@ def weigh_susceptibility(
         If magnitudes and phases do not pair up, or the scale of the phase cannot be determined.
     """
     if vendor is not None:
-        return Weighted(vendor, True, "the scanner's own SWI")
+        return Weighted(vendor, VENDOR_SWI, "the scanner's own SWI")
     if phase and paramagnetic_sign is not None:
         radians, _ = undo_slice_alternation(magnitude, [to_radians(p, units=units) for p in phase])
         swi = make_swi(magnitude, radians, paramagnetic_sign=paramagnetic_sign)
         sign = "higher" if paramagnetic_sign > 0 else "lower"
-        return Weighted(swi, True, f"magnitude and phase; paramagnetic tissue has the {sign} phase")
+        return Weighted(swi, HOMODYNE_SWI, f"magnitude and phase; paramagnetic tissue has the {sign} phase")
     check_same_grid(*magnitude)
     mean = make_image(np.mean([m.get_fdata() for m in magnitude], axis=0).astype(np.float32), magnitude[0])
     why = "the sign of the phase is unknown" if phase else "the scan has no usable phase"
-    return Weighted(mean, False, f"magnitude alone: {why}")
+    return Weighted(mean, MAGNITUDE, f"magnitude alone: {why}")
 
 
 def normalise(

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from mndmri.statistics.motor_band import CONTRAST, PARTS, score_motor_band
+from mndmri.statistics.motor_band import score_motor_band
 from mndmri.susceptibility.regions import BODY_PARTS
+from mndmri.tables.band_norms import CONTRAST, PARTS
 from mndmri.tables.measures import GROUP_COLUMNS
 
 SIDES = [(part, hemi) for part in PARTS for hemi in "LR"]

@@ -20,12 +20,13 @@ from mndmri.phantom.gre import DENSITY, T2_STAR_MS, WHITE_SIGNAL, _magnitude
 from mndmri.phantom.plan import complete, plan_cohort
 from mndmri.phantom.scanning import place_person
 from mndmri.phantom.veins import own_veins
-from mndmri.statistics.motor_band import PARTS, score_motor_band
+from mndmri.statistics.motor_band import score_motor_band
 from mndmri.statistics.prevalence import sign_prevalence
 from mndmri.susceptibility.measures import measure_susceptibility
 from mndmri.susceptibility.regions import BODY_PARTS, REFERENCE, any_region, precentral_regions
 from mndmri.susceptibility.swi import normalise
 from mndmri.susceptibility.veins import find_veins
+from mndmri.tables.band_norms import PARTS
 from mndmri.tables.measures import GROUP_COLUMNS
 from tests.benchmark import test_motor_band as easy
 from tests.benchmark.banding import MEASURES, REAL_SD, SIDES, TOTAL, contrasts, scores, spread, told

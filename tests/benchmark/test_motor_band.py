@@ -23,12 +23,13 @@ from mndmri.phantom.head import Anatomy
 from mndmri.phantom.plan import BAND_KEYS, complete, plan_cohort
 from mndmri.phantom.scanning import place_person
 from mndmri.registration.transforms import map_points
-from mndmri.statistics.motor_band import MIN_CONTROLS, PARTS, score_motor_band
+from mndmri.statistics.motor_band import score_motor_band
 from mndmri.statistics.prevalence import sign_prevalence
 from mndmri.susceptibility.measures import measure_susceptibility
 from mndmri.susceptibility.regions import ATLAS_REGIONS, REFERENCE, precentral_regions
 from mndmri.susceptibility.swi import make_swi, normalise
 from mndmri.susceptibility.veins import find_veins
+from mndmri.tables.band_norms import MIN_CONTROLS, PARTS
 from mndmri.tables.measures import GROUP_COLUMNS
 
 pytestmark = pytest.mark.benchmark

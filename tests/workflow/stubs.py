@@ -21,6 +21,7 @@ import numpy as np
 
 from mndmri.cohort.bids import entities
 from mndmri.cohort.folders import mark_results, mark_simulated
+from mndmri.io import write_table
 from tests import running
 
 PEOPLE = ("sub-01", "sub-02", "sub-03")
@@ -295,3 +296,14 @@ def _save_image(
     path.parent.mkdir(parents=True, exist_ok=True)
     data = rng.uniform(50, 100, shape) * brightness
     nb.save(nb.Nifti1Image(data.astype(np.float32), np.diag([*voxel_mm, 1])), path)
+
+
+def write_band_norms(path: Path, kind: str, *, seed: int = 1) -> None:
+    """Stored norms of the motor band as of eight controls with voxels of 1 x 1 x 2 mm."""
+    from mndmri.statistics.motor_band import learn_cutoffs
+    from mndmri.tables.protocols import protocol, protocol_table
+    from tests.unit.statistics.test_motor_band import contrasts, people
+
+    eight = people(control=8)
+    made = protocol_table({who: protocol(kind, (1, 1, 2), [{"EchoTime": 0.02}]) for who in eight["participant_id"]})
+    write_table(learn_cutoffs(contrasts(eight, seed=seed), eight, reference="control", protocols=made), path, digits=17)

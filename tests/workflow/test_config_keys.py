@@ -18,7 +18,7 @@ import yaml
 
 from mndmri.atlas.own import NEEDED
 from tests.running import ROOT
-from tests.workflow.stubs import PEOPLE, StubStudy
+from tests.workflow.stubs import PEOPLE, StubStudy, write_band_norms
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 TABLE = yaml.safe_load(Path(__file__).with_name("config_keys.yaml").read_text())
@@ -153,8 +153,8 @@ def add_files(study: StubStudy) -> None:
         nb.save(nb.Nifti1Image(data, centred), folder / f"{name}.nii.gz")
     table = pd.DataFrame(regions, columns=["region", "hemi"], index=pd.RangeIndex(1, len(regions) + 1, name="index"))
     table.to_csv(folder / "labels.tsv", sep="\t")
-    for name in ("norms", "qc"):
-        (folder / f"{name}.tsv").touch()
+    (folder / "qc.tsv").touch()
+    write_band_norms(folder / "norms.tsv", "homodyne SWI")
     own = pd.DataFrame({"participant_id": PEOPLE, "region": "cst", "value": 0.5})
     for name, modality in (("brought", "dwi"), ("joined", "spectroscopy")):
         own.assign(modality=modality, measure="fa").to_csv(folder / f"{name}.tsv", sep="\t", index=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.stubs import add_gradient_echo
+from tests.workflow.stubs import add_gradient_echo, write_band_norms
 
 MAPPED = ("map_susceptibility", "measure_qsm")
 
@@ -44,8 +44,20 @@ def test_stored_norms_are_planned_with_and_missing_ones_are_refused(snakemake, d
     study = dataset | {"modalities": ["t1w", "dwi", "swi"], "swi": {"norms": str(norms)}}
     run = snakemake(study)
     assert run.returncode != 0 and "swi.norms: no such file" in run.stdout + run.stderr
-    norms.write_text("region")
-    assert "motor_band_cutoffs.tsv" in snakemake(study).stdout
+    norms.write_text("region\nprecentral_hand\n")
+    refused = snakemake(study)
+    assert refused.returncode != 0 and "have no column modality" in refused.stdout + refused.stderr
+    write_band_norms(norms, "vendor SWI")
+    planned = snakemake(study)
+    assert "motor_band_cutoffs.tsv" in planned.stdout
+    assert "swi.norms: scanned otherwise than the controls of the norms" in planned.stderr
+    write_band_norms(tmp_path / "more.tsv", "vendor SWI", seed=2)
+    several = study | {"swi": {"norms": [str(norms), str(tmp_path / "more.tsv")]}}
+    assert f"{norms}, {tmp_path / 'more.tsv'}" in snakemake(several).stdout
+    write_band_norms(norms, "magnitude")
+    refused = snakemake(study)
+    assert refused.returncode != 0
+    assert "scans of the kind magnitude, the study has vendor SWI of sub-02" in refused.stdout + refused.stderr
 
 
 def test_an_unwrapper_that_is_not_installed_is_refused_at_the_start(snakemake, dataset):

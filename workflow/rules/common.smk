@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,11 @@ from mndmri.cohort import (
     read_people,
     settle,
     stamp,
+)
+from mndmri.cohort.band_norms import (
+    compare_with_norms,
+    norms_files,
+    read_norms_files,
 )
 from mndmri.cohort.config import resolve_config, score_columns, survival_columns
 from mndmri.cohort.costs import memory_mb
@@ -113,7 +118,9 @@ def look_at_study():
     problems, cache = check_study(study, read_json(checked) if checked.exists() else {})
     if workflow.is_main_process and not study.simulated:
         write_json(cache, checked)
-    return settle(study, problems, bad_input=config["bad_input"])
+    study = settle(study, problems, bad_input=config["bad_input"])
+    compared = compare_with_norms(study, BAND_NORMS)
+    return replace(study, notes=(*study.notes, *compared))
 
 
 def begin_writing():
@@ -414,9 +421,7 @@ def group_of(who):
 
 try:
     config = read_config()
-    norms = config["swi"]["norms"]
-    if norms and not Path(norms).is_file():
-        raise InputError(f"swi.norms: no such file {norms}; correct the path")
+    BAND_NORMS = read_norms_files(config) if workflow.is_main_process else []
     if config["norms"] and workflow.is_main_process:
         check_norms(
             read_norms(config["norms"]),

@@ -58,13 +58,19 @@ rule gather_measures:
     """Put everybody's measures into one table, long and wide, with the scores of their motor bands."""
     input:
         measures=collect(rules.collect_measures.output.measures, subject=people()),
-        norms=config["swi"]["norms"] or [],
+        weighted=collect(
+            rules.measure_swi.output.description,
+            subject=having(rules.measure_swi.output.description, people("swi")),
+        ),
+        norms=norms_files(config),
         **BROUGHT_FILES,
     output:
         **(
             dict(
                 cutoffs="<group>/motor_band_cutoffs.tsv",
                 cutoffs_dictionary="<group>/motor_band_cutoffs.json",
+                index="<group>/motor_band_index.tsv",
+                index_dictionary="<group>/motor_band_index.json",
             )
             if people("swi")
             else {}

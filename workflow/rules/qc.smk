@@ -27,6 +27,7 @@ rule draw_participant:
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
         measures=rules.collect_measures.output.measures,
         scores=[rules.gather_measures.output.measures] if people("swi") else [],
+        index=[rules.gather_measures.output.index] if people("swi") else [],
         qc=rules.collect_measures.output.qc,
     output:
         page="<participant>.html",

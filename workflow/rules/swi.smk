@@ -101,7 +101,7 @@ rule measure_swi:
         swi=scans("swi", "swi"),
         magnitude=scans("swi", "magnitude"),
         phase=scans("qsm", "phase"),
-        json=scans("qsm", "json"),
+        json=scans("swi", "json"),
         chi=has("qsm", rules.map_susceptibility.output.description),
         r2star=has("r2star", rules.map_relaxation.output.r2star),
         brain=rules.locate_regions.output.brain,

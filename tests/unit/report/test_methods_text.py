@@ -11,9 +11,9 @@ from mndmri.atlas.own import space_of
 from mndmri.cohort.config import resolve_config
 from mndmri.provenance import versions
 from mndmri.report.methods_text import REFERENCES, methods_paragraph, study_facts
-from mndmri.statistics.motor_band import MARKED_SHARE, MILD_SHARE, PARTS
 from mndmri.statistics.prevalence import SCORE
 from mndmri.susceptibility import qsm, regions
+from mndmri.tables.band_norms import MARKED_SHARE, MILD_SHARE, PARTS
 from mndmri.tables.given import BROUGHT
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))

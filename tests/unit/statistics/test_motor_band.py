@@ -4,17 +4,9 @@ import pytest
 from scipy import stats
 
 from mndmri.io import InputError, read_table, write_table
-from mndmri.statistics.motor_band import (
-    MARKED_SHARE,
-    MILD_SHARE,
-    MIN_CONTROLS,
-    PARTS,
-    add_motor_band,
-    cutoffs_dictionary,
-    learn_cutoffs,
-    score_motor_band,
-)
+from mndmri.statistics.motor_band import add_motor_band, learn_cutoffs, score_motor_band
 from mndmri.statistics.prevalence import sign_prevalence
+from mndmri.tables.band_norms import MARKED_SHARE, MILD_SHARE, MIN_CONTROLS, PARTS, cutoffs_dictionary
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.measures import GROUP_COLUMNS
 

@@ -109,6 +109,7 @@ def test_a_band_changes_every_measure_in_the_direction_declared_for_damage(slab,
     none, band = measured(slab, paint(slab)), measured(slab, with_band(slab, paint, True))
     declared = {measure: sign for (modality, measure, *_), sign in DAMAGE_DIRECTION.items() if modality == "swi"}
     del declared["motor_band_score"]  # made of band_contrast, and of a whole study
+    assert declared.pop("band_index_error") == 0
     for measure, sign in declared.items():
         regions = set(band.loc[band["measure"] == measure, "region"])
         where = next(r for r in ("precentral_posterior_deep", "precentral", "precentral_hand") if r in regions)
