@@ -44,6 +44,7 @@ BIDSIGNORE = (
     "*_measures.tsv",
     "*_qc.tsv",
     "*.html",
+    "reader/",
     "resources/",
     "simulation/",
 )

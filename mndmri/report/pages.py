@@ -86,20 +86,21 @@ def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
     }
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Templates of the pages, which escape what is inserted."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"png_uri": _png_uri, "readable": readable, "capitalised": capitalised}
-    return environment
+    templates.filters |= {"png_uri": _png_uri, "readable": readable, "capitalised": capitalised}
+    return templates
 
 
 def _render(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(**values)
+    return environment().get_template(template).render(**values)
 
 
 # -- one participant ------------------------------------------------------------------------------
