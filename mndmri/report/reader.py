@@ -59,9 +59,7 @@ def encode_case(
             }
             for name, (slices, ends, window) in layers.items()
         },
-        "outlines": [
-            {name: "".join(map(_path, lines)) for name, lines in own.items() if lines} for own in outlines
-        ],
+        "outlines": [{name: "".join(map(_path, lines)) for name, lines in own.items() if lines} for own in outlines],
     }
     # inside a script element, nothing may look like the end of one
     return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")

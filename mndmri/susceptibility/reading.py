@@ -1,4 +1,4 @@
-"""The motor strip, slice by slice, as a person reads it: SWI, minimum-intensity projection, susceptibility, outlines."""
+"""The motor strip, slice by slice, for reading: SWI, minimum-intensity projection, susceptibility, outlines."""
 
 from typing import NamedTuple
 
@@ -111,9 +111,7 @@ def read_strip(
     finest = in_plane_mm(next(iter(images.values())))
     return Reading(
         layers={name: _layer(values[name], _WINDOW[name]) for name in ("swi", "mip", "qsm") if name in values},
-        outlines=[
-            {name: _lines(inside[..., k]) for name, inside in banks.items()} for k in range(strip.shape[2])
-        ],
+        outlines=[{name: _lines(inside[..., k]) for name, inside in banks.items()} for k in range(strip.shape[2])],
         pixel_mm=(float(sizes[0]), float(sizes[1])),
         slice_mm=float(sizes[2]),
         mni_z_mm=_heights(heights),
@@ -181,8 +179,11 @@ def _lines(inside: np.ndarray) -> list[np.ndarray]:
 
 def _heights(heights: np.ndarray) -> list[float]:
     """Median height of each slice, carried on to slices beyond the strip."""
-    known = [np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else np.nan for own in np.moveaxis(heights, 2, 0)]
+    known = [
+        np.median(own[np.isfinite(own)]) if np.isfinite(own).any() else np.nan for own in np.moveaxis(heights, 2, 0)
+    ]
     places, there = np.arange(len(known)), np.isfinite(known)
-    step = np.polyfit(places[there], np.array(known)[there], 1) if there.sum() > 1 else (0.0, known[int(there.argmax())])
+    step = (
+        np.polyfit(places[there], np.array(known)[there], 1) if there.sum() > 1 else (0.0, known[int(there.argmax())])
+    )
     return [float(v if ok else np.polyval(step, n)) for n, (v, ok) in enumerate(zip(known, there, strict=True))]
-
