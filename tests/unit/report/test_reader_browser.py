@@ -1,4 +1,4 @@
-"""The reader's page in a browser: sides, keys, mouse, touch, rating, saving; skipped without Playwright and Chromium."""
+"""The reader's page in a browser: sides, keys, mouse, touch, rating, saving. Skipped where there is no Chromium."""
 
 import base64
 import os
@@ -85,6 +85,8 @@ def seen(page):
 
 def bright_block(page):
     """Place of the bright block, as a share of the width and of the height of the picture."""
+    page.locator("#width").fill("-100")  # a wide window, in which nothing else is white
+    page.wait_for_timeout(150)
     grey = seen(page).sum(axis=2)
     rows, columns = np.nonzero(grey > 0.9 * grey.max())
     return columns.mean() / grey.shape[1], rows.mean() / grey.shape[0]
