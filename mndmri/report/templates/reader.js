@@ -362,7 +362,7 @@
     fingers.set(event.pointerId, [event.clientX, event.clientY]);
     swiped = 0;
     canvas.setPointerCapture(event.pointerId);
-    canvas.focus();
+    canvas.focus({ preventScroll: true });
   });
   canvas.addEventListener("pointermove", (event) => {
     const before = fingers.get(event.pointerId);
@@ -397,13 +397,17 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const own = event.target, key = event.key.toLowerCase();
-    const writes = own.matches("textarea, select, input:not([type=radio]):not([type=checkbox])");
+    const writes = own.matches("textarea, select, input:not([type=radio]):not([type=checkbox]):not([type=range])");
     // arrows move within a slider or a group of radio buttons
     if (writes || (key.startsWith("arrow") && own.matches("input")) || !Object.hasOwn(keys, key)) return;
     event.preventDefault();
     keys[key]();
   });
 
+  // A click leaves the arrow keys with the slices: a rating must not change under the hand of who scrolls.
+  document.addEventListener("pointerup", () => setTimeout(() => {
+    if (document.activeElement.matches("input[type=radio], input[type=checkbox], input[type=range]")) canvas.focus({ preventScroll: true });
+  }));
   document.querySelectorAll("[name=layer]").forEach((input) => input.addEventListener("change", () => show(input.value)));
   element("outlines").addEventListener("change", draw);
   element("radiological").addEventListener("change", flip);
@@ -417,7 +421,7 @@
   element("fit").addEventListener("click", fit);
   element("previous").addEventListener("click", () => open(index - 1));
   element("next").addEventListener("click", () => open(index + 1));
-  element("case").addEventListener("change", (event) => { open(event.target.selectedIndex); });
+  element("case").addEventListener("change", (event) => { open(event.target.selectedIndex); canvas.focus({ preventScroll: true }); });
   element("confidence").addEventListener("change", (event) => { entry(numbers[index]).confidence = event.target.value; keep(numbers[index], "rated"); });
   element("comment").addEventListener("input", (event) => { entry(numbers[index]).comment = event.target.value; keep(numbers[index], "rated"); });
   element("rater").addEventListener("change", changeRater);
@@ -431,5 +435,5 @@
   element("cases").hidden = false;
   showProgress();
   open(0);
-  canvas.focus();
+  canvas.focus({ preventScroll: true });
 })();

@@ -283,6 +283,15 @@ def test_side_is_rated_the_same_in_both_displays(opened, tmp_path):
     assert table["leg", "L"] == 2 and table.notna().sum() == 1
 
 
+def test_arrows_after_a_click_scroll_and_leave_the_rating_alone(opened):
+    page = opened("one.html")
+    first = int(drawn(page)[2])
+    page.locator("label:has([aria-label='hand, left: 1'])").click()
+    press(page, "ArrowUp", "ArrowUp")
+    assert int(drawn(page)[2]) == first + 2
+    assert page.get_by_label("hand, left: 1", exact=True).is_checked()
+
+
 def test_decisions_need_a_reason_and_are_saved_by_modality(opened, tmp_path):
     page = opened("one.html")
     page.click("#save-decisions")
