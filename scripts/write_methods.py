@@ -16,6 +16,6 @@ facts = study_facts(
     score=SCORE,
     measure_covariates=config["measure_covariates"],
 )
-text = methods_paragraph(config, versions(), space=snakemake.params.space, **facts)
+text = methods_paragraph(config, versions(), space=snakemake.params.space, excluded=snakemake.params.excluded, **facts)
 write_text(text, snakemake.output.methods)
 log.info("%d words", len(text.split()))

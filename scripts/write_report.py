@@ -36,6 +36,7 @@ page = study_page(
     methods=read_text(given.methods),
     notes=options.notes,
     failed=options.failed,
+    decisions=options.decisions,
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

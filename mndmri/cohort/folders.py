@@ -24,6 +24,8 @@ def expand_home(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         if isinstance(value, Mapping):
             inner = schema.get("properties", {})
             return {key: expanded(own, inner.get(key, {})) for key, own in value.items()}
+        if isinstance(value, list) and schema.get("format") == "path":
+            return [expanded(own, schema) for own in value]
         if isinstance(value, str) and schema.get("format") in ("folder", "path"):
             with suppress(RuntimeError):  # nobody of that name: a folder called ~x
                 return str(Path(value).expanduser())

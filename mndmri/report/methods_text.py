@@ -158,6 +158,10 @@ REFERENCES = {
     "1952;47:583-621.",
     "leemans2009": "Leemans A, Jones DK. The B-matrix must be rotated when correcting for subject motion in DTI data. "
     "Magn Reson Med 2009;61:1336-1349.",
+    "mcgraw1996": "McGraw KO, Wong SP. Forming inferences about some intraclass correlation coefficients. Psychol "
+    "Methods 1996;1:30-46.",
+    "shrout1979": "Shrout PE, Fleiss JL. Intraclass correlations: uses in assessing rater reliability. Psychol Bull "
+    "1979;86:420-428.",
     "mackinnon1985": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix estimators with "
     "improved finite sample properties. J Econom 1985;29:305-325.",
     "milovic2018": "Milovic C, Bilgic B, Zhao B, Acosta-Cabronero J, Tejos C. Fast nonlinear susceptibility inversion "
@@ -244,6 +248,7 @@ def methods_paragraph(
     scored: bool = False,
     measured: Collection[str] = (),
     own_covariates: Mapping[str, Sequence[str]] | None = None,
+    excluded: Mapping[str, int] | None = None,
 ) -> str:
     """Methods of a study as Markdown: the steps that its config selects, then the numbered references.
 
@@ -263,6 +268,8 @@ def methods_paragraph(
         Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
     own_covariates : mapping, optional
         Measures, as ``t1w volume``, to the covariates that they alone had.
+    excluded : mapping, optional
+        Modality, or ``all``, to the number of participants whose scans readers have excluded.
 
     Returns
     -------
@@ -284,6 +291,7 @@ def methods_paragraph(
             f"{_listed(map(readable, names))} for {' '.join(map(readable, place.split()))}"
             for place, names in (own_covariates or {}).items()
         ],
+        excluded=[_excluded(modality, n) for modality, n in (excluded or {}).items()],
         images=[] if config["measures"] else config["modalities"],
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,
@@ -293,6 +301,12 @@ def methods_paragraph(
     )
     paragraphs = (" ".join(part.split()) for part in written.split("***"))
     return _numbered("\n\n".join(part for part in paragraphs if part))
+
+
+def _excluded(modality: str, n: int) -> str:
+    """What readers have excluded in how many: ``the SWI of 2 participants``."""
+    what = "all scans" if modality == "all" else f"the {readable(modality)} {'map' if modality == 'qsm' else 'scan'}"
+    return f"{what} of {n} participant{'s' * (n > 1)}"
 
 
 def _environment() -> jinja2.Environment:

@@ -115,6 +115,8 @@ def participant_page(
     qc: pd.DataFrame,
     stages: pd.DataFrame,
     versions: Mapping[str, str],
+    reader: str = "",
+    decisions: Sequence[str] = (),
 ) -> str:
     """Page of one participant as HTML.
 
@@ -128,12 +130,18 @@ def participant_page(
     qc : DataFrame
         The person's rows of the quality-control table (`mndmri.tables.qc.QC_COLUMNS`).
     stages : DataFrame
-        ``stage, status, reason``: status ``done``, ``left out`` or ``failed``, and why.
+        ``stage, status, reason``: status ``done``, ``excluded``, ``left out`` or ``failed``, and why.
     versions : mapping
         Name of a program to its version.
+    reader : str
+        Path of the page on which the motor band is rated, from this one; empty if there is none.
+    decisions : sequence of str
+        What readers have decided on the scans, a line each.
     """
     return _render(
         "participant.html.j2",
+        reader=reader,
+        decisions=list(decisions),
         participant_id=participant_id,
         group=group,
         pictures=list(pictures),
@@ -364,6 +372,7 @@ def qc_index(
     versions: Mapping[str, str],
     pages: Collection[str] | None = None,
     thumbnails: Mapping[str, bytes] | None = None,
+    decisions: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Index of quality control as HTML: a row for each participant, flags marked.
 
@@ -380,7 +389,10 @@ def qc_index(
         Participants whose page exists and is linked to; by default all who did not fail.
     thumbnails : mapping, optional
         ``participant_id`` to a small PNG.
+    decisions : mapping, optional
+        ``participant_id`` to what readers have decided, a line each; also of people who are excluded as a whole.
     """
+    decided = decisions or {}
     flags: dict[str, list[dict[str, Any]]] = {}
     for record in _qc_records(qc[qc["flag"] == FLAGGED]):
         flags.setdefault(record["participant_id"], []).append(record)
@@ -396,12 +408,16 @@ def qc_index(
             "flags": flags.get(person.participant_id, []),
             "failed": failed.get(person.participant_id, ""),
             "thumbnail": (thumbnails or {}).get(person.participant_id),
+            "decisions": list(decided.get(person.participant_id, ())),
         }
         for person in participants.itertuples(index=False)
     ]
     return _render(
         "qc_index.html.j2",
         people=people,
+        excluded={
+            who: "; ".join(lines) for who, lines in decided.items() if who not in set(participants["participant_id"])
+        },
         n_flagged=sum(bool(person["flags"]) for person in people),
         n_failed=sum(bool(person["failed"]) for person in people),
         with_thumbnails=bool(thumbnails),

@@ -44,7 +44,7 @@
     showProgress();
   }
   const given = (own) => AREAS.flatMap((area) => SIDES.map((side) => own.ratings[`${area}_${side}`] || ""));
-  const begun = (own) => given(own).some((value) => value !== "") || own.comment !== "" || own.confidence !== "";
+  const begun = (own) => given(own).some((value) => value !== "");
   const complete = (own) => given(own).every((value) => value !== "");
 
   // -- pictures -------------------------------------------------------------------------------------
@@ -316,10 +316,11 @@
     if (!ready()) return;
     const chosen = numbers.filter((number) => begun(entry(number)));
     if (!chosen.length) { element("message").textContent = "Nothing is rated yet."; return; }
+    // an area that was not rated has no row: n/a says that it cannot be judged
     const rows = chosen.flatMap((number) => AREAS.flatMap((area) => SIDES.map((side) => {
       const own = entry(number);
-      return [number, "", rater(), area, side, own.ratings[`${area}_${side}`] || "", own.confidence, own.comment, own.rated];
-    })));
+      return [number, "", rater(), area, side, own.ratings[`${area}_${side}`], own.confidence, own.comment, own.rated];
+    }))).filter((row) => row[5]);
     save("ratings.tsv", ["case", "session", "rater", "region", "hemi", "rating", "confidence", "comment", "date"], rows);
     const half = chosen.filter((number) => !complete(entry(number)));
     element("message").textContent = `Saved ${chosen.length} case${chosen.length > 1 ? "s" : ""}.`
