@@ -19,8 +19,10 @@ GROUPS = ["ALS", "PLS", "control"]
 
 @pytest.fixture
 def truth(participants):
-    """Grades of everybody in six areas, shape (28, 6)."""
-    return np.random.default_rng(0).integers(0, 3, (len(participants), 6))
+    """Grades of everybody in six areas, shape (28, 6); every third person has no band."""
+    grades = np.random.default_rng(0).integers(0, 3, (len(participants), 6))
+    grades[::3] = 0
+    return grades
 
 
 def rated(participants, grades, rater):

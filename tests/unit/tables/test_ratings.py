@@ -33,7 +33,7 @@ def test_ratings_of_two_raters_are_one_table_of_participants():
         "CD": ["sub-02"],
     }
     assert found.table["rating"].tolist() == [0, 1, 2, 0, 1, 2] * 2
-    assert found.notes == ["ratings of AB: 1 participant", "ratings of CD: 1 participants"]
+    assert found.notes == ["ratings of AB: 1 participant", "ratings of CD: 1 participant"]
 
 
 def test_area_that_cannot_be_judged_is_a_row_without_a_rating_and_one_not_rated_is_no_row():
