@@ -7,7 +7,7 @@
 #   make test-slurm  runs the workflow through a Slurm that it starts on this machine (as root; it installs Debian's packages)
 #   make bench     runs the benchmarks
 #   make mutants   plants bugs, one at a time, and shows which test finds each (long; NAMES="one-sided ppb" for some)
-#   make validate-score RATINGS=ratings.tsv RESULTS=results  compares human ratings of the motor band with a finished study's score
+#   make validate-score STUDY=study.yaml RATINGS=ratings.tsv  compares human ratings of the motor band with a finished study's score
 #   make docs      builds the pages of docs/ into site/
 
 PYTHON ?= python3
@@ -44,9 +44,8 @@ demo-full: setup
 	$(SNAKEMAKE) --configfile config/config.yaml config/demo-full.yaml
 	$(BIN)/mndmri show results-full
 
-RESULTS ?= results
 validate-score: setup
-	$(BIN)/python scripts/validate_score.py $(RESULTS) $(RATINGS)
+	$(SNAKEMAKE) compare_raters --configfile $(STUDY) --config 'ratings=[$(RATINGS)]'
 
 docs: setup
 	$(BIN)/sphinx-build -E -W --keep-going -q docs site

@@ -56,6 +56,7 @@ rule all:
         "<group>/report.html",
         "<qc>/index.html" if STUDY.scans else [],
         "<results>/provenance.json",
+        lambda wildcards: [] if config["measures"] else READERS,
         "<results>/simulation/truth.tsv" if config["simulation"] else [],
         lambda wildcards: free_water_maps(),
 
@@ -84,6 +85,7 @@ if not config["measures"]:
     include: "workflow/rules/signal.smk"
     include: "workflow/rules/dwi.smk"
     include: "workflow/rules/swi.smk"
+    include: "workflow/rules/reader.smk"
     include: "workflow/rules/measures.smk"
     include: "workflow/rules/qc.smk"
 

@@ -39,6 +39,7 @@ BIDSIGNORE = (
     "*_measures.tsv",
     "*_qc.tsv",
     "*.html",
+    "reader/",
     "resources/",
     "simulation/",
 )
@@ -56,15 +57,19 @@ def versions() -> dict[str, str]:
 
 
 def provenance(
-    config: Mapping[str, Any], left_out: Mapping[str, Mapping[str, str]], tools: Mapping[str, str]
+    config: Mapping[str, Any],
+    left_out: Mapping[str, Mapping[str, str]],
+    tools: Mapping[str, str],
+    excluded: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
-    """Versions, those of other programs among them, config and exclusions, as JSON."""
+    """Versions, those of other programs among them, config, and what was left out or excluded by readers, as JSON."""
     return {
         "versions": versions() | dict(tools),
         "system": platform.system(),
         "machine": platform.machine(),
         "config": dict(config),
         "left_out": {who: dict(reasons) for who, reasons in left_out.items() if reasons},
+        "excluded": {who: dict(reasons) for who, reasons in excluded.items()},
     }
 
 

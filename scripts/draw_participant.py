@@ -1,5 +1,7 @@
 """A participant's pictures, on a page with the measures and the flags."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from mndmri.figures import to_png
@@ -51,6 +53,8 @@ page = participant_page(
     measures=pd.concat([read_table(given.measures), *scores])[MEASURE_COLUMNS],
     qc=qc_table(read_table(given.qc).assign(participant_id=who), limits_from_config(options.limits)),
     stages=pd.DataFrame(options.stages),
+    reader=Path(given.reader).name if given.reader else "",
+    decisions=options.decisions,
     versions=versions(),
     band_index=index[0] if index else None,
 )

@@ -8,7 +8,12 @@ from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables.measures import stack_tables
 
 log = start_job(snakemake)
-strips = stack_tables(read_own_tables(snakemake.input), pd.DataFrame(snakemake.params.participants))
+options = snakemake.params
+own = {
+    who: strip[~strip["modality"].isin(list(options.excluded.get(who, {})))]
+    for who, strip in read_own_tables(snakemake.input).items()
+}
+strips = stack_tables(own, pd.DataFrame(options.participants))
 write_table(strips, snakemake.output.strips)
-write_json(strips_dictionary(snakemake.params.space), snakemake.output.dictionary)
+write_json(strips_dictionary(options.space), snakemake.output.dictionary)
 log.info("%d participants with a strip", strips["participant_id"].nunique())

@@ -6,13 +6,14 @@ from mndmri.io import EXACT, read_own_tables, read_table, write_json, write_tabl
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.pages import qc_index
+from mndmri.tables.decisions import leave_out
 from mndmri.tables.participants import read_participants
 from mndmri.tables.qc import limits_from_config, quality_dictionary, study_quality
 
 log = start_job(snakemake)
 options = snakemake.params
 qc = study_quality(
-    read_own_tables(snakemake.input.qc),
+    {who: leave_out(own, options.excluded.get(who, {})) for who, own in read_own_tables(snakemake.input.qc).items()},
     read_table(snakemake.input.measures),
     primary=options.primary,
     limits=limits_from_config(options.limits),
@@ -24,6 +25,7 @@ page = qc_index(
     read_participants(snakemake.input.participants),
     qc,
     failed=options.failed,
+    decisions=options.decisions,
     versions=versions(),
     pages=[Path(path).stem for path in snakemake.input.pages],
 )

@@ -37,6 +37,7 @@ page = study_page(
     alpha=options.alpha,
     notes=options.notes,
     failed=options.failed,
+    decisions=options.decisions,
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

@@ -136,7 +136,7 @@ def failures(losses: Mapping[str, Loss]) -> dict[str, str]:
 
 
 def stages(study: Study, losses: Mapping[str, Loss], who: str, modalities: Iterable[str]) -> list[dict[str, str]]:
-    """What became of each modality of a participant: ``done``, ``left out`` or ``failed``, and why.
+    """What became of each modality of a participant: ``done``, ``excluded``, ``left out`` or ``failed``, and why.
 
     Parameters
     ----------
@@ -150,13 +150,15 @@ def stages(study: Study, losses: Mapping[str, Loss], who: str, modalities: Itera
         Those that the study has.
     """
     lost = losses[who].reasons if who in losses else {}
-    reasons = study.left_out.get(who, {})
+    excluded = study.excluded.get(who, {})
+    reasons = {**study.left_out.get(who, {}), **excluded}
     table = []
     for modality in modalities:
         if modality in lost:
             status = "failed"
         else:
             status = "done" if modality in study.scans[who] else "left out"
+            status = "excluded" if modality in excluded else status
         table.append({"stage": modality, "status": status, "reason": reasons.get(modality, "")})
     return table
 

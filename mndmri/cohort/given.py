@@ -9,7 +9,7 @@ import pandas as pd
 
 from mndmri.cohort.config import primary_of_tables, scanned_modalities
 from mndmri.cohort.records import Problem
-from mndmri.cohort.table import category_columns, columns_used, participants_path, with_prefix
+from mndmri.cohort.table import category_columns, columns_used, listed_ids, participants_path, with_prefix
 from mndmri.io import read_table
 from mndmri.tables.given import Given, clashes, read_given, unknown_primary
 from mndmri.tables.measures import DEFINITIONS
@@ -68,7 +68,9 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
     """
     entries = [*config["measures"], *config["tables"]]
     reserved = {config["groups"]["column"], *columns_used(config)[1]}
-    given = read_given(entries, known=listed(table), studied=list(participants["participant_id"]), reserved=reserved)
+    given = read_given(
+        entries, known=listed_ids(table), studied=list(participants["participant_id"]), reserved=reserved
+    )
     problems = list(given.problems)
     scanned = scanned_modalities(config)
     problems += clashes(given.rows, [(of, name) for of, name in DEFINITIONS if of in scanned])
@@ -77,13 +79,6 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
     return Brought(
         [Problem(text) for text in problems], _notes(config, given), _others(config, table, participants, given)
     )
-
-
-def listed(table: pd.DataFrame) -> list[str]:
-    """Every participant of the participants table, with ``sub-``."""
-    if "participant_id" not in table:
-        return []
-    return [with_prefix(as_text(who)) for who in table["participant_id"].dropna()]
 
 
 def _primary(config: Mapping[str, Any], given: Given) -> list[str]:

@@ -58,6 +58,10 @@ def take_over(config: Mapping[str, Any], path: str | Path) -> Study | None:
         bids_dir=own["bids_dir"],
         notes=tuple(own["notes"]),
         simulated=own["simulated"],
+        cases=own["cases"],
+        excluded=own["excluded"],
+        decisions=tuple(own["decisions"]),
+        rated=own["rated"],
     )
 
 

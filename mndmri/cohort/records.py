@@ -1,7 +1,8 @@
 """What is known of a study before anything is computed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -98,3 +99,11 @@ class Study:
     """Every participant of the participants table, whom tables of measures may name."""
     others: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"participant_id": []}))
     """Columns of the participants table that the config does not name, for the wide table alone."""
+    cases: Mapping[str, int] = field(default_factory=dict)
+    """Case number of every participant of the table, under which the motor band is rated."""
+    excluded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """``excluded[participant_id][modality]`` is the reason why readers have excluded a scan, or ``all`` of a person."""
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    """Rows of `mndmri.tables.decisions.DECISION_COLUMNS`."""
+    rated: Sequence[str] = ()
+    """Files of ratings."""

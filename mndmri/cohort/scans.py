@@ -3,17 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
-from mndmri.cohort.given import listed, look_at_tables
+from mndmri.cohort.given import look_at_tables
+from mndmri.cohort.readings import find_readings, load_decisions, load_ratings
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
-from mndmri.cohort.table import count_left_out, load_participants
+from mndmri.cohort.table import count_left_out, listed_ids, load_participants
 from mndmri.io import InputError
+from mndmri.tables.cases import number_cases
+from mndmri.tables.decisions import EVERYTHING, EXCLUDED
 from mndmri.tables.words import name_people
 
 # Susceptibility-weighted images under the names that BIDS and its proposals give them.
@@ -198,7 +201,10 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     -------
     Study
     """
+    read = _read_readings(config, participants_table)
+    config = dict(config) | {"exclude": {**read.people, **config["exclude"]}}
     participants, problems = load_participants(participants_table, config)
+    problems += [Problem(message) for message in read.problems]
     labels, excluded = count_left_out(participants_table, config)
     notes = [
         f"{count} with the label '{label}' left out: in no group of groups.levels" for label, count in labels.items()
@@ -206,10 +212,10 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     notes += [f"{who} excluded: {why}" for who, why in excluded.items()]
     brought = look_at_tables(config, participants_table, participants)
     problems += brought.problems
-    notes += brought.notes
-    everyone = {"listed": tuple(listed(participants_table)), "others": brought.others}
+    notes += [*read.notes, *brought.notes]
+    apart = {**read.study, "listed": tuple(listed_ids(participants_table)), "others": brought.others}
     if config["measures"]:
-        return Study(participants, {}, {}, "", tuple(problems), tuple(notes), **everyone)
+        return Study(participants, {}, {}, "", tuple(problems), tuple(notes), **apart)
     root = Path(config["bids_dir"])
     simulated = config["simulation"] is not None
     scans: dict[str, dict[str, Scan]] = {}
@@ -236,7 +242,44 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         }
         for participant in participants["participant_id"]
     }
-    return Study(participants, scans, left_out, str(root), tuple(problems), tuple(notes), simulated, **everyone)
+    return Study(participants, scans, left_out, str(root), tuple(problems), tuple(notes), simulated, **apart)
+
+
+class _Readings(NamedTuple):
+    """What raters have said of a study."""
+
+    people: dict[str, str]  # excluded as a whole, with the reason
+    problems: list[str]
+    notes: list[str]
+    study: dict[str, Any]  # attributes of the `Study`
+
+
+def _read_readings(config: Mapping[str, Any], table: pd.DataFrame) -> _Readings:
+    """Ratings and decisions that the config names."""
+    listed = listed_ids(table)
+    cases = number_cases(listed, seed=config["reader"]["seed"])
+    if not config["ratings"] and not config["decisions"]:
+        return _Readings({}, [], [], {"cases": cases})
+    studied = list(load_participants(table, config)[0]["participant_id"])
+    decided = load_decisions(config, cases, studied=studied, listed=listed)
+    people = {
+        who: why[EVERYTHING].replace(EXCLUDED, "by reader")
+        for who, why in decided.excluded.items()
+        if EVERYTHING in why
+    }
+    rated = load_ratings(config, cases, studied=[who for who in studied if who not in people], listed=listed)
+    rows = decided.table.astype(object).where(decided.table.notna(), "").to_dict("records")
+    return _Readings(
+        people,
+        [*decided.problems, *rated.problems],
+        [*decided.notes, *rated.notes],
+        {
+            "cases": cases,
+            "excluded": decided.excluded,
+            "decisions": tuple(rows),
+            "rated": find_readings(config["ratings"], "ratings")[0],
+        },
+    )
 
 
 def _decided(scans: Mapping[str, Mapping[str, Scan]]) -> list[str]:

@@ -140,6 +140,12 @@ def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict
     return dict(labels), {who: why for who, why in config["exclude"].items() if who in ids}
 
 
+def listed_ids(table: pd.DataFrame) -> list[str]:
+    """participant_id of every row of the participants table, with ``sub-``, each once."""
+    ids = [with_prefix(_text(value)) for value in table.get("participant_id", [])]
+    return [who for who in dict.fromkeys(ids) if who != MISSING]
+
+
 def _text(value: object) -> str:
     """A cell as it stands in the file: a whole number that was read as 1.0 is ``1`` again."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):

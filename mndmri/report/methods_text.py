@@ -170,6 +170,10 @@ REFERENCES = {
     "1952;47:583-621.",
     "leemans2009": "Leemans A, Jones DK. The B-matrix must be rotated when correcting for subject motion in DTI data. "
     "Magn Reson Med 2009;61:1336-1349.",
+    "mcgraw1996": "McGraw KO, Wong SP. Forming inferences about some intraclass correlation coefficients. Psychol "
+    "Methods 1996;1:30-46.",
+    "shrout1979": "Shrout PE, Fleiss JL. Intraclass correlations: uses in assessing rater reliability. Psychol Bull "
+    "1979;86:420-428.",
     "mackinnon1985": "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix estimators with "
     "improved finite sample properties. J Econom 1985;29:305-325.",
     "milovic2018": "Milovic C, Bilgic B, Zhao B, Acosta-Cabronero J, Tejos C. Fast nonlinear susceptibility inversion "
@@ -272,6 +276,7 @@ def methods_paragraph(
     imaged: Collection[str] | None = None,
     brought: Sequence[str] = (),
     done: Collection[str] | None = None,
+    excluded: Mapping[str, int] | None = None,
 ) -> str:
     """Methods of a study as Markdown: the steps that its config selects and that were done, then the references.
 
@@ -297,6 +302,8 @@ def methods_paragraph(
         Measures that were brought, in words.
     done : collection of str, optional
         Analyses that gave a number (`mndmri.report.done.analyses_done`); by default all.
+    excluded : mapping, optional
+        Modality, or ``all``, to the number of participants whose scans readers have excluded.
 
     Returns
     -------
@@ -330,6 +337,7 @@ def methods_paragraph(
         brought=brought,
         did=did,
         variants=_variants(config, images, done),
+        excluded=[_excluded(modality, n) for modality, n in (excluded or {}).items()],
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,
         primary=_primary(statistics["primary"]),
@@ -355,6 +363,12 @@ def _variants(config: Mapping[str, Any], images: Sequence[str], done: Collection
         variants = [name.removeprefix("sensitivity ") for name in done if name.startswith("sensitivity ")]
         selected = {word: any(name.startswith(word) for name in variants) for word in _VARIANTS}
     return [text for word, text in _VARIANTS.items() if selected[word]]
+
+
+def _excluded(modality: str, n: int) -> str:
+    """What readers have excluded in how many: ``the SWI of 2 participants``."""
+    what = "all scans" if modality == "all" else f"the {readable(modality)} {'map' if modality == 'qsm' else 'scan'}"
+    return f"{what} of {n} participant{'s' * (n > 1)}"
 
 
 def _environment() -> jinja2.Environment:

@@ -87,20 +87,21 @@ def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
     }
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Templates of the pages, which escape what is inserted."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"png_uri": _png_uri, "readable": readable, "capitalised": capitalised}
-    return environment
+    templates.filters |= {"png_uri": _png_uri, "readable": readable, "capitalised": capitalised}
+    return templates
 
 
 def _render(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(**values)
+    return environment().get_template(template).render(**values)
 
 
 # -- one participant ------------------------------------------------------------------------------
@@ -116,6 +117,8 @@ def participant_page(
     stages: pd.DataFrame,
     versions: Mapping[str, str],
     band_index: pd.DataFrame | None = None,
+    reader: str = "",
+    decisions: Sequence[str] = (),
 ) -> str:
     """Page of one participant as HTML.
 
@@ -129,14 +132,20 @@ def participant_page(
     qc : DataFrame
         The person's rows of the quality-control table (`mndmri.tables.qc.QC_COLUMNS`).
     stages : DataFrame
-        ``stage, status, reason``: status ``done``, ``left out`` or ``failed``, and why.
+        ``stage, status, reason``: status ``done``, ``excluded``, ``left out`` or ``failed``, and why.
     versions : mapping
         Name of a program to its version.
     band_index : DataFrame, optional
         The person's rows of the table of the motor band index.
+    reader : str
+        Path of the page on which the motor band is rated, from this one; empty if there is none.
+    decisions : sequence of str
+        What readers have decided on the scans, a line each.
     """
     return _render(
         "participant.html.j2",
+        reader=reader,
+        decisions=list(decisions),
         participant_id=participant_id,
         group=group,
         pictures=list(pictures),
@@ -389,6 +398,7 @@ def qc_index(
     versions: Mapping[str, str],
     pages: Collection[str] | None = None,
     thumbnails: Mapping[str, bytes] | None = None,
+    decisions: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Index of quality control as HTML: a row for each participant, flags marked.
 
@@ -405,7 +415,10 @@ def qc_index(
         Participants whose page exists and is linked to; by default all who did not fail.
     thumbnails : mapping, optional
         ``participant_id`` to a small PNG.
+    decisions : mapping, optional
+        ``participant_id`` to what readers have decided, a line each; also of people who are excluded as a whole.
     """
+    decided = decisions or {}
     flags: dict[str, list[dict[str, Any]]] = {}
     for record in _qc_records(qc[qc["flag"] == FLAGGED]):
         flags.setdefault(record["participant_id"], []).append(record)
@@ -421,12 +434,16 @@ def qc_index(
             "flags": flags.get(person.participant_id, []),
             "failed": failed.get(person.participant_id, ""),
             "thumbnail": (thumbnails or {}).get(person.participant_id),
+            "decisions": list(decided.get(person.participant_id, ())),
         }
         for person in participants.itertuples(index=False)
     ]
     return _render(
         "qc_index.html.j2",
         people=people,
+        excluded={
+            who: "; ".join(lines) for who, lines in decided.items() if who not in set(participants["participant_id"])
+        },
         n_flagged=sum(bool(person["flags"]) for person in people),
         n_failed=sum(bool(person["failed"]) for person in people),
         with_thumbnails=bool(thumbnails),

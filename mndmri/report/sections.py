@@ -37,7 +37,7 @@ def group_sections(
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
         ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``,
-        ``sides``, ``deviations`` (with the group of each);
+        ``sides``, ``deviations`` (with the group of each), ``agreement``, ``decisions``;
         some may be missing.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
@@ -69,6 +69,11 @@ def group_sections(
     deviations = _of_primary(tables.get("deviations"), chosen)
     sections = [
         Section(
+            "Decisions of the readers",
+            "Excluded scans are n/a in every table and in no map.",
+            _decision_table(tables.get("decisions")),
+        ),
+        Section(
             "Balance of the groups",
             "Differences other than the disease. SMD: standardised mean difference; 0.1 is small. Complete: "
             "balance.tsv.",
@@ -79,6 +84,12 @@ def group_sections(
             "Intervals by Wilson’s method with continuity correction; exact tests are in motor_band_sign.tsv.",
             # a study without a gradient echo has no score, and nothing to say of it
             shown("motor_band_sign", _SIGN, query=f"test.isna() and not note.str.contains('{NO_SCORE}', na=False)"),
+        ),
+        Section(
+            "Raters of the motor band",
+            "Agreement of each pair of raters and of each rater with the automated score; κ weighted by squares. "
+            "Complete, with linear weights and the limits of agreement: agreement.tsv.",
+            _agreement_table(tables.get("agreement")),
         ),
         Section(
             "Unfolded central sulcus",
@@ -168,6 +179,35 @@ def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) 
     levels = {"ci": readable_level(alpha), "ci_tost": readable_level(2 * alpha)}
     cells = {title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()}
     return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
+
+
+def _decision_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Decisions of the readers, a row each."""
+    columns = ("participant_id", "modality", "decision", "reason", "rater", "date")
+    return None if table is None else _cells(table, {readable(name): _of(name) for name in columns})
+
+
+def _agreement_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """A row for each comparison and area, with the statistics beside each other."""
+    if table is None or table.empty:
+        return None
+    rows = []
+    for (first, second, region, hemi), own in table.groupby(
+        ["first", "second", "region", "hemi"], sort=False, dropna=False
+    ):
+        found = own.set_index("statistic")
+        cells = {
+            title: readable_interval(*found.loc[name, ["estimate", "ci_low", "ci_high"]]) if name in found.index else ""
+            for title, name in (
+                ("agreement (%)", "agreement"),
+                ("κ", "kappa_quadratic"),
+                ("ICC", "icc"),
+                ("bias", "bias"),
+            )
+        }
+        who = f"{first} and {second}" if isinstance(second, str) else first
+        rows.append({"compared": who, "area": readable_place(region, hemi), "n": int(own["n"].iloc[0]), **cells})
+    return pd.DataFrame(rows)
 
 
 def _of_primary(deviations: pd.DataFrame | None, chosen: pd.DataFrame) -> pd.DataFrame:

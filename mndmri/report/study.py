@@ -36,6 +36,7 @@ def study_page(
     notes: Sequence[str],
     failed: Mapping[str, str],
     versions: Mapping[str, str],
+    decisions: Sequence[Mapping[str, str]] = (),
 ) -> str:
     """Report of the study as HTML.
 
@@ -65,7 +66,11 @@ def study_page(
         ``participant_id`` to the reason, for those whose computation did not end.
     versions : mapping
         Name of a program to its version.
+    decisions : sequence of mapping
+        What readers have decided on the scans: rows of `mndmri.tables.decisions.DECISION_COLUMNS`.
     """
+    if decisions:
+        tables = {**tables, "decisions": pd.DataFrame(decisions)}
     if "deviations" in tables:
         own = tables["deviations"].merge(participants[["participant_id", "group"]], on="participant_id")
         tables = {**tables, "deviations": own}

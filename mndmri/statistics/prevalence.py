@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.stats.contingency import odds_ratio
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from mndmri.io import InputError
+from mndmri.statistics.agreement import LIMITS, Agreement, bland_altman, kappa
 from mndmri.statistics.contrasts import OMNIBUS, Contrast, list_contrasts
 from mndmri.statistics.demographics import ALL, MAX_TABLES
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.exact import count_tables, fisher_freeman_halton
 from mndmri.statistics.families import holm
-from mndmri.statistics.samples import NO_SPREAD, Measured, count_reasons, each_measure, reference_last, select_people
+from mndmri.statistics.samples import Measured, count_reasons, each_measure, reference_last, select_people
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import NO_SCORE
 
@@ -25,8 +25,7 @@ PRESENT_FROM = 3
 NOT_ASSESSABLE = "not assessable"
 AUTOMATED, RATED = "automated", "rated"
 
-_LIMITS = ("limit_low", "limit_high")
-_STATISTICS = ("agreement", "kappa", "weighted_kappa", "bias", *_LIMITS)
+_STATISTICS = ("agreement", "kappa", "weighted_kappa", "bias", *LIMITS)
 
 _SIGN = {
     "source": f"Source of the sign: {AUTOMATED}, the motor band score; {RATED}, the study's own raters.",
@@ -223,16 +222,16 @@ def sign_agreement(
     both = judged.values.notna() & ratings.values.notna()
     reasons = judged.reasons.where(judged.values.isna(), ratings.reasons)[~both]
     found = dict.fromkeys(
-        _STATISTICS, _Result(UNKNOWN, "no participant has both" if not both.any() else "the ratings are no scores")
+        _STATISTICS, Agreement(UNKNOWN, "no participant has both" if not both.any() else "the ratings are no scores")
     )
     if both.any():
         signs = [source.present[both].to_numpy(int) for source in (judged, ratings)]
-        found["agreement"] = _Result(_Tally(0, len(signs[0]), int((signs[0] == signs[1]).sum())).share(alpha))
-        found["kappa"] = _kappa(*signs, top=1, alpha=alpha)
+        found["agreement"] = Agreement(_Tally(0, len(signs[0]), int((signs[0] == signs[1]).sum())).share(alpha))
+        found["kappa"] = kappa(*signs, top=1, alpha=alpha)
     if both.any() and ratings.is_score:
         scores = [source.values[both].to_numpy(int) for source in (judged, ratings)]
-        found["weighted_kappa"] = _kappa(*scores, top=MAX_SCORE, alpha=alpha)
-        found |= _bland_altman(scores[0] - scores[1], alpha=alpha)
+        found["weighted_kappa"] = kappa(*scores, top=MAX_SCORE, alpha=alpha)
+        found |= bland_altman(scores[0] - scores[1], alpha=alpha)
     notes = [*ratings.notes, *count_reasons("left out", reasons)]
     rows = [
         {"statistic": name, "n": int(both.sum()), "n_missing": int((~both).sum())}
@@ -343,45 +342,3 @@ def _correct(pairs: list[dict[str, Any]]) -> None:
     tested = [row for row in pairs if "p" in row]
     for row, corrected in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
         row["p_holm"] = float(corrected)
-
-
-# -- agreement --------------------------------------------------------------------------------------
-
-
-class _Result(NamedTuple):
-    """A statistic with its interval, or why it lacks them."""
-
-    interval: Interval
-    problem: str | None = None
-
-
-def _kappa(first: np.ndarray, second: np.ndarray, *, top: int, alpha: float) -> _Result:
-    """Cohen's kappa of whole numbers from 0 to ``top``, weighted by squares (of 0 and 1: not weighted)."""
-    if len(np.union1d(first, second)) < 2:
-        return _Result(UNKNOWN, "both say the same of everybody, so that chance explains it all")
-    table = np.zeros((top + 1, top + 1))
-    np.add.at(table, (first, second), 1)
-    with np.errstate(divide="ignore", invalid="ignore"):  # in a test of kappa that is not used
-        result = cohens_kappa(table, wt="quadratic")
-    kappa, variance = float(result.kappa), float(result.var_kappa)
-    if variance < NO_SPREAD:
-        return _Result(Interval(kappa, np.nan, np.nan), "no interval: the large-sample error is zero")
-    half = float(stats.norm.isf(alpha / 2)) * np.sqrt(variance)
-    return _Result(Interval(kappa, max(kappa - half, -1.0), min(kappa + half, 1.0)))
-
-
-def _bland_altman(differences: np.ndarray, *, alpha: float) -> dict[str, _Result]:
-    """Bias, and limits within which 95% of the differences are expected, with their intervals."""
-    n, bias = len(differences), float(differences.mean())
-    if n < 2:
-        alone = "one participant only"
-        return dict.fromkeys(_LIMITS, _Result(UNKNOWN, alone)) | {
-            "bias": _Result(Interval(bias, np.nan, np.nan), alone)
-        }
-    sd, z, t = float(differences.std(ddof=1)), float(stats.norm.ppf(0.975)), float(stats.t.isf(alpha / 2, n - 1))
-    error = {"bias": sd / np.sqrt(n)} | dict.fromkeys(_LIMITS, sd * np.sqrt(1 / n + z**2 / (2 * (n - 1))))
-    centre = {"bias": bias, "limit_low": bias - z * sd, "limit_high": bias + z * sd}
-    return {
-        name: _Result(Interval(value, value - t * error[name], value + t * error[name]))
-        for name, value in centre.items()
-    }

@@ -1,88 +1,114 @@
-"""Human ratings of the motor band, region by region."""
+"""Ratings of motor bands by eye, of several raters, put into one table."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from mndmri.io import InputError, read_table
+from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.readings import MISSING_WORDS, Source, identify, latest
 
-KEY_FILE = "reader_key.tsv"
-REGIONS = ("leg", "hand", "face")
-RATINGS = (0, 1, 2)
-_COLUMNS = ["participant_id", "rater", "region", "hemi", "rating"]
-_TEXT = ["case", "rater", "session", "comment", "confidence", "date"]
-
-
-def find_ratings(paths: Iterable[str | Path]) -> list[Path]:
-    """Tables of ratings: files as they are, of a folder every ``.tsv`` but the reader's key."""
-    found: list[Path] = []
-    for path in map(Path, paths):
-        found += sorted(p for p in path.glob("*.tsv") if p.name != KEY_FILE) if path.is_dir() else [path]
-    return found
+AREAS = ("leg", "hand", "face")
+TOP = 2  # none, mild, marked: 0, 1, 2
+N_RATED = 2 * len(AREAS)
+_NEEDED = ("rater", "region", "hemi", "rating")
+_KEY = ["participant_id", "rater", "region", "hemi"]
+_RATINGS = tuple(map(str, range(TOP + 1)))
 
 
-def read_ratings(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Ratings of all raters in one table.
+_DESCRIBED = {
+    "participant_id": "Participant, as in the study's participants table.",
+    "session": "Session that was rated; n/a where the participant has one.",
+    "rater": "Who rated, blinded.",
+    "region": "Area of the motor cortex: leg, hand or face.",
+    "hemi": "Side of the participant's body: L or R.",
+    "rating": "Motor band: 0 none, 1 mild, 2 marked; n/a: cannot be judged.",
+    "confidence": "Of the rater in the participant's ratings: low, medium or high.",
+    "comment": "Of the rater on the participant.",
+    "date": "When the participant was rated.",
+}
+
+
+RATING_COLUMNS = list(_DESCRIBED)
+
+
+def ratings_dictionary() -> dict[str, Any]:
+    """BIDS data dictionary of the table of ratings."""
+    return dictionary("Motor bands rated by eye", _DESCRIBED)
+
+
+class Ratings(NamedTuple):
+    """Ratings of a study, and what is to be said of them."""
+
+    table: pd.DataFrame
+    """Columns `RATING_COLUMNS`: a row for each area and side that a rater has judged; a rating that is missing says
+    that it cannot be judged."""
+    problems: list[str]
+    notes: list[str]
+
+
+def collect_ratings(sources: Iterable[Source], *, studied: Collection[str], listed: Collection[str]) -> Ratings:
+    """Ratings of several files as one table.
 
     Parameters
     ----------
-    paths : iterable of path
-        Tables, or folders of them, with the columns ``participant_id``, ``rater``, ``region`` (leg, hand, face),
-        ``hemi`` (L, R) and ``rating`` (0 none, 1 mild, 2 marked, n/a not assessable); others are ignored. In place of
-        ``participant_id`` a table may have ``case``, whose participants ``reader_key.tsv`` in its folder gives.
+    sources : iterable of Source
+        Tables with participant_id or case, and rater, region, hemi and rating; session, confidence, comment and date
+        where they are known.
+    studied, listed : collection of str
+        As in `readings.identify`.
 
-    Returns
-    -------
-    DataFrame
-        Those columns, ids with ``sub-``.
-
-    Raises
-    ------
-    InputError
-        If nothing is found, a column is missing, a case has no participant, a value is none of these, or a rater has
-        rated a region of somebody twice.
+    Notes
+    -----
+    Of two ratings of a place by one rater the later counts, by ``date``; equal ones are one. Areas that a rater has
+    not judged have no row.
     """
-    files = find_ratings(paths)
-    if not files:
-        raise InputError(f"no tables of ratings in {', '.join(map(str, paths))}; give .tsv files, or their folder")
-    table = pd.concat([_read(path) for path in files], ignore_index=True)
-    twice = table[table.duplicated(_COLUMNS[:4], keep="first")]
-    if len(twice):
-        one = twice.iloc[0]
-        raise InputError(
-            f"{one['rater']} has rated {one['region']} {one['hemi']} of {one['participant_id']} twice; keep one rating "
-            "of each region, or give the second reading another rater's name"
+    parts, problems, notes = [], [], []
+    for source in sources:
+        found = identify(source, needed=_NEEDED, studied=studied, listed=listed)
+        problems += found.problems
+        notes += found.notes
+        rows = found.rows.assign(file=source.name)
+        rows["region"] = rows.get("region", pd.Series(dtype=str)).astype(str).str.removeprefix("precentral_")
+        problems += _wrong(rows, source.name)
+        parts.append(rows)
+    rows = (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*RATING_COLUMNS, "when", "row", "file"])
+    )
+    if problems or rows.empty:
+        return Ratings(pd.DataFrame(columns=RATING_COLUMNS), problems, notes)
+    rows["rating"] = rows["rating"].str.removesuffix(".0").where(~rows["rating"].isin(MISSING_WORDS), "n/a")
+    rows, contradictions, replaced = latest(rows, key=_KEY, value="rating", what="rating")
+    notes += [*replaced, *_counted(rows)]
+    table = rows.reindex(columns=RATING_COLUMNS).replace({"": None, "n/a": None})
+    table["rating"] = pd.to_numeric(table["rating"])
+    return Ratings(table.reset_index(drop=True), contradictions, notes)
+
+
+def _wrong(rows: pd.DataFrame, name: str) -> list[str]:
+    """Cells that are no rating of a place."""
+    expected = {
+        "region": (AREAS, ", ".join(AREAS)),
+        "hemi": (("L", "R"), "L or R"),
+        "rating": ((*_RATINGS, *(f"{v}.0" for v in _RATINGS), *MISSING_WORDS), f"{', '.join(_RATINGS)} or n/a"),
+    }
+    return [
+        f"{name}, row {row}: {column} '{value}'; expected {words}"
+        for column, (known, words) in expected.items()
+        if column in rows
+        for row, value in zip(rows["row"], rows[column], strict=True)
+        if value not in known
+    ]
+
+
+def _counted(rows: pd.DataFrame) -> list[str]:
+    """How many participants each rater has rated, and how many of them not completely."""
+    notes = []
+    for rater, own in rows.groupby("rater", sort=True):
+        sizes = own.groupby("participant_id").size()
+        half = int((sizes < N_RATED).sum())
+        notes.append(
+            f"ratings of {rater}: {len(sizes)} participant{'s' * (len(sizes) > 1)}"
+            + (f", {half} of them not complete" if half else "")
         )
-    return table
-
-
-def _read(path: Path) -> pd.DataFrame:
-    table = read_table(path, text=_TEXT)
-    if "participant_id" not in table and "case" in table:
-        key_path = path.with_name(KEY_FILE)
-        if not key_path.is_file():
-            raise InputError(f"{path}: has cases and no participants, and there is no {key_path} that names them")
-        key = read_table(key_path, text=_TEXT).set_index("case")["participant_id"]
-        lacking = sorted(set(table["case"]) - set(key.index))
-        if lacking:
-            raise InputError(
-                f"{key_path}: has no participant for the cases {', '.join(map(str, lacking))} of {path.name}"
-            )
-        table["participant_id"] = table["case"].map(key)
-    missing = [name for name in _COLUMNS if name not in table]
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}; expected {', '.join(_COLUMNS)}")
-    if table["rater"].isna().any():
-        raise InputError(f"{path}: rows without a rater; name who has rated, a letter will do")
-    table["participant_id"] = "sub-" + table["participant_id"].astype(str).str.removeprefix("sub-")
-    ratings = pd.to_numeric(table["rating"], errors="coerce")
-    for name, wrong, expected in (
-        ("region", ~table["region"].isin(REGIONS), ", ".join(REGIONS)),
-        ("hemi", ~table["hemi"].isin(["L", "R"]), "L or R"),
-        ("rating", table["rating"].notna() & ~ratings.isin(RATINGS), "0, 1, 2 or n/a"),
-    ):
-        if wrong.any():
-            row = table[wrong].iloc[0]
-            raise InputError(f"{path}: {row['participant_id']} has {name} {row[name]}; expected {expected}. Correct it")
-    return table.assign(rating=ratings)[_COLUMNS]
+    return notes

@@ -27,8 +27,7 @@ def test_a_rule_its_script_its_log_and_its_benchmark_have_one_name():
 
 
 def test_every_script_belongs_to_a_rule():
-    by_hand = {"validate_score"}
-    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(rules()) | by_hand
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(rules())
 
 
 def test_scripts_read_the_participants_with_what_is_known_of_their_columns():

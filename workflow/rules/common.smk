@@ -52,6 +52,7 @@ from mndmri.cohort.folders import (
 from mndmri.cohort.handover import HANDED_OVER, hand_over, take_over
 from mndmri.cohort.last_look import last_look
 from mndmri.cohort.lock import lock_results
+from mndmri.cohort.readings import key_files
 from mndmri.cohort.records import refuse
 from mndmri.cohort.table import columns_used
 from mndmri.diffusion.free_water import has_two_shells
@@ -60,7 +61,9 @@ from mndmri.io import InputError, read_json, read_text, write_json
 from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
+from mndmri.tables.cases import number_cases
 from mndmri.tables.covariates import is_of_quality, names_of
+from mndmri.tables.decisions import count_excluded, decision_lines
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
 from mndmri.tables.norms import check_norms, read_norms
@@ -259,6 +262,20 @@ def people(modality="t1w"):
     ]
 
 
+def counted(modality="t1w"):
+    """Labels of those whose scan is not excluded by a reader: these alone are in the group's tables and maps."""
+    return [
+        who
+        for who in people(modality)
+        if modality not in STUDY.excluded.get(f"sub-{who}", {})
+    ]
+
+
+def excluded(wildcards):
+    """Parameter function: modalities of a participant that readers have excluded, with the reasons."""
+    return dict(STUDY.excluded.get(f"sub-{wildcards.subject}", {}))
+
+
 def person(scan):
     """Parameter function: what of a simulated participant shows in a scan."""
     plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
@@ -388,7 +405,7 @@ def of_kind(key):
 def everybodys(key):
     """Input function: files of a kind of maps, of all who have the modality."""
     return lambda wildcards: expand(
-        MAPS[wildcards.maps][key], subject=people(MAPS[wildcards.maps]["modality"])
+        MAPS[wildcards.maps][key], subject=counted(MAPS[wildcards.maps]["modality"])
     )
 
 
@@ -396,7 +413,10 @@ def without_map(wildcards):
     """Parameter function: why a participant has no map of a kind."""
     modality = MAPS[wildcards.maps]["modality"]
     return {
-        who: own[modality] for who, own in STUDY.left_out.items() if modality in own
+        who: own[modality]
+        for reasons in (STUDY.left_out, STUDY.excluded)
+        for who, own in reasons.items()
+        if modality in own
     }
 
 

@@ -316,12 +316,12 @@ if config["site"]:
 MEMBERS = STUDY.participants[["participant_id", "group"]].to_dict("list")
 
 
-if people("dwi"):
+if counted("dwi"):
 
     rule gather_profiles:
         """Put everybody's profiles along the corticospinal tract into one table."""
         input:
-            collect(rules.extract_cst.output.profile, subject=people("dwi")),
+            collect(rules.extract_cst.output.profile, subject=counted("dwi")),
         output:
             profiles="<group>/profiles.tsv",
             dictionary="<group>/profiles.json",
@@ -362,7 +362,7 @@ if people("dwi"):
             "../../scripts/compare_profiles.py"
 
 
-UNFOLDED = sorted({*people("swi"), *people("qsm")})
+UNFOLDED = sorted({*counted("swi"), *counted("qsm")})
 UNFOLDED = UNFOLDED and having(rules.unfold_sulcus.output.strip, UNFOLDED)
 
 if UNFOLDED:
@@ -386,6 +386,7 @@ if UNFOLDED:
         params:
             participants=MEMBERS,
             space=SPACE,
+            excluded=STUDY.excluded,
         script:
             "../../scripts/gather_strips.py"
 
@@ -485,6 +486,36 @@ rule count_signs:
         "../../scripts/count_signs.py"
 
 
+if STUDY.rated:
+
+    rule compare_raters:
+        """Compare the motor bands that raters have seen with each other and with the automated score."""
+        input:
+            **PARTICIPANTS,
+            measures=TABLES.measures,
+            ratings=list(STUDY.rated),
+            keys=key_files(STUDY.rated),
+        output:
+            agreement="<group>/agreement.tsv",
+            dictionary="<group>/agreement.json",
+            ratings="<group>/ratings.tsv",
+            ratings_dictionary="<group>/ratings.json",
+        log:
+            "<logs>/compare_raters/study.log",
+        benchmark:
+            "<benchmarks>/compare_raters/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            options=dict(
+                groups=list(config["groups"]["levels"]),
+                alpha=config["statistics"]["alpha"],
+            ),
+            cases=dict(STUDY.cases),
+        script:
+            "../../scripts/compare_raters.py"
+
+
 rule draw_groups:
     """Draw every primary measure with every participant in it, and the results of the tables."""
     input:
@@ -499,8 +530,8 @@ rule draw_groups:
             rules.combine_measures.output.performance,
             rules.combine_measures.output.predictions,
             rules.compare_sites.output.effects if config["site"] else [],
-            rules.compare_profiles.output.comparisons if people("dwi") else [],
-            rules.compare_profiles.output.means if people("dwi") else [],
+            rules.compare_profiles.output.comparisons if counted("dwi") else [],
+            rules.compare_profiles.output.means if counted("dwi") else [],
             rules.gather_strips.output.strips if UNFOLDED else [],
         ],
     output:
@@ -550,6 +581,7 @@ rule write_methods:
     params:
         config=config,
         space=SPACE,
+        excluded=count_excluded(STUDY.excluded),
     script:
         "../../scripts/write_methods.py"
 
@@ -569,7 +601,7 @@ SHEETS = [
     rules.combine_measures.output.predictions,
     rules.combine_measures.output.features,
     *([rules.compare_sites.output.effects] if config["site"] else []),
-    *([rules.compare_profiles.output.comparisons] if people("dwi") else []),
+    *([rules.compare_profiles.output.comparisons] if counted("dwi") else []),
     rules.check_sensitivity.output.sensitivity,
     rules.check_comparisons.output.influence,
     rules.check_comparisons.output.assumptions,
@@ -580,6 +612,7 @@ SHEETS = [
     *([rules.orient_sides.output.sides] if config["onset_side"] else []),
     rules.count_signs.output.signs,
     rules.count_signs.output.agreement,
+    *([rules.compare_raters.output.agreement] if STUDY.rated else []),
     *([rules.gather_measures.output.cutoffs] if people("swi") else []),
     TABLES.measures,
 ]

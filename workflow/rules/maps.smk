@@ -85,7 +85,7 @@ MAPS = {
         measure="normalised_signal",
     ),
 }
-MAPS = {kind: own for kind, own in MAPS.items() if people(own["modality"])}
+MAPS = {kind: own for kind, own in MAPS.items() if counted(own["modality"])}
 
 
 rule compare_maps:

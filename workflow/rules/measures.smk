@@ -50,6 +50,7 @@ rule collect_measures:
         "../../envs/mndmri.yaml"
     params:
         version=VERSION,
+        excluded=excluded,
     script:
         "../../scripts/collect_measures.py"
 

@@ -25,6 +25,7 @@ rule draw_participant:
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
         names=has("swi", rules.locate_regions.output.names, "qsm"),
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
+        reader=has("swi", rules.draw_reader.output.page, "qsm"),
         measures=rules.collect_measures.output.measures,
         scores=[rules.gather_measures.output.measures] if people("swi") else [],
         index=[rules.gather_measures.output.index] if people("swi") else [],
@@ -45,6 +46,9 @@ rule draw_participant:
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
         stages=lambda wildcards: stages(
             STUDY, LOSSES, f"sub-{wildcards.subject}", MODALITIES
+        ),
+        decisions=lambda wildcards: decision_lines(STUDY.decisions).get(
+            f"sub-{wildcards.subject}", []
         ),
     script:
         "../../scripts/draw_participant.py"
@@ -76,5 +80,7 @@ rule judge_quality:
         limits=LIMITS,
         max_robust_z=config["qc"]["max_robust_z"],
         failed=failures(LOSSES),
+        excluded=STUDY.excluded,
+        decisions=decision_lines(STUDY.decisions),
     script:
         "../../scripts/judge_quality.py"

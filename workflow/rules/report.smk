@@ -8,6 +8,7 @@ rule write_report:
             rules.compare_groups.output.comparisons,
             rules.describe_participants.output.balance,
             rules.count_signs.output.signs,
+            rules.compare_raters.output.agreement if STUDY.rated else [],
             rules.classify_groups.output.classification,
             rules.classify_groups.output.markers,
             rules.combine_measures.output.performance,
@@ -41,6 +42,7 @@ rule write_report:
         alpha=config["statistics"]["alpha"],
         notes=list(STUDY.notes),
         failed=failures(LOSSES),
+        decisions=[dict(own) for own in STUDY.decisions],
         title=(
             "Simulated cohort"
             if config["simulation"]
@@ -66,6 +68,7 @@ rule describe_results:
         version=VERSION,
         config=config,
         left_out=STUDY.left_out,
+        excluded=STUDY.excluded,
         tools=TOOLS,
     script:
         "../../scripts/describe_results.py"

@@ -21,7 +21,7 @@ GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
 MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
-def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, **keys):
+def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, excluded=None, **keys):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
     return methods_paragraph(
         config,
@@ -31,6 +31,7 @@ def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, *
         scored=scored,
         measured=measured,
         own_covariates=own_covariates,
+        excluded=excluded,
     )
 
 
@@ -333,6 +334,21 @@ def test_simulated_and_excluded_people_are_said():
     assert "1 participant was excluded" in methods(exclude={"sub-1": "moved"})
 
 
+def test_scans_that_readers_excluded_are_counted_by_modality():
+    said = methods(excluded={"all": 1, "swi": 2, "qsm": 1})
+    assert (
+        "excluded all scans of 1 participant, the SWI scan of 2 participants and the QSM map of 1 participant." in said
+    )
+    assert "Readers inspected" not in methods()
+
+
+def test_ratings_by_eye_are_said_with_how_agreement_is_reported():
+    said = methods(scored=True, ratings=["a.tsv", "b.tsv"])
+    assert "Agreement between raters and with the automated score is reported by area as Cohen's kappa" in said
+    assert "with the automated score" not in methods(ratings="a.tsv")
+    assert "rated the motor band" not in methods(scored=True)
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -364,6 +380,7 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
         measured=MAPPED,
         site="s",
         survival={"time": "lived", "event": "died"},
+        ratings="ratings.tsv",
         statistics={"harmonise": "combat", "rated_sign": "mcli"},
     ) + methods(
         measured=MAPPED,

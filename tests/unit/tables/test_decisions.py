@@ -1,0 +1,131 @@
+"""Decisions of readers: whose count, what they exclude, and what a half-filled file is told."""
+
+import pandas as pd
+import pytest
+
+from mndmri.tables.decisions import (
+    collect_decisions,
+    count_excluded,
+    decision_lines,
+    leave_out,
+)
+from mndmri.tables.readings import Source
+
+CASES = {"123456": "sub-01", "234567": "sub-02"}
+STUDIED, LISTED = ["sub-01", "sub-02", "sub-03"], ["sub-01", "sub-02", "sub-03", "sub-99"]
+COLUMNS = ["participant_id", "modality", "decision", "reason", "rater", "date"]
+
+
+def table(*rows, columns=COLUMNS):
+    return pd.DataFrame([dict(zip(columns, row, strict=True)) for row in rows], dtype=str)
+
+
+def decided(*tables, **options):
+    sources = [Source(f"{n}.tsv", own, CASES) for n, own in enumerate(tables)]
+    return collect_decisions(sources, **({"studied": STUDIED, "listed": LISTED} | options))
+
+
+def test_a_scan_is_excluded_by_its_modality_alone_with_reason_rater_and_date():
+    found = decided(table(["sub-01", "swi", "exclude", "motion", "AB", "2026-11-29T10:00:00Z"]))
+    assert found.excluded == {"sub-01": {"swi": "excluded by reader: motion (AB, 2026-11-29)"}}
+    assert (found.problems, found.notes) == ([], [])
+
+
+def test_what_is_kept_is_not_excluded_and_what_is_not_decided_is_nothing():
+    found = decided(table(["sub-01", "swi", "keep", "n/a", "AB", ""], ["sub-02", "swi", "n/a", "", "AB", ""]))
+    assert found.excluded == {}
+    assert found.table["decision"].tolist() == ["keep"]
+
+
+def test_cases_are_mapped_by_the_key():
+    own = table(["123456", "qsm", "exclude", "streaks", "AB", ""], columns=["case", *COLUMNS[1:]])
+    assert decided(own).excluded == {"sub-01": {"qsm": "excluded by reader: streaks (AB)"}}
+
+
+def test_unknown_cases_and_people_are_named_with_the_way_out():
+    case = table(["999999", "swi", "keep", "", "AB", ""], columns=["case", *COLUMNS[1:]])
+    assert "case 999999 is in no reader_key.tsv" in decided(case).problems[0]
+    person = table(["sub-77", "swi", "keep", "", "AB", ""])
+    assert decided(person).problems == ["0.tsv: participant_id 'sub-77' is not in the participants table; correct it"]
+
+
+def test_people_who_are_listed_and_not_studied_are_noted():
+    found = decided(table(["sub-99", "swi", "exclude", "motion", "AB", ""]))
+    assert found.excluded == {} and found.problems == []
+    assert found.notes == ["0.tsv: rows of sub-99 are not used: not in the study"]
+
+
+def test_without_t1w_nothing_is_left_and_the_reason_is_told():
+    found = decided(table(["sub-01", "t1w", "exclude", "artefact", "AB", ""]))
+    assert found.excluded["sub-01"]["dwi"] == "the T1w image is excluded by reader: artefact (AB)"
+    assert count_excluded(found.excluded) == {"t1w": 1}
+
+
+def test_raters_who_disagree_are_told_of_and_the_consensus_decides():
+    both = [
+        table(["sub-01", "swi", "exclude", "motion", "AB", ""]),
+        table(["sub-01", "swi", "keep", "", "CD", ""]),
+    ]
+    found = decided(*both)
+    assert "swi" in found.excluded["sub-01"]
+    assert "raters disagree on swi of sub-01: CD keep it, motion (AB) exclude it" in found.notes[0]
+    settled = decided(*both, table(["sub-01", "swi", "keep", "", "consensus", ""]))
+    assert settled.excluded == {} and settled.notes == []
+
+
+def test_later_decision_of_a_rater_counts_whatever_the_order_of_files():
+    rows = [
+        table(["sub-01", "swi", "exclude", "motion", "AB", "2026-01-01T00:00:00Z"]),
+        table(["sub-01", "swi", "keep", "", "AB", "2026-02-01T00:00:00Z"]),
+    ]
+    for order in (rows, rows[::-1]):
+        found = decided(*order)
+        assert found.excluded == {}
+        assert found.notes == ["1 decision of AB replaced by later ones"]
+
+
+def test_same_row_twice_is_one_and_two_answers_of_one_date_are_a_problem():
+    row = ["sub-01", "swi", "exclude", "motion", "AB", "2026-01-01"]
+    assert len(decided(table(row), table(row)).table) == 1
+    other = ["sub-01", "swi", "keep", "", "AB", "2026-01-01"]
+    assert "two answers of one date" in decided(table(row), table(other)).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (["sub-01", "swi", "exclude", "", "AB", ""], "row 2: excludes swi of sub-01 without a reason"),
+        (["sub-01", "swi", "maybe", "x", "AB", ""], "row 2: decision 'maybe'; expected keep, exclude or n/a"),
+        (["sub-01", "mri", "keep", "", "AB", ""], "row 2: modality 'mri'; expected one of t1w, dwi"),
+        (["sub-01", "swi", "keep", "", "", ""], "row 2: the rater is missing"),
+    ],
+)
+def test_half_filled_rows_are_named(row, said):
+    assert said in decided(table(row)).problems[0]
+
+
+def test_file_of_another_kind_is_refused():
+    assert "no column participant_id (or case), modality" in decided(pd.DataFrame({"a": ["1"]})).problems[0]
+
+
+def test_measures_of_an_excluded_modality_are_missing_with_the_reason_and_others_are_as_they_were():
+    rows = pd.DataFrame(
+        {"modality": ["swi", "dwi"], "measure": ["x", "fa"], "value": [1.0, 0.5], "n_voxels": [9, 8], "status": "ok"}
+    )
+    left = leave_out(rows, {"swi": "excluded by reader: motion (AB)"})
+    assert left["value"].isna().tolist() == [True, False]
+    assert left["status"].tolist() == ["excluded by reader: motion (AB)", "ok"]
+    assert left["n_voxels"].tolist() == [0, 8]
+    assert leave_out(rows, {}).equals(rows)
+    assert rows["value"].notna().all()
+
+
+def test_people_and_scans_are_counted_once():
+    excluded = {"sub-01": {"all": "a", "swi": "b"}, "sub-02": {"swi": "c", "qsm": "d"}}
+    assert count_excluded(excluded) == {"all": 1, "swi": 1, "qsm": 1}
+
+
+def test_lines_for_pages_hold_modality_decision_reason_rater_and_date():
+    found = decided(table(["sub-01", "swi", "exclude", "motion", "AB", "2026-11-29T10:00:00Z"]))
+    rows = found.table.astype(object).where(found.table.notna(), "").to_dict("records")
+    assert decision_lines(rows) == {"sub-01": ["swi: exclude, motion (AB, 2026-11-29)"]}
