@@ -50,22 +50,22 @@ _NUCLEI = {
 # The medial end of the precentral and postcentral gyri is the paracentral lobule.
 PARACENTRAL_MAX_X_MM = 12.0
 
-# The Juelich tract ends above the pons, and lies up to 4 mm lateral of the tract in the peduncle. Below the capsule it is
-# a tube about the middle of the fibres that run upwards in the ventral brainstem, |x|, y and z in mm: on FA-weighted
-# main directions of two people (real/sub-philips01 and sub-iu01, whose brainstems were aligned with the template by
-# `mndmri.registration.brainstem`), both sides, means; below z = -30 mm of the first alone.
+# The Juelich tract ends above the pons, and lies up to 4 mm lateral of the tract in the peduncle. Below the capsule it
+# is a tube about the middle of the fibres that run upwards in the ventral brainstem, |x|, y and z in mm: means over
+# both sides of two people (the real scans sub-philips01 and sub-iu01, registered by `mndmri.registration.brainstem`),
+# which agree within 1 mm in y and 1.5 mm in x.
 _BRAINSTEM_MM = np.array(
     [
-        (5.0, -26.9, -40.0),
-        (5.6, -25.1, -36.0),
-        (7.3, -23.8, -30.0),
-        (8.3, -22.3, -24.0),
-        (9.5, -21.2, -20.0),
-        (11.5, -20.2, -16.0),
-        (13.8, -18.9, -12.0),
-        (16.5, -17.7, -8.0),
-        (18.6, -16.7, -4.0),
-        (20.2, -16.0, 0.0),
+        (4.9, -27.4, -40.0),
+        (5.7, -25.2, -36.0),
+        (7.4, -23.5, -30.0),
+        (8.6, -22.3, -24.0),
+        (10.1, -21.3, -20.0),
+        (11.9, -20.2, -16.0),
+        (14.5, -18.8, -12.0),
+        (17.0, -17.6, -8.0),
+        (18.9, -16.6, -4.0),
+        (20.3, -15.9, 0.0),
     ]
 )
 _TUBE_SD_MM = 2.5
