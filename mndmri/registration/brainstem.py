@@ -29,7 +29,7 @@ _INVERSION_ROUNDS = 10
 _OUTLINE_SD_MM = 20.0
 _LEAST_SHOWN = 0.6
 _STEP = (3.0, 0.1)
-_COST_OF_STEP = 0.02
+_COST_OF_STEP = 0.01
 
 
 def place_scan(
@@ -127,7 +127,7 @@ def match_outline(
 
     Notes
     -----
-    Correlation of the two tissue maps about the brainstem, less a penalty of 0.02 for a correction by 3 mm or 0.1 rad
+    Correlation of the two tissue maps about the brainstem, less a penalty of 0.01 for a correction by 3 mm or 0.1 rad
     along one axis, maximised by Powell's method. Anisotropy and directions take no part: what a disease changes must
     not decide where it is measured.
     """
