@@ -10,3 +10,8 @@ CST_LEVELS_Z_MM = {
     "cst_corona_radiata": (18.5, 44.5),
     "cst_subcortical": (44.5, 80.0),
 }
+
+
+def level_of(z: float) -> str:
+    """Level of the tract at a height in the template, mm; empty beyond its ends."""
+    return next((level for level, (low, high) in CST_LEVELS_Z_MM.items() if low <= z < high), "")

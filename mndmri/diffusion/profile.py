@@ -10,8 +10,9 @@ from nibabel.spatialimages import SpatialImage
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
+from mndmri.atlas.levels import level_of
 from mndmri.atlas.regions import select
-from mndmri.diffusion.tract import MEASURES
+from mndmri.diffusion.tract import MEASURES, NOWHERE
 from mndmri.grids import check_same_grid
 from mndmri.tables.coverage import coverage_status
 from mndmri.tables.dictionaries import dictionary
@@ -92,6 +93,7 @@ def measure_profile(
     atlas: SpatialImage,
     fov: SpatialImage,
     *,
+    beside: Mapping[tuple[str, str], str] = NOWHERE,
     min_fa: float = 0.2,
     min_coverage: float = 0.8,
     min_voxels: float = 10,
@@ -100,8 +102,8 @@ def measure_profile(
 
     Parameters
     ----------
-    maps, weights, table, wm_probability, min_fa, min_coverage, min_voxels
-        As for `tract.measure_tract`.
+    maps, weights, table, wm_probability, beside, min_fa, min_coverage, min_voxels
+        As for `tract.measure_tract`; a level beside the tract has no nodes with a value.
     mni_mm : SpatialImage
         Where each voxel of the maps lies in the template: world coordinates, mm, shape (X, Y, Z, 3).
     atlas : SpatialImage
@@ -137,6 +139,11 @@ def measure_profile(
         reasons = [
             coverage_status(*node, min_coverage=min_coverage, min_voxels=min_voxels, place="node")
             for node in zip(seen, n_voxels, strict=True)
+        ]
+        levels = [level_of(z) for z in line.points[:, 2]]
+        reasons = [
+            beside.get((level, hemi), OK) if reason == OK else reason
+            for level, reason in zip(levels, reasons, strict=True)
         ]
         for measure, unit in MEASURES.items():
             values = _ratio(kernel @ maps[measure].get_fdata()[near], kernel.sum(axis=1))

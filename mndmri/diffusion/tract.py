@@ -13,6 +13,7 @@ from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 MEASURES = {"fa": "1", "md": "1e-3 mm2/s", "ad": "1e-3 mm2/s", "rd": "1e-3 mm2/s"}
 ATLAS_MEAN = {"fa_atlas_mean": "1"}
+NOWHERE: Mapping[tuple[str, str], str] = {}
 CST_REGIONS = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
 # What the measures, the checks and the tracking of a diffusion series ask of an atlas
 ATLAS_REGIONS = (*CST_REGIONS, "cc_midbody", "callosum", "precentral")
@@ -26,6 +27,7 @@ def measure_tract(
     wm_probability: SpatialImage,
     coverage: pd.Series,
     *,
+    beside: Mapping[tuple[str, str], str] = NOWHERE,
     min_fa: float = 0.2,
     min_coverage: float = 0.8,
     min_voxels: float = 10,
@@ -44,6 +46,8 @@ def measure_tract(
         White-matter probability, 0 to 1, brought to the diffusion grid.
     coverage : Series
         From `mndmri.tables.coverage.measure_coverage`.
+    beside : mapping
+        Regions, with their side, that do not lie on the tract, and how that shows (`direction.off_tract`).
     min_fa : float
         Voxels with FA up to this are left out of all four measures: they are not tract.
     min_coverage : float
@@ -77,6 +81,7 @@ def measure_tract(
         ):
             n_voxels = _effective_number(weight)
             status = coverage_status(seen, n_voxels, min_coverage=min_coverage, min_voxels=min_voxels, kind=kind)
+            status = beside.get((region, hemi), OK) if status == OK else status
             for measure, unit in names.items():
                 of = data[measure.removesuffix("_atlas_mean")]
                 value = float(np.average(of, weights=weight)) if status == OK else np.nan

@@ -89,6 +89,18 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Units": "1e-3 mm2/s",
         "Source": "Song et al. 2002, NeuroImage 17:1429",
     },
+    ("dwi", "tract_angle"): {
+        "Description": "Angle between the main direction of diffusion in the region and the course of the atlas's "
+        "tract, brought to the scan: whether the region lies on the tract.",
+        "Units": "deg",
+        "Source": "this project",
+    },
+    ("dwi", "aligned_fraction"): {
+        "Description": "Share of the region's voxels, weighted as fa, whose main direction is within 30 degrees of the "
+        "course of the atlas's tract.",
+        "Units": "1",
+        "Source": "this project",
+    },
     ("swi", "normalised_hypointensity"): {
         "Description": "1 - median(region) / median(reference white matter outside the corticospinal tract), "
         "veins removed; positive where the region is darker than white matter.",
@@ -220,6 +232,9 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("dwi", "fa_atlas_mean"): -1,
     # either side may be more affected
     ("dwi", "fa_asymmetry"): 0,
+    # where a region was placed, not what is in it
+    ("dwi", "tract_angle"): 0,
+    ("dwi", "aligned_fraction"): 0,
     ("dwi", "md"): 1,
     ("dwi", "rd"): 1,
     # Donatelli et al. 2018, AJNR 39:63: the deep, posterior precentral cortex is darker

@@ -89,9 +89,13 @@ rule fit_tensor:
         bval=rules.preprocess_dwi.output.bval,
         bvec=rules.preprocess_dwi.output.bvec,
         mask=rules.preprocess_dwi.output.mask,
+        fov=rules.preprocess_dwi.output.fov,
         xfm=rules.preprocess_dwi.output.xfm,
-        to_template=rules.register_t1w.output.to_template,
+        brain=rules.preprocess_t1w.output.mask,
+        t1w_to_template=rules.register_t1w.output.to_template,
+        t1w_from_template=rules.register_t1w.output.from_template,
         template=rules.prepare_template.output.template,
+        template_tissue=rules.prepare_template.output.tissue,
     output:
         **{
             name: f"<dwi>_space-dwi_model-tensor_param-{name}_dwimap.nii.gz"
@@ -101,6 +105,8 @@ rule fit_tensor:
             f"{name}_template": f"<dwi>_space-<space>_model-tensor_param-{name}_dwimap.nii.gz"
             for name in ("fa", "md", "ad", "rd")
         },
+        to_template="<dwi>_from-dwi_to-<space>_mode-image_xfm.nii.gz",
+        from_template="<dwi>_from-<space>_to-dwi_mode-image_xfm.nii.gz",
         json="<dwi>_space-dwi_model-tensor_dwimap.json",
     log:
         "<logs>/fit_tensor/sub-{subject}.log",
@@ -123,14 +129,15 @@ rule extract_cst:
     input:
         **{
             name: rules.fit_tensor.output[name]
-            for name in ("fa", "md", "ad", "rd", "json")
+            for name in (
+                *("fa", "md", "ad", "rd", "v1", "json"),
+                *("to_template", "from_template"),
+            )
         },
         preproc_qc=rules.preprocess_dwi.output.qc,
         fov=rules.preprocess_dwi.output.fov,
         xfm=rules.preprocess_dwi.output.xfm,
         wm=rules.segment_t1w.output.wm,
-        to_template=rules.register_t1w.output.to_template,
-        from_template=rules.register_t1w.output.from_template,
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
     output:
@@ -153,6 +160,7 @@ rule extract_cst:
         min_fa=config["dwi"]["min_fa"],
         min_coverage=config["dwi"]["min_coverage"],
         min_voxels=config["dwi"]["min_voxels"],
+        min_aligned=config["dwi"]["min_aligned_fraction"],
     script:
         "../../scripts/extract_cst.py"
 

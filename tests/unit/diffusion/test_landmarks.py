@@ -22,7 +22,7 @@ JHU = {
 # Least share of the level within 2 mm of its label. That of the corona radiata holds all projection fibres from y = -31
 # to 17 mm and ends medial of the fan to the hand and face, which lies in unlabelled white matter and in the superior
 # longitudinal fasciculus' label: less than half of the level is in it, and its middle is not the tract's.
-LEAST_SHARE = {"cst_pons": 0.65, "cst_peduncle": 0.75, "cst_plic": 0.85, "cst_corona_radiata": 0.45}
+LEAST_SHARE = {"cst_pons": 0.9, "cst_peduncle": 0.95, "cst_plic": 0.85, "cst_corona_radiata": 0.45}
 # Published peaks on the tract, MNI coordinates, mm
 PEAKS = {
     "L": [(-13, -28, 58), (-24, -19, 35), (-24, -11, 12), (-7, -23, -36)],
@@ -53,14 +53,14 @@ def test_a_level_lies_on_its_label_and_on_none_of_the_other_side(atlas, labels, 
 
 
 @pytest.mark.parametrize("hemi", ["L", "R"])
-@pytest.mark.parametrize("level", ["cst_pons", "cst_peduncle", "cst_plic"])
-def test_the_centre_of_a_level_is_within_5_mm_of_its_label(atlas, labels, level, hemi):
+@pytest.mark.parametrize(("level", "mm"), [("cst_pons", 2), ("cst_peduncle", 2), ("cst_plic", 5)])
+def test_the_centre_of_a_level_is_near_that_of_its_label(atlas, labels, level, mm, hemi):
     weight, xyz = select(*atlas, level, hemi).get_fdata(), world_coordinates(atlas[0])
     low, high = CST_LEVELS_Z_MM[level]
     label = (labels == JHU[level][hemi]) & (xyz[..., 2] >= low) & (xyz[..., 2] < high)
     inside = weight > 0
     centre = np.average(xyz[inside], axis=0, weights=weight[inside])
-    assert np.linalg.norm(centre - xyz[label].mean(axis=0)) < 5
+    assert np.linalg.norm(centre - xyz[label].mean(axis=0)) < mm
 
 
 @pytest.mark.parametrize(("hemi", "peak"), [("L", (-24, -19, 35)), ("R", (18, -21, 42))])

@@ -27,6 +27,7 @@ LIMITS = limits_from_config(
         "min_neighbour_correlation": 0.6,
         "min_coverage": 0.8,
         "min_callosal_fa": 0.5,
+        "min_aligned_fraction": 0.5,
         "min_cst_fa_share": 0.6,
         "min_mapped_fraction": 0.8,
     }
@@ -208,3 +209,17 @@ def test_quality_of_the_study_is_that_of_everyone_s_scans_and_the_unlikely_prima
         ("sub-5", "robust_z_fa"),
     ]
     assert len(qc) == len(own) + len(values)
+
+
+def test_where_fibres_fan_out_half_as_many_voxels_along_the_tract_pass():
+    shares = {"cst_plic": 0.45, "cst_pons": 0.55, "cst_corona_radiata": 0.3, "cst_subcortical": 0.2}
+    rows = pd.DataFrame([_row("aligned_fraction", share, region=region, hemi="L") for region, share in shares.items()])
+    table = qc_table(rows, LIMITS).set_index("region")
+    assert dict(table["flag"]) == {
+        "cst_plic": "yes",
+        "cst_pons": "no",
+        "cst_corona_radiata": "no",
+        "cst_subcortical": "yes",
+    }
+    assert table.loc["cst_plic", "reason"] == "0.45 is below 0.5"
+    assert table.loc["cst_subcortical", "reason"] == "0.2 is below 0.25"
