@@ -4,6 +4,10 @@ greedy is the registration tool of ITK-SNAP (Yushkevich et al. 2016, Alzheimers 
 thread and a seed make two runs bit-identical.
 """
 
+import ctypes
+import os
+import re
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +31,14 @@ _SEED = 1
 _SMOOTHING_VOX = (1.5, 0.5)
 _STEP_VOX = 0.7
 _WEIGHT = 10.0
+
+# What lbfgs (netlib) prints when a step along the line no longer gains anything: the ordinary end of greedy's search
+# for the affine transform, in every head. INFO 2 to 6 are such ends; 0, improper input, is not (More and Thuente 1994,
+# ACM Trans Math Softw 20:286).
+_END_OF_SEARCH = re.compile(
+    rb"\s*IFLAG=\s*-1\s+LINE SEARCH FAILED\. SEE DOCUMENTATION OF ROUTINE MCSRCH\s+ERROR RETURN OF LINE SEARCH: "
+    rb"INFO=\s*[2-6]\s+POSSIBLE CAUSES: FUNCTION OR GRADIENT ARE INCORRECT\s+OR INCORRECT TOLERANCES[ \t]*\n?"
+)
 
 
 def register_affine(
@@ -114,7 +126,34 @@ def register_velocity(
 def _execute(greedy: Greedy3D, command: str, **images: sitk.Image | None) -> None:
     """Run a command, quietly."""
     said = StringIO()
-    greedy.execute(f"{command} -threads 1 -seed {_SEED} -V 0", out=said, err=said, **images)
+    with _unalarmed():
+        greedy.execute(f"{command} -threads 1 -seed {_SEED} -V 0", out=said, err=said, **images)
+
+
+@contextmanager
+def _unalarmed() -> Iterator[None]:
+    """Leave out of what is printed, at the level of file descriptors, that a line search came to its end."""
+    c = ctypes.CDLL(None)
+
+    def flush() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        c.fflush(None)
+
+    flush()
+    own = {number: os.dup(number) for number in (1, 2)}
+    with tempfile.TemporaryFile() as printed:
+        for number in own:
+            os.dup2(printed.fileno(), number)
+        try:
+            yield
+        finally:
+            flush()
+            for number, saved in own.items():
+                os.dup2(saved, number)
+                os.close(saved)
+            printed.seek(0)
+            os.write(2, _END_OF_SEARCH.sub(b"", printed.read()))
 
 
 def _levels(iterations: Sequence[int]) -> str:

@@ -1,5 +1,7 @@
 """What goes into greedy comes out where it was, in millimetres of the world."""
 
+import os
+
 import nibabel as nb
 import numpy as np
 import pytest
@@ -53,3 +55,38 @@ def test_a_shift_is_a_field_in_the_direction_of_its_axis(brain):
 def test_two_affine_runs_agree_to_the_last_bit(brain, moved):
     first, second = (greedy.register_affine(moved, brain, start=np.eye(4)) for _ in range(2))
     assert np.array_equal(first, second)
+
+
+END = (
+    " IFLAG= -1 \n LINE SEARCH FAILED. SEE DOCUMENTATION OF ROUTINE MCSRCH ERROR RETURN OF LINE SEARCH: INFO= {} "
+    "POSSIBLE CAUSES: FUNCTION OR GRADIENT ARE INCORRECT OR INCORRECT TOLERANCES"
+)
+
+
+class Talker:
+    """A greedy that prints from below Python, and may fail."""
+
+    def __init__(self, text, error=None):
+        self.text, self.error = text, error
+
+    def execute(self, *_, **__):
+        os.write(1, self.text.encode())
+        os.write(2, b"a warning\n")
+        if self.error:
+            raise self.error
+
+
+def test_the_end_of_a_line_search_is_not_printed_and_all_else_is(capfd):
+    greedy._execute(Talker(END.format(3) + END.format(6) + "\nsomething else\n"), "")
+    assert "".join(capfd.readouterr()) == "something else\na warning\n"
+
+
+def test_improper_input_of_a_line_search_is_printed(capfd):
+    greedy._execute(Talker(END.format(0)), "")
+    assert "INFO= 0" in "".join(capfd.readouterr())
+
+
+def test_an_error_is_raised_and_what_was_printed_before_it_is_not_lost(capfd):
+    with pytest.raises(RuntimeError, match="no overlap"):
+        greedy._execute(Talker("the reason\n", RuntimeError("no overlap")), "")
+    assert "".join(capfd.readouterr()) == "the reason\na warning\n"
