@@ -15,7 +15,7 @@ from mndmri.registration.transforms import resample
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output
 maps = {name: load_image(given[name]) for name in ("fa", "md", "ad", "rd")}
-atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS)
+atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS, boxed=True)
 person = Person(
     from_template=load_field(given.from_template),
     to_template=load_field(given.to_template),

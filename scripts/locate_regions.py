@@ -13,7 +13,7 @@ from mndmri.susceptibility.regions import ATLAS_REGIONS
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output
 weighted = [*given.swi, *given.magnitude]
-atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS)
+atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS, boxed=True)
 located = locate(
     to_canonical(load_image([*weighted, *given.chimap][0])),
     Anatomical(

@@ -9,7 +9,7 @@ from mndmri.jobs import start_job
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
 image, to_image, white = load_image(given.image), load_matrix(given.xfm), load_image(given.wm)
-atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS)
+atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS, boxed=True)
 person = Person(load_field(given.from_template), load_field(given.to_template), atlas, table, white)
 here = on_scan(image, person, to_scan=to_image, recorded=recorded(image))
 measures = measure_signal(

@@ -27,7 +27,9 @@ save_image(modulated, snakemake.output.modulated)
 save_image(smooth(modulated, snakemake.params.fwhm_mm), snakemake.output.smoothed)
 save_image(smooth(corrected, snakemake.params.fwhm_mm), snakemake.output.corrected)
 
-atlas, table = restrict(load_image(snakemake.input.atlas), read_table(snakemake.input.table), VOLUME_REGIONS)
+atlas, table = restrict(
+    load_image(snakemake.input.atlas), read_table(snakemake.input.table), VOLUME_REGIONS, boxed=True
+)
 here = on_scan(t1w, Person(from_template, to_template, atlas, table, white_matter=tissue["WM"]))
 save_image(here.weights, snakemake.output.weights)
 write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), snakemake.output.table)

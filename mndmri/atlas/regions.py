@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.atlas.own import NUCLEI, SIDES, RegionMaps
-from mndmri.grids import make_image, to_canonical, world_coordinates
+from mndmri.grids import bounding_box, make_image, to_canonical, world_coordinates
 from mndmri.io import InputError, load_image
 
 ATLAS_COLUMNS = ["index", "region", "hemi"]
@@ -127,7 +127,7 @@ def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template
 
 
 def _place_in(template: SpatialImage, atlas: SpatialImage) -> tuple[slice, ...]:
-    """Where an atlas lies in the template: the same 1 mm lattice, a smaller box."""
+    """Where an atlas lies in the template: the same lattice, a smaller box."""
     offset = np.rint(nb.affines.apply_affine(np.linalg.inv(template.affine), atlas.affine[:3, 3])).astype(int)
     return tuple(slice(o, o + n) for o, n in zip(offset, atlas.shape[:3], strict=True))
 
@@ -274,13 +274,26 @@ def _callosal_midbody(callosum: np.ndarray, xyz: np.ndarray) -> np.ndarray:
     return callosum * (midline & (y <= first) & (y > last))
 
 
-def restrict(atlas: SpatialImage, table: pd.DataFrame, regions: Iterable[str]) -> tuple[SpatialImage, pd.DataFrame]:
+def restrict(
+    atlas: SpatialImage, table: pd.DataFrame, regions: Iterable[str], *, boxed: bool = False
+) -> tuple[SpatialImage, pd.DataFrame]:
     """Some regions of an atlas, so that a job holds no more in memory than it needs.
+
+    Parameters
+    ----------
+    atlas : SpatialImage
+        Shape (X, Y, Z, N); where it is scaled, 0 is stored as 0, as `mndmri.io.save_image` does.
+    table : DataFrame
+        ``index``, ``region``, ``hemi`` of its volumes.
+    regions : iterable of str
+    boxed : bool
+        Whether the grid is cut to the box that holds these regions and two voxels round them. Sampled between its
+        voxels it has the same values: a third of the data, for the motor regions in the template.
 
     Returns
     -------
     image : SpatialImage
-        float32, shape (X, Y, Z, n).
+        float32, shape (X, Y, Z, n), or that of the box.
     table : DataFrame
         Its volumes, ``index`` counted anew.
     """
@@ -289,11 +302,17 @@ def restrict(atlas: SpatialImage, table: pd.DataFrame, regions: Iterable[str]) -
     if unknown:
         raise InputError(f"the atlas has no region {', '.join(unknown)}; it has {', '.join(sorted(set(table.region)))}")
     kept = table[table["region"].isin(wanted)]
+    grid, place = atlas, (slice(None),) * 3
+    if boxed:
+        stored = atlas.dataobj.get_unscaled() if nb.is_proxy(atlas.dataobj) else atlas.dataobj
+        there = make_image(np.logical_or.reduce([np.asarray(stored[..., n]) != 0 for n in kept["index"]]), atlas)
+        place = bounding_box(there)
+        grid = there.slicer[place]
     # volume by volume: of an uncompressed file no more is read, and scaled, than is wanted
-    data = np.empty((*atlas.shape[:3], len(kept)), np.float32, order="F")
-    for place, n in enumerate(kept["index"]):
-        data[..., place] = atlas.dataobj[..., n]
-    return make_image(data, atlas), kept.assign(index=range(len(kept))).reset_index(drop=True)
+    data = np.empty((*grid.shape[:3], len(kept)), np.float32, order="F")
+    for volume, n in enumerate(kept["index"]):
+        data[..., volume] = atlas.dataobj[(*place, n)]
+    return make_image(data, grid), kept.assign(index=range(len(kept))).reset_index(drop=True)
 
 
 def select(atlas: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> SpatialImage:

@@ -145,7 +145,7 @@ def _carry_regions(grid: SpatialImage) -> tuple[dict[str, np.ndarray], dict[str,
     warp = _register_atlas_space(max(2.0, float(voxel_sizes(grid)[0]))).moving_to_fixed
 
     wanted = ("precentral", "postcentral", *_FRONTAL, "cst", "callosum", "pallidum")
-    atlas, table = restrict(atlas, table, wanted)
+    atlas, table = restrict(atlas, table, wanted, boxed=True)
     carried = resample(atlas, grid, [warp])
 
     def carry(region: str, hemi: str) -> np.ndarray:

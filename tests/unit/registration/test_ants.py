@@ -41,10 +41,12 @@ def test_ants_comes_without_its_plots_and_models_and_leaves_nothing_empty_behind
 import sys
 from mndmri.registration.ants import load_ants
 ants = load_ants()
-assert not {"matplotlib", "sklearn", "statsmodels"} & set(sys.modules), "loaded for nothing"
+assert not {"matplotlib", "sklearn", "statsmodels", "scipy.stats", "requests"} & set(sys.modules), "loaded for nothing"
 assert "ants.learn" not in sys.modules
-import statsmodels.api
-assert statsmodels.api.OLS and ants.registration and ants.n4_bias_field_correction
+import requests, statsmodels.api
+from scipy import stats
+assert stats.norm.ppf(0.5) == 0 and requests.get and statsmodels.api.OLS
+assert ants.registration and ants.n4_bias_field_correction
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

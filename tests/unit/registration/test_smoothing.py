@@ -45,3 +45,13 @@ def test_smoothing_has_the_width_it_is_given():
     data[20, 20, 20] = 1
     line = smooth(nb.Nifti1Image(data, np.diag([2, 2, 2, 1])), 8.0).get_fdata()[:, 20, 20]
     assert line[22] / line[20] == pytest.approx(0.5, abs=0.02)  # 4 mm from the centre
+
+
+@pytest.mark.parametrize("volumes", [(), (2,)])
+def test_smoothing_is_that_of_nilearn(volumes):
+    from nilearn.image import smooth_img
+
+    data = np.random.default_rng(1).normal(size=(*SHAPE, *volumes)).astype(np.float32)
+    data[3, 4, 5] = np.nan
+    image = nb.Nifti1Image(data, AFFINE)
+    np.testing.assert_array_equal(smooth(image, 6.0).get_fdata(), smooth_img(image, 6.0).get_fdata())
