@@ -71,7 +71,7 @@ def group_sections(
         Section(
             "Decisions of the readers",
             "Excluded scans are n/a in every table and in no map.",
-            _decision_table(tables.get("decisions")),
+            _decision_table(tables.get("decisions"), alpha=alpha),
         ),
         Section(
             "Balance of the groups",
@@ -181,10 +181,10 @@ def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) 
     return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
 
 
-def _decision_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
+def _decision_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
     """Decisions of the readers, a row each."""
     columns = ("participant_id", "modality", "decision", "reason", "rater", "date")
-    return None if table is None else _cells(table, {readable(name): _of(name) for name in columns})
+    return None if table is None else _cells(table, {readable(name): _of(name) for name in columns}, alpha=alpha)
 
 
 def _agreement_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
