@@ -80,7 +80,8 @@ def read_given(
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
     rows = rows[rows[PARTICIPANT].isin(studied)].reset_index(drop=True)
     problems += [*_repeated(rows), *_mixed_units(rows)]
-    return Given(rows[_COLUMNS], problems, [*notes, *_doubtful_units(rows)])
+    no_measures = tuple(dict.fromkeys(column for columns in unused.values() for column in columns))
+    return Given(rows[_COLUMNS], problems, [*notes, *_doubtful_units(rows)], no_measures)
 
 
 def take_given(
