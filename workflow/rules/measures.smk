@@ -57,9 +57,9 @@ rule collect_measures:
 rule gather_measures:
     """Put everybody's measures into one table, long and wide, with the scores of their motor bands."""
     input:
+        **BROUGHT_FILES,
         measures=collect(rules.collect_measures.output.measures, subject=people()),
         norms=config["swi"]["norms"] or [],
-        **BROUGHT_FILES,
     output:
         **(
             dict(

@@ -7,7 +7,16 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from mndmri.tables.given import BROUGHT, clashes, complete_measures, given_definitions, join_measures, read_given
+from mndmri.tables.given import (
+    BROUGHT,
+    _doubtful_units,
+    clashes,
+    complete_measures,
+    described,
+    given_definitions,
+    join_measures,
+    read_given,
+)
 from mndmri.tables.measures import DEFINITIONS, GROUP_COLUMNS, OK, data_dictionary
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-01", "sub-02", "sub-03"], "group": ["ALS", "PLS", "control"]})
@@ -139,7 +148,6 @@ def test_two_heaps_of_values_without_a_unit_are_told(given):
     entry = {"modality": "t1w", "wide": PATTERN}
     found = given(text, known=known, **entry)
     assert not found.problems  # nobody of PEOPLE but sub-01 to sub-03 is studied
-    from mndmri.tables.given import _doubtful_units
 
     rows = found.rows.iloc[[0] * 12].assign(participant_id=known, value=[600_000.0 + n for n in range(6)] + [600.0] * 6)
     [told] = _doubtful_units(rows)
@@ -247,6 +255,7 @@ def test_what_was_not_measured_here_has_no_definition_of_this_program(wide):
     assert told["Description"] != DEFINITIONS["t1w", "thickness"]["Description"]
     assert (told["Units"], told[BROUGHT]) == ("mm", "lab.csv")
     own = {"Description": "by another study's pipeline", "Units": "mm"}
+    assert described([[], {"measures": []}, {"measures": {"t1w thickness": own, "a b": 3}}]) == {"t1w thickness": own}
     assert given_definitions(rows, {"t1w thickness": own})["t1w", "thickness"] == own | {BROUGHT: "lab.csv"}
 
 
