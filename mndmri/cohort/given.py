@@ -1,5 +1,6 @@
 """Tables that somebody brings to a study: participants in any format, and measures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,7 +127,7 @@ def _typed(column: pd.Series) -> Sequence[Any]:
     """Numbers as numbers; otherwise text, as it stands in the file."""
     cells = ["" if pd.isna(cell) else as_text(float(cell) if isinstance(cell, int) else cell) for cell in column]
     read = [to_number(cell) for cell in cells]
-    if all(wrong is None for _, wrong in read):
+    if all(wrong is None and not math.isinf(value) for value, wrong in read):
         return [value for value, _ in read]
     return [np.nan if cell in MISSING_WORDS else cell for cell in cells]
 

@@ -173,13 +173,26 @@ def area_within(
     pairs = sum(m * n for m, n in sizes)
     z = pairs * (area - 0.5) / math.sqrt(spread) if spread > 0 else math.nan
     p = float(2 * stats.norm.sf(abs(z)))
+    return delong_interval(area, _variance(of_positive, of_negative, strata), sizes, alpha=alpha), p
+
+
+def delong_interval(
+    area: float, variance: float, strata: Sequence[tuple[int, int]], *, alpha: float = 0.05, logit: bool = True
+) -> Interval:
+    """Area with limits from its variance, on the logit scale or else as estimate ± z SE, cut at 0 and 1.
+
+    An area of 0 or 1, which has none, has the limits of Newcombe's score method (`auc_interval`, with its ``strata``);
+    one whose variance is not known (NaN) has none.
+    """
     if area in (0, 1):
-        return auc_interval(area, sizes, alpha=alpha, inflation=1.0), p
-    variance = _variance(of_positive, of_negative, strata)
+        return auc_interval(area, strata, alpha=alpha, inflation=1.0)
     if math.isnan(variance):
-        return Interval(area, math.nan, math.nan), p
-    centre, half = special.logit(area), stats.norm.isf(alpha / 2) * math.sqrt(variance) / (area * (1 - area))
-    return Interval(area, float(special.expit(centre - half)), float(special.expit(centre + half))), p
+        return Interval(area, math.nan, math.nan)
+    half = stats.norm.isf(alpha / 2) * math.sqrt(variance)
+    if not logit:
+        return Interval(area, max(area - half, 0.0), min(area + half, 1.0))
+    centre, half = special.logit(area), half / (area * (1 - area))
+    return Interval(area, float(special.expit(centre - half)), float(special.expit(centre + half)))
 
 
 def likelihood_ratios(n_beyond: int, m: int, rank: int, n: int, *, alpha: float = 0.05) -> tuple[Interval, Interval]:

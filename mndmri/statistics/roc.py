@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special, stats
+from scipy import stats
 
 from mndmri.io import InputError
-from mndmri.statistics.auc import area_within, components, likelihood_ratios, predictive_value
+from mndmri.statistics.auc import area_within, components, delong_interval, likelihood_ratios, predictive_value
 from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.deviations import NO_CONTROLS, NOT_IN_NORMS, model_covariates, score_deviations
@@ -164,26 +164,8 @@ def auc_delong(positive: np.ndarray, negative: np.ndarray, *, alpha: float = 0.0
     auc = float(beaten_by_positive.mean())
     if min(m, n) == 1:
         return Interval(auc, math.nan, math.nan)
-    if auc in (0, 1):
-        reach = _reach_of_perfection(m, n, alpha=alpha)
-        return Interval(1.0, 1 - reach, 1.0) if auc == 1 else Interval(0.0, 0.0, reach)
-    error = math.sqrt(beaten_by_positive.var(ddof=1) / m + beating_negative.var(ddof=1) / n)
-    half = stats.norm.isf(alpha / 2) * error
-    if not logit:
-        return Interval(auc, max(auc - half, 0.0), min(auc + half, 1.0))
-    centre, half = special.logit(auc), half / (auc * (1 - auc))
-    return Interval(auc, *(float(special.expit(limit)) for limit in (centre - half, centre + half)))
-
-
-def _reach_of_perfection(m: int, n: int, *, alpha: float) -> float:
-    """How far from 1 an area may be when every positive lay above every negative (Newcombe 2006)."""
-    squared, size = stats.norm.isf(alpha / 2) ** 2, (m + n) / 2 - 1
-
-    def excess(reach: float) -> float:
-        area = 1 - reach
-        return reach * m * n - squared * area * (1 + size * reach / (2 - area) + size * area / (1 + area))
-
-    return optimize.brentq(excess, 0, 1)
+    variance = float(beaten_by_positive.var(ddof=1) / m + beating_negative.var(ddof=1) / n)
+    return delong_interval(auc, variance, [(m, n)], alpha=alpha, logit=logit)
 
 
 def sensitivity_at(

@@ -13,8 +13,8 @@ FIELDS = (*KEY, "unit")
 # Words for a side, as they stand in names of columns
 _SIDES = {"l": "L", "left": "L", "lh": "L", "r": "R", "right": "R", "rh": "R", "both": "both", "bilateral": "both"}
 _FIELD = re.compile(r"\{([^{}]*)\}")
-# A letter or digit first: text that begins with another sign could be a formula, a path or a tag
-_NAME = re.compile(r"[^\W_]\w*(?:[-.+]\w+)*")
+# What spreadsheets take for a formula at the beginning, parts of paths, and what figures and rules take for their own
+_REFUSED = re.compile(r"^[=+@-]|[/\\${}\x00-\x1f]")
 _LIKENESS = 0.6
 
 
@@ -36,11 +36,10 @@ class Found(NamedTuple):
 
 def check_name(what: str, name: str) -> str | None:
     """Why a name cannot be that of a modality, measure or region, if it cannot."""
-    if _NAME.fullmatch(name):
+    if not _REFUSED.search(name):
         return None
     return (
-        f"the {what} '{name[:60]}' has other signs than letters, digits and underscores "
-        "(or one of - . + between them); write another name"
+        f"the {what} '{name[:60]}' begins like a formula (= + - @) or has one of / \\ $ {{ }} in it; write another name"
     )
 
 

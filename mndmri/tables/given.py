@@ -74,13 +74,16 @@ def read_given(
         own[PARTICIPANT], told, wrong = _match_people(own[PARTICIPANT], known=known, studied=studied)
         problems += [f"{name}: {text}" for text in (*part.problems, *wrong)]
         notes += [f"{name}: {text}" for text in (*sheet.notes, *part.notes, *told)]
-        unused[name] = [column for column in part.unused if column in unused.get(name, part.unused)]
+        known_before = unused.get(entry["file"], part.unused)
+        unused[entry["file"]] = [column for column in part.unused if column in known_before]
         parts.append(own)
-    notes += [f"{name}: columns that are no measures: {_few(columns)}" for name, columns in unused.items() if columns]
+    for path, columns in unused.items():
+        notes += [f"{Path(path).name}: columns that are no measures: {_few(columns)}"] if columns else []
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
     rows = rows[rows[PARTICIPANT].isin(studied)].reset_index(drop=True)
     problems += [*_repeated(rows), *_mixed_units(rows)]
-    return Given(rows[_COLUMNS], problems, [*notes, *_doubtful_units(rows)])
+    no_measures = tuple(dict.fromkeys(column for columns in unused.values() for column in columns))
+    return Given(rows[_COLUMNS], problems, [*notes, *_doubtful_units(rows)], no_measures)
 
 
 def take_given(
@@ -99,9 +102,14 @@ def take_given(
     return found.rows
 
 
-def described(dictionaries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Definitions of measures, by ``modality measure``, in data dictionaries as of ``group/measures.tsv``."""
-    return {name: own for found in dictionaries for name, own in found.get("measures", {}).items()}
+def described(dictionaries: Iterable[Any]) -> dict[str, Mapping[str, Any]]:
+    """Definitions of measures, by ``modality measure``, in data dictionaries as of ``group/measures.tsv``.
+
+    What is laid out in another way has none.
+    """
+    blocks = [found.get("measures") for found in dictionaries if isinstance(found, Mapping)]
+    named = [block.items() for block in blocks if isinstance(block, Mapping)]
+    return {name: own for items in named for name, own in items if isinstance(own, Mapping)}
 
 
 def files_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -158,7 +166,7 @@ def given_definitions(rows: pd.DataFrame, described: Mapping[str, Any]) -> dict[
         units = [unit for unit in dict.fromkeys(own["unit"]) if unit]
         plain = {"Description": "From a table of the investigators; how it was measured is not known here."}
         plain |= {"Units": units[0]} if len(units) == 1 else {}
-        found[str(modality), str(measure)] = described.get(f"{modality} {measure}", plain) | {BROUGHT: files}
+        found[str(modality), str(measure)] = {**described.get(f"{modality} {measure}", plain), BROUGHT: files}
     return found
 
 

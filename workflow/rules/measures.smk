@@ -58,13 +58,13 @@ rule collect_measures:
 rule gather_measures:
     """Put everybody's measures into one table, long and wide, with the scores of their motor bands."""
     input:
+        **BROUGHT_FILES,
         measures=collect(rules.collect_measures.output.measures, subject=people()),
         weighted=collect(
             rules.measure_swi.output.description,
             subject=having(rules.measure_swi.output.description, people("swi")),
         ),
         norms=norms_files(config),
-        **BROUGHT_FILES,
     output:
         **(
             dict(

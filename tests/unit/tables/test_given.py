@@ -7,7 +7,16 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from mndmri.tables.given import BROUGHT, clashes, complete_measures, given_definitions, join_measures, read_given
+from mndmri.tables.given import (
+    BROUGHT,
+    _doubtful_units,
+    clashes,
+    complete_measures,
+    described,
+    given_definitions,
+    join_measures,
+    read_given,
+)
 from mndmri.tables.measures import DEFINITIONS, GROUP_COLUMNS, OK, data_dictionary
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-01", "sub-02", "sub-03"], "group": ["ALS", "PLS", "control"]})
@@ -139,7 +148,6 @@ def test_two_heaps_of_values_without_a_unit_are_told(given):
     entry = {"modality": "t1w", "wide": PATTERN}
     found = given(text, known=known, **entry)
     assert not found.problems  # nobody of PEOPLE but sub-01 to sub-03 is studied
-    from mndmri.tables.given import _doubtful_units
 
     rows = found.rows.iloc[[0] * 12].assign(participant_id=known, value=[600_000.0 + n for n in range(6)] + [600.0] * 6)
     [told] = _doubtful_units(rows)
@@ -207,6 +215,11 @@ def test_values_keep_their_full_precision(wide, workbook):
     assert values(found)["sub-03", "volume", "L"] == 1 / 3
 
 
+def test_markup_in_a_name_is_text(wide):
+    found = wide(CLEAN.replace("thickness", "<script>"))
+    assert values(found)["sub-01", "<script>", "L"] == 2.5
+
+
 def test_two_tables_are_one_and_a_value_in_both_is_a_problem(tmp_path):
     entries = []
     for name, text in (("a", "participant_id,fa_cst_L\n01,1\n02,2\n03,3\n"), ("b", "participant_id,fa_cst_R\n01,4\n")):
@@ -242,6 +255,7 @@ def test_what_was_not_measured_here_has_no_definition_of_this_program(wide):
     assert told["Description"] != DEFINITIONS["t1w", "thickness"]["Description"]
     assert (told["Units"], told[BROUGHT]) == ("mm", "lab.csv")
     own = {"Description": "by another study's pipeline", "Units": "mm"}
+    assert described([[], {"measures": []}, {"measures": {"t1w thickness": own, "a b": 3}}]) == {"t1w thickness": own}
     assert given_definitions(rows, {"t1w thickness": own})["t1w", "thickness"] == own | {BROUGHT: "lab.csv"}
 
 
@@ -324,11 +338,10 @@ def test_a_table_that_can_be_read_in_one_way_is_used(wide, text, note):
         (CLEAN.replace("participant_id", "Subject"), "no column 'participant_id' of participants"),
         (
             CLEAN.replace("thickness_precentral_L", "=cmd|' /C calc'!A0_x_L"),
-            "the measure '=cmd|'_/C_calc'!A0' has other signs",
+            "the measure '=cmd|'_/C_calc'!A0' begins like a formula",
         ),
-        (CLEAN.replace("thickness_precentral_L", "<script>_x_L"), "the measure '<script>' has other signs"),
-        (CLEAN.replace("thickness_precentral_L", "fa/../../x_cst_L"), "the measure 'fa/../../x' has other signs"),
-        (CLEAN.replace("thickness_precentral_L", "$a$_cst_L"), "the measure '$a$' has other signs"),
+        (CLEAN.replace("thickness_precentral_L", "fa/../../x_cst_L"), "the measure 'fa/../../x' begins like a formula"),
+        (CLEAN.replace("thickness_precentral_L", "$a$_cst_L"), "the measure '$a$' begins like a formula"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_the_reason(wide, text, words):
