@@ -1,9 +1,9 @@
 # Each sets up the environment first, if that has not been done.
 #   make demo      runs the demo study on coarse voxels and shows its main table (12 minutes)
 #   make demo-full runs it on voxels as real scans have them (20 minutes)
-#   make test      runs the checks and the tests, with the coarse demo and one real person (half an hour on two cores)
+#   make test      runs the checks and the tests, with the coarse demo and one real person (a quarter of an hour on two cores)
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
-#   make test-third  a third of the slow tests, another each day, for half an hour at most
+#   make test-third  the third of the slow tests whose turn it is today, for MINUTES at most (25)
 #   make test-slurm  runs the workflow through a Slurm that it starts on this machine (as root; it installs Debian's packages)
 #   make bench     runs the benchmarks
 #   make mutants   plants bugs, one at a time, and shows which test finds each (long; NAMES="one-sided ppb" for some)
@@ -17,12 +17,14 @@ CORES ?= all
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete $(LEAN)
 # The default scheduler solves an integer programme for each job, and looks again every second for each that has ended.
 LEAN := --scheduler greedy --max-jobs-per-timespan 100/5s
-# two files of tests at a time; a file's tests share what it made
+# two files of tests at a time, each on one core; a file's tests share what it made
 PARALLEL ?= -n 2 --dist loadfile
+ONE_CORE := OMP_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1
 SHORT := not benchmark and not slow
-THIRD ?= $(shell expr $$(date +%j) % 3)
+DAY ?= $(shell date +%j)
+MINUTES ?= 25
 
-.PHONY: demo demo-full validate-score test test-all test-third test-slurm lint docs bench mutants setup clean
+.PHONY: demo demo-full validate-score test test-all test-third test-slurm lint style types docs bench mutants setup clean
 
 setup: $(VENV)/.installed
 
@@ -50,24 +52,29 @@ validate-score: setup
 docs: setup
 	$(BIN)/sphinx-build -E -W --keep-going -q docs site
 
-lint: setup docs
+lint: setup
+	$(MAKE) --jobs 2 --output-sync docs style types
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
 
 # whole runs have the cores to themselves
 test: lint
-	$(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --timeout 60 tests/unit tests/mutants
-	$(BIN)/pytest $(PARALLEL) -m "$(SHORT)" tests/workflow
+	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --timeout 60 tests/unit tests/mutants
+	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" tests/workflow
 	$(BIN)/pytest -m "$(SHORT)" tests/e2e
 
 test-all: test
 	$(BIN)/pytest -m slow
 
 test-third: setup
-	$(BIN)/pytest --third $(THIRD) --minutes 30
+	$(BIN)/pytest --day $(DAY) --minutes $(MINUTES)
 
 test-slurm: setup
 	tests/slurm/cluster.sh start

@@ -1,6 +1,11 @@
-"""Real people, where the scans are at hand: one up to the measures, two through every stage."""
+"""Real people, where the scans are at hand: one up to the measures, two through every stage.
+
+`make test` measures one, from a diffusion series without the air around the head and with a coarser registration, and
+looks whether the wrong gradient table of another is found; the slow tests measure both as any study does.
+"""
 
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -16,47 +21,81 @@ pytestmark = pytest.mark.real
 
 WHO = "sub-philips01"
 OTHER = "sub-iu01"  # b = 2500 s/mm2 alone, and no gradient-echo scan; the group is invented
+WITHOUT_AIR = (slice(20, 104), slice(12, 119))  # of the first one's diffusion series: the head, and 1 cm about it
 
 
-@pytest.fixture(scope="module")
-def study(real_data, tmp_path_factory):
-    """Folder and config of a study of the two."""
-    folder = tmp_path_factory.mktemp("real")
+def study(folder: Path, bids: Path, **t1w) -> dict:
+    """Config of a study of the two."""
     table = pd.DataFrame({"participant_id": [WHO, OTHER], "group": ["control", "ALS"], "age": [40, 50], "sex": "F"})
     table.to_csv(folder / "participants.tsv", sep="\t", index=False)
-    config = {
-        "bids_dir": str(real_data / "real"),
+    return {
+        "bids_dir": str(bids),
         "output_dir": str(folder / "results"),
         "participants": str(folder / "participants.tsv"),
         "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
-        "t1w": {"thickness_max_voxel_mm": 0.5},  # none, which would take two minutes
+        "t1w": {"thickness_max_voxel_mm": 0.5, **t1w},  # no thickness, which would take two minutes
         "dwi": {"gibbs": False},
         "statistics": {"n_permutations": 100, "map_permutations": 100},
     }
-    return folder, config
 
 
 @pytest.fixture(scope="module")
-def results(study):
-    """What is measured in the first of them."""
-    folder, config = study
-    finish(folder, config, "--cores", "2", "--", f"{folder}/results/{WHO}/{WHO}_measures.tsv")
-    return folder / "results"
+def with_a_wrong_table(real_data, tmp_path_factory):
+    """Results of the first of them, the other's right gradient table, and how the run ended, which had a wrong one.
+
+    One run: each of the two has a core.
+    """
+    folder = tmp_path_factory.mktemp("real")
+    for path in [path for who in (WHO, OTHER) for path in (real_data / "real" / who).rglob("*")]:
+        if path.is_file() and "fmap" not in path.parts:
+            place = folder / "bids" / path.relative_to(real_data / "real")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(path)
+    series = folder / f"bids/{WHO}/dwi/{WHO}_dwi.nii.gz"
+    head = nib.load(series).slicer[WITHOUT_AIR]
+    series.unlink()
+    nib.save(head, series)
+    wrong = folder / f"bids/{OTHER}/dwi/{OTHER}_dir-AP_dwi.bvec"
+    right = np.loadtxt(wrong)
+    wrong.unlink()
+    np.savetxt(wrong, right[[1, 0, 2]] * [[1], [-1], [1]])
+    config = study(folder, folder / "bids", registration_mm=2.5, registration_iterations=[60, 40, 10])
+    aims = [
+        f"{folder}/results/{WHO}/{WHO}_measures.tsv",
+        f"{folder}/results/{OTHER}/dwi/{OTHER}_desc-gradients_ranking.tsv",
+    ]
+    done = run(folder, config, "--cores", "2", "--keep-going", "--", *aims)
+    return folder / "results", right, done
 
 
 @pytest.fixture(scope="module")
-def whole(study):
-    """The study to its end."""
-    folder, config = study
-    finish(folder, config, "--cores", "2")
+def quick(with_a_wrong_table):
+    """What is measured in the first of them, and how in `make test`."""
+    return with_a_wrong_table[0]
+
+
+@pytest.fixture(scope="module")
+def whole(real_data, tmp_path_factory):
+    """A study of the two to its end."""
+    folder = tmp_path_factory.mktemp("whole")
+    finish(folder, study(folder, real_data / "real"), "--cores", "2")
     return folder / "results"
 
 
-@pytest.fixture(scope="module", params=[WHO, pytest.param(OTHER, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["quick", pytest.param("whole", marks=pytest.mark.slow)])
+def results(request):
+    """What is measured in the first of them, either way."""
+    return request.getfixturevalue(request.param)
+
+
+PEOPLE = [(WHO, "quick")] + [pytest.param((who, "whole"), marks=pytest.mark.slow) for who in (WHO, OTHER)]
+
+
+@pytest.fixture(scope="module", params=PEOPLE, ids="-".join)
 def person(request):
     """Each of the two: participant id, and where the results are."""
-    who = request.param
-    return who, request.getfixturevalue("results" if who == WHO else "whole") / who
+    who, made = request.param
+    return who, request.getfixturevalue(made) / who
 
 
 @pytest.fixture(scope="module")
@@ -111,27 +150,12 @@ def test_the_gradient_table_fits_as_it_is(person):
     assert ranking.loc[0, "coherence"] > ranking.loc[1, "coherence"] + 0.05
 
 
-def test_a_wrong_gradient_table_stops_its_participant_with_a_suggestion_that_is_right(real_data, tmp_path):
-    for path in (real_data / "real" / OTHER).rglob("*"):
-        if path.is_file() and "fmap" not in path.parts:
-            place = tmp_path / "bids" / path.relative_to(real_data / "real")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(path)
-    name = f"{OTHER}_dir-AP_dwi.bvec"
-    wrong = tmp_path / "bids" / OTHER / "dwi" / name
-    right = np.loadtxt(wrong)
-    wrong.unlink()
-    np.savetxt(wrong, right[[1, 0, 2]] * [[1], [-1], [1]])
-    people = {"participant_id": [OTHER, "sub-none"], "group": ["control", "ALS"], "age": [40, 50], "sex": "F"}
-    pd.DataFrame(people).to_csv(tmp_path / "bids/participants.tsv", sep="\t", index=False)
-    config = {"bids_dir": str(tmp_path / "bids"), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]}
-    config |= {"groups": {"levels": {"control": ["control"], "ALS": ["ALS"]}}, "bad_input": "leave_out"}
-    prefix = f"{tmp_path}/results/{OTHER}/dwi/{OTHER}"
-    done = run(tmp_path, config, "--cores", "2", "--", f"{prefix}_desc-gradients_ranking.tsv")
+def test_a_wrong_gradient_table_stops_its_participant_with_a_suggestion_that_is_right(with_a_wrong_table):
+    results, right, done = with_a_wrong_table
     assert done.returncode != 0
-    said = f"{OTHER}: {name}: the gradient table does not fit the images: fibre coherence "
-    assert said in done.stderr, done.stderr[-3000:]
-    suggested = np.loadtxt(f"{prefix}_desc-suggested_dwi.bvec")
+    name = f"{OTHER}_dir-AP_dwi.bvec"
+    assert f"{OTHER}: {name}: the gradient table does not fit the images: fibre coherence " in done.stderr, done.stderr
+    suggested = np.loadtxt(results / OTHER / "dwi" / f"{OTHER}_desc-suggested_dwi.bvec")
     # a direction and its opposite are one
     assert np.abs(np.sum(suggested * right, axis=0))[1:].min() > 0.999
 
@@ -188,9 +212,7 @@ def test_the_score_is_not_assessable_on_voxels_of_three_millimetres(whole):
     assert scores["status"].str.startswith("not assessable: in-plane voxels of 3 mm").all()
 
 
-@pytest.mark.parametrize("made", ["results", pytest.param("whole", marks=pytest.mark.slow)])
-def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(request, made):
-    results = request.getfixturevalue(made)
+def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(results):
     for path in [*results.rglob("*.log"), *results.rglob("*.html"), *results.rglob("*.json"), *results.rglob("*.tsv")]:
         text = path.read_text(errors="ignore")
         for personal in ("45053", "13:37:33", "d2n_Philips"):  # serial number, time and procedure in the sidecars

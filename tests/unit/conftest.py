@@ -1,5 +1,4 @@
-import fcntl
-import os
+from pathlib import Path
 
 import nibabel as nb
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from mndmri.atlas.regions import build_atlas, load_template
 from mndmri.grids import make_image
 from mndmri.io import read_table, write_table
+from tests.sharing import made_once
 from tests.unit.egg import egg
 
 
@@ -19,27 +19,24 @@ def brain() -> nb.Nifti1Image:
 
 
 @pytest.fixture(scope="session")
-def atlas_file(tmp_path_factory):
-    """The built-in atlas in a file, made once by whichever worker of pytest-xdist is first."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    path = folder / "atlas.npy"
-    with (folder / "atlas.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            image, table = build_atlas()
-            data = np.asarray(image.dataobj).ravel(order="F")
-            inside = np.flatnonzero(data)
-            write_table(table, path.with_suffix(".tsv"))
-            np.save(path, np.rec.fromarrays([inside, data[inside]], names="voxel,value"))
-    return path
+def atlas_folder(tmp_path_factory) -> Path:
+    """The built-in atlas: which voxels are not 0, and its table."""
+
+    def make(folder: Path) -> None:
+        image, table = build_atlas()
+        data = np.asarray(image.dataobj).ravel(order="F")
+        inside = np.flatnonzero(data)
+        np.save(folder / "atlas.npy", np.rec.fromarrays([inside, data[inside]], names="voxel,value"))
+        write_table(table, folder / "atlas.tsv")
+
+    return made_once(tmp_path_factory.getbasetemp(), "atlas", make)
 
 
 @pytest.fixture(scope="module")
-def builtin_atlas(atlas_file) -> tuple[nb.Nifti1Image, pd.DataFrame]:
+def builtin_atlas(atlas_folder) -> tuple[nb.Nifti1Image, pd.DataFrame]:
     """What `build_atlas` gives. A gigabyte: no longer than a module's tests need it."""
-    stored, table, template = np.load(atlas_file), read_table(atlas_file.with_suffix(".tsv")), load_template()
+    stored, table = np.load(atlas_folder / "atlas.npy"), read_table(atlas_folder / "atlas.tsv")
+    template = load_template()
     data = np.zeros(np.prod(template.shape) * len(table), np.float32)
     data[stored["voxel"]] = stored["value"]
     return make_image(data.reshape(*template.shape, len(table), order="F"), template), table

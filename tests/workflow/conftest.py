@@ -1,9 +1,14 @@
 """Small made-up datasets, and what Snakemake would do with them."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.running import dry_run
+from tests.sharing import made_once
 from tests.workflow.stubs import PEOPLE, THREE_ECHOES, StubStudy, add_contrast, add_gradient_echo, make_dataset
+
+ALL = {"modalities": ["t1w", "dwi", "swi", "flair"]}
 
 
 @pytest.fixture
@@ -24,22 +29,25 @@ def all_modalities(tmp_path_factory):
     """Function that makes a stub study of three people with everything; a FLAIR has sub-02 alone."""
 
     def make() -> StubStudy:
-        folder = tmp_path_factory.mktemp("stubs")
-        make_dataset(folder / "bids")
-        for who in PEOPLE:
-            add_gradient_echo(folder / "bids", who, *THREE_ECHOES)
-        add_contrast(folder / "bids", "sub-02", "FLAIR")
-        return StubStudy(folder, {"modalities": ["t1w", "dwi", "swi", "flair"]})
+        return study_of_all(tmp_path_factory.mktemp("stubs"))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def finished_study(all_modalities):
+def finished_study(tmp_path_factory):
     """That study when all its jobs have run; a test that changes anything takes a copy."""
-    study = all_modalities()
-    study.finish()
-    return study
+    folder = made_once(tmp_path_factory.getbasetemp(), "finished", lambda folder: study_of_all(folder).finish())
+    return StubStudy(folder, ALL)
+
+
+def study_of_all(folder: Path) -> StubStudy:
+    """A stub study of three people with everything in a folder; a FLAIR has sub-02 alone."""
+    make_dataset(folder / "bids")
+    for who in PEOPLE:
+        add_gradient_echo(folder / "bids", who, *THREE_ECHOES)
+    add_contrast(folder / "bids", "sub-02", "FLAIR")
+    return StubStudy(folder, ALL)
 
 
 @pytest.fixture

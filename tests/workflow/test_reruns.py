@@ -130,20 +130,21 @@ def test_a_table_that_was_deleted_is_made_again_alone(finished):
 
 def test_a_run_that_was_killed_goes_on_where_it_was(all_modalities):
     study = all_modalities()
+    table = "results/group/measures.tsv"
     study.make_up("*_desc-cst_measures.tsv")
     study.set_fates({"measures.tsv": "hang"})
-    process = study.start("--cores", "1")
+    process = study.start("--cores", "1", table)
     study.wait_until("hang", process)
     kill(process)
     *before, killed = [record.job for record in study.records()]
     assert {f"extract_cst subject={number}" for number in ("01", "02", "03")} <= {" ".join(job) for job in before}
     study.set_fates({})
-    assert "--unlock" in study.run().said
+    assert "--unlock" in study.run(table).said
     study.run("--unlock")
-    jobs = study.finish("--rerun-incomplete")
+    jobs = study.finish("--rerun-incomplete", table)
     assert killed in jobs
     assert not set(before) & set(jobs)
-    assert study.plan() == {}
+    assert study.plan(table) == {}
 
 
 @pytest.mark.parametrize("modality", ["dwi", "swi"])

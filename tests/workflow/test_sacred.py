@@ -57,13 +57,19 @@ def test_packages_keep_their_notes_in_the_results(study):
         assert Path(seen[variable]).is_relative_to(study.results.resolve())
 
 
-@pytest.mark.parametrize("fate", ["end", "fail", "be killed", "vanish"])
-def test_a_run_leaves_the_dataset_as_it_was(study, fate):
+@pytest.mark.parametrize(
+    "fates", [{}, {"sub-01": "fail", "sub-02": "be killed", "sub-03": "vanish"}], ids=["ends", "fails"]
+)
+def test_a_run_leaves_the_dataset_as_it_was(study, fates):
     before = fingerprint(study.bids)
-    study.set_fates({"sub-02_desc-cst_measures.tsv": fate})
+    fates = {f"{who}_desc-cst_measures.tsv": fate for who, fate in fates.items()}
+    if fates:
+        study.make_up(*fates)
+    study.set_fates(fates)
     study.run("--dry-run")
     run = study.run("--keep-going")
-    assert (run.returncode == 0) == (fate == "end")
+    assert (run.returncode == 0) == (not fates)
+    assert {record.fate for record in run.records} == {"end", *fates.values()}
     assert fingerprint(study.bids) == before
     assert {path.name for path in study.folder.iterdir()} <= {
         "bids", "results", "code", "config.yaml", "fates.json", "jobs.jsonl", ".snakemake",
@@ -78,11 +84,13 @@ def test_the_block_of_the_demo_does_not_simulate_over_somebodys_scans(study):
 def test_a_simulation_goes_on_in_the_folder_that_it_has_made(tmp_path):
     study = StubStudy(tmp_path, {"simulation": a_simulation()})
     study.config |= {"bids_dir": "results/sourcedata"}
+    mask = "results/sub-02/anat/sub-02_desc-brain_mask.nii.gz"
     study.set_fates({"sub-02_T1w.nii.gz": "fail"})
-    assert study.run().returncode != 0
+    run = study.run(mask)
+    assert run.returncode != 0 and run.records[-1].fate == "fail"
     study.set_fates({})
-    study.finish()
-    assert study.plan() == {}
+    study.finish(mask)
+    assert study.plan(mask) == {}
 
 
 def test_results_are_not_written_among_the_scans(study):
