@@ -552,6 +552,7 @@ SHEETS = [
     rules.count_signs.output.signs,
     rules.count_signs.output.agreement,
     *([rules.gather_measures.output.cutoffs] if people("swi") else []),
+    *([rules.gather_measures.output.index] if people("swi") else []),
     TABLES.measures,
 ]
 
