@@ -30,7 +30,8 @@ _AGREEMENT = {
     "n_values": "Values compared: regions, or participants.",
     "n_missing": "Values that one of the two has not.",
     "estimate": "The statistic.",
-    "ci_low": f"Lower limit of 95%, by {N_DRAWS} drawings of participants: regions of one person are not independent.",
+    "ci_low": f"Lower limit of 95%, by {N_DRAWS} drawings of participants: regions of one person are not independent. Of "
+    "0 and 100%, which have no spread, the exact one of so many participants; n/a of others without spread.",
     "ci_high": "Upper limit.",
     "note": "Why a number is missing, or what to be careful of.",
 }
@@ -149,7 +150,14 @@ def _of_tables(tables: np.ndarray, *, at: int) -> dict[str, tuple[float, float, 
     tables = tables[has]
     drawn = np.einsum("dp,pij->dij", _draws(len(tables)), tables)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return {name: _with_limits(float(of(tables.sum(axis=0))), of(drawn)) for name, of in formulas.items()}
+        found = {name: _with_limits(float(of(tables.sum(axis=0))), of(drawn)) for name, of in formulas.items()}
+        for name in ("agreement", "sensitivity", "specificity"):
+            estimate = found[name][0]
+            if estimate in (0.0, 100.0):
+                n = int(np.isfinite(formulas[name](tables)).sum())
+                exact = stats.binomtest(n if estimate else 0, n).proportion_ci(method="exact")
+                found[name] = estimate, 100 * float(exact.low), 100 * float(exact.high)
+    return found
 
 
 def _area(values: np.ndarray, is_band: np.ndarray, both: np.ndarray) -> tuple[float, float, float]:
@@ -186,9 +194,9 @@ def _draws(n: int) -> np.ndarray:
 
 
 def _with_limits(estimate: float, drawn: np.ndarray) -> tuple[float, float, float]:
-    """Estimate and its percentile limits, over the draws that have one."""
+    """Estimate and its percentile limits, over the draws that have one; none where all draws are the same."""
     known = drawn[np.isfinite(drawn)]
-    if not np.isfinite(estimate) or len(known) < 2:
+    if not np.isfinite(estimate) or len(known) < 2 or np.ptp(known) == 0:
         return estimate, np.nan, np.nan
     low, high = np.percentile(known, [2.5, 97.5])
     return estimate, float(low), float(high)

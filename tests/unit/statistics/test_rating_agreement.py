@@ -134,3 +134,14 @@ def test_ratings_that_are_none_are_refused(tmp_path, rated, change, told):
     write_table(table, tmp_path / "ratings.tsv")
     with pytest.raises(InputError, match=told):
         read_ratings([tmp_path / "ratings.tsv"])
+
+
+def test_of_full_agreement_the_interval_is_the_exact_one_of_so_many_participants():
+    """Clopper and Pearson: of 25 in 25, the lower limit is 0.025 to the power of 1/25."""
+    seen = np.tile(np.arange(25)[:, None] % 3, 6).astype(float)
+    table = rating_agreement(measures_of(seen, seen), ratings_of(seen))
+    found = row(table, "all", "agreement")
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((100 * 0.025 ** (1 / 25), 100))
+    assert row(table, "all", "sensitivity")["ci_low"] == pytest.approx(100 * 0.025 ** (1 / 16))
+    assert row(table, "all", "weighted_kappa")["estimate"] == 1
+    assert np.isnan(row(table, "all", "weighted_kappa")["ci_low"])
