@@ -30,8 +30,8 @@ _AGREEMENT = {
     "n_values": "Values compared: regions, or participants.",
     "n_missing": "Values that one of the two has not.",
     "estimate": "The statistic.",
-    "ci_low": f"Lower limit of 95%, by {N_DRAWS} drawings of participants: regions of one person are not independent. Of "
-    "0 and 100%, which have no spread, the exact one of so many participants; n/a of others without spread.",
+    "ci_low": f"Lower limit of 95%, by {N_DRAWS} drawings of participants: regions of one person are not independent. "
+    "Of 0 and 100%, which have no spread, the exact one of so many participants; n/a of others without spread.",
     "ci_high": "Upper limit.",
     "note": "Why a number is missing, or what to be careful of.",
 }
