@@ -94,7 +94,7 @@ def _person(band: Banded, who: str, rows: pd.DataFrame, limits: pd.DataFrame) ->
     row = found.iloc[0] if len(found) else None
     notes = []
     if len(alike):
-        theirs = alike.iloc[0]
+        theirs = alike.iloc[0] if row is None else row
         notes = _beyond(band.ages[who], theirs) + differences(band.protocols.loc[who].to_dict(), theirs)
     lines = []
     for hemi in _SIDES:
