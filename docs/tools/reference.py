@@ -26,6 +26,7 @@ from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.pasting import comparisons_wide_dictionary
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
 from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
+from mndmri.statistics.rating_agreement import rating_agreement_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
 from mndmri.statistics.sensitivity import sensitivity_dictionary
 from mndmri.statistics.sides import oriented_dictionary, sides_dictionary
@@ -74,6 +75,7 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "motor_band_agreement": agreement_dictionary(),
     "motor_band_cutoffs": cutoffs_dictionary(),
     "motor_band_index": index_dictionary(),
+    "rating_agreement": rating_agreement_dictionary(),
     "profiles": profiles_dictionary(),
     "profile_comparisons": compare_profiles_dictionary(_GROUPS),
     "profile_means": profile_means_dictionary(),

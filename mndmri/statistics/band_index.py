@@ -89,9 +89,13 @@ def index_table(
 
 def _person(band: Banded, who: str, rows: pd.DataFrame, limits: pd.DataFrame) -> list[dict[str, Any]]:
     kind = band.protocols.at[who, KIND]
-    found = limits[(limits[KIND] == kind) & (limits["measure"] == INDEX[1]) & (limits["region"] == INDEX_REGION)]
+    alike = limits[limits[KIND] == kind]
+    found = alike[(alike["measure"] == INDEX[1]) & (alike["region"] == INDEX_REGION)]
     row = found.iloc[0] if len(found) else None
-    notes = [] if row is None else _beyond(band.ages[who], row) + differences(band.protocols.loc[who].to_dict(), row)
+    notes = []
+    if len(alike):
+        theirs = alike.iloc[0] if row is None else row
+        notes = _beyond(band.ages[who], theirs) + differences(band.protocols.loc[who].to_dict(), theirs)
     lines = []
     for hemi in _SIDES:
         line: dict[str, Any] = {"hemi": hemi}
@@ -104,13 +108,12 @@ def _person(band: Banded, who: str, rows: pd.DataFrame, limits: pd.DataFrame) ->
             continue
         half = float(stats.norm.isf(0.025)) * error
         line |= {"value": value, "ci_low": value - half, "ci_high": value + half}
-        lines.append(line | _against(value, error, kind, row, hemi, notes))
+        against = _against(value, error, kind, row, hemi)
+        lines.append(line | against | {"note": "; ".join([against["note"]] * bool(against["note"]) + notes)})
     return lines
 
 
-def _against(
-    value: float, error: float, kind: str, row: pd.Series | None, hemi: str, notes: list[str]
-) -> dict[str, Any]:
+def _against(value: float, error: float, kind: str, row: pd.Series | None, hemi: str) -> dict[str, Any]:
     """Index of a value against the controls of a row of the cut-offs."""
     if row is None:
         return {"n_controls": 0, "note": f"the norms have no index of scans of the kind {kind}"}
@@ -120,7 +123,7 @@ def _against(
     norm = norm_of(row, hemi)
     w = (value - norm.mean) / norm.sd
     low, high = w_interval(w, np.hypot(np.sqrt(norm.mean_share), error / norm.sd), norm.freedom)
-    return {"w": w, "w_low": low, "w_high": high, "n_controls": n, "note": "; ".join(notes)}
+    return {"w": w, "w_low": low, "w_high": high, "n_controls": n, "note": ""}
 
 
 def norm_of(row: pd.Series, hemi: str) -> Norm:

@@ -49,8 +49,8 @@ class Banded(NamedTuple):
         return pd.concat(tables, ignore_index=True)
 
     def kinds(self) -> list[str]:
-        """Kinds of scan that there are."""
-        return sorted(self.protocols[KIND].dropna().unique())
+        """Kinds of scan that there are; the unknown one where there is no scan."""
+        return sorted(self.protocols[KIND].dropna().unique()) or [UNKNOWN]
 
 
 def band_of(measures: pd.DataFrame, participants: pd.DataFrame, *, protocols: pd.DataFrame | None) -> Banded:

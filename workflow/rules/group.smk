@@ -614,6 +614,7 @@ SHEETS = [
     rules.count_signs.output.agreement,
     *([rules.compare_raters.output.agreement] if STUDY.rated else []),
     *([rules.gather_measures.output.cutoffs] if people("swi") else []),
+    *([rules.gather_measures.output.index] if people("swi") else []),
     TABLES.measures,
 ]
 

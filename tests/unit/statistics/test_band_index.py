@@ -8,6 +8,7 @@ from mndmri.statistics.band_norms import limits_of
 from mndmri.statistics.motor_band import learn_cutoffs
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.measures import GROUP_COLUMNS
+from mndmri.tables.protocols import MAGNITUDE, protocol, protocol_table
 from tests.unit.statistics.test_motor_band import people
 
 
@@ -125,3 +126,19 @@ def test_who_has_none_and_whom_nothing_compares_with_is_told(study):
     alone = index_table(indices(few, sides[:6]), few, reference="control").iloc[0]
     assert np.isnan(alone["w"]) and "3 controls with a scan of the kind unknown, at least 5 needed" in alone["note"]
     assert np.isfinite(alone["value"])
+
+
+def test_a_scan_made_otherwise_than_the_controls_is_told(study):
+    everyone, sides = study
+    ids = everyone["participant_id"]
+    field = {who: 1.5 if who == "sub-01" else 3.0 for who in ids}
+    scans = {who: protocol(MAGNITUDE, (1, 1, 3), [{"MagneticFieldStrength": own}]) for who, own in field.items()}
+    options = {"reference": "control", "protocols": protocol_table(scans)}
+    notes = index_table(indices(everyone, sides), everyone, **options).groupby("participant_id")["note"].first()
+    assert notes["sub-01"] == "field strength 1.5 T (3 T)"
+    assert notes["sub-00"] == notes["sub-05"] == ""
+    norms = learn_cutoffs(indices(everyone, sides), everyone, **options).query("measure != 'band_index'")
+    stored = index_table(indices(everyone, sides), everyone, norms=norms, **options)
+    assert stored.loc[3, "note"] == (
+        "the norms have no index of scans of the kind magnitude; field strength 1.5 T (3 T)"
+    )

@@ -140,3 +140,11 @@ def test_a_kind_with_too_few_controls_does_not_spoil_the_norms_of_the_others(tmp
     write_table(norms, tmp_path / "norms.tsv", digits=17)
     (read,) = read_band_norms([tmp_path / "norms.tsv"])
     assert len(read) == 6
+
+
+def test_where_every_scan_was_lost_nobody_is_assessable():
+    everyone = people(ALS=2, control=8)
+    nothing = contrasts(everyone).assign(value=np.nan, status="the job failed")
+    scored = score_motor_band(nothing, everyone, reference="control", protocols=protocol_table({}))
+    assert (scored["status"] == "not assessable: the job failed").all()
+    assert learn_cutoffs(nothing, everyone, reference="control", protocols=protocol_table({}))["n"].tolist() == [0] * 3

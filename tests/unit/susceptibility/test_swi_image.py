@@ -7,6 +7,7 @@ from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
 from mndmri.susceptibility.regions import precentral_regions
 from mndmri.susceptibility.swi import high_pass, make_swi, normalise, weigh_susceptibility
+from mndmri.tables.protocols import HOMODYNE_SWI, MAGNITUDE, VENDOR_SWI
 
 ZOOMS = (0.8, 0.8, 2.0)
 SHAPE = (61, 54, 7)
@@ -160,7 +161,7 @@ def test_a_scan_is_weighted_by_its_phase_where_the_sign_is_known(scene, sign):
     found = weigh_susceptibility(magnitude, phase, paramagnetic_sign=sign)
     expected = make_swi(magnitude, [to_radians(phase[0])], paramagnetic_sign=sign)
     np.testing.assert_array_equal(found.image.get_fdata(), expected.get_fdata())
-    assert found.by_phase
+    assert found.by_phase and found.kind == HOMODYNE_SWI
 
 
 def test_without_phase_or_its_sign_the_magnitude_is_the_image_and_it_is_said(scene):
@@ -168,13 +169,13 @@ def test_without_phase_or_its_sign_the_magnitude_is_the_image_and_it_is_said(sce
     for phase, why in (([], "no usable phase"), ([scene["phase_of"](1)], "sign of the phase is unknown")):
         found = weigh_susceptibility(magnitude, phase, paramagnetic_sign=None)
         np.testing.assert_allclose(found.image.get_fdata(), scene["magnitude"].get_fdata(), rtol=1e-6)
-        assert not found.by_phase
+        assert not found.by_phase and found.kind == MAGNITUDE
         assert found.note.startswith("magnitude alone") and why in found.note
 
 
 def test_the_scanners_own_swi_is_taken_as_it_is(scene):
     found = weigh_susceptibility([], [], paramagnetic_sign=None, vendor=scene["magnitude"])
-    assert found.image is scene["magnitude"] and found.by_phase
+    assert found.image is scene["magnitude"] and found.by_phase and found.kind == VENDOR_SWI
 
 
 def test_normalisation_without_bias_correction_only_divides(slab, paint):
