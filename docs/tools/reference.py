@@ -25,6 +25,9 @@ from mndmri.statistics.markers import markers_dictionary
 from mndmri.statistics.motor_band import cutoffs_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
+from mndmri.statistics.raters import rater_agreement_dictionary
+from mndmri.tables.cases import case_key_dictionary
+from mndmri.tables.ratings import ratings_dictionary
 from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
 from mndmri.statistics.sensitivity import sensitivity_dictionary
@@ -68,6 +71,9 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "site_shifts": combat_dictionary(),
     "motor_band_sign": prevalence_dictionary(),
     "motor_band_agreement": agreement_dictionary(),
+    "agreement": rater_agreement_dictionary(),
+    "ratings": ratings_dictionary(),
+    "reader_key": case_key_dictionary(),
     "motor_band_cutoffs": cutoffs_dictionary(),
     "profiles": profiles_dictionary(),
     "profile_comparisons": compare_profiles_dictionary(_GROUPS),
