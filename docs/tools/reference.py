@@ -25,10 +25,8 @@ from mndmri.statistics.markers import markers_dictionary
 from mndmri.statistics.motor_band import cutoffs_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
-from mndmri.statistics.raters import rater_agreement_dictionary
-from mndmri.tables.cases import case_key_dictionary
-from mndmri.tables.ratings import ratings_dictionary
 from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
+from mndmri.statistics.raters import rater_agreement_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
 from mndmri.statistics.sensitivity import sensitivity_dictionary
 from mndmri.statistics.sides import oriented_dictionary, sides_dictionary
@@ -37,8 +35,10 @@ from mndmri.statistics.survival import survival_dictionary
 from mndmri.statistics.voxelwise import summary_dictionary
 from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables import measures, qc
+from mndmri.tables.cases import case_key_dictionary
 from mndmri.tables.dictionaries import TITLE, column_names
 from mndmri.tables.norms import norms_dictionary
+from mndmri.tables.ratings import ratings_dictionary
 
 ROOT = Path(__file__).parents[2]
 _GROUPS = ("<group>",)
