@@ -26,7 +26,7 @@ from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.pasting import comparisons_wide_dictionary
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
 from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
-from mndmri.statistics.rating_agreement import rating_agreement_dictionary
+from mndmri.statistics.raters import rater_agreement_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
 from mndmri.statistics.sensitivity import sensitivity_dictionary
 from mndmri.statistics.sides import oriented_dictionary, sides_dictionary
@@ -36,8 +36,10 @@ from mndmri.statistics.voxelwise import summary_dictionary
 from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables import measures, qc
 from mndmri.tables.band_norms import cutoffs_dictionary
+from mndmri.tables.cases import case_key_dictionary
 from mndmri.tables.dictionaries import TITLE, column_names
 from mndmri.tables.norms import norms_dictionary
+from mndmri.tables.ratings import ratings_dictionary
 
 ROOT = Path(__file__).parents[2]
 _GROUPS = ("<group>",)
@@ -73,9 +75,11 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "site_shifts": combat_dictionary(),
     "motor_band_sign": prevalence_dictionary(),
     "motor_band_agreement": agreement_dictionary(),
+    "agreement": rater_agreement_dictionary(),
+    "ratings": ratings_dictionary(),
+    "reader_key": case_key_dictionary(),
     "motor_band_cutoffs": cutoffs_dictionary(),
     "motor_band_index": index_dictionary(),
-    "rating_agreement": rating_agreement_dictionary(),
     "profiles": profiles_dictionary(),
     "profile_comparisons": compare_profiles_dictionary(_GROUPS),
     "profile_means": profile_means_dictionary(),

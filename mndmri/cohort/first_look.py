@@ -60,6 +60,12 @@ def _who_has(study: Study, modality: str) -> str:
     text = f"{len(has)} of {len(everyone)}"
     if other:
         text += f"; a susceptibility map alone: {name_people(other)}"
+    told: dict[str, list[str]] = {}
+    for who in has:
+        if modality in study.excluded.get(who, {}):
+            told.setdefault(study.excluded[who][modality], []).append(who)
+    for why, people in told.items():
+        text += f"; not counted: {name_people(people)} ({why})"
     for why, people in reasons.items():
         text += f"; without: {name_people(people)} ({why})"
     return text

@@ -153,6 +153,10 @@ def add_files(study: StubStudy) -> None:
         nb.save(nb.Nifti1Image(data, centred), folder / f"{name}.nii.gz")
     table = pd.DataFrame(regions, columns=["region", "hemi"], index=pd.RangeIndex(1, len(regions) + 1, name="index"))
     table.to_csv(folder / "labels.tsv", sep="\t")
+    by_ab = {"participant_id": ["sub-01"], "modality": ["swi"], "decision": ["exclude"], "reason": ["motion"]}
+    pd.DataFrame(by_ab | {"rater": ["AB"]}).to_csv(folder / "decisions.tsv", sep="\t", index=False)
+    by_ab = {"participant_id": ["sub-01"], "rater": ["AB"], "region": ["leg"], "hemi": ["L"], "rating": [1]}
+    pd.DataFrame(by_ab).to_csv(folder / "ratings.tsv", sep="\t", index=False)
     (folder / "qc.tsv").touch()
     write_band_norms(folder / "norms.tsv", "homodyne SWI")
     own = pd.DataFrame({"participant_id": PEOPLE, "region": "cst", "value": 0.5})

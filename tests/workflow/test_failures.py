@@ -12,12 +12,12 @@ from tests.running import ROOT
 from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add_gradient_echo, make_dataset
 
 # What a participant has in the end: tables that reach the participant's own, of measures and of quality; kinds of
-# maps, profile and strip among the group's; and a page.
+# maps, profile, strip and case for readers among the group's; and a page.
 T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "T1wsignal_measures", "vbm", "vbm_headsize"}
 FLAIR = {"FLAIRsignal_measures"}
 DWI = {"cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
 QSM = {"susceptibility_measures", "qsm_qc"}
-SWI = {"precentral_measures", "swi_qc", "strip", "swi"}
+SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
 EVERYTHING = T1W | FLAIR | DWI | QSM | SWI | {"page"}
 
 ALL_SCANS = {"t1w", "flair", "dwi", "swi", "qsm", "r2star"}
@@ -47,6 +47,7 @@ OUTCOMES = {
     "*_desc-susceptibility_measures.tsv": ({"susceptibility_measures"}, {"qsm"}),
     "*_desc-centralsulcus_strip.tsv": ({"strip"}, {"strip"}),
     "sub-??_measures.tsv": (EVERYTHING, ALL_SCANS),
+    "sub-??_reader.html": ({"reader"}, {"reader"}),
     "sub-??.html": ({"page"}, {"qc"}),
 }
 
@@ -71,6 +72,7 @@ class Outcome:
                 have.add(record.job.wildcards.removeprefix("maps="))
             have |= {"profile" for path in made if path.endswith("_desc-cst_profile.tsv")}
             have |= {"strip" for path in made if path.endswith("_strip.tsv") and "group/strips.tsv" in str(record)}
+            have |= {"reader" for path in made if path.endswith("_reader.html") and "reader_key.tsv" in str(record)}
             have |= {"page" for path in record.output if path.endswith(f"/{who}.html")}
         return have
 

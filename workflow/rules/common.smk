@@ -61,7 +61,6 @@ from mndmri.io import InputError, read_json, read_text, write_json
 from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
 from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
-from mndmri.tables.cases import number_cases
 from mndmri.tables.covariates import is_of_quality, names_of
 from mndmri.tables.decisions import count_excluded, decision_lines
 from mndmri.tables.dictionaries import dictionary_path

@@ -494,7 +494,7 @@ if STUDY.rated:
             **PARTICIPANTS,
             measures=TABLES.measures,
             ratings=list(STUDY.rated),
-            keys=key_files(STUDY.rated),
+            key_tables=key_files(STUDY.rated),
         output:
             agreement="<group>/agreement.tsv",
             dictionary="<group>/agreement.json",

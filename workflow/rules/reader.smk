@@ -4,7 +4,6 @@
 CASES_PER_PAGE = 25
 # Who can be read: also those whose scan was excluded since, for the next rater.
 READABLE = sorted({*people("swi"), *people("qsm")})
-CASES = number_cases([f"sub-{who}" for who in READABLE], seed=config["reader"]["seed"])
 
 
 rule draw_reader:
@@ -27,7 +26,7 @@ rule draw_reader:
         mem_mb=memory("swi"),
     params:
         version=VERSION,
-        case=lambda wildcards: CASES[f"sub-{wildcards.subject}"],
+        case=lambda wildcards: STUDY.cases[f"sub-{wildcards.subject}"],
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],
     script:
         "../../scripts/draw_reader.py"
@@ -45,14 +44,10 @@ if READ:
         input:
             pages=collect(rules.draw_reader.output.page, subject=READ),
         output:
-            pages=(
-                "<results>/reader/cohort.html"
-                if N_PAGES == 1
-                else [
-                    f"<results>/reader/cohort-{n + 1}of{N_PAGES}.html"
-                    for n in range(N_PAGES)
-                ]
-            ),
+            pages=[
+                f"<results>/reader/cohort{f'-{n + 1}of{N_PAGES}' if N_PAGES > 1 else ''}.html"
+                for n in range(N_PAGES)
+            ],
             key="<results>/reader/reader_key.tsv",
             dictionary="<results>/reader/reader_key.json",
         log:
@@ -64,7 +59,7 @@ if READ:
         params:
             cases={
                 who: case
-                for who, case in CASES.items()
+                for who, case in STUDY.cases.items()
                 if who.removeprefix("sub-") in READ
             },
             per_page=CASES_PER_PAGE,
