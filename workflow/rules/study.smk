@@ -54,10 +54,10 @@ rule average_study:
             "target", lambda wildcards: int(wildcards.round) - 1
         )["target_brain"],
         xfm=lambda wildcards: expand(
-            rules.align_to_study.output.xfm, subject=people(), round=wildcards.round
+            rules.align_to_study.output.xfm, subject=people("t1w"), round=wildcards.round
         ),
-        brain=collect(rules.preprocess_t1w.output.brain, subject=people()),
-        tissue=collect(rules.classify_tissue.output.tissue, subject=people()),
+        brain=collect(rules.preprocess_t1w.output.brain, subject=people("t1w")),
+        tissue=collect(rules.classify_tissue.output.tissue, subject=people("t1w")),
     output:
         brain="<resources>/study/tpl-study_round-{round}_desc-brain_T1w.nii.gz",
         tissue="<resources>/study/tpl-study_round-{round}_desc-tissue_probseg.nii.gz",
