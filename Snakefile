@@ -81,6 +81,7 @@ if config["measures"]:
 if not config["measures"]:
 
     include: "workflow/rules/template.smk"
+    include: "workflow/rules/stand_in.smk"
     include: "workflow/rules/anat.smk"
     include: "workflow/rules/signal.smk"
     include: "workflow/rules/dwi.smk"

@@ -10,8 +10,8 @@ from mndmri.jobs import start_job
 log = start_job(snakemake)
 given, made = snakemake.input, snakemake.output
 done = preprocess(
-    load_image(given.t1w),
-    own_mask=load_optional(given.mask),
+    load_optional(given.t1w) or load_image(given.stand_in),
+    own_mask=load_optional(given.mask) or load_optional(given.stand_in_mask),
     method=snakemake.params.brain_extraction,
     head_template=load_optional(given.head_template),
     head_template_mask=load_optional(given.head_template_mask),

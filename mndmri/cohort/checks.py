@@ -85,7 +85,7 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
     return problems, {"version": CHECKS_VERSION, "scans": scans}
 
 
-def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Study:
+def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without_t1w: bool = False) -> Study:
     """The study as it will be run, or an error with all problems.
 
     Parameters
@@ -96,6 +96,9 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
     bad_input : {'stop', 'leave_out'}
         ``leave_out``: a scan with a problem is left out and the reason kept; without a
         T1w image all of the participant's scans are. A problem of the table stops all the same.
+    without_t1w : bool
+        Whether the diffusion series of a participant without a T1w image is kept (``dwi.without_t1w``), uncorrected for
+        distortion where only that image could tell it.
 
     Returns
     -------
@@ -123,14 +126,20 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str) -> Stud
         left_out[who][modality] = "; ".join(why)
     for who, own in scans.items():
         if "t1w" not in own:
-            for other in own:
+            kept = {"dwi": _without_tissue(own["dwi"])} if without_t1w and "dwi" in own else {}
+            for other in own.keys() - kept:
                 left_out[who][other] = f"the T1w image cannot be used: {left_out[who]['t1w']}"
-            scans[who] = {}
+            scans[who] = kept
     notes = [f"left out: {line}" for line in dict.fromkeys(p.message for p in found)]
-    if scans and not any("t1w" in own for own in scans.values()):
+    if scans and not any(scans.values()):
         raise InputError("no participant has a usable T1w image:\n  - " + "\n  - ".join(notes))
     study = dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
     return _divide_susceptibility(study)
+
+
+def _without_tissue(dwi: Scan) -> Scan:
+    """A diffusion series whose distortion no T1w image can tell."""
+    return dataclasses.replace(dwi, distortion="none") if dwi.distortion == "t1w" else dwi
 
 
 def _together(problems: Iterable[Problem]) -> list[str]:

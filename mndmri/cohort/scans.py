@@ -73,20 +73,27 @@ def find_scans(
         if found.files and not found.problems:
             files = {role: tuple(map(str, paths)) for role, paths in found.files.items() if paths}
             scans[modality] = Scan(modality, files, found.distortion, found.notes)
+    if not scans and not problems:
+        problems.append(Problem(f"{participant_id}: {_no_t1w(folder, config)}", participant_id, "t1w"))
     return scans, problems
+
+
+def _no_t1w(folder: Path, config: Mapping[str, Any]) -> str:
+    """What to do about a participant without a T1w image."""
+    here = sorted(path for path in folder.rglob("*T1w*") if path.is_file() and not is_hidden(path, folder))
+    hint = f"; there are {names(here, folder)}" if here else ""
+    alone = "" if config["dwi"]["without_t1w"] else " (of a diffusion series alone, see dwi.without_t1w)"
+    return (
+        f"no T1w image matches {config['t1w']['pattern']} in {folder}{hint}; every measure needs one{alone}: "
+        "correct t1w.pattern, or exclude the participant"
+    )
 
 
 def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     wanted = config["t1w"]
     images = matches(folder, [wanted["pattern"]])
     if not images:
-        here = sorted(path for path in folder.rglob("*T1w*") if path.is_file() and not is_hidden(path, folder))
-        hint = f"; there are {names(here, folder)}" if here else ""
-        message = (
-            f"no T1w image matches {wanted['pattern']} in {folder}{hint}; every measure needs one: "
-            "correct t1w.pattern, or exclude the participant"
-        )
-        return Found({}, [message])
+        return Found({}, [] if config["dwi"]["without_t1w"] else [_no_t1w(folder, config)])
     if len(images) > 1:
         return Found({}, [too_many(images, folder, "t1w", "one T1w image is used")])
     files, problems = {"image": images, "json": sidecars(images, root)}, []

@@ -49,6 +49,11 @@ DEFINITIONS: dict[str, dict[str, str]] = {
         "Description": "Smallest Jacobian determinant of the registration inside the brain; 0 or less where it folds.",
         "Units": "1",
     },
+    "without_t1w": {
+        "Description": "1: the participant has no T1w image; an image of FA and mean diffusivity took its place in the "
+        "registration to the template, white matter is that of FA.",
+        "Units": "1",
+    },
     "mean_fd": {
         "Description": "Framewise displacement of the diffusion series (Power et al. 2012, sphere of 50 mm), mean "
         "over volumes.",

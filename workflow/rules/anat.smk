@@ -1,8 +1,10 @@
 rule preprocess_t1w:
     """Remove the shading of a T1-weighted image and find the brain in it."""
     input:
-        t1w=scan("t1w", "image"),
+        t1w=scans("t1w", "image"),
         mask=scans("t1w", "mask"),
+        stand_in=stand_in("t1w"),
+        stand_in_mask=stand_in("mask"),
         head_template=config["t1w"]["head_template"]["image"] or [],
         head_template_mask=config["t1w"]["head_template"]["mask"] or [],
     output:

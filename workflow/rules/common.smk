@@ -73,6 +73,7 @@ WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
 # file stands alone: its failure costs what it makes and what needs that.
 BRANCHES = {
     "anat": "t1w",
+    "stand_in": "t1w",
     "study": "t1w",
     "measures": "t1w",
     "dwi": "dwi",
@@ -120,7 +121,12 @@ def look_at_study():
     problems, cache = check_study(study, read_json(checked) if checked.exists() else {})
     if workflow.is_main_process and not study.simulated:
         write_json(cache, checked)
-    study = settle(study, problems, bad_input=config["bad_input"])
+    study = settle(
+        study,
+        problems,
+        bad_input=config["bad_input"],
+        without_t1w=config["dwi"]["without_t1w"],
+    )
     compared = compare_with_norms(study, BAND_NORMS)
     return replace(study, notes=(*study.notes, *compared))
 
@@ -254,10 +260,12 @@ def measure_the_others():
     )
 
 
-def people(modality="t1w"):
-    """Labels of the participants who have a modality."""
+def people(modality=None):
+    """Labels of the participants who have a modality, or any."""
     return [
-        who.removeprefix("sub-") for who, own in STUDY.scans.items() if modality in own
+        who.removeprefix("sub-")
+        for who, own in STUDY.scans.items()
+        if (own if modality is None else modality in own)
     ]
 
 
@@ -273,6 +281,15 @@ def counted(modality="t1w"):
 def excluded(wildcards):
     """Parameter function: modalities of a participant that readers have excluded, with the reasons."""
     return dict(STUDY.excluded.get(f"sub-{wildcards.subject}", {}))
+
+
+def stand_in(part):
+    """Input function: what takes the place of the T1w image of a participant without one; none of the others."""
+    return lambda wildcards: (
+        expand(rules.make_stand_in.output[part], subject=wildcards.subject)[0]
+        if "t1w" not in STUDY.scans[f"sub-{wildcards.subject}"]
+        else []
+    )
 
 
 def person(scan):

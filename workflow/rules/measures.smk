@@ -33,6 +33,7 @@ rule collect_measures:
         qc=joined(
             has("t1w", rules.preprocess_t1w.output.qc),
             has("t1w", rules.segment_t1w.output.qc),
+            stand_in("qc"),
             has("dwi", rules.extract_cst.output.qc),
             *TRACKING,
             has("swi", rules.measure_swi.output.qc),

@@ -1,0 +1,104 @@
+"""A stand-in for the T1w image of a person of whom there is a diffusion series alone."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from nibabel.spatialimages import SpatialImage
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+from mndmri.diffusion.alignment import check_table
+from mndmri.diffusion.gradients import Gradients
+from mndmri.diffusion.placement import tissue_share
+from mndmri.diffusion.series import take_shell
+from mndmri.diffusion.tensor import fit_tensor
+from mndmri.grids import make_image, voxel_sizes
+from mndmri.intensity import correct_bias
+from mndmri.io import InputError
+from mndmri.masks import close_mask
+from mndmri.tables.measures import MEASURE_COLUMNS, row
+
+# FA at which a voxel of tissue has no white matter, and from which on it has nothing else.
+_GREY_FA, _WHITE_FA = 0.10, 0.35
+# Brightness of grey matter and of fluid beside white matter, as on T1-weighted images.
+_GREY, _FLUID = 0.7, 0.25
+# The brain hangs together by more than its nerves and vessels; sulci and cisterns are closed (radii, mm).
+_BRIDGE_MM, _SULCUS_MM = 4.0, 8.0
+# Otsu's threshold lies between brain and background; grey matter in the shade of a coil lies somewhat below.
+_BELOW_OTSU = 0.85
+_LEAST_BRAIN_ML = 300.0
+
+
+class StandIn(NamedTuple):
+    """What takes the place of a T1w image, on the grid of the diffusion series."""
+
+    t1w: SpatialImage
+    """White matter 1, grey matter 0.7, fluid 0.25, outside the brain 0, float32."""
+    mask: SpatialImage
+    """Brain, uint8."""
+    quality: pd.DataFrame
+    """A row ``without_t1w``, 1."""
+
+
+def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> StandIn:
+    """An image with the contrast of a T1w image, from FA and mean diffusivity.
+
+    Parameters
+    ----------
+    dwi : SpatialImage
+        4D, RAS-stored, as scanned.
+    gradients : Gradients
+        In world axes.
+    max_b : float
+        As for `series.take_shell`.
+
+    Raises
+    ------
+    InputError
+        If the table does not fit the series, or no brain is found in it.
+
+    Notes
+    -----
+    Tissue and fluid are told apart by mean diffusivity, grey and white matter by FA, as in registrations of FA to a template
+    (Smith et al. 2006, NeuroImage 31:1487). FA is that of crossing fibres too: what is measured here serves the registration
+    alone.
+    """
+    check_table(dwi, gradients)
+    mask = find_brain(dwi, gradients)
+    shell = take_shell(dwi, gradients, max_b=max_b)
+    maps = fit_tensor(shell.dwi, shell.gradients, mask).maps
+    tissue = tissue_share(maps["md"]).get_fdata(dtype=np.float32)
+    white = tissue * np.clip((maps["fa"].get_fdata(dtype=np.float32) - _GREY_FA) / (_WHITE_FA - _GREY_FA), 0, 1)
+    bright = white + _GREY * (tissue - white) + _FLUID * (1 - tissue)
+    inside = np.asarray(mask.dataobj) > 0
+    n_voxels = int(inside.sum())
+    quality = pd.DataFrame(
+        [row("dwi", "without_t1w", "brain", "both", 1.0, unit="1", n_voxels=n_voxels)], columns=MEASURE_COLUMNS
+    )
+    return StandIn(make_image(np.where(inside, bright, 0).astype(np.float32), dwi), mask, quality)
+
+
+def find_brain(dwi: SpatialImage, gradients: Gradients) -> SpatialImage:
+    """Mask of the brain by the mean of the weighted volumes, in which fluid, fat and bone are dark; uint8.
+
+    Raises
+    ------
+    InputError
+        If what is found is no brain by its size.
+    """
+    sizes = voxel_sizes(dwi)
+    mean = np.clip(np.asarray(dwi.dataobj, np.float32)[..., ~gradients.is_b0].mean(axis=-1), 0, None)
+    head = make_image(mean > threshold_otsu(mean) / 2, dwi)
+    even = np.asarray(correct_bias(make_image(mean, dwi), head, iterations=(50, 50, 50)).dataobj)
+    bright = even > _BELOW_OTSU * threshold_otsu(even)
+    core, n = ndimage.label(ndimage.distance_transform_edt(bright, sizes) > _BRIDGE_MM)
+    largest = core == 1 + np.argmax(np.bincount(core.ravel())[1:]) if n else np.zeros_like(bright)
+    kept = bright & (ndimage.distance_transform_edt(~largest, sizes) <= _BRIDGE_MM + 0.5)
+    volume = float(kept.sum() * np.prod(sizes)) / 1000
+    if volume < _LEAST_BRAIN_ML:
+        raise InputError(
+            f"the brain found in the diffusion series has {volume:.0f} ml, expected at least {_LEAST_BRAIN_ML:.0f}; "
+            "add a T1w image, or leave the participant out"
+        )
+    return close_mask(make_image(kept, dwi), _SULCUS_MM)
