@@ -17,7 +17,8 @@ participants, options = read_participants(given.participants), dict(snakemake.pa
 quality = read_table(given.quality) if given.quality else None
 participants = join_measured(participants, read_table(given.measures), quality, options["measure_covariates"])
 
-mask = group_mask(map(load_image, given.mask), threshold=snakemake.params.threshold)
+outline = {"threshold": snakemake.params.threshold, "fwhm_mm": snakemake.params.mask_fwhm_mm}
+mask = group_mask(map(load_image, given.mask), **outline)
 maps = {Path(path).name.split("_")[0]: load_image(path) for path in given.maps}
 found = compare_maps(
     maps, mask, participants, place=snakemake.params.place, reasons=snakemake.params.reasons, **options

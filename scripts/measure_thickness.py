@@ -8,9 +8,8 @@ from mndmri.jobs import start_job
 log = start_job(snakemake)
 given = snakemake.input
 gyri = restrict(load_image(given.weights), read_table(given.table), GYRI)
-measures = measure_thickness(
-    load_image(given.gm), load_image(given.wm), *gyri, max_voxel_mm=snakemake.params.max_voxel_mm
-)
+limits = {name: snakemake.params[name] for name in ("max_voxel_mm", "min_coverage")}
+measures = measure_thickness(load_image(given.gm), load_image(given.wm), *gyri, **limits)
 write_table(measures, snakemake.output.measures, digits=EXACT)
 for line in measures.itertuples():
     log.info("%s %s: %.2f mm, %s", line.region, line.hemi, line.value, line.status)

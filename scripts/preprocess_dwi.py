@@ -8,7 +8,7 @@ from mndmri.diffusion.distortion.correction import Tissue, field_map, opposite_s
 from mndmri.diffusion.gradients import read_bvals, read_gradients
 from mndmri.diffusion.motion import motion_table
 from mndmri.diffusion.preprocessing import plan_steps, preprocess
-from mndmri.diffusion.quality import series_quality
+from mndmri.diffusion.quality import applied_correction, series_quality
 from mndmri.diffusion.series import format_gradients
 from mndmri.grids import to_canonical
 from mndmri.io import load_image, read_text, save_image, save_matrix, write_json, write_table, write_text
@@ -50,5 +50,8 @@ write_text(table.bvec, out.bvec)
 write_table(motion_table(done.motion), out.motion)
 quality = series_quality(dwi, gradients, done, method=method)
 write_table(quality, out.qc)
-write_json({"DistortionCorrection": method, "Steps": steps._asdict()}, out.json)
+applied = applied_correction(method, done.displacement_mm)
+write_json({"DistortionCorrection": applied, "DistortionMethodTried": method, "Steps": steps._asdict()}, out.json)
+if applied != method:
+    log.info("the displacement by %s was dropped, as images agree less with it: distortion is not corrected", method)
 log.info("%d volumes; %s", dwi.shape[3], ", ".join(f"{q.measure} {q.value:.3g}" for q in quality.itertuples()))

@@ -19,5 +19,6 @@ done = preprocess(
 save_image(done.t1w, made.t1w)
 save_image(done.brain, made.brain)
 save_image(done.mask, made.mask, dtype=np.uint8)
+save_image(done.field_of_view, made.fov, dtype=np.uint8)
 write_table(done.quality, made.qc)
 log.info("brain of %.0f ml", np.asarray(done.mask.dataobj).sum() * voxel_volume_ml(done.mask))

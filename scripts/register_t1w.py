@@ -10,7 +10,8 @@ log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
 template, brain = load_image(given.template), load_image(given.brain)
 target = Template(**load_parts(given, "target"))
-warp = register_brain(target, as_template(brain), engine=options.engine, iterations=options.iterations)
+ways = {"engine": options.engine, "iterations": options.iterations}
+warp = register_brain(target, as_template(brain), recorded=load_image(given.fov), **ways)
 if given.study_to_template:
     study = Warp(
         moving_to_fixed=load_field(given.study_to_template), fixed_to_moving=load_field(given.study_from_template)

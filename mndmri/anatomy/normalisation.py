@@ -27,14 +27,21 @@ def as_template(brain: SpatialImage) -> Template:
     return Template(brain, brain_tissue(brain))
 
 
-def register_brain(template: Template, person: Template, *, engine: Engine, iterations: Sequence[int]) -> Warp:
+def register_brain(
+    template: Template,
+    person: Template,
+    *,
+    engine: Engine,
+    iterations: Sequence[int],
+    recorded: SpatialImage | None = None,
+) -> Warp:
     """Registration of a participant's brain to a template, from any pose of the head.
 
     Parameters
     ----------
     template, person : Template
-    engine, iterations
-        As in `mndmri.registration.register.register_deformable`.
+    engine, iterations, recorded
+        As in `mndmri.registration.register.register_deformable`; recorded is of the person.
     """
     # fluid is what grey and white matter leave
     tissue = (template.tissue.slicer[..., :2], person.tissue.slicer[..., :2])
@@ -43,6 +50,7 @@ def register_brain(template: Template, person: Template, *, engine: Engine, iter
         person.brain,
         tissue=tissue,
         compared=template.compared,
+        recorded=recorded,
         start=align_brains(template.brain, person.brain),
         engine=engine,
         iterations=iterations,

@@ -7,6 +7,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.brain import Method, find_brain, mask_image
+from mndmri.anatomy.field_of_view import find_recorded
 from mndmri.grids import make_image, to_canonical
 from mndmri.intensity import correct_bias
 
@@ -20,6 +21,8 @@ class Preprocessed(NamedTuple):
     """The same, 0 outside the brain."""
     mask: SpatialImage
     """uint8."""
+    field_of_view: SpatialImage
+    """Where a signal was recorded, uint8: not in padding."""
     quality: pd.DataFrame
     """From `mndmri.anatomy.brain.find_brain`."""
 
@@ -49,4 +52,4 @@ def preprocess(
         head, own_mask=own_mask, method=method, head_template=head_template, head_template_mask=head_template_mask
     )
     t1w = correct_bias(make_image(head.get_fdata(dtype=np.float32), head), mask)
-    return Preprocessed(t1w, mask_image(t1w, mask), mask, quality)
+    return Preprocessed(t1w, mask_image(t1w, mask), mask, find_recorded(head, mask), quality)

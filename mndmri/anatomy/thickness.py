@@ -10,6 +10,7 @@ from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, VOLUME_REGIONS, in_gy
 from mndmri.atlas.regions import select
 from mndmri.grids import bounding_box, check_same_grid, make_image, resampled_grid, voxel_sizes
 from mndmri.registration.transforms import resample
+from mndmri.tables.coverage import coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 THICKNESS_REGIONS = ("precentral", "postcentral")
@@ -24,7 +25,13 @@ _MIN_VOXELS = 50
 
 
 def measure_thickness(
-    gm: SpatialImage, wm: SpatialImage, atlas: SpatialImage, table: pd.DataFrame, *, max_voxel_mm: float = 1.2
+    gm: SpatialImage,
+    wm: SpatialImage,
+    atlas: SpatialImage,
+    table: pd.DataFrame,
+    *,
+    max_voxel_mm: float = 1.2,
+    min_coverage: float = 0.95,
 ) -> pd.DataFrame:
     """Thickness of the cortex of the central gyri, left and right, mm.
 
@@ -35,9 +42,11 @@ def measure_thickness(
     atlas : SpatialImage
         Probability of each of the `GYRI` on the same grid, shape (X, Y, Z, n).
     table : DataFrame
-        ``index``, ``region``, ``hemi`` of its volumes.
+        ``index``, ``region``, ``hemi`` of its volumes, and ``coverage``, the share of each that the image shows.
     max_voxel_mm : float
         An image with longer voxels does not show the two borders of a cortex of 2 to 3 mm: n/a.
+    min_coverage : float
+        Share of a gyrus that the image has to show, 0 to 1.
 
     Returns
     -------
@@ -58,6 +67,7 @@ def measure_thickness(
     if longest > max_voxel_mm:
         reason = f"voxels of {longest:.3g} mm do not resolve the cortex; at most {max_voxel_mm:g} mm needed"
         return _table({(region, h): (np.nan, 0, reason) for region in THICKNESS_REGIONS for h in "LR"})
+    seen = table.set_index(["region", "hemi"])["coverage"]
     found = {}
     for hemi in "LR":
         maps = {region: select(atlas, table, region, hemi).get_fdata(dtype=np.float32) for region in THICKNESS_REGIONS}
@@ -70,10 +80,10 @@ def measure_thickness(
             own = resample(make_image(probability, gm), grid).get_fdata()
             inside = in_gyrus(own, winning) & (thickness > 0)
             n = int(inside.sum())
-            if n >= _MIN_VOXELS:
-                found[region, hemi] = n / float(np.sum(1 / thickness[inside])), n, OK
-            else:
-                found[region, hemi] = np.nan, n, f"{n} voxels of cortex, fewer than {_MIN_VOXELS}"
+            status = coverage_status(
+                seen[region, hemi], n, min_coverage=min_coverage, min_voxels=_MIN_VOXELS, place="region", kind="cortex"
+            )
+            found[region, hemi] = n / float(np.sum(1 / thickness[inside])) if status == OK else np.nan, n, status
     return _table(found)
 
 

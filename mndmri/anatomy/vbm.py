@@ -6,7 +6,11 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import InputError
 from mndmri.registration.register import jacobian_determinant
+from mndmri.registration.smoothing import smooth_known
 from mndmri.registration.transforms import compose, map_points, resample
+
+# Less of a template voxel than this was recorded: it has no value.
+_MIN_RECORDED = 0.5
 
 
 def modulate(gm: SpatialImage, field: SpatialImage, grid: SpatialImage) -> SpatialImage:
@@ -27,6 +31,39 @@ def modulate(gm: SpatialImage, field: SpatialImage, grid: SpatialImage) -> Spati
     there = resample(gm, grid, [field])
     change = jacobian_determinant(compose([field], grid))
     return make_image(there.get_fdata(dtype=np.float32) * np.abs(change.get_fdata(dtype=np.float32)), grid)
+
+
+def leave_out_unseen(modulated: SpatialImage, field: SpatialImage, recorded: SpatialImage) -> SpatialImage:
+    """Map in template space without a value where the person's image had ended; float32, not a number there.
+
+    Parameters
+    ----------
+    modulated : SpatialImage
+        As from `modulate`.
+    field : SpatialImage
+        The field it was made with.
+    recorded : SpatialImage
+        On the grid of the person's image, 0 or 1, as from `mndmri.anatomy.field_of_view.find_recorded`.
+    """
+    seen = resample(recorded, modulated, [field]).get_fdata(dtype=np.float32) >= _MIN_RECORDED
+    return make_image(np.where(seen, modulated.get_fdata(dtype=np.float32), np.float32(np.nan)), modulated)
+
+
+def map_to_compare(modulated: SpatialImage, coarse: str, *, fwhm_mm: float) -> SpatialImage:
+    """Smoothed map for the voxelwise comparison; not a number anywhere if the image's voxels are too long.
+
+    Parameters
+    ----------
+    modulated : SpatialImage
+        As from `leave_out_unseen` or `correct_head_size`.
+    coarse : str
+        As from `mndmri.anatomy.suitability.too_coarse`.
+    fwhm_mm : float
+        Full width at half maximum of the smoothing.
+    """
+    if coarse:
+        return make_image(np.full(modulated.shape, np.nan, np.float32), modulated)
+    return smooth_known(modulated, fwhm_mm)
 
 
 def correct_head_size(modulated: SpatialImage, field: SpatialImage, brain: SpatialImage) -> SpatialImage:

@@ -53,6 +53,20 @@ def b0_tsnr(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage) -> floa
     return float(np.median(values.mean(axis=1)[sd > 0] / sd[sd > 0])) if (sd > 0).any() else np.nan
 
 
+def applied_correction(method: str, displacement_mm: SpatialImage) -> str:
+    """Method of distortion correction that was applied: none where its displacement was dropped.
+
+    Parameters
+    ----------
+    method : str
+        That was tried, a key of `distortion.correction.METHOD_CODES`.
+    displacement_mm : SpatialImage
+        What was applied; 0 everywhere if the images agreed less with it than without. A series that was corrected
+        before is not displaced again.
+    """
+    return method if method == "before" or np.any(np.asarray(displacement_mm.dataobj)) else "none"
+
+
 def series_quality(
     before: SpatialImage,
     gradients: Gradients,
@@ -68,7 +82,7 @@ def series_quality(
         As scanned.
     done : Preprocessed
     method : str
-        Of distortion correction, a key of `distortion.correction.METHOD_CODES`.
+        Of distortion correction, as for `applied_correction`.
 
     Returns
     -------
@@ -76,6 +90,7 @@ def series_quality(
         Columns `MEASURE_COLUMNS`; a value that cannot be computed is missing, with the reason.
     """
     mask, motion, after, turned = done.mask, done.motion, done.series, done.gradients
+    applied = applied_correction(method, done.displacement_mm)
     n_brain = int(np.sum(np.asarray(mask.dataobj) > 0))
     n_b0 = int(gradients.is_b0.sum())
     weighted = ~gradients.is_b0
@@ -89,7 +104,8 @@ def series_quality(
         ("neighbour_correlation_raw", neighbour_correlation(before, gradients, mask), "1", alone),
         ("neighbour_correlation", neighbour_correlation(after, turned, mask), "1", alone),
         ("b0_tsnr", b0_tsnr(after, turned, mask), "1", f"{n_b0} volumes with b = 0, at least 3 are needed"),
-        ("distortion_correction", float(METHOD_CODES[method]), "1", ""),
+        ("distortion_correction", float(METHOD_CODES[applied]), "1", ""),
+        ("distortion_dropped", float(applied != method), "1", ""),
         ("distortion_agreement_raw", done.distortion.agreement_before, "1", unmeasured),
         ("distortion_agreement", done.distortion.agreement, "1", unmeasured),
     ]

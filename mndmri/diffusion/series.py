@@ -8,10 +8,6 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.diffusion.brightness import unweighted_by_brightness, volume_medians
 from mndmri.diffusion.gradients import Gradients, is_unweighted, select_shell, to_fsl
 from mndmri.grids import make_image
-from mndmri.registration.transforms import resample
-
-# Of the mean signal within the mask, below which there is no brain.
-SIGNAL_SHARE = 0.2
 
 
 class GradientFiles(NamedTuple):
@@ -50,12 +46,3 @@ def take_shell(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> Shel
     """Volumes for a tensor fit; see `mndmri.diffusion.gradients.select_shell`."""
     volumes, note = select_shell(gradients, max_b=max_b)
     return Shell(make_image(np.asarray(dwi.dataobj)[..., volumes], dwi), gradients.take(volumes), note)
-
-
-def rough_mask(b0: SpatialImage, t1w_mask: SpatialImage) -> SpatialImage:
-    """Where the brain is if the headers are right, uint8; where they disagree, where there is signal."""
-    there = np.asarray(resample(t1w_mask, b0, interpolation="nearest").dataobj) > 0
-    signal = np.asarray(b0.dataobj)
-    if not there.any():
-        there = np.ones(there.shape, bool)
-    return make_image(there & (signal > SIGNAL_SHARE * signal[there].mean()), b0)

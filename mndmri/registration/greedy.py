@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 
@@ -42,7 +42,12 @@ _END_OF_SEARCH = re.compile(
 
 
 def register_affine(
-    fixed: SpatialImage, moving: SpatialImage, *, start: np.ndarray, iterations: Sequence[int] = (100, 50, 0)
+    fixed: SpatialImage,
+    moving: SpatialImage,
+    *,
+    start: np.ndarray,
+    iterations: Sequence[int] = (100, 50, 0),
+    mask: SpatialImage | None = None,
 ) -> np.ndarray:
     """Affine transform that resamples ``moving`` onto ``fixed``, from local correlation.
 
@@ -54,6 +59,8 @@ def register_affine(
         From fixed to moving world points (RAS, mm).
     iterations : sequence of int
         Per resolution level, coarse to fine.
+    mask : SpatialImage, optional
+        Where in ``fixed`` the two are compared, on its grid.
 
     Returns
     -------
@@ -61,12 +68,16 @@ def register_affine(
         From fixed to moving world points (RAS, mm).
     """
     greedy = Greedy3D()
+    images = {"fixed": _to_sitk(_unit(fixed)), "moving": _to_sitk(_unit(moving))}
+    inputs = "-i fixed moving"
+    if mask is not None:
+        images["mask"] = _to_sitk(mask)
+        inputs += " -gm mask"
     with _matrix_file(start) as name:
         _execute(
             greedy,
-            f"-a -dof 12 -i fixed moving -ia {name} -m NCC 4x4x4 -n {_levels(iterations)} -o affine",
-            fixed=_to_sitk(_unit(fixed)),
-            moving=_to_sitk(_unit(moving)),
+            f"-a -dof 12 {inputs} -ia {name} -m NCC 4x4x4 -n {_levels(iterations)} -o affine",
+            **images,
             affine=None,
         )
     return np.array(greedy["affine"])
@@ -133,14 +144,7 @@ def _execute(greedy: Greedy3D, command: str, **images: sitk.Image | None) -> Non
 @contextmanager
 def _unalarmed() -> Iterator[None]:
     """Leave out of what is printed, at the level of file descriptors, that a line search came to its end."""
-    c = ctypes.CDLL(None)
-
-    def flush() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        c.fflush(None)
-
-    flush()
+    _flush()
     own = {number: os.dup(number) for number in (1, 2)}
     with tempfile.TemporaryFile() as printed:
         for number in own:
@@ -148,12 +152,24 @@ def _unalarmed() -> Iterator[None]:
         try:
             yield
         finally:
-            flush()
+            _flush()
             for number, saved in own.items():
                 os.dup2(saved, number)
                 os.close(saved)
             printed.seek(0)
             os.write(2, _END_OF_SEARCH.sub(b"", printed.read()))
+
+
+def _flush() -> None:
+    """Write out what Python, C and C++ hold back: other libraries give C++ a buffer of its own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ctypes.CDLL(None).fflush(None)
+    with suppress(OSError, AttributeError, ValueError):  # a C++ library other than GNU's
+        cpp = ctypes.CDLL("libstdc++.so.6")
+        flush = cpp["_ZNSo5flushEv"]  # std::ostream::flush
+        flush.argtypes = [ctypes.c_void_p]
+        flush(ctypes.addressof(ctypes.c_char.in_dll(cpp, "_ZSt4cout")))
 
 
 def _levels(iterations: Sequence[int]) -> str:

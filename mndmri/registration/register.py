@@ -23,6 +23,8 @@ from mndmri.registration.transforms import compose, map_points, resample
 Engine = Literal["ants", "greedy"]
 
 _COARSEST_MM = 8.0
+# Of the fixed brain, that a whole head may lack: the end of the medulla.
+_NEGLIGIBLE_LOSS = 0.005
 
 
 class Warp(NamedTuple):
@@ -86,6 +88,7 @@ def register_deformable(
     *,
     tissue: tuple[SpatialImage, SpatialImage] | None = None,
     compared: SpatialImage | None = None,
+    recorded: SpatialImage | None = None,
     engine: Engine = "ants",
     start: np.ndarray | None = None,
     iterations: Sequence[int] = (100, 70, 40),
@@ -102,6 +105,9 @@ def register_deformable(
         deformation in place of the images, which drive the affine transform alone.
     compared : SpatialImage, optional
         Where in ``fixed`` the two drive the deformation, 0 or 1; elsewhere it follows from around.
+    recorded : SpatialImage, optional
+        Where ``moving`` was recorded, 0 or 1, on its grid. Where it was not, the two are not compared: a brain that is
+        cut off would otherwise be drawn out until it fills the template.
     engine : {'ants', 'greedy'}
     start : ndarray, shape (4, 4), optional
         Starting point, from fixed to moving world points (RAS, mm), as from `mndmri.registration.pose.align_brains`;
@@ -124,7 +130,7 @@ def register_deformable(
         start = np.eye(4)
         start[:3, 3] = centre_of_mass(moving) - centre_of_mass(fixed)
     engines = {"ants": _deform_ants, "greedy": _deform_greedy}
-    affine, bend, unbend = engines[engine](fixed, moving, tissue, compared, start, iterations)
+    affine, bend, unbend = engines[engine](fixed, moving, tissue, compared, recorded, start, iterations)
     return Warp(
         moving_to_fixed=compose([bend, affine], fixed),
         fixed_to_moving=compose([np.linalg.inv(affine), unbend], moving),
@@ -139,12 +145,16 @@ def _deform_ants(
     moving: SpatialImage,
     tissue: tuple[SpatialImage, SpatialImage] | None,
     compared: SpatialImage | None,
+    recorded: SpatialImage | None,
     start: np.ndarray,
     iterations: Sequence[int],
 ) -> _Deformed:
     options: dict[str, Any] = {"type_of_transform": "SyN", "aff_metric": "mattes", "syn_metric": "mattes"}
     if tissue is not None:
         start = register_affine(fixed, moving, start=start)
+        if (seen := _seen(fixed, recorded, start)) is not None:
+            start = register_affine(fixed, moving, start=start, fixed_mask=seen)
+            compared = _both(compared, _seen(fixed, recorded, start))
         (fixed, moving), *others = zip(*map(_channels, tissue), strict=True)
         # read as double, whatever they are: ants.registration converts the first pair alone
         extras = [["meansquares", *(to_ants(image).clone("double") for image in pair), 1, 0] for pair in others]
@@ -163,13 +173,33 @@ def _deform_greedy(
     moving: SpatialImage,
     tissue: tuple[SpatialImage, SpatialImage] | None,
     compared: SpatialImage | None,
+    recorded: SpatialImage | None,
     start: np.ndarray,
     iterations: Sequence[int],
 ) -> _Deformed:
     affine = greedy.register_affine(fixed, moving, start=start)
+    if (seen := _seen(fixed, recorded, affine)) is not None:
+        affine = greedy.register_affine(fixed, moving, start=affine, mask=seen)
+        compared = _both(compared, _seen(fixed, recorded, affine))
     pairs = [(fixed, moving)] if tissue is None else list(zip(*map(_channels, tissue), strict=True))
     metric = "NCC 2x2x2" if tissue is None else "SSD"
     return affine, *greedy.register_velocity(pairs, start=affine, metric=metric, iterations=iterations, mask=compared)
+
+
+def _seen(fixed: SpatialImage, recorded: SpatialImage | None, affine: np.ndarray) -> SpatialImage | None:
+    """Where the moving image shows what ``fixed`` does, 0 or 1; None if it shows nearly all of it."""
+    if recorded is None:
+        return None
+    seen = np.asarray(resample(recorded, fixed, [affine]).dataobj) > 0.5
+    lost = 1 - seen[np.asarray(fixed.dataobj) > 0].mean()
+    return None if lost < _NEGLIGIBLE_LOSS else make_image(seen, fixed)
+
+
+def _both(first: SpatialImage | None, second: SpatialImage | None) -> SpatialImage | None:
+    """Where two masks agree to compare; a mask that is None is everywhere."""
+    if first is None or second is None:
+        return second if first is None else first
+    return make_image((np.asarray(first.dataobj) > 0) & (np.asarray(second.dataobj) > 0), first)
 
 
 def _channels(image: SpatialImage) -> list[SpatialImage]:

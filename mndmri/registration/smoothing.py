@@ -33,6 +33,29 @@ def smooth(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
     return make_image(smoothed, image)
 
 
+def smooth_known(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
+    """Map convolved with a Gaussian, from the voxels that have a value; those that have none stay without.
+
+    Where all have a value it is `smooth`. Beside a voxel without, the others have its weight: zeros in its place would
+    lower the map on this side of the edge.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        3D; values that are not finite are missing.
+    fwhm_mm : float
+        Full width at half maximum.
+    """
+    values = np.asarray(image.dataobj, np.float32)
+    known = np.isfinite(values)
+    filled = smooth(make_image(np.where(known, values, np.float32(0)), image), fwhm_mm)
+    if known.all():
+        return filled
+    missing = smooth(make_image((~known).astype(np.float32), image), fwhm_mm).get_fdata(dtype=np.float32)
+    share = np.where(known, 1 - missing, np.float32(1))
+    return make_image(np.where(known, filled.get_fdata(dtype=np.float32) / share, np.float32(np.nan)), image)
+
+
 def smooth_within(image: SpatialImage, tissue: SpatialImage, *, fwhm_mm: float) -> SpatialImage:
     """Mean of a map over the tissue round each voxel, weighted by a Gaussian.
 

@@ -14,10 +14,12 @@ from mndmri.statistics.demographics import category_test
 from mndmri.statistics.samples import MOTION, NO_SPREAD, add_motion, select_people
 from mndmri.tables.dictionaries import dictionary
 
+CORRECTED = "distortion_corrected"
 ALIKE = 0.1  # Austin 2009, Stat Med 28:3083: a smaller standardised difference is negligible
 
 _DESCRIPTIONS = {
-    "variable": f"Variable compared; {MOTION} is the mean framewise displacement of the DWI scan, mm.",
+    "variable": f"Variable compared; {MOTION} is the mean framewise displacement of the DWI scan, mm; "
+    f"{CORRECTED} is whether its susceptibility distortion was corrected, where that differs between participants.",
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient.",
     "n_first": "Participants of the first side with a value.",
     "n_second": "Participants of the second side with a value.",
@@ -59,6 +61,7 @@ def balance_table(
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
     motion: pd.Series | None = None,
+    corrected: pd.Series | None = None,
     site: str | None = None,
     age: str | None = None,
     sex: str | None = None,
@@ -72,6 +75,9 @@ def balance_table(
         As in `compare_groups`.
     motion : Series, optional
         Mean framewise displacement of the DWI scan, mm, by participant_id.
+    corrected : Series, optional
+        Whether the distortion of the DWI scan was corrected, ``yes`` or ``no``, by participant_id: compared where it
+        was in some participants and not in others.
     site, sex : str, optional
         Columns of text, also where they are no covariates.
     age : str, optional
@@ -97,6 +103,10 @@ def balance_table(
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys(named)))
     if motion is not None:
         people = add_motion(people, motion)
+    if corrected is not None:
+        own = corrected.reindex(people.index)
+        if own.nunique() > 1:
+            people = people.assign(**{CORRECTED: own})
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     rows: list[dict[str, Any]] = []
     for variable in people.columns.drop("group"):

@@ -8,9 +8,10 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import check_same_grid, make_image
 from mndmri.io import InputError
+from mndmri.registration.smoothing import smooth
 
 
-def group_mask(maps: Iterable[SpatialImage], *, threshold: float) -> SpatialImage:
+def group_mask(maps: Iterable[SpatialImage], *, threshold: float, fwhm_mm: float = 0.0) -> SpatialImage:
     """Where the mean of the maps is above a threshold; what is not finite is left out of the mean.
 
     Parameters
@@ -19,6 +20,8 @@ def group_mask(maps: Iterable[SpatialImage], *, threshold: float) -> SpatialImag
         On one grid.
     threshold : float
         In the maps' unit.
+    fwhm_mm : float
+        Full width at half maximum of a Gaussian by which the mean is smoothed first; 0 for none.
 
     Raises
     ------
@@ -35,4 +38,7 @@ def group_mask(maps: Iterable[SpatialImage], *, threshold: float) -> SpatialImag
         total, count = total + np.nan_to_num(values, posinf=0, neginf=0), count + np.isfinite(values)
     if first is None:
         raise InputError("no map to make the group's mask of; no participant has one")
-    return make_image(total > threshold * np.maximum(count, 1), first)
+    mean = make_image((total / np.maximum(count, 1)).astype(np.float32), first)
+    if fwhm_mm:
+        mean = smooth(mean, fwhm_mm)
+    return make_image(np.asarray(mean.dataobj) > threshold, first)

@@ -51,6 +51,7 @@ from mndmri.tables.names import contrast_label, file_names
 
 # A sum of float32 in another order is the same sum: relative
 _TIE = 1e-4
+NO_VALUE = "the map has no value (the reason is in the status of the measures)"
 # A participant without values in a larger share of the mask is named
 _INCOMPLETE = 0.05
 
@@ -137,7 +138,7 @@ def compare_maps(
     ----------
     maps : mapping
         ``participant_id`` to a map, 3D, all on the grid of ``mask``. A voxel that is not finite in
-        somebody is left out.
+        somebody is left out; who has no finite voxel at all has no map.
     mask : SpatialImage
         Where to compare: above 0.
     participants, groups, reference, covariates, contrasts, pooled
@@ -179,8 +180,9 @@ def compare_maps(
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     covariates, absent = covariates_for(key, people, covariates=covariates, chosen=measure_covariates)
     _check_tested(people, covariates, tested)
-    has_map = pd.Series(np.where(people.index.isin(list(maps)), 1.0, np.nan), people.index)
-    why = pd.Series([(reasons or {}).get(who, "no map") for who in people.index], people.index)
+    empty = {who: NO_VALUE for who in people.index.intersection(list(maps)) if _is_empty(maps[who])}
+    has_map = pd.Series([1.0 if who in maps and who not in empty else np.nan for who in people.index], people.index)
+    why = pd.Series([(empty | dict(reasons or {})).get(who, "no map") for who in people.index], people.index)
     sample = take_sample(Measured({}, has_map, why), people, groups=groups, covariates=covariates)
     design = build_design(sample.data, groups=sample.groups, covariates=covariates)
     y, compared, notes = _read(maps, mask, sample)
@@ -255,6 +257,10 @@ def _check_tested(people: pd.DataFrame, covariates: Sequence[str], tested: Seque
             raise InputError(
                 f"the effect of '{name}' is to be mapped, but it is a category; name a covariate of numbers"
             )
+
+
+def _is_empty(image: SpatialImage) -> bool:
+    return not np.isfinite(np.asarray(image.dataobj)).any()
 
 
 def _read(

@@ -32,6 +32,8 @@ QC_COLUMNS = list(_DESCRIPTIONS)
 FLAGGED = "yes"
 NOT_FLAGGED = "no"
 ROBUST_Z = "robust_z_"
+CORRECTION = "distortion_correction"
+NOT_CORRECTED = 0.0
 
 # Quality measures of the scans; `robust_outliers` adds those of unlikely values.
 DEFINITIONS: dict[str, dict[str, str]] = {
@@ -52,6 +54,26 @@ DEFINITIONS: dict[str, dict[str, str]] = {
     "without_t1w": {
         "Description": "1: the participant has no T1w image; an image of FA and mean diffusivity took its place in the "
         "registration to the template, white matter is that of FA.",
+        "Units": "1",
+    },
+    "border_area": {
+        "Description": "Area over which the brain mask touches the end of the T1w image, or padding: beyond the "
+        "config's t1w.max_border_cm2 the image ends inside the brain, and tiv, gm, wm and csf are n/a.",
+        "Units": "cm2",
+    },
+    "longest_voxel": {
+        "Description": "Longest edge of the T1w image's voxels: beyond the config's t1w.max_voxel_mm volumes and maps "
+        "of grey matter are n/a.",
+        "Units": "mm",
+    },
+    "region_coverage": {
+        "Description": "Share of a gyrus (its atlas probability) that the T1w image shows: below the config's "
+        "t1w.min_coverage its volume and thickness are n/a.",
+        "Units": "1",
+    },
+    "gradient_verdict": {
+        "Description": "Gradient table compared with the images: 0 it fits, 1 another order or sign of its axes fits "
+        "better, 2 the images do not tell; from the aligned volumes.",
         "Units": "1",
     },
     "mean_fd": {
@@ -80,8 +102,14 @@ DEFINITIONS: dict[str, dict[str, str]] = {
         "Units": "1",
     },
     "distortion_correction": {
-        "Description": "Correction of susceptibility distortion: 0 none, 1 by a series of opposite phase encoding, "
-        "2 by a field map, 3 by the T1w image, 4 by FSL's topup, 5 applied before this pipeline.",
+        "Description": "Correction of susceptibility distortion that was applied: 0 none, 1 by a series of opposite "
+        "phase encoding, 2 by a field map, 3 by the T1w image, 4 by FSL's topup, 5 applied before this pipeline. "
+        "Flagged where it was not corrected and that of others in the study was.",
+        "Units": "1",
+    },
+    "distortion_dropped": {
+        "Description": "1 where a displacement was estimated and dropped, because the images agreed less with it than "
+        "without it: the distortion is not corrected.",
         "Units": "1",
     },
     "distortion_agreement_raw": {
@@ -141,6 +169,8 @@ COVERED = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_pedu
 # Of these, where fibres fan out or cross others, and the whole tract: half as many voxels run along the middle of the
 # tract (of seven scans on it the least share is 0.33, and 0.70 in the capsule, peduncle and pons).
 FANNING = ("cst", "cst_subcortical", "cst_corona_radiata")
+# Regions that the T1w image should show.
+SHOWN = ("precentral", "paracentral", "postcentral", "superior_frontal", "middle_frontal", "supplementary_motor")
 
 # With fewer values, the median absolute deviation is not a useful scale.
 MIN_GROUP_FOR_OUTLIERS = 5
@@ -148,20 +178,31 @@ MIN_GROUP_FOR_OUTLIERS = 5
 
 def quality_dictionary(measures: Iterable[str] = ()) -> dict[str, Any]:
     """BIDS data dictionary of qc.tsv, and the meaning of the quality measures in it."""
-    described = dictionary("Quality measures of every scan, held against the limits", _DESCRIPTIONS)
+    described = dictionary("Quality measures of every scan, compared with the limits", _DESCRIPTIONS)
     return described | {
         "measures": {name: DEFINITIONS[name] for name in dict.fromkeys(measures) if name in DEFINITIONS}
     }
 
 
 def limits_from_config(qc: Mapping[str, float]) -> Limits:
-    """Limits of the quality measures, from the config's ``qc`` block with ``min_coverage`` of its ``dwi`` block."""
+    """Limits of the quality measures.
+
+    Parameters
+    ----------
+    qc : mapping
+        The config's ``qc`` block, with ``min_coverage`` of its ``dwi`` block, and ``max_border_cm2`` and, as
+        ``min_region_coverage``, ``min_coverage`` of its ``t1w`` block.
+    """
     levels = {("coverage", region): (qc["min_coverage"], None) for region in COVERED}
-    aligned = least_aligned(qc["min_aligned_fraction"])
-    levels |= {("aligned_fraction", region): (least, None) for region, least in aligned.items()}
-    return levels | {
+    gyri = {("region_coverage", region): (qc["min_region_coverage"], None) for region in SHOWN}
+    shares = least_aligned(qc["min_aligned_fraction"])
+    aligned = {("aligned_fraction", region): (least, None) for region, least in shares.items()}
+    scans: Limits = {
+        ("border_area", "brain"): (None, qc["max_border_cm2"]),
+        ("longest_voxel", "brain"): (None, qc["max_t1w_voxel_mm"]),
         ("brain_volume", "brain"): (qc["min_brain_ml"], qc["max_brain_ml"]),
         ("dice_gm", "gm"): (qc["min_dice_gm"], None),
+        ("gradient_verdict", "brain"): (None, 0),
         ("mean_fd", "brain"): (None, qc["max_mean_fd_mm"]),
         ("outlier_slices", "brain"): (None, qc["max_outlier_slices"]),
         ("neighbour_correlation", "brain"): (qc["min_neighbour_correlation"], None),
@@ -169,6 +210,7 @@ def limits_from_config(qc: Mapping[str, float]) -> Limits:
         ("fraction_above_min_fa", "cst"): (qc["min_cst_fa_share"], None),
         ("mapped_fraction", "brain"): (qc["min_mapped_fraction"], None),
     }
+    return {**levels, **gyri, **aligned, **scans}
 
 
 def least_aligned(share: float) -> dict[str, float]:
@@ -223,6 +265,34 @@ def qc_table(qc_rows: pd.DataFrame, limits: Limits) -> pd.DataFrame:
         rows.append(record | {"lower": lower, "upper": upper, "flag": flag, "reason": reason})
     table = pd.DataFrame(rows, columns=QC_COLUMNS)
     return table.astype({"value": float, "lower": float, "upper": float})
+
+
+def flag_uncorrected(qc: pd.DataFrame) -> pd.DataFrame:
+    """Quality-control table with a flag on participants whose distortion was not corrected while that of others was.
+
+    Distortion moves the tract and changes its FA: with some corrected and others not, the correction is a confound.
+
+    Parameters
+    ----------
+    qc : DataFrame
+        Columns `QC_COLUMNS`, of the whole study.
+    """
+    own = (qc["modality"] == "dwi") & (qc["measure"] == CORRECTION) & qc["value"].notna()
+    without = own & (qc["value"] == NOT_CORRECTED)
+    if not without.any() or without.sum() == own.sum():
+        return qc
+    reason = (
+        f"not corrected, as in {without.sum()} of {own.sum()} participants; it is in the others: a confound of "
+        "diffusion measures"
+    )
+    return qc.assign(flag=qc["flag"].mask(without, FLAGGED), reason=qc["reason"].mask(without, reason))
+
+
+def distortion_corrections(qc: pd.DataFrame) -> pd.Series:
+    """Whether each participant's diffusion distortion was corrected, ``yes`` or ``no``, by participant_id."""
+    rows = qc[(qc["modality"] == "dwi") & (qc["measure"] == CORRECTION) & qc["value"].notna()]
+    corrected = rows.set_index("participant_id")["value"] != NOT_CORRECTED
+    return corrected.map({True: "yes", False: "no"})
 
 
 def robust_outliers(measures: pd.DataFrame, primary: Collection[tuple[str, str, str]], *, limit: float) -> pd.DataFrame:
@@ -284,7 +354,7 @@ def study_quality(
     limits: Limits,
     max_robust_z: float,
 ) -> pd.DataFrame:
-    """Quality of everybody's scans, then unlikely values of the primary measures.
+    """Quality of everybody's scans, compared with each other's, then unlikely values of the primary measures.
 
     Parameters
     ----------
@@ -305,7 +375,7 @@ def study_quality(
     rows = pd.concat([table.assign(participant_id=who) for who, table in own.items()])
     kinds = {(p["modality"], p["measure"], p["region"]) for p in primary}
     outliers = robust_outliers(measures, kinds, limit=max_robust_z)
-    return pd.concat([qc_table(rows, limits), outliers], ignore_index=True)
+    return pd.concat([flag_uncorrected(qc_table(rows, limits)), outliers], ignore_index=True)
 
 
 def flagged_scans(qc: pd.DataFrame) -> dict[str, set[str]]:

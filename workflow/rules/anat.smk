@@ -11,6 +11,7 @@ rule preprocess_t1w:
         t1w="<anat>_desc-preproc_T1w.nii.gz",
         brain="<anat>_desc-brain_T1w.nii.gz",
         mask="<anat>_desc-brain_mask.nii.gz",
+        fov="<anat>_desc-fov_mask.nii.gz",
         qc="<anat>_desc-brain_qc.tsv",
     log:
         "<logs>/preprocess_t1w/sub-{subject}.log",
@@ -55,6 +56,7 @@ rule register_t1w:
         template=rules.prepare_template.output.registration,
         t1w=rules.preprocess_t1w.output.t1w,
         brain=rules.preprocess_t1w.output.brain,
+        fov=rules.preprocess_t1w.output.fov,
     output:
         to_template="<anat>_from-T1w_to-<space>_mode-image_xfm.nii.gz",
         from_template="<anat>_from-<space>_to-T1w_mode-image_xfm.nii.gz",
@@ -84,6 +86,7 @@ rule segment_t1w:
         table=rules.prepare_template.output.table,
         t1w=rules.preprocess_t1w.output.t1w,
         mask=rules.preprocess_t1w.output.mask,
+        fov=rules.preprocess_t1w.output.fov,
         to_template=rules.register_t1w.output.to_template,
         from_template=rules.register_t1w.output.from_template,
     output:
@@ -108,5 +111,8 @@ rule segment_t1w:
     params:
         voxel_mm=config["vbm"]["voxel_mm"],
         fwhm_mm=config["vbm"]["fwhm_mm"],
+        min_coverage=config["t1w"]["min_coverage"],
+        max_border_cm2=config["t1w"]["max_border_cm2"],
+        max_voxel_mm=config["t1w"]["max_voxel_mm"],
     script:
         "../../scripts/segment_t1w.py"

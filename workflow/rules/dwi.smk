@@ -1,30 +1,3 @@
-rule check_gradients:
-    """Hold a person's gradient table against the images, and against the 23 others of its kind."""
-    input:
-        dwi=scan("dwi", "image"),
-        bval=scan("dwi", "bval"),
-        bvec=scan("dwi", "bvec"),
-        mask=rules.preprocess_t1w.output.mask,
-    output:
-        ranking="<dwi>_desc-gradients_ranking.tsv",
-    log:
-        "<logs>/check_gradients/sub-{subject}.log",
-    benchmark:
-        "<benchmarks>/check_gradients/sub-{subject}.tsv"
-    conda:
-        "../../envs/mndmri.yaml"
-    resources:
-        mem_mb=memory("t1w", "dwi"),
-    params:
-        version=VERSION,
-        gradient_check=config["dwi"]["gradient_check"],
-        max_b=config["dwi"]["max_b"],
-        bvec_name=lambda wildcards: Path(scan("dwi", "bvec")(wildcards)).name,
-        suggestion=lambda wildcards: f"{RESULTS}/sub-{wildcards.subject}/dwi/sub-{wildcards.subject}_desc-suggested_dwi.bvec",
-    script:
-        "../../scripts/check_gradients.py"
-
-
 rule preprocess_dwi:
     """Free a diffusion series of noise, ringing, motion and distortion, and align it with the T1w."""
     input:
@@ -39,11 +12,6 @@ rule preprocess_dwi:
         fieldmap=scans("dwi", "fieldmap"),
         fieldmap_magnitude=scans("dwi", "fieldmap_magnitude"),
         fieldmap_json=scans("dwi", "fieldmap_json"),
-        checked=(
-            rules.check_gradients.output.ranking
-            if config["dwi"]["gradient_check"]
-            else []
-        ),
         brain=rules.preprocess_t1w.output.brain,
         mask=rules.preprocess_t1w.output.mask,
         tissue_gm=for_distortion("t1w", rules.segment_t1w.output.gm),
@@ -124,6 +92,33 @@ rule fit_tensor:
         "../../scripts/fit_tensor.py"
 
 
+rule check_gradients:
+    """Compare a person's gradient table with the images, once volumes are aligned, and with the 23 others of its kind."""
+    input:
+        dwi=scan("dwi", "image"),
+        bval=scan("dwi", "bval"),
+        bvec=scan("dwi", "bvec"),
+        fa=rules.fit_tensor.output.fa,
+        v1=rules.fit_tensor.output.v1,
+    output:
+        ranking="<dwi>_desc-gradients_ranking.tsv",
+        qc="<dwi>_desc-gradients_qc.tsv",
+    log:
+        "<logs>/check_gradients/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/check_gradients/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=memory("t1w", "dwi"),
+    params:
+        gradient_check=config["dwi"]["gradient_check"],
+        bvec_name=lambda wildcards: Path(scan("dwi", "bvec")(wildcards)).name,
+        suggestion=lambda wildcards: f"{RESULTS}/sub-{wildcards.subject}/dwi/sub-{wildcards.subject}_desc-suggested_dwi.bvec",
+    script:
+        "../../scripts/check_gradients.py"
+
+
 rule extract_cst:
     """Measure the corticospinal tract in the person's own diffusion space."""
     input:
@@ -134,6 +129,11 @@ rule extract_cst:
                 *("to_template", "from_template"),
             )
         },
+        checked=(
+            rules.check_gradients.output.ranking
+            if config["dwi"]["gradient_check"]
+            else []
+        ),
         preproc_qc=rules.preprocess_dwi.output.qc,
         fov=rules.preprocess_dwi.output.fov,
         xfm=rules.preprocess_dwi.output.xfm,

@@ -49,8 +49,9 @@ rule smooth_swi:
 in_branch(rules.smooth_swi, "swi")
 
 
-# Kinds of maps that are compared voxel by voxel: whose, which files, and where (the mean of these maps above a
-# threshold). A map has the covariates of its measure (measure_covariates), as head size of volumes.
+# Kinds of maps that are compared voxel by voxel: whose, which files, and where (the mean of these maps,
+# smoothed by mask_fwhm_mm, above a threshold). SWI is compared too where voxels are too long to measure grey matter: of
+# this only the map that is not smoothed has values then. A map has the covariates of its measure (measure_covariates), as head size of volumes.
 MAPS = {
     "vbm": dict(
         modality="t1w",
@@ -58,6 +59,7 @@ MAPS = {
         maps=rules.segment_t1w.output.smoothed,
         mask=rules.segment_t1w.output.smoothed,
         threshold=0.2,
+        mask_fwhm_mm=0,
         measure="volume",
     ),
     "vbm_headsize": dict(
@@ -66,6 +68,7 @@ MAPS = {
         maps=rules.segment_t1w.output.corrected,
         mask=rules.segment_t1w.output.smoothed,
         threshold=0.2,
+        mask_fwhm_mm=0,
         measure="corrected_volume",
     ),
     "fa": dict(
@@ -74,14 +77,16 @@ MAPS = {
         maps=rules.smooth_fa.output.fa,
         mask=rules.smooth_fa.output.fa,
         threshold=0.2,
+        mask_fwhm_mm=0,
         measure="fa",
     ),
     "swi": dict(
         modality="swi",
         title="Signal on SWI",
         maps=rules.smooth_swi.output.swi,
-        mask=rules.segment_t1w.output.smoothed,
+        mask=rules.segment_t1w.output.modulated,
         threshold=0.2,
+        mask_fwhm_mm=config["vbm"]["fwhm_mm"],
         measure="normalised_signal",
     ),
 }
@@ -136,6 +141,7 @@ rule compare_maps:
             measure=MAPS[wildcards.maps]["measure"],
         ),
         threshold=of_kind("threshold"),
+        mask_fwhm_mm=of_kind("mask_fwhm_mm"),
         reasons=without_map,
         space=SPACE,
     script:

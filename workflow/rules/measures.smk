@@ -14,6 +14,11 @@ SIGNAL = [
     for contrast in ("T1w", "FLAIR", "T2w")
 ]
 
+GRADIENTS = (
+    [has("dwi", rules.check_gradients.output.qc)]
+    if config["dwi"]["gradient_check"]
+    else []
+)
 TRACKING = (
     [has("dwi", rules.track_cst.output.qc)] if config["dwi"]["tractography"] else []
 )
@@ -34,6 +39,7 @@ rule collect_measures:
             has("t1w", rules.preprocess_t1w.output.qc),
             has("t1w", rules.segment_t1w.output.qc),
             stand_in("qc"),
+            *GRADIENTS,
             has("dwi", rules.extract_cst.output.qc),
             *TRACKING,
             has("swi", rules.measure_swi.output.qc),

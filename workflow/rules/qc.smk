@@ -1,7 +1,10 @@
 # What a scan's own quality is compared with; a measure's distance from those of the group is no matter of one person.
-LIMITS = {
-    name: limit for name, limit in config["qc"].items() if name != "max_robust_z"
-} | keys_of("dwi", "min_coverage")
+LIMITS = (
+    {name: limit for name, limit in config["qc"].items() if name != "max_robust_z"}
+    | keys_of("dwi", "min_coverage")
+    | keys_of("t1w", "max_border_cm2")
+    | dict(min_region_coverage=config["t1w"]["min_coverage"])
+)
 
 
 rule draw_participant:

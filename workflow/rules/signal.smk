@@ -18,6 +18,7 @@ rule measure_thickness:
     params:
         version=VERSION,
         max_voxel_mm=config["t1w"]["thickness_max_voxel_mm"],
+        min_coverage=config["t1w"]["min_coverage"],
     script:
         "../../scripts/measure_thickness.py"
 

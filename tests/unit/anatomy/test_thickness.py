@@ -15,6 +15,7 @@ AFFINE = np.array([[1.0, 0, 0, -19.5], [0, 1.0, 0, -16.3], [0, 0, 1.0, 40], [0, 
 # mm, of the bank in front of the sulcus and of that behind it
 TRUTH = {("precentral", "L"): 2.5, ("precentral", "R"): 3.2, ("postcentral", "L"): 2.0, ("postcentral", "R"): 2.0}
 FLUID_MM = 1.0
+COLUMNS = ["index", "region", "hemi", "coverage"]
 SUB = 4  # points along each voxel's edge
 
 
@@ -42,7 +43,7 @@ def banks(truth=TRUTH, *, voxel: float = 1.0, affine=AFFINE):
 
     grid = nb.Nifti1Image(np.zeros(shape, np.float32), affine @ scale)
     wm = ~gm & (away > FLUID_MM / 2)
-    table = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(maps)], columns=["index", "region", "hemi"])
+    table = pd.DataFrame([(n, r, h, 1.0) for n, (r, h) in enumerate(maps)], columns=COLUMNS)
     atlas = make_image(np.stack([average(m) for m in maps.values()], axis=-1), grid)
     return make_image(average(gm), grid), make_image(average(wm), grid), atlas, table
 
@@ -100,3 +101,13 @@ def test_a_shell_has_its_thickness_and_a_second_run_the_same_to_the_last_bit():
     # so small a sphere is no gyrus: the outward rays diverge, which lengthens them
     assert np.median(first[first > 0]) == pytest.approx(2.5, abs=0.4)
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_gyrus_that_the_image_does_not_show_whole_has_no_thickness(found):
+    gm, wm, atlas, table = banks()
+    cut = (table["region"] == "precentral") & (table["hemi"] == "R")
+    table = table.assign(coverage=table["coverage"].mask(cut, 0.6))
+    lacking = measured(gm, wm, atlas, table)
+    assert np.isnan(lacking.loc[("precentral", "R"), "value"])
+    assert lacking.loc[("precentral", "R"), "status"] == "field of view covers 60% of the region"
+    assert lacking["value"].drop(("precentral", "R")).equals(found["value"].drop(("precentral", "R")))

@@ -4,7 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.anatomy.vbm import correct_head_size, modulate
+from mndmri.anatomy.vbm import correct_head_size, leave_out_unseen, map_to_compare, modulate
 from mndmri.grids import make_image, voxel_volume_ml, world_coordinates
 from mndmri.io import InputError
 from mndmri.registration.transforms import compose
@@ -96,3 +96,28 @@ def test_a_template_of_another_space_is_refused(template):
     far = nb.Nifti1Image(template.get_fdata(), elsewhere)
     with pytest.raises(InputError, match="same space"):
         correct_head_size(modulate(gm, field, template), field, far)
+
+
+def test_a_voxel_that_the_image_does_not_show_is_missing_and_not_zero(template):
+    gm, field = person(template, 1.1)
+    modulated = modulate(gm, field, template)
+    part = (slice(0, 22), slice(None), slice(None))  # the right side is cut off
+    cut = gm.slicer[part]
+    recorded = make_image(np.ones(cut.shape, np.uint8), cut)
+    found = leave_out_unseen(modulate(cut, field, template), field, recorded).get_fdata()
+    x = world_coordinates(template)[..., 0]
+    end = world_coordinates(cut)[-1, 0, 0, 0] / 1.1  # in the template, within the 2 mm of its bend
+    assert np.isnan(found[x > end + 5]).all()
+    seen = (x < end - 5) & (template.get_fdata() > 0)
+    np.testing.assert_allclose(found[seen], modulated.get_fdata()[seen], atol=1e-4)
+    # head size is found from all of the field, so a map that lacks a part is the same in the rest
+    corrected = correct_head_size(make_image(found.astype(np.float32), template), field, template).get_fdata()
+    whole = correct_head_size(modulated, field, template).get_fdata()
+    np.testing.assert_allclose(corrected[seen], whole[seen], atol=1e-4)
+
+
+def test_an_image_of_too_long_voxels_has_no_map(template):
+    gm, field = person(template, 1.0)
+    modulated = modulate(gm, field, template)
+    assert np.isnan(map_to_compare(modulated, "voxels of 5 mm", fwhm_mm=8).get_fdata()).all()
+    assert np.isfinite(map_to_compare(modulated, "", fwhm_mm=8).get_fdata()).all()

@@ -30,8 +30,8 @@ def atlas(grid):
     return make_image(np.stack(list(maps.values()), axis=-1).astype(np.float32), grid), table
 
 
-def volumes(tissue, atlas, regions=("precentral", "postcentral", "paracentral")):
-    return measure_volumes(tissue, *atlas, regions).set_index(["region", "hemi"])
+def volumes(tissue, atlas, regions=("precentral", "postcentral", "paracentral"), **options):
+    return measure_volumes(tissue, *atlas, regions, **options).set_index(["region", "hemi"])
 
 
 def tissue_of(grid, gm) -> dict:
@@ -69,3 +69,16 @@ def test_an_empty_region_is_a_row_with_a_missing_value(grid, atlas):
     assert np.isnan(lost["value"])
     assert lost["n_voxels"] == 0
     assert "no grey matter" in lost["status"]
+
+
+def test_what_cannot_be_measured_is_missing_with_its_reason_and_nothing_else_is(grid, atlas):
+    tissue = tissue_of(grid, np.full(SHAPE, 0.6, np.float32))
+    whole = volumes(tissue, atlas)
+    reasons = {("tiv", "both"): "the image ends inside the brain", ("precentral", "R"): "cut off"}
+    found = volumes(tissue, atlas, reasons=reasons)
+    for place, why in reasons.items():
+        assert np.isnan(found.loc[place, "value"])
+        assert found.loc[place, "status"] == why
+        assert found.loc[place, "n_voxels"] == whole.loc[place, "n_voxels"]
+    rest = whole.index.difference(list(reasons))
+    pd.testing.assert_frame_equal(found.loc[rest], whole.loc[rest])

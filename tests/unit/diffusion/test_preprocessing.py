@@ -11,7 +11,7 @@ from mndmri.diffusion.distortion.correction import Reverse, opposite_series
 from mndmri.diffusion.distortion.encoding import PhaseEncoding
 from mndmri.diffusion.gradients import read_gradients, to_fsl
 from mndmri.diffusion.preprocessing import NOTHING, Steps, plan_steps, preprocess
-from mndmri.diffusion.series import format_gradients, mean_b0, rough_mask
+from mndmri.diffusion.series import format_gradients, mean_b0
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import canonical_direction, make_image, to_canonical, world_coordinates
 from tests.unit.diffusion.heads import (
@@ -144,15 +144,3 @@ def test_a_table_survives_being_written_and_read_again():
         again = read_gradients(*format_gradients(table, affine), affine)
         np.testing.assert_allclose(again.bvecs, table.bvecs, atol=1e-6)
         np.testing.assert_array_equal(again.bvals, table.bvals)
-
-
-def test_the_rough_mask_is_signal_within_the_t1w_mask_and_all_signal_where_headers_disagree(scanned):
-    series, table, *_, mask = scanned
-    b0 = mean_b0(series, table.bvals)
-    found = np.asarray(rough_mask(b0, mask).dataobj) > 0
-    assert not found[np.asarray(mask.dataobj) == 0].any()
-    assert found.sum() > 0.8 * np.asarray(mask.dataobj).sum()
-    far = AFFINE.copy()
-    far[0, 3] += 1000
-    elsewhere = type(GRID)(np.asarray(mask.dataobj), far)
-    assert np.asarray(rough_mask(b0, elsewhere).dataobj).sum() > 0.8 * np.asarray(mask.dataobj).sum()

@@ -64,3 +64,16 @@ def test_the_table_says_how_distortion_was_corrected_and_how_well_that_went():
     rows = series_quality(dwi, gradients, done, method="fieldmap").set_index("measure")["value"]
     assert rows["distortion_correction"] == METHOD_CODES["fieldmap"]
     assert (rows["distortion_agreement_raw"], rows["distortion_agreement"]) == (0.5, 0.75)
+
+
+def test_a_displacement_that_was_dropped_is_no_correction():
+    dwi, gradients = series(n_b0=1), table(n_b0=1)
+    zero = make_image(np.zeros(SHAPE, np.float32), dwi)
+    found = Found(zero, agreement_before=0.5, agreement=0.5)
+    done = Preprocessed(dwi, gradients, MASK, MASK, MASK, MASK, np.eye(4), still(dwi), found, zero)
+    for method, correction, dropped in (("t1w", "none", 1), ("none", "none", 0), ("before", "before", 0)):
+        rows = series_quality(dwi, gradients, done, method=method).set_index("measure")["value"]
+        assert rows["distortion_correction"] == METHOD_CODES[correction]
+        assert rows["distortion_dropped"] == dropped
+    applied = series_quality(dwi, gradients, done._replace(displacement_mm=MASK), method="t1w").set_index("measure")
+    assert applied["value"][["distortion_correction", "distortion_dropped"]].tolist() == [METHOD_CODES["t1w"], 0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mndmri.grids import make_image, world_coordinates
-from mndmri.registration.smoothing import smooth, smooth_within
+from mndmri.registration.smoothing import smooth, smooth_known, smooth_within
 
 AFFINE = np.array([[2.0, 0, 0, -30], [0, 2.5, 0, -30], [0, 0, 3.0, -27], [0, 0, 0, 1]])
 SHAPE = (31, 25, 19)
@@ -55,3 +55,19 @@ def test_smoothing_is_that_of_nilearn(volumes):
     data[3, 4, 5] = np.nan
     image = nb.Nifti1Image(data, AFFINE)
     np.testing.assert_array_equal(smooth(image, 6.0).get_fdata(), smooth_img(image, 6.0).get_fdata())
+
+
+def test_beside_a_missing_part_a_map_keeps_its_height_and_the_part_stays_missing(grid):
+    values = np.full(SHAPE, 0.5, np.float32)
+    values[:, :, 12:] = np.nan
+    found = smooth_known(make_image(values, grid), 8.0).get_fdata()
+    whole = smooth(make_image(np.full(SHAPE, 0.5, np.float32), grid), 8.0).get_fdata()
+    assert np.isnan(found[:, :, 12:]).all()
+    np.testing.assert_allclose(found[5:-5, 5:-5, 4:12], 0.5, atol=1e-5)
+    np.testing.assert_allclose(found[..., :4], whole[..., :4], atol=1e-3)
+
+
+def test_a_map_without_a_missing_part_is_smoothed_as_ever(grid):
+    values = np.random.default_rng(0).uniform(size=SHAPE).astype(np.float32)
+    found, expected = (f(make_image(values, grid), 8.0).get_fdata() for f in (smooth_known, smooth))
+    np.testing.assert_array_equal(found, expected)

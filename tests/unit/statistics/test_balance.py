@@ -220,3 +220,17 @@ def test_columns_are_all_explained(participants):
 def test_what_is_wrong_with_the_input_is_named(participants):
     with pytest.raises(InputError, match="no column scanner"):
         balance_table(participants, groups=PAIR, reference="control", site="scanner")
+
+
+def test_a_correction_of_some_participants_alone_is_compared_between_the_groups():
+    given = people([1, 2, 3, 4], [1, 2, 3, 5])
+    settings = {"groups": PAIR, "reference": "control", "covariates": []}
+    corrected = pd.Series(["yes", "yes", "yes", "no", "no", "no", "no", "no"], given["participant_id"])
+    row = balance_table(given, corrected=corrected, **settings).set_index("variable").loc["distortion_corrected"]
+    assert row[["level", "first", "second"]].tolist() == ["yes", 75, 0]
+    assert "distortion_corrected is not in the model" in row["sentence"]
+    apart = pd.Series(["yes"] * 4 + ["no"] * 4, given["participant_id"])
+    told = balance_table(given, corrected=apart, **settings).set_index("variable")["sentence"]
+    assert "no model can separate" in told["distortion_corrected"]
+    same = balance_table(given, corrected=apart.replace("no", "yes"), **settings)
+    assert "distortion_corrected" not in set(same["variable"])

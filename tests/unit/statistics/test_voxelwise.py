@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter, label
 from mndmri.atlas.names import load_regions
 from mndmri.grids import make_image
 from mndmri.io import InputError
+from mndmri.registration.smoothing import smooth
 from mndmri.statistics import compare_groups, voxelwise
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
 from mndmri.statistics.maps import group_mask
@@ -316,6 +317,15 @@ def test_a_group_without_maps_and_too_few_people_are_sentences_not_errors(partic
     assert notes.str.contains(r"no map \(28\)").all()
 
 
+def test_a_map_without_a_value_leaves_out_its_participant_and_no_voxel(participants, mask, maps):
+    maps["sub-03"] = make_image(np.full(SHAPE, np.nan, np.float32), mask)
+    found = compare_maps(maps, mask, participants, **STUDY, n_permutations=1)
+    row = found.summary.iloc[0]
+    assert (row["n_ALS"], row["n_missing"]) == (12, 1)
+    assert "left out: the map has no value" in row["note"]
+    assert row["n_voxels"] == np.asarray(mask.dataobj).sum()
+
+
 def test_a_voxel_that_somebody_lacks_is_left_out_and_a_slab_is_named(participants, mask, maps):
     slab = maps["sub-03"].get_fdata()
     slab[:, :, :7] = np.nan
@@ -369,3 +379,12 @@ def test_the_groups_mask_is_where_the_mean_is_above_the_threshold(mask):
     assert found.sum() == 2 * found[5].size
     with pytest.raises(InputError, match="no map to make the group's mask of"):
         group_mask([], threshold=0.2)
+
+
+def test_the_mean_can_be_smoothed_as_the_maps_would_have_been(mask):
+    data = np.random.default_rng(0).uniform(0, 0.5, (3, *SHAPE)).astype(np.float32)
+    images = [make_image(d, mask) for d in data]
+    found = group_mask(images, threshold=0.2, fwhm_mm=5)
+    expected = group_mask([smooth(image, 5) for image in images], threshold=0.2)
+    assert 0 < np.asarray(found.dataobj).sum() < found.dataobj.size
+    assert (np.asarray(found.dataobj) != np.asarray(expected.dataobj)).mean() < 0.01

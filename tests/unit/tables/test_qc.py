@@ -9,6 +9,7 @@ from mndmri.tables.qc import (
     FLAGGED,
     NOT_FLAGGED,
     QC_COLUMNS,
+    distortion_corrections,
     flagged_scans,
     head_motion,
     limits_from_config,
@@ -30,6 +31,9 @@ LIMITS = limits_from_config(
         "min_aligned_fraction": 0.5,
         "min_cst_fa_share": 0.6,
         "min_mapped_fraction": 0.8,
+        "max_border_cm2": 10,
+        "max_t1w_voxel_mm": 2.5,
+        "min_region_coverage": 0.95,
     }
 )
 PRIMARY = [("dwi", "fa", "cst")]
@@ -58,6 +62,10 @@ def _flags(*rows, limits=LIMITS):
         ("fa", "callosum", 0.5, 0.4, "below 0.5"),
         ("fraction_above_min_fa", "cst", 0.6, 0.5, "below 0.6"),
         ("mapped_fraction", "brain", 0.8, 0.7, "below 0.8"),
+        ("border_area", "brain", 10, 11, "above 10"),
+        ("longest_voxel", "brain", 2.5, 3, "above 2.5"),
+        ("region_coverage", "precentral", 0.95, 0.9, "below 0.95"),
+        ("gradient_verdict", "brain", 0, 2, "above 0"),
     ],
 )
 def test_limits_of_the_config_pass_what_is_on_them_and_flag_what_is_beyond(measure, region, good, bad, words):
@@ -223,3 +231,28 @@ def test_where_fibres_fan_out_half_as_many_voxels_along_the_tract_pass():
     }
     assert table.loc["cst_plic", "reason"] == "0.45 is below 0.5"
     assert table.loc["cst_subcortical", "reason"] == "0.2 is below 0.25"
+
+
+def _corrections(**values):
+    own = {
+        f"sub-{who}": pd.DataFrame([_row("distortion_correction", value, participant_id=f"sub-{who}")])
+        for who, value in values.items()
+    }
+    return study_quality(own, _measures({}), primary=[], limits=LIMITS, max_robust_z=3.5)
+
+
+def test_who_is_not_corrected_while_others_are_is_flagged():
+    table = _corrections(a=3.0, b=0.0, c=1.0, d=3.0).set_index("participant_id")
+    assert table["flag"].to_dict() == dict.fromkeys(["sub-a", "sub-c", "sub-d"], NOT_FLAGGED) | {"sub-b": FLAGGED}
+    assert "as in 1 of 4 participants" in table.loc["sub-b", "reason"]
+    assert flagged_scans(_corrections(a=3.0, b=0.0))["dwi"] == {"sub-b"}
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_one_kind_of_correction_in_everyone_is_not_flagged(value):
+    assert FLAGGED not in set(_corrections(a=value, b=value, c=np.nan)["flag"])
+
+
+def test_corrected_or_not_is_told_of_everyone_of_whom_it_is_known():
+    found = distortion_corrections(_corrections(a=3.0, b=0.0, c=np.nan, d=5.0))
+    assert found.to_dict() == {"sub-a": "yes", "sub-b": "no", "sub-d": "yes"}
