@@ -98,6 +98,13 @@ def test_people_who_are_not_studied_are_left_out(long):
     assert set(found.rows["participant_id"]) == {"sub-01"}
 
 
+def test_what_is_wrong_with_others_is_of_no_concern(wide):
+    found = wide(CLEAN + "99,<0.01,x\n77,-999,y\n")
+    assert found.problems == []
+    assert "left out: 77" in "\n".join(found.notes)
+    assert len(found.rows) == 6
+
+
 def test_a_missing_or_infinite_value_is_no_value_and_its_reason_stays(long):
     rows = (("01", "dwi", "fa", "cst", "L", np.nan), ("02", "dwi", "fa", "cst", "L", np.inf))
     found = long(*rows, ("03", "dwi", "fa", "cst", "L", 1.0), status=["no dwi", "ok", "ok"])
