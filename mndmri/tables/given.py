@@ -69,11 +69,10 @@ def read_given(
         try:
             whole = read_sheet(entry["file"], sheet=entry["sheet"])
             _check_layout(whole, entry)
-            ids, told, wrong = _match_people(whole.column(entry["participant"]), known=known, studied=studied)
+            written = [as_text(cell) for cell in whole.column(entry["participant"])]
+            ids, told, wrong = _match_people(written, known=known, studied=studied)
             # what is wrong with the values of others is of no concern
-            kept = [
-                who in MISSING_WORDS or ids[who] in studied for who in map(as_text, whole.column(entry["participant"]))
-            ]
+            kept = [who in MISSING_WORDS or ids[who] in members for who in written]
             sheet = whole._replace(rows=list(compress(whole.rows, kept)), lines=list(compress(whole.lines, kept)))
             part = _wide(sheet, entry, set(reserved)) if entry["wide"] else _long(sheet, entry)
         except InputError as error:
@@ -314,7 +313,7 @@ def _wide(sheet: Sheet, entry: Mapping[str, Any], reserved: set[str]) -> Given:
         values, told, wrong = _column_values(column, cells, sheet, ids)
         problems += wrong
         notes += told
-        own = pd.DataFrame({PARTICIPANT: ids, "value": values, "line": sheet.lines})[named]
+        own = pd.DataFrame({PARTICIPANT: ids, "value": values, "line": sheet.lines})[np.array(named, bool)]
         problems += _codes(f"column '{column.name}'", own)
         parts.append(own.assign(**column.key, unit=column.unit, n_voxels=0, status=""))
     if sheet.decimal_comma:

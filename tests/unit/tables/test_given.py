@@ -130,7 +130,9 @@ def test_all_that_is_wrong_with_a_table_is_told_in_one_list(long):
         assert words in told
 
 
-def test_a_table_of_strangers_or_without_a_column_is_refused(long, given):
+def test_a_table_of_strangers_or_without_a_column_is_refused(long, given, wide):
+    [told] = wide("participant_id,thickness_x_L\n77,1\n").problems
+    assert "use the same ids in both tables" in told
     assert "use the same ids in both tables" in long(("77", "dwi", "fa", "cst", "L", 0.5)).problems[0]
     [told] = given("participant_id,modality,measure,region,hemi\n01,dwi,fa,cst,L\n").problems
     assert "has no column 'value'" in told
