@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,16 +63,22 @@ def read_given(
     """
     parts, problems, notes = [], [], []
     unused: dict[str, list[str]] = {}  # by none of the entries of a file
+    members = set(studied)
     for entry in entries:
         name = Path(entry["file"]).name
         try:
-            sheet = read_sheet(entry["file"], sheet=entry["sheet"])
+            whole = read_sheet(entry["file"], sheet=entry["sheet"])
+            _check_layout(whole, entry)
+            written = [as_text(cell) for cell in whole.column(entry["participant"])]
+            ids, told, wrong = _match_people(written, known=known, studied=studied)
+            # what is wrong with the values of others is of no concern
+            kept = [who in MISSING_WORDS or ids[who] in members for who in written]
+            sheet = whole._replace(rows=list(compress(whole.rows, kept)), lines=list(compress(whole.lines, kept)))
             part = _wide(sheet, entry, set(reserved)) if entry["wide"] else _long(sheet, entry)
         except InputError as error:
             problems.append(str(error))
             continue
-        own = part.rows.assign(file=name)
-        own[PARTICIPANT], told, wrong = _match_people(own[PARTICIPANT], known=known, studied=studied)
+        own = part.rows.assign(file=name, participant_id=part.rows[PARTICIPANT].map(ids))
         problems += [f"{name}: {text}" for text in (*part.problems, *wrong)]
         notes += [f"{name}: {text}" for text in (*sheet.notes, *part.notes, *told)]
         known_before = unused.get(entry["file"], part.unused)
@@ -218,9 +225,16 @@ def unknown_primary(primary: Sequence[Mapping[str, str]], rows: pd.DataFrame, *,
 # -- one table ------------------------------------------------------------------------------------
 
 
-def _long(sheet: Sheet, entry: Mapping[str, Any]) -> Given:
-    """Rows of a table laid out as ``group/measures.tsv``."""
-    needed = [entry["participant"], *(name for name in KEY if not entry[name] and name != "hemi"), "value"]
+def _check_layout(sheet: Sheet, entry: Mapping[str, Any]) -> None:
+    """Raise an `InputError` if a table lacks a column that it must have."""
+    people = entry["participant"]
+    if entry["wide"]:
+        if people not in sheet.header:
+            near = difflib.get_close_matches(people, sheet.header, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {_few(sheet.header)}"
+            raise InputError(f"{entry['file']}: no column '{people}' of participants (key participant); {hint}")
+        return
+    needed = [people, *(name for name in KEY if not entry[name] and name != "hemi"), "value"]
     lacking = [name for name in needed if name not in sheet.header]
     if lacking:
         raise InputError(
@@ -231,6 +245,10 @@ def _long(sheet: Sheet, entry: Mapping[str, Any]) -> Given:
     doubled = [name for name in FIELDS if entry[name] and name in sheet.header]
     if doubled:
         raise InputError(f"{entry['file']}: {doubled[0]} is a column and a key in the config; remove one of them")
+
+
+def _long(sheet: Sheet, entry: Mapping[str, Any]) -> Given:
+    """Rows of a table laid out as ``group/measures.tsv``."""
     columns = {name: [as_text(cell) for cell in sheet.column(name)] for name in sheet.header if name != "value"}
     n = len(sheet.rows)
     text = {name: columns.get(name, [entry.get(name) or ""] * n) for name in (*FIELDS, "status")}
@@ -268,10 +286,6 @@ def _long(sheet: Sheet, entry: Mapping[str, Any]) -> Given:
 def _wide(sheet: Sheet, entry: Mapping[str, Any], reserved: set[str]) -> Given:
     """Rows of a table with a row for each participant and a column for each measure."""
     people = entry["participant"]
-    if people not in sheet.header:
-        near = difflib.get_close_matches(people, sheet.header, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"it has {_few(sheet.header)}"
-        raise InputError(f"{entry['file']}: no column '{people}' of participants (key participant); {hint}")
     candidates = [name for name in sheet.header if name != people and name not in reserved]
     wide, fixed = entry["wide"], {name: entry[name] for name in FIELDS}
     if wide["mapping"]:
@@ -299,7 +313,7 @@ def _wide(sheet: Sheet, entry: Mapping[str, Any], reserved: set[str]) -> Given:
         values, told, wrong = _column_values(column, cells, sheet, ids)
         problems += wrong
         notes += told
-        own = pd.DataFrame({PARTICIPANT: ids, "value": values, "line": sheet.lines})[named]
+        own = pd.DataFrame({PARTICIPANT: ids, "value": values, "line": sheet.lines})[np.array(named, bool)]
         problems += _codes(f"column '{column.name}'", own)
         parts.append(own.assign(**column.key, unit=column.unit, n_voxels=0, status=""))
     if sheet.decimal_comma:
@@ -383,9 +397,9 @@ def _codes(name: str, own: pd.DataFrame) -> list[str]:
 
 
 def _match_people(
-    written: pd.Series, *, known: Sequence[str], studied: Sequence[str]
-) -> tuple[pd.Series, list[str], list[str]]:
-    """The study's id of each row, notes, and what is wrong with the ids.
+    written: Sequence[str], *, known: Sequence[str], studied: Sequence[str]
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """The study's id of each id that is written, notes, and what is wrong with the ids.
 
     ``01`` is ``sub-01``; where a program has taken the zeros away, so is 1, if nobody else can be meant.
     """
@@ -406,8 +420,8 @@ def _match_people(
     absent = [who for who in studied if who not in names.values()]
     notes = [f"ids without their zeros are read so: {_few(padded)}"] if padded else []
     problems: list[str] = []
-    if not (studied and len(written)):  # the participants table, or the columns, have problems of their own
-        return written.map(names), notes, problems
+    if not studied:  # the participants table has problems of its own
+        return names, notes, problems
     if len(absent) == len(studied):
         problems.append(
             f"none of its participants ({_few(strangers)}) is in the participants table ({_few(list(known))}); use the "
@@ -424,7 +438,7 @@ def _match_people(
         notes.append(f"not in the participants table, left out: {_few(strangers)}")
     if absent and not problems:
         notes.append(f"without: {name_people(absent)}")
-    return written.map(names), notes, problems
+    return names, notes, problems
 
 
 # -- all tables -----------------------------------------------------------------------------------

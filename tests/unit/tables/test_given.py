@@ -98,6 +98,13 @@ def test_people_who_are_not_studied_are_left_out(long):
     assert set(found.rows["participant_id"]) == {"sub-01"}
 
 
+def test_what_is_wrong_with_others_is_of_no_concern(wide):
+    found = wide(CLEAN + "99,<0.01,x\n77,-999,y\n")
+    assert found.problems == []
+    assert "left out: 77" in "\n".join(found.notes)
+    assert len(found.rows) == 6
+
+
 def test_a_missing_or_infinite_value_is_no_value_and_its_reason_stays(long):
     rows = (("01", "dwi", "fa", "cst", "L", np.nan), ("02", "dwi", "fa", "cst", "L", np.inf))
     found = long(*rows, ("03", "dwi", "fa", "cst", "L", 1.0), status=["no dwi", "ok", "ok"])
@@ -123,7 +130,9 @@ def test_all_that_is_wrong_with_a_table_is_told_in_one_list(long):
         assert words in told
 
 
-def test_a_table_of_strangers_or_without_a_column_is_refused(long, given):
+def test_a_table_of_strangers_or_without_a_column_is_refused(long, given, wide):
+    [told] = wide("participant_id,thickness_x_L\n77,1\n").problems
+    assert "use the same ids in both tables" in told
     assert "use the same ids in both tables" in long(("77", "dwi", "fa", "cst", "L", 0.5)).problems[0]
     [told] = given("participant_id,modality,measure,region,hemi\n01,dwi,fa,cst,L\n").problems
     assert "has no column 'value'" in told

@@ -9,6 +9,7 @@ from mndmri.tables.measures import (
     DEFINITIONS,
     GROUP_COLUMNS,
     data_dictionary,
+    directions,
     row,
     split_quality,
     stack_measures,
@@ -97,3 +98,10 @@ def test_damage_lowers_tissue_anisotropy_and_the_ratio_of_the_banks_and_nothing_
 def test_what_a_region_does_otherwise_is_an_exception_to_a_declared_direction():
     regional = [kind for kind in DAMAGE_DIRECTION if len(kind) == 3]
     assert all(DAMAGE_DIRECTION[kind] != DAMAGE_DIRECTION[kind[:2]] for kind in regional)
+
+
+def test_a_declared_direction_is_taken_before_that_of_this_program():
+    declared = directions({"qsm chi_thalamus": "damage", "t1w volume ventricle": "damage", "dwi fa": "neither"})
+    assert declared["qsm", "chi_thalamus"] == 1 and declared["t1w", "volume", "ventricle"] == 1
+    assert declared["dwi", "fa"] == 0 and declared["t1w", "volume"] == DAMAGE_DIRECTION["t1w", "volume"]
+    assert directions({"csf nfl": "health"})["csf", "nfl"] == -1
