@@ -178,15 +178,15 @@ def add_files(study: StubStudy) -> None:
 
 
 @pytest.fixture(scope="module")
-def starts(finished_study, tmp_path_factory):
+def starts(all_modalities, tmp_path_factory):
     """Key of the table to the rules that its change starts; ``all`` to every rule of the study."""
-    study = finished_study.copy(tmp_path_factory.mktemp("keys") / "study")
+    study = all_modalities()
     study.config = study.config | WITH_EVERYTHING
     add_files(study)
     study.finish()
+    every = {record.job.rule for record in study.records()}
     simulated = StubStudy(tmp_path_factory.mktemp("simulated"), SIMULATED)
-    simulated.finish(TRUTH)
-    every, simulating = ({record.job.rule for record in own.records()} for own in (study, simulated))
+    simulating = simulated.pretend(TRUTH)
     of_simulation = first_to_run(simulated, True, TRUTH, *OF_SCANS)
     of_simulation = {key: rules & simulating for key, rules in of_simulation.items()}
     return {"all": every} | first_to_run(study, False) | of_simulation
