@@ -62,8 +62,7 @@ types: setup
 
 # whole runs have the cores to themselves
 test: lint
-	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --timeout 60 tests/unit tests/mutants
-	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" tests/workflow
+	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" tests/unit tests/mutants tests/workflow
 	$(BIN)/pytest -m "$(SHORT)" tests/e2e
 
 test-all: test

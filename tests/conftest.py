@@ -8,6 +8,7 @@ import pytest
 from tests.turns import Deadline, turn
 
 ROOT = Path(__file__).resolve().parents[1]
+UNIT_TEST_S = 60
 
 
 def pytest_addoption(parser):
@@ -22,7 +23,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep the slow tests of a day, file by file: a file's tests share what they made."""
+    """Limit the time of unit tests, and keep the slow tests of a day: whole files, whose tests share what they made."""
+    for item in items:
+        if not item.get_closest_marker("slow") and item.path.is_relative_to(ROOT / "tests/unit"):
+            item.add_marker(pytest.mark.timeout(UNIT_TEST_S), append=True)
     day = config.getoption("day")
     if day is None:
         return

@@ -178,9 +178,9 @@ def add_files(study: StubStudy) -> None:
 
 
 @pytest.fixture(scope="module")
-def starts(all_modalities, tmp_path_factory):
+def starts(finished_study, tmp_path_factory):
     """Key of the table to the rules that its change starts; ``all`` to every rule of the study."""
-    study = all_modalities()
+    study = finished_study.copy(tmp_path_factory.mktemp("keys") / "study")
     study.config = study.config | WITH_EVERYTHING
     add_files(study)
     study.finish()
