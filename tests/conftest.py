@@ -8,10 +8,10 @@ import pytest
 from tests.turns import Deadline, turn
 
 ROOT = Path(__file__).resolve().parents[1]
-UNIT_TEST_S = 60
 
 
 def pytest_addoption(parser):
+    parser.addoption("--unit-seconds", type=float, help="a unit test that takes longer fails")
     parser.addoption("--day", type=int, help="the slow tests whose turn it is on this day of the year, no others")
     parser.addoption("--minutes", type=float, help="what has not ended by then is skipped")
 
@@ -24,9 +24,10 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Limit the time of unit tests, and keep the slow tests of a day: whole files, whose tests share what they made."""
-    for item in items:
-        if not item.get_closest_marker("slow") and item.path.is_relative_to(ROOT / "tests/unit"):
-            item.add_marker(pytest.mark.timeout(UNIT_TEST_S), append=True)
+    seconds = config.getoption("unit_seconds")
+    for item in items if seconds else ():
+        if item.path.is_relative_to(ROOT / "tests/unit"):
+            item.add_marker(pytest.mark.timeout(seconds), append=True)
     day = config.getoption("day")
     if day is None:
         return

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def run_forked(
         try:
             process.join()
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()  # it may not lead its group yet
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
         return subprocess.CompletedProcess(line, process.exitcode, *(path.read_text() for path in said))
 
