@@ -1,7 +1,7 @@
 # Each sets up the environment first, if that has not been done.
 #   make demo      runs the demo study on coarse voxels and shows its main table (12 minutes)
 #   make demo-full runs it on voxels as real scans have them (20 minutes)
-#   make test      runs the checks and the tests, with the coarse demo and one real person (a quarter of an hour on two cores)
+#   make test      runs the checks and the tests, with the coarse demo and one real person (a quarter of an hour is the aim)
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
 #   make test-third  the third of the slow tests whose turn it is today, for MINUTES at most (25)
 #   make test-slurm  runs the workflow through a Slurm that it starts on this machine (as root; it installs Debian's packages)
@@ -66,8 +66,7 @@ types: setup
 
 # whole runs have the cores to themselves
 test: lint
-	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --timeout 60 tests/unit tests/mutants
-	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" tests/workflow
+	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --unit-seconds 60 tests/unit tests/mutants tests/workflow
 	$(BIN)/pytest -m "$(SHORT)" tests/e2e
 
 test-all: test

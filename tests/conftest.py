@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser):
+    parser.addoption("--unit-seconds", type=float, help="a unit test that takes longer fails")
     parser.addoption("--day", type=int, help="the slow tests whose turn it is on this day of the year, no others")
     parser.addoption("--minutes", type=float, help="what has not ended by then is skipped")
 
@@ -22,7 +23,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep the slow tests of a day, file by file: a file's tests share what they made."""
+    """Limit the time of unit tests, and keep the slow tests of a day: whole files, whose tests share what they made."""
+    seconds = config.getoption("unit_seconds")
+    for item in items if seconds else ():
+        if item.path.is_relative_to(ROOT / "tests/unit"):
+            item.add_marker(pytest.mark.timeout(seconds), append=True)
     day = config.getoption("day")
     if day is None:
         return

@@ -64,7 +64,9 @@ def run_forked(
         try:
             process.join()
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()  # it may not lead its group yet
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
         return subprocess.CompletedProcess(line, process.exitcode, *(path.read_text() for path in said))
 

@@ -9,7 +9,9 @@ from snakemake.utils import update_config
 
 from mndmri.cohort.config import resolve_config
 from mndmri.cohort.folders import mark_results
-from tests.running import ROOT, finish
+from tests.running import ROOT
+
+HEAD = ("anatomy.nii", "centreline.tsv")
 
 
 def demo_config(folder: Path, *, full: bool = False, **simulation) -> dict:
@@ -25,27 +27,24 @@ def demo_config(folder: Path, *, full: bool = False, **simulation) -> dict:
 
 
 @pytest.fixture(scope="session")
-def shared_head(tmp_path_factory) -> Path:
-    """The head that all simulated cohorts share, which takes a minute to build."""
-    folder = tmp_path_factory.mktemp("head")
-    config = demo_config(folder)
-    wanted = [f"{folder}/results/simulation/anatomy.nii", f"{folder}/results/simulation/centreline.tsv"]
-    finish(folder, config, "--cores", "2", "--", *wanted)
-    return folder / "results/simulation"
+def study(tmp_path_factory):
+    """Function that makes the folder and config of a simulated study.
 
-
-@pytest.fixture(scope="session")
-def study(tmp_path_factory, shared_head):
-    """Function that makes the folder and config of a simulated study, the shared head in place."""
+    The head, which takes a minute to build, is the same in all: that of a study that has run is put in place.
+    """
+    places: list[Path] = []
 
     def make(name: str, **options) -> tuple[Path, dict]:
         folder = tmp_path_factory.mktemp(name)
         config = demo_config(folder, **options)
         place = folder / "results/simulation"
-        place.mkdir(parents=True)
-        for file in shared_head.glob("*"):
-            (place / file.name).hardlink_to(file)
-        mark_results(folder / "results")
+        built = next((own for own in places if all((own / file).exists() for file in HEAD)), None)
+        if built:
+            place.mkdir(parents=True)
+            for file in HEAD:
+                (place / file).hardlink_to(built / file)
+            mark_results(folder / "results")
+        places.append(place)
         return folder, copy.deepcopy(config)
 
     return make

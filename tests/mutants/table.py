@@ -162,6 +162,24 @@ MUTANTS = (
         "turns count 57 times: everybody's framewise displacement is out of range",
     ),
     Mutant(
+        "lost-slice-above",
+        "return lost[below] | lost[above]",
+        "return lost[below]",
+        "of voxels that lie between a slice and a lost one above it, the loss stays in the tensor",
+    ),
+    Mutant(
+        "eddy-transposed",
+        "matrix[:3, :3] += np.outer(target.phase, eddy)",
+        "matrix[:3, :3] += np.outer(eddy, target.phase)",
+        "eddy currents are undone along all axes by the position on the phase axis alone",
+    ),
+    Mutant(
+        "phase-way-as-stored",
+        'int(-flip if letter.endswith("-") else flip)',
+        'int(-1 if letter.endswith("-") else 1)',
+        "in scans stored from left to right or front to back the distortion is doubled",
+    ),
+    Mutant(
         "polarity-lost",
         "np.float32(encoding.readout_s * encoding.polarity)",
         "np.float32(encoding.readout_s)",
@@ -326,6 +344,12 @@ MUTANTS = (
         '"dwi": "dwi",',
         '"dwi": "swi",',
         "a failure in diffusion takes away the person's SWI, and leaves diffusion rows without files",
+    ),
+    Mutant(
+        "written-among-the-scans",
+        'path = Path(LOGS, "lost.json").resolve()',
+        'path = Path(config["bids_dir"], "lost.json").resolve()',
+        "what failed is noted in the user's dataset",
     ),
     Mutant(
         "already-corrected-map",

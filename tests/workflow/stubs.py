@@ -183,9 +183,9 @@ class StubStudy:
         """Jobs that a run would run, and Snakemake's reason for each; nothing is run."""
         return {job: details.get("reason", "") for job, details in self._plan(*arguments).items()}
 
-    def wiring(self) -> dict[Job, tuple[list[str], list[str]]]:
+    def wiring(self, *targets: str) -> dict[Job, tuple[list[str], list[str]]]:
         """Files that each job of a run would take, and those that it would make."""
-        plan = self._plan().items()
+        plan = self._plan(*targets).items()
         return {job: (details.get("input", "").split(", "), details["output"].split(", ")) for job, details in plan}
 
     def make_up(self, *missing: str) -> None:
@@ -204,10 +204,25 @@ class StubStudy:
             path for taken, made in wiring.values() if absent & {*taken, *made} for path in made if path not in absent
         }:
             absent |= more
+        self._make(path for _, made in wiring.values() for path in made if path not in absent)
+
+    def pretend(self, *targets: str) -> set[str]:
+        """Have Snakemake believe that a study of which there is nothing has run; the rules that it would have run.
+
+        With config, inputs and scripts as they are. It takes an eighth of the time of the run.
+        """
+        wiring = self.wiring(*targets)
+        self._make(path for _, made in wiring.values() for path in made)
+        run = self.run("--touch", "--forceall", *targets)
+        assert run.returncode == 0, run.said
+        return {job.rule for job in wiring}
+
+    def _make(self, paths: Iterable[str]) -> None:
+        """Empty files and folders."""
         mark_results(self.results)
         if self.config.get("simulation"):
             mark_simulated(self.bids)
-        for path in (self.folder / path for _, made in wiring.values() for path in made if path not in absent):
+        for path in (self.folder / path for path in paths):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch() if "." in path.name else path.mkdir(exist_ok=True)
             if path.name == "dataset_description.json":

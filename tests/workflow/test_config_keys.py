@@ -191,9 +191,9 @@ def starts(finished_study, tmp_path_factory):
     study.config = study.config | WITH_EVERYTHING
     add_files(study)
     study.finish()
+    every = {record.job.rule for record in study.records()}
     simulated = StubStudy(tmp_path_factory.mktemp("simulated"), SIMULATED)
-    simulated.finish(TRUTH)
-    every, simulating = ({record.job.rule for record in own.records()} for own in (study, simulated))
+    simulating = simulated.pretend(TRUTH)
     of_simulation = first_to_run(simulated, True, TRUTH, *OF_SCANS)
     of_simulation = {key: rules & simulating for key, rules in of_simulation.items()}
     return {"all": every} | first_to_run(study, False) | of_simulation
