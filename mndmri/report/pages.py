@@ -164,7 +164,7 @@ def _index_records(band_index: pd.DataFrame) -> list[dict[str, str]]:
             "side": {"L": "Left", "R": "Right"}.get(row["hemi"], "Both"),
             "value": readable_interval(row["value"], row["ci_low"], row["ci_high"]),
             "w": readable_interval(row["w"], row["w_low"], row["w_high"]),
-            "n_controls": readable_number(row["n_controls"]),
+            "n_controls": MISSING if pd.isna(row["n_controls"]) else f"{row['n_controls']:.0f}",
             "note": row["note"] if isinstance(row["note"], str) else "",
         }
         for row in band_index.to_dict("records")

@@ -15,9 +15,10 @@ from mndmri.tables.protocols import HOMODYNE_SWI, KIND, MAGNITUDE, VENDOR_SWI, p
 SIDECAR = {"EchoTime": 0.02, "MagneticFieldStrength": 3.0, "Manufacturer": "Siemens"}
 
 
-def norms(kind: str, **changes) -> pd.DataFrame:
+def norms(kind: str, mean: float = 0.01, **changes) -> pd.DataFrame:
     """What of a table of cut-offs the comparison reads."""
-    return pd.DataFrame([{KIND: kind, **protocol(kind, (1, 1, 3), [SIDECAR | changes])}])
+    row = {"region": "precentral_hand", "mean": mean, "sd": 0.015}
+    return pd.DataFrame([row | {KIND: kind, **protocol(kind, (1, 1, 3), [SIDECAR | changes])}])
 
 
 @pytest.fixture
@@ -72,6 +73,16 @@ def test_what_is_not_known_is_said_and_not_called_different(study):
         "swi.norms: not compared, as not known of both: echo times: sub-01",
         "swi.norms: not compared, as not known of both: scanner: sub-01",
     ]
+
+
+def test_studies_that_lie_far_apart_are_told_of(study):
+    near, far = ([norms(MAGNITUDE), norms(MAGNITUDE, mean)] for mean in (0.02, 0.03))
+    told, more = (compare_with_norms(study, own) for own in (near, far))
+    assert [line for line in more if line not in told] == [
+        "swi.norms: the controls of the studies pooled differ in precentral_hand (magnitude): means 0.01, 0.03, "
+        "standard deviation 0.015; the limits are as wide as that. Are their scans alike?"
+    ]
+    assert told == compare_with_norms(study, [norms(MAGNITUDE)])
 
 
 def test_without_norms_nothing_is_said(study):

@@ -11,7 +11,8 @@ import pytest
 from mndmri.figures import to_png
 from mndmri.figures.groups import group_colours, measure_plot
 from mndmri.report.pages import Picture, Section, group_page, participant_page, qc_index
-from mndmri.tables.qc import qc_table, robust_outliers
+from mndmri.tables.measures import MEASURE_COLUMNS
+from mndmri.tables.qc import QC_COLUMNS, qc_table, robust_outliers
 
 ATTACK = "<script>alert('x')</script>"
 PNG = b"\x89PNG\r\n\x1a\nnot a real one"
@@ -402,3 +403,21 @@ def test_a_plot_of_a_measure_goes_into_the_page():
     page = _Page(_group(pictures=[Picture("FA", "CST", png, wide=True)]))
     assert base64.b64decode(page.attributes("img")[0]["src"].split(",")[1]).startswith(b"\x89PNG")
     assert page.attributes("figure")[0]["class"] == "plot wide"
+
+
+def test_the_motor_band_index_of_a_participant_stands_on_the_page_with_its_intervals():
+    index = pd.DataFrame(
+        [
+            ("L", 0.05, 0.03, 0.07, 2.5, 1.1, 4.0, 8, ""),
+            ("both", 0.04, 0.03, 0.05, np.nan, np.nan, np.nan, 3, "3 controls, at least 5 needed"),
+        ],
+        columns=["hemi", "value", "ci_low", "ci_high", "w", "w_low", "w_high", "n_controls", "note"],
+    )
+    empty = {"measures": pd.DataFrame(columns=MEASURE_COLUMNS), "qc": pd.DataFrame(columns=QC_COLUMNS)}
+    stages = pd.DataFrame(columns=["stage", "status", "reason"])
+    options = empty | {"pictures": [], "stages": stages, "versions": {}}
+    page = participant_page("sub-01", "ALS", band_index=index, **options)
+    row = page[page.index("<td>Left</td>") :].split("</tr>")[0]
+    assert "2.50 [1.10, 4.00]" in row and "0.0500 [0.0300, 0.0700]" in row and ">8<" in row
+    assert "3 controls, at least 5 needed" in page[page.index("<td>Both</td>") :]
+    assert "Motor band index" not in participant_page("sub-01", "ALS", **options)
