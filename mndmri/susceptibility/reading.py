@@ -8,8 +8,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 from skimage.measure import find_contours
 
-from mndmri.atlas.regions import select
-from mndmri.grids import check_same_grid, to_canonical, voxel_sizes
+from mndmri.grids import check_same_grid, make_image, to_canonical, voxel_sizes
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm
 
@@ -96,7 +95,7 @@ def read_strip(
     if not images:
         raise InputError("neither an SWI nor a susceptibility map to read; give one of them")
     check_same_grid(masks, mni_mm, *images.values())
-    banks = {name: _both_sides(masks, table, name) for name in OUTLINED}
+    banks = _both_sides(masks, table)
     if not any(banks[name].any() for name in _STRIP):
         raise InputError("both motor strips lie outside the scan, so that there is nothing to read")
     sizes = voxel_sizes(to_canonical(masks))
@@ -107,7 +106,8 @@ def read_strip(
     if swi is not None:
         values["mip"] = _projected(values["swi"], n_projected)
     strip = np.logical_or.reduce([banks[name] for name in _STRIP])
-    heights = np.where(strip, np.asarray(to_canonical(mni_mm).dataobj)[box][..., 2], np.nan)
+    up = to_canonical(make_image(mni_mm.dataobj[..., 2], mni_mm))
+    heights = np.where(strip, np.asarray(up.dataobj)[box], np.nan)
     finest = in_plane_mm(next(iter(images.values())))
     return Reading(
         layers={name: _layer(values[name], _WINDOW[name]) for name in ("swi", "mip", "qsm") if name in values},
@@ -126,10 +126,20 @@ def read_strip(
     )
 
 
-def _both_sides(masks: SpatialImage, table: pd.DataFrame, region: str) -> np.ndarray:
-    """Voxels of a region of either side, RAS-stored."""
-    sides = [np.asarray(to_canonical(select(masks, table, region, hemi)).dataobj) > _HALF for hemi in "LR"]
-    return np.logical_or(*sides)
+def _both_sides(masks: SpatialImage, table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Voxels of each of `OUTLINED`, of either side, RAS-stored.
+
+    In the order of the volumes: going back in a compressed file means reading it again from its start.
+    """
+    banks: dict[str, np.ndarray] = {}
+    wanted = table[table["region"].isin(OUTLINED)].sort_values("index")
+    for n, region in wanted[["index", "region"]].itertuples(index=False):
+        own = np.asarray(to_canonical(make_image(masks.dataobj[..., int(n)], masks)).dataobj) > _HALF
+        banks[region] = banks[region] | own if region in banks else own
+    lacking = [name for name in OUTLINED if name not in banks]
+    if lacking:
+        raise InputError(f"no mask for {', '.join(lacking)}; compute them with precentral_regions")
+    return {name: banks[name] for name in OUTLINED}
 
 
 def _box(inside: np.ndarray, sizes: np.ndarray) -> tuple[slice, ...]:

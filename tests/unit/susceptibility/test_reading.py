@@ -118,3 +118,10 @@ def test_corner_of_the_head_is_not_cut_at_the_strip():
     width = reading().layers["swi"].slices[0].shape[1] * SIZES[0]
     assert width == pytest.approx(2 * -ORIGIN[0], abs=SIZES[0])
     assert LEFT_FRONT[1] < 6
+
+
+def test_mask_that_is_missing_is_named():
+    own = head()
+    own["table"] = own["table"][own["table"]["region"] != "precentral_anterior"]
+    with pytest.raises(InputError, match="no mask for precentral_anterior"):
+        reading(own)
