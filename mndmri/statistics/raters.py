@@ -18,7 +18,7 @@ from mndmri.statistics.effect_sizes import UNKNOWN
 from mndmri.statistics.prevalence import AUTOMATED, MAX_SCORE, PRESENT_FROM, SCORE
 from mndmri.statistics.samples import select_people
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.ratings import AREAS, TOP
+from mndmri.tables.rated import AREAS, TOP
 
 RATERS = "all raters"
 # Statistics of two sources; those of the sign are of the total alone.
@@ -64,7 +64,7 @@ def rater_agreement(
     Parameters
     ----------
     ratings : DataFrame
-        ``participant_id, rater, region, hemi, rating`` (`mndmri.tables.ratings.collect_ratings`); a rating of 0, 1 or
+        ``participant_id, rater, region, hemi, rating`` (`mndmri.tables.rated.collect_ratings`); a rating of 0, 1 or
         2, missing where an area cannot be judged.
     measures : DataFrame
         Long: participant_id, modality, measure, region, hemi, value; the rows of the motor band score.
