@@ -19,9 +19,10 @@ PROJECTION_MM = 8.0
 OUTLINED = ("precentral_posterior_deep", "precentral_posterior", "precentral_anterior", "postcentral_anterior")
 _STRIP = ("precentral_posterior", "precentral_anterior", "postcentral_anterior")
 _MARGIN_MM = (22.0, 22.0, 4.0)  # round the strip, so that its gyri are recognised
-# of the voxels in the picture: what the window reaches from and to at first, and what can be windowed at all
+# of the voxels near the strip: what the window reaches from and to at first; of all: what can be windowed at all
 _WINDOW = {"swi": (1.0, 90.0), "mip": (1.0, 90.0), "qsm": (2.0, 98.0)}
 _RANGE = (0.1, 99.5)
+_NEAR_MM = 8.0  # the edge of the brain, where masks take in what is dark, is farther away
 _LEVELS = 255
 _HALF = 0.5
 _SHORTEST_OUTLINE = 8  # points; a shorter one is a speck of a mask
@@ -35,7 +36,7 @@ class Layer(NamedTuple):
     range: tuple[float, float]
     """Values of the image at 0 and at 255."""
     window: tuple[float, float]
-    """Values that are black and white at first: percentiles of this person's own voxels."""
+    """Values that are black and white at first: percentiles of this person's own voxels near the strip."""
 
 
 class Reading(NamedTuple):
@@ -106,11 +107,12 @@ def read_strip(
     if swi is not None:
         values["mip"] = _projected(values["swi"], n_projected)
     strip = np.logical_or.reduce([banks[name] for name in _STRIP])
+    near = ndimage.maximum_filter(strip, [2 * round(_NEAR_MM / size) + 1 for size in sizes])
     up = to_canonical(make_image(mni_mm.dataobj[..., 2], mni_mm))
     heights = np.where(strip, np.asarray(up.dataobj)[box], np.nan)
     finest = in_plane_mm(next(iter(images.values())))
     return Reading(
-        layers={name: _layer(values[name], _WINDOW[name]) for name in ("swi", "mip", "qsm") if name in values},
+        layers={name: _layer(values[name], near, _WINDOW[name]) for name in ("swi", "mip", "qsm") if name in values},
         outlines=[{name: _lines(inside[..., k]) for name, inside in banks.items()} for k in range(strip.shape[2])],
         pixel_mm=(float(sizes[0]), float(sizes[1])),
         slice_mm=float(sizes[2]),
@@ -164,12 +166,12 @@ def _projected(data: np.ndarray, n_slices: int) -> np.ndarray:
     return np.where(np.isnan(data), np.nan, least)
 
 
-def _layer(data: np.ndarray, window: tuple[float, float]) -> Layer:
+def _layer(data: np.ndarray, near: np.ndarray, window: tuple[float, float]) -> Layer:
     """Slices of an image as 8 bits, anterior above and the participant's left at the left."""
     known = data[np.isfinite(data)]
-    if not known.size:
-        known = np.zeros(1)
-    low, high, black, white = (float(v) for v in np.percentile(known, [*_RANGE, *window]))
+    close = data[np.isfinite(data) & near]
+    low, high = (float(v) for v in np.percentile(known if known.size else np.zeros(1), _RANGE))
+    black, white = (float(v) for v in np.percentile(close if close.size else np.array([low, high]), window))
     spread = high - low or 1.0
     scaled = np.clip((data - low) / spread, 0, 1) * _LEVELS
     coded = np.rint(np.where(np.isfinite(scaled), scaled, 0)).astype(np.uint8)
