@@ -5,7 +5,7 @@ from mndmri.io import read_table, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.raters import rater_agreement, rater_agreement_dictionary
 from mndmri.tables.participants import read_participants
-from mndmri.tables.ratings import collect_ratings, ratings_dictionary
+from mndmri.tables.rated import collect_ratings, ratings_dictionary
 
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params

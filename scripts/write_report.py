@@ -38,6 +38,7 @@ page = study_page(
     notes=options.notes,
     failed=options.failed,
     decisions=options.decisions,
+    flow=options.flow,
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

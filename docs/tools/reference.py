@@ -39,7 +39,7 @@ from mndmri.tables.band_norms import cutoffs_dictionary
 from mndmri.tables.cases import case_key_dictionary
 from mndmri.tables.dictionaries import TITLE, column_names
 from mndmri.tables.norms import norms_dictionary
-from mndmri.tables.ratings import ratings_dictionary
+from mndmri.tables.rated import ratings_dictionary
 
 ROOT = Path(__file__).parents[2]
 _GROUPS = ("<group>",)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mndmri.io import InputError, read_table
 from mndmri.tables.decisions import Decisions, collect_decisions
-from mndmri.tables.ratings import Ratings, collect_ratings
+from mndmri.tables.rated import Ratings, collect_ratings
 from mndmri.tables.readings import Source
 
 KEY_FILE = "reader_key.tsv"
@@ -90,7 +90,7 @@ def _read_key(path: Path) -> dict[str, str]:
 def load_ratings(
     config: Mapping[str, Any], cases: Mapping[str, int], *, studied: Sequence[str], listed: Sequence[str]
 ) -> Ratings:
-    """Ratings that the config names, checked; see `mndmri.tables.ratings.collect_ratings`."""
+    """Ratings that the config names, checked; see `mndmri.tables.rated.collect_ratings`."""
     paths, problems = find_readings(config["ratings"], "ratings")
     sources, unread = read_sources(paths, cases)
     found = collect_ratings(sources, studied=studied, listed=listed)

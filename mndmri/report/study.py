@@ -1,6 +1,7 @@
 """The page of the study, put together from its tables and figures."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -37,6 +38,7 @@ def study_page(
     failed: Mapping[str, str],
     versions: Mapping[str, str],
     decisions: Sequence[Mapping[str, str]] = (),
+    flow: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Report of the study as HTML.
 
@@ -68,9 +70,11 @@ def study_page(
         Name of a program to its version.
     decisions : sequence of mapping
         What readers have decided on the scans: rows of `mndmri.tables.decisions.DECISION_COLUMNS`.
+    flow : sequence of mapping
+        ``step``, ``n`` and ``who``, from the participants table to those measured.
     """
-    if decisions:
-        tables = {**tables, "decisions": pd.DataFrame(decisions)}
+    told = {"decisions": decisions, "flow": flow}
+    tables = {**tables, **{name: pd.DataFrame(rows) for name, rows in told.items() if rows}}
     if "deviations" in tables:
         own = tables["deviations"].merge(participants[["participant_id", "group"]], on="participant_id")
         tables = {**tables, "deviations": own}

@@ -10,6 +10,7 @@ from mndmri.statistics.effect_sizes import UNKNOWN, Interval
 from mndmri.statistics.samples import NO_SPREAD
 
 LIMITS = ("limit_low", "limit_high")
+N_DRAWS = 2000
 _OF_DIFFERENCES = 0.975  # the limits of agreement enclose 95% of them
 
 
@@ -20,9 +21,28 @@ class Agreement(NamedTuple):
     problem: str | None = None
 
 
+def detected(truth: np.ndarray, found: np.ndarray, *, alpha: float = 0.05) -> dict[str, Agreement]:
+    """``sensitivity`` and ``specificity`` of what was found, percent, each with Wilson's interval with correction.
+
+    Parameters
+    ----------
+    truth, found : ndarray of bool, shape (n,)
+    alpha : float
+        One minus the coverage of the interval.
+    """
+    return {
+        "sensitivity": _share(found[truth], alpha) if truth.any() else Agreement(UNKNOWN, "nobody has a band"),
+        "specificity": _share(~found[~truth], alpha) if not truth.all() else Agreement(UNKNOWN, "everybody has a band"),
+    }
+
+
 def equal_share(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> Agreement:
     """Percentage of people on whom two raters agree exactly, with Wilson's interval with continuity correction."""
-    result = stats.binomtest(int((first == second).sum()), len(first))
+    return _share(first == second, alpha)
+
+
+def _share(hits: np.ndarray, alpha: float) -> Agreement:
+    result = stats.binomtest(int(hits.sum()), len(hits))
     limits = result.proportion_ci(1 - alpha, method="wilsoncc")
     return Agreement(Interval(*(100 * float(v) for v in (result.statistic, limits.low, limits.high))))
 
@@ -59,6 +79,52 @@ def kappa(
         return Agreement(Interval(estimate, np.nan, np.nan), "no interval: the large-sample error is zero")
     half = float(stats.norm.isf(alpha / 2)) * np.sqrt(variance)
     return Agreement(Interval(estimate, max(estimate - half, -1.0), min(estimate + half, 1.0)))
+
+
+def kappa_of_areas(
+    first: np.ndarray, second: np.ndarray, *, top: int, weights: str = "quadratic", alpha: float = 0.05, seed: int = 1
+) -> Agreement:
+    """Cohen's kappa over several areas of each person.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n_people, n_areas)
+        0 to ``top``, NaN where an area is not rated; such areas are left out.
+    top, weights, alpha
+        As in `kappa`.
+    seed : int
+        Of the drawings.
+
+    Notes
+    -----
+    The interval is by `N_DRAWS` drawings of whole people with replacement (percentiles): areas of one person are not
+    independent (Field and Welsh 2007, J R Stat Soc B 69:369).
+    """
+    both = np.isfinite(first) & np.isfinite(second)
+    tables = np.zeros((len(first), top + 1, top + 1))
+    who, area = np.nonzero(both)
+    np.add.at(tables, (who, first[who, area].astype(int), second[who, area].astype(int)), 1)
+    tables = tables[both.any(axis=1)]
+    power = {"linear": 1, "quadratic": 2}[weights]
+    cost = np.abs(np.subtract.outer(np.arange(top + 1), np.arange(top + 1))) ** power
+
+    def of(sums: np.ndarray) -> np.ndarray:
+        by_chance = np.einsum("...i,...j,ij->...", sums.sum(axis=-1), sums.sum(axis=-2), cost) / sums.sum(axis=(-2, -1))
+        return 1 - (sums * cost).sum(axis=(-2, -1)) / np.where(by_chance > 0, by_chance, np.nan)
+
+    if not len(tables):
+        return Agreement(UNKNOWN, "no participant has both")
+    estimate = float(of(tables.sum(axis=0)))
+    if np.isnan(estimate):
+        return Agreement(UNKNOWN, "both say the same of everybody, so that chance explains it all")
+    if len(tables) < 2:
+        return Agreement(Interval(estimate, np.nan, np.nan), "one participant only")
+    drawn = np.random.default_rng(seed).multinomial(len(tables), np.full(len(tables), 1 / len(tables)), size=N_DRAWS)
+    found = of(np.einsum("dn,nij->dij", drawn, tables))
+    low, high = np.nanquantile(found, [alpha / 2, 1 - alpha / 2])
+    if high - low < NO_SPREAD:
+        return Agreement(Interval(estimate, np.nan, np.nan), "no interval: the same in all drawings")
+    return Agreement(Interval(estimate, float(low), float(high)))
 
 
 def bland_altman(differences: np.ndarray, *, alpha: float = 0.05) -> dict[str, Agreement]:

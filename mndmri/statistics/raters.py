@@ -11,38 +11,43 @@ from mndmri.statistics.agreement import (
     LIMITS,
     Agreement,
     bland_altman,
+    detected,
     equal_share,
     intraclass_correlation,
     kappa,
+    kappa_of_areas,
 )
 from mndmri.statistics.effect_sizes import UNKNOWN
 from mndmri.statistics.prevalence import AUTOMATED, MAX_SCORE, PRESENT_FROM, SCORE
 from mndmri.statistics.samples import select_people
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.ratings import AREAS, TOP
+from mndmri.tables.rated import AREAS, TOP
 
 RATERS = "all raters"
+EVERY_AREA = "all areas"
+OF_EVERY_AREA = ("kappa_linear", "kappa_quadratic")
+OF_SCORE = ("sensitivity", "specificity")
 # Statistics of two sources; those of the sign are of the total alone.
 PAIRWISE = ("agreement", "kappa_linear", "kappa_quadratic", "icc", "bias", *LIMITS)
 OF_SIGN = ("sign_agreement", "sign_kappa")
-ACCURACY = ("sign_sensitivity", "sign_specificity")  # of the automated score, the rater taken as the truth
 
 _COLUMNS = {
     "first": f"Rater; {RATERS}: everybody who rated, at least three.",
     "second": f"Rater that the first is compared with, or {AUTOMATED}, the motor band score; n/a for {RATERS}.",
-    "region": "Area rated, precentral_leg, precentral_hand or precentral_face; precentral: the total.",
+    "region": "Area rated, precentral_leg, precentral_hand or precentral_face; precentral: the total; "
+    f"{EVERY_AREA}: the six ratings of each participant together.",
     "hemi": "Side of the participant's body: L or R (0 to 2); both: the sum of the sides (0 to 4; the total 0 to 12).",
     "statistic": "agreement: participants with the same rating, percent. kappa_linear, kappa_quadratic: Cohen's kappa, "
     "disagreements weighted by their size or by its square. icc: intraclass correlation, absolute agreement of single "
     "raters who are a sample of all raters, ICC(2,1). bias: mean of first minus second. limit_low, limit_high: Bland "
     "and Altman's limits of agreement, bias -/+ 1.96 SD. sign_agreement, sign_kappa: of the motor band sign, present "
-    f"from a total of {PRESENT_FROM}: percent, and Cohen's kappa. sign_sensitivity, sign_specificity: of the automated "
-    "score, percent of those in whom the rater saw the sign, and did not.",
+    f"from a total of {PRESENT_FROM}: percent, and Cohen's kappa. sensitivity, specificity: of the automated score for "
+    "a band (1 or 2; of the total: for the sign) that the rater sees, percent.",
     "n": "Participants that both (all) have rated.",
     "n_missing": "Participants that one of them has rated and another has not, or found not assessable.",
-    "estimate": "The statistic: percent (agreement, sensitivity, specificity), points (bias and limits), otherwise 1.",
-    "ci_low": "Lower confidence limit: Wilson's, with continuity correction (percent); by the large-sample error "
-    "(kappa); McGraw and Wong's (icc); by t (bias and limits).",
+    "estimate": "The statistic: percent (agreement), points (bias and limits), otherwise 1.",
+    "ci_low": "Lower confidence limit: Wilson's, with continuity correction (agreement); by the large-sample error "
+    f"(kappa); by drawings of whole participants ({EVERY_AREA}); McGraw and Wong's (icc); by t (bias and limits).",
     "ci_high": "Upper confidence limit.",
     "note": "Why a number is missing.",
 }
@@ -67,7 +72,7 @@ def rater_agreement(
     Parameters
     ----------
     ratings : DataFrame
-        ``participant_id, rater, region, hemi, rating`` (`mndmri.tables.ratings.collect_ratings`); a rating of 0, 1 or
+        ``participant_id, rater, region, hemi, rating`` (`mndmri.tables.rated.collect_ratings`); a rating of 0, 1 or
         2, missing where an area cannot be judged.
     measures : DataFrame
         Long: participant_id, modality, measure, region, hemi, value; the rows of the motor band score.
@@ -99,8 +104,9 @@ def rater_agreement(
         for item in _items():
             pair = _values([sources[first], sources[second]], item, people)
             known = pair.dropna()
-            found = _of_pair(known, item, judged=second == AUTOMATED, threshold=threshold, alpha=alpha)
+            found = _of_pair(known, item, threshold=threshold, alpha=alpha, scored=second == AUTOMATED)
             rows += _lines({"first": first, "second": second}, item, pair, found)
+        rows += _of_every_area(first, second, sources, people, alpha=alpha)
     if len(raters) > 2:
         for item in _items():
             table = _values([sources[rater] for rater in raters], item, people)
@@ -141,12 +147,26 @@ def _values(sources: Sequence[pd.DataFrame], item: tuple[str, str, int], people:
     return pd.concat(columns, axis=1, keys=range(len(sources))).dropna(how="all")
 
 
+def _of_every_area(
+    first: str, second: str, sources: Mapping[str, pd.DataFrame], people: pd.Index, *, alpha: float
+) -> list[dict[str, Any]]:
+    pair = [sources[name].reindex(people).to_numpy(float) for name in (first, second)]
+    there = [np.isfinite(own).any(axis=1) for own in pair]
+    both = np.isfinite(pair[0]) & np.isfinite(pair[1])
+    either = there[0] | there[1]
+    table = pd.DataFrame({"either": 1.0, "both": np.where(both.any(axis=1), 1.0, np.nan)[either]})
+    found = {
+        f"kappa_{weights}": kappa_of_areas(*pair, top=TOP, weights=weights, alpha=alpha)
+        for weights in ("linear", "quadratic")
+    }
+    return _lines({"first": first, "second": second}, (EVERY_AREA, "both", TOP), table, found)
+
+
 def _of_pair(
-    known: pd.DataFrame, item: tuple[str, str, int], *, judged: bool, threshold: int, alpha: float
+    known: pd.DataFrame, item: tuple[str, str, int], *, threshold: int, alpha: float, scored: bool
 ) -> dict[str, Agreement]:
-    """Statistics of two sources; of the second's accuracy too, where it is judged by the first."""
     total = item[0] == SCORE["region"]
-    names = [*PAIRWISE, *(OF_SIGN if total else ()), *(ACCURACY if total and judged else ())]
+    names = [*PAIRWISE, *(OF_SIGN if total else ()), *(OF_SCORE if scored and (total or item[1] != "both") else ())]
     if known.empty:
         return dict.fromkeys(names, Agreement(UNKNOWN, "no participant has both"))
     first, second = (known[n].to_numpy().astype(int) for n in (0, 1))
@@ -161,18 +181,9 @@ def _of_pair(
         signs = [(own >= threshold).astype(int) for own in (first, second)]
         found["sign_agreement"] = equal_share(*signs, alpha=alpha)
         found["sign_kappa"] = kappa(*signs, top=1, alpha=alpha)
-        found |= _accuracy(*signs, alpha=alpha)
+    present = threshold if total else 1
+    found |= detected(first >= present, second >= present, alpha=alpha)
     return {name: found[name] for name in names}
-
-
-def _accuracy(truth: np.ndarray, judged: np.ndarray, *, alpha: float) -> dict[str, Agreement]:
-    """How often the sign is judged right, among those with and without it."""
-    found = {}
-    for name, present, what in zip(ACCURACY, (1, 0), ("with", "without"), strict=True):
-        own = truth == present
-        nobody = Agreement(UNKNOWN, f"the rater found nobody {what} the sign")
-        found[name] = equal_share(truth[own], judged[own], alpha=alpha) if own.any() else nobody
-    return found
 
 
 def _lines(

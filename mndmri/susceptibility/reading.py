@@ -8,8 +8,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 from skimage.measure import find_contours
 
-from mndmri.atlas.regions import select
-from mndmri.grids import check_same_grid, to_canonical, voxel_sizes
+from mndmri.grids import check_same_grid, make_image, to_canonical, voxel_sizes
 from mndmri.io import InputError
 from mndmri.susceptibility.geometry import in_plane_mm
 
@@ -20,9 +19,10 @@ PROJECTION_MM = 8.0
 OUTLINED = ("precentral_posterior_deep", "precentral_posterior", "precentral_anterior", "postcentral_anterior")
 _STRIP = ("precentral_posterior", "precentral_anterior", "postcentral_anterior")
 _MARGIN_MM = (22.0, 22.0, 4.0)  # round the strip, so that its gyri are recognised
-# of the voxels in the picture: what the window reaches from and to at first, and what can be windowed at all
+# of the voxels near the strip: what the window reaches from and to at first; of all: what can be windowed at all
 _WINDOW = {"swi": (1.0, 90.0), "mip": (1.0, 90.0), "qsm": (2.0, 98.0)}
 _RANGE = (0.1, 99.5)
+_NEAR_MM = 8.0  # the edge of the brain, where masks take in what is dark, is farther away
 _LEVELS = 255
 _HALF = 0.5
 _SHORTEST_OUTLINE = 8  # points; a shorter one is a speck of a mask
@@ -36,7 +36,7 @@ class Layer(NamedTuple):
     range: tuple[float, float]
     """Values of the image at 0 and at 255."""
     window: tuple[float, float]
-    """Values that are black and white at first: percentiles of this person's own voxels."""
+    """Values that are black and white at first: percentiles of this person's own voxels near the strip."""
 
 
 class Reading(NamedTuple):
@@ -96,7 +96,7 @@ def read_strip(
     if not images:
         raise InputError("neither an SWI nor a susceptibility map to read; give one of them")
     check_same_grid(masks, mni_mm, *images.values())
-    banks = {name: _both_sides(masks, table, name) for name in OUTLINED}
+    banks = _both_sides(masks, table)
     if not any(banks[name].any() for name in _STRIP):
         raise InputError("both motor strips lie outside the scan, so that there is nothing to read")
     sizes = voxel_sizes(to_canonical(masks))
@@ -107,10 +107,12 @@ def read_strip(
     if swi is not None:
         values["mip"] = _projected(values["swi"], n_projected)
     strip = np.logical_or.reduce([banks[name] for name in _STRIP])
-    heights = np.where(strip, np.asarray(to_canonical(mni_mm).dataobj)[box][..., 2], np.nan)
+    near = ndimage.maximum_filter(strip, [2 * round(_NEAR_MM / size) + 1 for size in sizes])
+    up = to_canonical(make_image(mni_mm.dataobj[..., 2], mni_mm))
+    heights = np.where(strip, np.asarray(up.dataobj)[box], np.nan)
     finest = in_plane_mm(next(iter(images.values())))
     return Reading(
-        layers={name: _layer(values[name], _WINDOW[name]) for name in ("swi", "mip", "qsm") if name in values},
+        layers={name: _layer(values[name], near, _WINDOW[name]) for name in ("swi", "mip", "qsm") if name in values},
         outlines=[{name: _lines(inside[..., k]) for name, inside in banks.items()} for k in range(strip.shape[2])],
         pixel_mm=(float(sizes[0]), float(sizes[1])),
         slice_mm=float(sizes[2]),
@@ -126,10 +128,20 @@ def read_strip(
     )
 
 
-def _both_sides(masks: SpatialImage, table: pd.DataFrame, region: str) -> np.ndarray:
-    """Voxels of a region of either side, RAS-stored."""
-    sides = [np.asarray(to_canonical(select(masks, table, region, hemi)).dataobj) > _HALF for hemi in "LR"]
-    return np.logical_or(*sides)
+def _both_sides(masks: SpatialImage, table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Voxels of each of `OUTLINED`, of either side, RAS-stored.
+
+    In the order of the volumes: going back in a compressed file means reading it again from its start.
+    """
+    banks: dict[str, np.ndarray] = {}
+    wanted = table[table["region"].isin(OUTLINED)].sort_values("index")
+    for n, region in wanted[["index", "region"]].itertuples(index=False):
+        own = np.asarray(to_canonical(make_image(masks.dataobj[..., int(n)], masks)).dataobj) > _HALF
+        banks[region] = banks[region] | own if region in banks else own
+    lacking = [name for name in OUTLINED if name not in banks]
+    if lacking:
+        raise InputError(f"no mask for {', '.join(lacking)}; compute them with precentral_regions")
+    return {name: banks[name] for name in OUTLINED}
 
 
 def _box(inside: np.ndarray, sizes: np.ndarray) -> tuple[slice, ...]:
@@ -154,12 +166,12 @@ def _projected(data: np.ndarray, n_slices: int) -> np.ndarray:
     return np.where(np.isnan(data), np.nan, least)
 
 
-def _layer(data: np.ndarray, window: tuple[float, float]) -> Layer:
+def _layer(data: np.ndarray, near: np.ndarray, window: tuple[float, float]) -> Layer:
     """Slices of an image as 8 bits, anterior above and the participant's left at the left."""
     known = data[np.isfinite(data)]
-    if not known.size:
-        known = np.zeros(1)
-    low, high, black, white = (float(v) for v in np.percentile(known, [*_RANGE, *window]))
+    close = data[np.isfinite(data) & near]
+    low, high = (float(v) for v in np.percentile(known if known.size else np.zeros(1), _RANGE))
+    black, white = (float(v) for v in np.percentile(close if close.size else np.array([low, high]), window))
     spread = high - low or 1.0
     scaled = np.clip((data - low) / spread, 0, 1) * _LEVELS
     coded = np.rint(np.where(np.isfinite(scaled), scaled, 0)).astype(np.uint8)

@@ -42,6 +42,7 @@ from mndmri.cohort.failures import (
     without,
 )
 from mndmri.cohort.first_look import first_look
+from mndmri.cohort.flow import participant_flow
 from mndmri.cohort.folders import (
     CHECKED,
     check_folders,

@@ -43,6 +43,7 @@ rule write_report:
         notes=list(STUDY.notes),
         failed=failures(LOSSES),
         decisions=[dict(own) for own in STUDY.decisions],
+        flow=participant_flow(STUDY, config, modalities=MODALITIES),
         title=(
             "Simulated cohort"
             if config["simulation"]

@@ -45,19 +45,8 @@ def test_page_of_a_person_links_the_reader_and_shows_decisions():
 
 
 def test_report_has_decisions_and_agreement_where_there_are_any():
-    decisions = pd.DataFrame(
-        [
-            dict(
-                participant_id="sub-02",
-                session="",
-                modality="swi",
-                decision="exclude",
-                reason="motion",
-                rater="AB",
-                date="",
-            )
-        ]
-    )
+    said = {"participant_id": "sub-02", "session": "", "modality": "swi", "decision": "exclude"}
+    decisions = pd.DataFrame([said | {"reason": "motion", "rater": "AB", "date": ""}])
     keys = {"first": "AB", "second": "automated", "region": "precentral_leg", "hemi": "L", "n": 8, "n_missing": 0}
     agreement = pd.DataFrame(
         [

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mndmri.cohort.readings import load_decisions, load_ratings
 from mndmri.io import read_table
 from mndmri.report.reader import reader_page
+from mndmri.statistics.raters import rater_agreement
 from tests.unit.report.test_reader import case
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser' (Playwright)")
@@ -269,6 +271,35 @@ def test_ratings_are_saved_as_they_were_given_and_read_back(opened, tmp_path):
     assert second.to_dict() == {("hand", "R"): 1}
     assert set(table["rater"]) == {"AB"}
     assert pd.to_datetime(first["date"]).notna().all()
+
+
+def test_what_two_raters_saved_goes_through_the_statistics(opened, tmp_path):
+    cases = {"sub-01": 100_001, "sub-02": 200_002, "sub-03": 300_003}
+    people = {"studied": list(cases), "listed": list(cases)}
+    page = opened()
+    for rater, values in (("AB", "012012"), ("CD", "012011")):
+        page.fill("#rater", rater)
+        page.locator("#rater").blur()
+        for _ in cases:
+            for (area, hemi), value in zip(AREAS, values, strict=True):
+                rate(page, area, hemi, value)
+            page.click("#next") if page.is_enabled("#next") else None
+        page.get_by_label("SWI: exclude", exact=True).check(force=True)
+        page.fill("[aria-label='Reason for excluding: SWI']", f"seen by {rater}")
+        for kind in ("ratings", "decisions"):
+            save(page, kind, tmp_path).rename(tmp_path / f"{rater}_{kind}.tsv")
+        page.select_option("#case", index=0)
+    found = load_ratings({"ratings": str(tmp_path)}, cases, **people)
+    assert found.problems == []
+    participants = pd.DataFrame({"participant_id": list(cases), "group": "ALS"})
+    measures = pd.DataFrame(columns=["participant_id", "modality", "measure", "region", "hemi", "value"])
+    table = rater_agreement(found.table, measures, participants, groups=["ALS"]).query("second == 'CD'")
+    agreed = table[table["statistic"] == "agreement"].set_index(["region", "hemi"])["estimate"]
+    assert agreed["precentral_face", "R"] == 0
+    assert agreed.drop([("precentral_face", "R"), ("precentral_face", "both"), ("precentral", "both")]).eq(100).all()
+    decided = load_decisions({"decisions": str(tmp_path)}, cases, **people)
+    assert decided.problems == []
+    assert list(decided.excluded) == ["sub-03"] and "seen by AB (AB, " in decided.excluded["sub-03"]["swi"]
 
 
 def test_side_is_rated_the_same_in_both_displays(opened, tmp_path):

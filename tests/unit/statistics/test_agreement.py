@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from mndmri.statistics.agreement import bland_altman, equal_share, intraclass_correlation, kappa
+from mndmri.statistics.agreement import (
+    bland_altman,
+    detected,
+    equal_share,
+    intraclass_correlation,
+    kappa,
+    kappa_of_areas,
+)
 
 # Shrout and Fleiss 1979, Psychol Bull 86:420, table 2: six people, four judges
 SHROUT = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
@@ -76,6 +83,37 @@ def test_share_of_equal_ratings_has_wilsons_interval():
     first = np.array([0] * 13)
     second = np.array([0] * 9 + [1] * 4)
     assert equal_share(first, second).interval == pytest.approx((900 / 13, 38.8849020666, 89.6414789897), rel=1e-9)
+
+
+def test_interval_over_areas_is_that_of_people_and_not_of_areas():
+    """Areas that say all the same of a person are one observation: the interval is as wide as with one area each."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 3, 60)
+    second = np.clip(first + rng.choice([-1, 0, 0, 1], 60), 0, 2)
+    one = kappa_of_areas(first[:, None].astype(float), second[:, None].astype(float), top=2).interval
+    six = kappa_of_areas(
+        np.tile(first[:, None], 6).astype(float), np.tile(second[:, None], 6).astype(float), top=2
+    ).interval
+    assert six.estimate == pytest.approx(one.estimate) == pytest.approx(kappa(first, second, top=2).interval.estimate)
+    assert six.high - six.low == pytest.approx(one.high - one.low, rel=1e-9)
+    # and with one area each it is near that of the large-sample error
+    large = kappa(first, second, top=2).interval
+    assert one.high - one.low == pytest.approx(large.high - large.low, rel=0.25)
+
+
+def test_areas_that_are_not_rated_are_left_out():
+    first, second = np.array([[0, 1], [2, np.nan], [1, 1]]), np.array([[0, 1], [2, 0], [1, 2]])
+    expected = kappa(np.array([0, 1, 2, 1, 1]), np.array([0, 1, 2, 1, 2]), top=2).interval.estimate
+    assert kappa_of_areas(first, second.astype(float), top=2).interval.estimate == pytest.approx(expected)
+
+
+def test_sensitivity_and_specificity_are_shares_of_those_with_and_without():
+    truth = np.array([True] * 13 + [False] * 4)
+    found = np.array([True] * 9 + [False] * 4 + [True] + [False] * 3)
+    shares = detected(truth, found)
+    assert shares["sensitivity"].interval == pytest.approx((900 / 13, 38.8849020666, 89.6414789897), rel=1e-9)
+    assert shares["specificity"].interval.estimate == 75
+    assert "nobody has a band" in detected(np.zeros(3, bool), np.zeros(3, bool))["sensitivity"].problem
 
 
 def test_what_cannot_be_computed_says_why():

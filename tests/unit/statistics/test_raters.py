@@ -75,7 +75,8 @@ def test_every_pair_every_area_and_every_statistic_has_a_row(participants, truth
         *(["AB", "automated"], ["CD", "automated"], ["EF", "automated"]),
         [RATERS, ""],
     ]
-    assert len(table) == 6 * (10 * len(PAIRWISE) + 2) + 3 * 2 + 10
+    # areas and sums, the sign; a kappa of all areas with two weights; what the score finds, of each area and the sign
+    assert len(table) == 6 * (10 * len(PAIRWISE) + 2 + 2) + 3 * 7 * 2 + 10
     assert table["n"].eq(28).all() and table["n_missing"].eq(0).all()
     known = table[table["note"] == ""]
     assert (known["ci_low"] <= known["estimate"]).all() and (known["estimate"] <= known["ci_high"]).all()
@@ -108,21 +109,6 @@ def test_a_rater_who_sees_what_the_program_sees_agrees_wholly(participants, trut
     assert cell(table, "AB", "automated", "precentral", "both", "bias")["estimate"] == 0
 
 
-def test_the_score_is_judged_by_the_raters_sign(participants, truth):
-    """The rater misses the bands of half of those with a sign, whom the score then finds too often."""
-    sums = truth.sum(axis=1)
-    seen = truth.copy()
-    missed = np.flatnonzero(sums >= 3)[::2]
-    seen[missed] = 0
-    table = compared(rated(participants, seen, "AB"), scored(participants, truth), participants)
-    assert cell(table, "AB", "automated", "precentral", "both", "sign_sensitivity")["estimate"] == 100
-    negative = (sums < 3).sum()
-    specificity = cell(table, "AB", "automated", "precentral", "both", "sign_specificity")
-    assert specificity["estimate"] == pytest.approx(100 * negative / (negative + len(missed)))
-    blind = compared(rated(participants, 0 * truth, "AB"), scored(participants, truth), participants)
-    assert "nobody with the sign" in cell(blind, "AB", "automated", "precentral", "both", "sign_sensitivity")["note"]
-
-
 def test_swapped_sides_are_seen_by_side_and_not_in_the_sums(participants, truth):
     swapped = truth[:, [1, 0, 3, 2, 5, 4]]
     table = compared(rated(participants, swapped, "AB"), scored(participants, truth), participants)
@@ -141,6 +127,24 @@ def test_total_needs_all_areas_and_who_has_not_rated_is_counted(participants, tr
     assert (total["n"], total["n_missing"]) == (26, 2)
     face = cell(table, "AB", "automated", "precentral_face", "L", "icc")
     assert (face["n"], face["n_missing"]) == (27, 1)
+
+
+def test_kappa_of_all_areas_is_that_of_the_ratings_one_below_the_other(participants, truth):
+    seen = noisy(truth, 1)
+    table = compared(rated(participants, seen, "AB"), scored(participants, truth), participants)
+    own = cell(table, "AB", "automated", "all areas", "both", "kappa_quadratic")
+    assert own["estimate"] == pytest.approx(kappa(seen.ravel(), truth.ravel(), top=2).interval.estimate)
+    assert own["ci_low"] < own["estimate"] < own["ci_high"]
+    assert (own["n"], own["n_missing"]) == (28, 0)
+
+
+def test_what_the_score_finds_is_judged_by_the_rater(participants, truth):
+    found = np.where(truth == 1, 0, truth)  # it misses what is mild
+    table = compared(rated(participants, truth, "AB"), scored(participants, found), participants)
+    own = table.query("region == 'precentral_leg' and hemi == 'L'").set_index("statistic")["estimate"]
+    bands = truth[:, 0] > 0
+    assert own["sensitivity"] == pytest.approx(100 * (truth[bands, 0] == 2).mean())
+    assert own["specificity"] == 100
 
 
 def test_without_a_score_the_rows_say_so(participants, truth, tidy):

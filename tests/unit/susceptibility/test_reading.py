@@ -95,6 +95,16 @@ def test_window_is_of_the_persons_own_values():
     assert low < window[0] < TISSUE < window[1] < high
 
 
+def test_dark_edge_of_the_brain_does_not_change_the_window():
+    own = head()
+    data = np.asarray(own["swi"].dataobj).copy()
+    data[:, :6, :] = np.where(data[:, :6, :] > 0, 0.05, 0)  # world y up to -35 mm; the strip ends at -26
+    edged = {**own, "swi": type(own["swi"])(data, own["swi"].affine)}
+    plain, dark = reading(own).layers["swi"], reading(edged).layers["swi"]
+    assert dark.range[0] < 0.1 < 0.5 < plain.range[0]
+    assert dark.window[0] > 0.9 * plain.window[0]
+
+
 def test_coarse_voxels_are_said_not_to_show_the_band():
     assert reading().too_coarse == ""
     assert "Voxels of 2 mm in the plane" in reading(head(sizes=(2.0, 2.0, 2.0))).too_coarse
@@ -118,3 +128,10 @@ def test_corner_of_the_head_is_not_cut_at_the_strip():
     width = reading().layers["swi"].slices[0].shape[1] * SIZES[0]
     assert width == pytest.approx(2 * -ORIGIN[0], abs=SIZES[0])
     assert LEFT_FRONT[1] < 6
+
+
+def test_mask_that_is_missing_is_named():
+    own = head()
+    own["table"] = own["table"][own["table"]["region"] != "precentral_anterior"]
+    with pytest.raises(InputError, match="no mask for precentral_anterior"):
+        reading(own)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mndmri.tables.dictionaries import column_names
-from mndmri.tables.ratings import RATING_COLUMNS, collect_ratings, ratings_dictionary
+from mndmri.tables.rated import RATING_COLUMNS, collect_ratings, ratings_dictionary
 from mndmri.tables.readings import Source
 
 CASES = {"123456": "sub-01", "234567": "sub-02"}

@@ -1,0 +1,59 @@
+"""From everybody in the participants table to those in whom each modality is measured: who was lost where, and why."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mndmri.cohort.records import Study
+from mndmri.tables.decisions import EVERYTHING
+from mndmri.tables.words import name_people, readable
+
+
+def participant_flow(study: Study, config: Mapping[str, Any], *, modalities: Iterable[str]) -> list[dict[str, Any]]:
+    """Steps of a flow diagram of participants (after STARD 2015), in order.
+
+    Parameters
+    ----------
+    study : Study
+        As settled, without what failed.
+    config : mapping
+        Resolved config.
+    modalities : iterable of str
+        Those that are made of the scans, as in `failures.stages`.
+
+    Returns
+    -------
+    list of dict
+        ``step``, ``n`` and ``who``: participants by id and reason where they are lost, empty where they go on.
+    """
+    studied = list(study.participants["participant_id"])
+    by_readers = {who: why[EVERYTHING] for who, why in study.excluded.items() if EVERYTHING in why}
+    by_config = {who: why for who, why in config["exclude"].items() if who in study.cases}
+    by_readers = {who: why for who, why in by_readers.items() if who not in by_config}
+    others = [who for who in study.cases if who not in {*studied, *by_config, *by_readers}]
+    steps = [_step("in the participants table", study.cases, {})]
+    steps += [_step("in no group of the study", others, dict.fromkeys(others, "label in no group"))] if others else []
+    steps += [_step("excluded in the config", by_config, by_config)] if by_config else []
+    steps += [_step("excluded by readers", by_readers, by_readers)] if by_readers else []
+    steps.append(_step("studied", studied, {}))
+    for modality in modalities if study.scans else []:
+        name = readable(modality)
+        out = {who: why[modality] for who, why in study.excluded.items() if modality in why and who in studied}
+        out = {who: why for who, why in out.items() if modality in study.scans.get(who, {})}
+        there = [who for who in studied if modality in study.scans.get(who, {}) and who not in out]
+        lacking = {
+            who: study.left_out.get(who, {}).get(modality, "none in the dataset")
+            for who in studied
+            if who not in {*there, *out}
+        }
+        steps += [_step(f"{name}: without", lacking, lacking)] if lacking else []
+        steps += [_step(f"{name}: excluded by readers", out, out)] if out else []
+        steps.append(_step(f"{name}: measured", there, {}))
+    return steps
+
+
+def _step(step: str, people: Iterable[str], reasons: Mapping[str, str]) -> dict[str, Any]:
+    by_reason: dict[str, list[str]] = {}
+    for who, why in reasons.items():
+        by_reason.setdefault(why, []).append(who)
+    told = "; ".join(f"{name_people(own)}: {why}" for why, own in by_reason.items())
+    return {"step": step, "n": len(list(people)), "who": told}
