@@ -103,7 +103,7 @@ def off_tract(direction: pd.DataFrame, *, min_aligned: float) -> dict[tuple[str,
     direction : DataFrame
         From `measure_direction`.
     min_aligned : float
-        Least ``aligned_fraction``, 0 to 1, of the capsule, peduncle and pons; half of it elsewhere (`least_aligned`).
+        Least ``aligned_fraction``, 0 to 1, of the capsule, peduncle and pons; two fifths elsewhere (`least_aligned`).
     """
     shares = direction[direction["measure"] == "aligned_fraction"].set_index(["region", "hemi"])["value"]
     least = least_aligned(min_aligned)

@@ -13,7 +13,7 @@ from mndmri.diffusion.gradients import Gradients
 from mndmri.diffusion.placement import tissue_share
 from mndmri.diffusion.series import take_shell
 from mndmri.diffusion.tensor import fit_tensor
-from mndmri.grids import make_image, voxel_sizes
+from mndmri.grids import make_image, slice_axis, voxel_sizes
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
 from mndmri.masks import close_mask
@@ -28,6 +28,9 @@ _BRIDGE_MM, _SULCUS_MM = 4.0, 8.0
 # Otsu's threshold lies between brain and background; grey matter in the shade of a coil lies somewhat below.
 _BELOW_OTSU = 0.85
 _LEAST_BRAIN_ML = 300.0
+# Share of the largest slice of the brain that an outermost slice may hold: up to 0.37 in four whole brains, 1.0 in a
+# slab that ends at the internal capsule.
+_MOST_AT_BORDER = 0.5
 
 
 class StandIn(NamedTuple):
@@ -56,16 +59,17 @@ def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> S
     Raises
     ------
     InputError
-        If the table does not fit the series, or no brain is found in it.
+        If the table does not fit the series, or it does not hold a whole brain: a slab cannot be told from a smaller
+        brain, and was registered 26 mm off.
 
     Notes
     -----
-    Tissue and fluid are told apart by mean diffusivity, grey and white matter by FA, as in registrations of FA to a template
-    (Smith et al. 2006, NeuroImage 31:1487). FA is that of crossing fibres too: what is measured here serves the registration
-    alone.
+    Tissue and fluid are told apart by mean diffusivity, grey and white matter by FA, which also places them in
+    registrations of FA to a template (Smith et al. 2006, NeuroImage 31:1487).
     """
     check_table(dwi, gradients)
     mask = find_brain(dwi, gradients)
+    _check_whole(mask)
     shell = take_shell(dwi, gradients, max_b=max_b)
     maps = fit_tensor(shell.dwi, shell.gradients, mask).maps
     tissue = tissue_share(maps["md"]).get_fdata(dtype=np.float32)
@@ -102,3 +106,16 @@ def find_brain(dwi: SpatialImage, gradients: Gradients) -> SpatialImage:
             "add a T1w image, or leave the participant out"
         )
     return close_mask(make_image(kept, dwi), _SULCUS_MM)
+
+
+def _check_whole(mask: SpatialImage) -> None:
+    """Raise `InputError` if the series ends within the brain."""
+    inside = np.asarray(mask.dataobj) > 0
+    across = slice_axis(mask)
+    area = inside.sum(axis=tuple({0, 1, 2} - {across}))
+    share = max(area[0], area[-1]) / area.max()
+    if share > _MOST_AT_BORDER:
+        raise InputError(
+            f"the diffusion series ends inside the brain: its outermost slice holds {100 * share:.0f}% of the brain's "
+            f"largest section, at most {100 * _MOST_AT_BORDER:.0f}% are expected; a slab needs a T1w image"
+        )

@@ -50,6 +50,8 @@ REFERENCES = {
     "amyotrophic lateral sclerosis. Acad Radiol 2017;24:1187-1194.",
     "lee2009": "Lee JE, Chung MK, Lazar M, et al. A study of diffusion tensor imaging by tissue-specific, "
     "smoothing-compensated voxel-based analysis. NeuroImage 2009;44:870-883.",
+    "smith2006": "Smith SM, Jenkinson M, Johansen-Berg H, et al. Tract-based spatial statistics: voxelwise analysis of "
+    "multi-subject diffusion data. NeuroImage 2006;31:1487-1505.",
     "smith2009": "Smith SM, Nichols TE. Threshold-free cluster enhancement: addressing problems of smoothing, "
     "threshold dependence and localisation in cluster inference. NeuroImage 2009;44:83-98.",
     "tohka2004": "Tohka J, Zijdenbos A, Evans A. Fast and robust parameter estimation for statistical partial volume "

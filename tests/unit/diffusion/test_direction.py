@@ -129,7 +129,7 @@ def test_a_level_beside_the_tract_has_no_value_and_says_why():
     assert beside["cst_pons", "R"] == (
         "beside the tract: 0% of the voxels run along its course, at least 25% are expected"
     )
-    assert beside["cst", "R"].endswith("at least 12.5% are expected")
+    assert beside["cst", "R"].endswith("at least 10% are expected")
     flat = dict.fromkeys(("fa", "md", "ad", "rd"), given["fa"])
     seen = pd.Series(1.0, index=pd.MultiIndex.from_frame(TABLE[["region", "hemi"]]))
     rows = measure_tract(flat, given["weights"], TABLE, given["wm_probability"], seen, beside=beside)

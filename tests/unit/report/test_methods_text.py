@@ -386,7 +386,13 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
         measured=MAPPED,
         qsm={"unwrapper": "romeo", "method": "closed_form"},
         t1w={"registration_engine": "ants", "template": "study"},
-        dwi={"denoise": "mrtrix3", "motion": "fsl", "distortion": "fieldmap", "tensor_fit": "robust"},
+        dwi={
+            "denoise": "mrtrix3",
+            "motion": "fsl",
+            "distortion": "fieldmap",
+            "tensor_fit": "robust",
+            "without_t1w": True,
+        },
     )
     for reference in REFERENCES.values():
         assert reference in everything
@@ -490,3 +496,10 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
     assert study_facts(total, people, groups=GROUPS, score=SCORE)["scored"]
     nothing = study_facts(measures.iloc[:0], people, groups=GROUPS, score=SCORE)
     assert (nothing["measured"], nothing["scored"]) == (set(), False)
+
+
+def test_how_the_tract_was_checked_and_who_had_no_t1w_image_is_told():
+    text = methods(dwi={"min_aligned_fraction": 0.3})
+    assert "fewer than 30% of its voxels" in text
+    assert "without a T1-weighted image" not in text
+    assert "an image of FA and mean diffusivity" in methods(dwi={"without_t1w": True})

@@ -1,0 +1,30 @@
+"""A participant without a T1w image, of whom the diffusion series is measured."""
+
+import pandas as pd
+
+from tests.workflow.stubs import PEOPLE, make_dataset
+
+
+def test_an_image_stands_in_for_the_t1w_of_who_has_none_and_nothing_else_is_made_of_it(tmp_path, snakemake):
+    bids = tmp_path / "bids"
+    make_dataset(bids, PEOPLE)
+    (bids / "sub-02/anat/sub-02_T1w.nii.gz").unlink()
+    config = {"bids_dir": str(bids), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]}
+    run = snakemake(config | {"dwi": {"without_t1w": True}})
+    said = run.stdout + run.stderr
+    assert run.returncode == 0, said
+    assert "t1w: 2 of 3; without: sub-02 (no file in the dataset)" in said
+    jobs = dict(line.split() for line in said.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit())
+    jobs = pd.Series(jobs).astype(int)
+    assert jobs["make_stand_in"] == 1
+    assert (jobs[["preprocess_t1w", "register_t1w", "preprocess_dwi", "extract_cst", "draw_participant"]] == 3).all()
+    assert (jobs[["measure_thickness", "align_contrast"]] == 2).all()
+
+
+def test_without_the_key_it_is_a_problem_that_names_the_key(tmp_path, snakemake):
+    bids = tmp_path / "bids"
+    make_dataset(bids, PEOPLE)
+    (bids / "sub-02/anat/sub-02_T1w.nii.gz").unlink()
+    run = snakemake({"bids_dir": str(bids), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]})
+    assert run.returncode != 0
+    assert "see dwi.without_t1w" in run.stdout + run.stderr
