@@ -11,16 +11,22 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.anatomy.field_of_view import border_area_cm2
 from mndmri.anatomy.head_template import simulate_head, take_head_template
 from mndmri.anatomy.template_brain import extract_by_template
 from mndmri.atlas.regions import load_template
-from mndmri.grids import check_same_grid, make_image
+from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
 from mndmri.tables.measures import row
 
 Method = Literal["deepbet", "template"]
 # Source of a mask, as in the table of quality measures.
 METHOD_CODES = {"mask": 0, "deepbet": 1, "template": 2}
+# Scalp and skull are about so thick: a mask that comes nearer to an end of the image may have lost brain to it.
+_NEAR_END_MM = 15.0
+# How far the last planes are repeated beyond it, and the area of brain in them that counts as cut.
+_REPEATED_MM = 25.0
+_CUT_CM2 = 10.0
 
 
 def find_brain(
@@ -71,7 +77,7 @@ def find_brain(
 
 
 def extract_by_network(head: SpatialImage) -> SpatialImage:
-    """Brain mask of a whole head, by the deepbet network (Fisch et al. 2024, Comput Biol Med 179:108845).
+    """Brain mask of a head, by the deepbet network (Fisch et al. 2024, Comput Biol Med 179:108845).
 
     Parameters
     ----------
@@ -87,7 +93,45 @@ def extract_by_network(head: SpatialImage) -> SpatialImage:
     ------
     InputError
         If no brain is found.
+
+    Notes
+    -----
+    The network knows whole heads. Where an image ends inside the brain its mask may end up to 10 mm before it, which
+    hides that the brain is cut. If the mask comes near an end of the image, it is therefore found once more with the
+    last planes repeated beyond it, and that mask is taken if it reaches the end over more than 10 cm2.
     """
+    mask = _by_deepbet(head)
+    shown = np.asarray(head.dataobj)
+    box = bounding_box(make_image(shown != shown.min(), head), margin=0)
+    inside = mask.slicer[box]
+    zooms = voxel_sizes(head)
+    if not _near_an_end(inside, _NEAR_END_MM / zooms):
+        return mask
+    beyond = np.ceil(_REPEATED_MM / zooms).astype(int)
+    part = head.slicer[box]
+    affine = part.affine.copy()
+    affine[:3, 3] = nb.affines.apply_affine(part.affine, -beyond)
+    repeated = np.pad(np.asarray(part.dataobj), [(n, n) for n in beyond], mode="edge")
+    again = np.asarray(_by_deepbet(nb.Nifti1Image(repeated, affine)).dataobj)
+    again = make_image(again[tuple(slice(n, -n) for n in beyond)], part)
+    if border_area_cm2(again, make_image(np.ones(part.shape[:3], np.uint8), part)) <= _CUT_CM2:
+        return mask
+    whole = np.zeros(head.shape[:3], np.uint8)
+    whole[box] = again.dataobj
+    return make_image(whole, head)
+
+
+def _near_an_end(mask: SpatialImage, voxels: np.ndarray) -> bool:
+    """Whether a mask comes closer than so many voxels of each axis to an end of its grid."""
+    for axis, reach in enumerate(np.ceil(voxels).astype(int)):
+        found = np.flatnonzero(np.asarray(mask.dataobj).any(axis=tuple({0, 1, 2} - {axis})))
+        if found.size and (found[0] < reach or found[-1] >= mask.shape[axis] - reach):
+            return True
+    return False
+
+
+def _by_deepbet(head: SpatialImage) -> SpatialImage:
+    """Mask as the network finds it, uint8."""
     import torch  # costs seconds, and no other function needs it
     from deepbet.bet import BrainExtraction
 

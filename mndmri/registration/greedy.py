@@ -42,12 +42,7 @@ _END_OF_SEARCH = re.compile(
 
 
 def register_affine(
-    fixed: SpatialImage,
-    moving: SpatialImage,
-    *,
-    start: np.ndarray,
-    iterations: Sequence[int] = (100, 50, 0),
-    mask: SpatialImage | None = None,
+    fixed: SpatialImage, moving: SpatialImage, *, start: np.ndarray, iterations: Sequence[int] = (100, 50, 0)
 ) -> np.ndarray:
     """Affine transform that resamples ``moving`` onto ``fixed``, from local correlation.
 
@@ -59,8 +54,6 @@ def register_affine(
         From fixed to moving world points (RAS, mm).
     iterations : sequence of int
         Per resolution level, coarse to fine.
-    mask : SpatialImage, optional
-        Where in ``fixed`` the two are compared, on its grid.
 
     Returns
     -------
@@ -68,16 +61,12 @@ def register_affine(
         From fixed to moving world points (RAS, mm).
     """
     greedy = Greedy3D()
-    images = {"fixed": _to_sitk(_unit(fixed)), "moving": _to_sitk(_unit(moving))}
-    inputs = "-i fixed moving"
-    if mask is not None:
-        images["mask"] = _to_sitk(mask)
-        inputs += " -gm mask"
     with _matrix_file(start) as name:
         _execute(
             greedy,
-            f"-a -dof 12 {inputs} -ia {name} -m NCC 4x4x4 -n {_levels(iterations)} -o affine",
-            **images,
+            f"-a -dof 12 -i fixed moving -ia {name} -m NCC 4x4x4 -n {_levels(iterations)} -o affine",
+            fixed=_to_sitk(_unit(fixed)),
+            moving=_to_sitk(_unit(moving)),
             affine=None,
         )
     return np.array(greedy["affine"])

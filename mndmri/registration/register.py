@@ -106,8 +106,8 @@ def register_deformable(
     compared : SpatialImage, optional
         Where in ``fixed`` the two drive the deformation, 0 or 1; elsewhere it follows from around.
     recorded : SpatialImage, optional
-        Where ``moving`` was recorded, 0 or 1, on its grid. Where it was not, the two are not compared: a brain that is
-        cut off would otherwise be drawn out until it fills the template.
+        Where ``moving`` was recorded, 0 or 1, on its grid. What it lacks is taken away from ``fixed`` too, where the
+        affine transform has it: a brain that is cut off would otherwise be drawn out until it fills the template.
     engine : {'ants', 'greedy'}
     start : ndarray, shape (4, 4), optional
         Starting point, from fixed to moving world points (RAS, mm), as from `mndmri.registration.pose.align_brains`;
@@ -154,7 +154,7 @@ def _deform_ants(
         start = register_affine(fixed, moving, start=start)
         if (seen := _seen(fixed, recorded, start)) is not None:
             start = register_affine(fixed, moving, start=start, fixed_mask=seen)
-            compared = _both(compared, _seen(fixed, recorded, start))
+            tissue = _without(tissue[0], recorded, start), tissue[1]
         (fixed, moving), *others = zip(*map(_channels, tissue), strict=True)
         # read as double, whatever they are: ants.registration converts the first pair alone
         extras = [["meansquares", *(to_ants(image).clone("double") for image in pair), 1, 0] for pair in others]
@@ -179,8 +179,10 @@ def _deform_greedy(
 ) -> _Deformed:
     affine = greedy.register_affine(fixed, moving, start=start)
     if (seen := _seen(fixed, recorded, affine)) is not None:
-        affine = greedy.register_affine(fixed, moving, start=affine, mask=seen)
-        compared = _both(compared, _seen(fixed, recorded, affine))
+        # by mutual information: the patches that greedy compares would reach beyond a mask, over the cut
+        affine = register_affine(fixed, moving, start=affine, fixed_mask=seen)
+        fixed = _without(fixed, recorded, affine)
+        tissue = None if tissue is None else (_without(tissue[0], recorded, affine), tissue[1])
     pairs = [(fixed, moving)] if tissue is None else list(zip(*map(_channels, tissue), strict=True))
     metric = "NCC 2x2x2" if tissue is None else "SSD"
     return affine, *greedy.register_velocity(pairs, start=affine, metric=metric, iterations=iterations, mask=compared)
@@ -195,11 +197,14 @@ def _seen(fixed: SpatialImage, recorded: SpatialImage | None, affine: np.ndarray
     return None if lost < _NEGLIGIBLE_LOSS else make_image(seen, fixed)
 
 
-def _both(first: SpatialImage | None, second: SpatialImage | None) -> SpatialImage | None:
-    """Where two masks agree to compare; a mask that is None is everywhere."""
-    if first is None or second is None:
-        return second if first is None else first
-    return make_image((np.asarray(first.dataobj) > 0) & (np.asarray(second.dataobj) > 0), first)
+def _without(image: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> SpatialImage:
+    """Image on the fixed grid, 0 where the moving one was not recorded.
+
+    A mask does not do: on the coarse levels the edge of the cut is blurred into it, and the brain is drawn out still.
+    """
+    seen = np.asarray(resample(recorded, image, [affine]).dataobj)
+    data = np.asarray(image.dataobj, np.float32)
+    return make_image(data * (seen if data.ndim == 3 else seen[..., None]), image)
 
 
 def _channels(image: SpatialImage) -> list[SpatialImage]:

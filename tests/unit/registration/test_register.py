@@ -158,6 +158,36 @@ def test_two_deformable_runs_agree_to_the_last_bit(brain, engine, by_tissue):
         assert np.array_equal(one.get_fdata(), other.get_fdata())
 
 
+@pytest.mark.parametrize("engine", ["ants", "greedy"])
+def test_a_brain_that_is_cut_is_not_drawn_out_over_what_it_lacks(brain, engine):
+    """A bent brain, whole and without its right end: what is left has the way that it had."""
+    moving = bent(brain)
+    along = np.flatnonzero(moving.get_fdata().any(axis=(1, 2)))
+    recorded = np.zeros(moving.shape, np.uint8)
+    recorded[: along[-1] - 5] = 1  # of voxels of 3 mm
+    cut = make_image(moving.get_fdata(dtype=np.float32) * recorded, moving)
+    ways = {"engine": engine, "iterations": (40, 20, 10)}
+
+    def register(image, **options):
+        return reg.register_deformable(brain, image, tissue=(halves(brain), halves(image)), **ways, **options)
+
+    whole = register(moving, recorded=make_image(np.ones(moving.shape, np.uint8), moving))
+    np.testing.assert_array_equal(whole.moving_to_fixed.get_fdata(), register(moving).moving_to_fixed.get_fdata())
+    points = world_coordinates(brain)[brain.get_fdata() > 0]
+    end = nb.affines.apply_affine(moving.affine, [along[-1] - 6, 0, 0])[0]
+    there = map_points(points, [whole.moving_to_fixed])
+    points, there = points[there[:, 0] < end], there[there[:, 0] < end]
+    near = there[:, 0] > end - 15
+
+    def error(**options):
+        found = map_points(points, [register(cut, **options).moving_to_fixed])
+        return np.linalg.norm(found - there, axis=-1)[near].mean()
+
+    told = error(recorded=make_image(recorded, moving))
+    assert told < 1.5  # half a voxel
+    assert told < 0.6 * error()
+
+
 def test_the_jacobian_of_a_shrinking_is_its_volume(brain):
     shrink = np.diag([0.9, 0.8, 0.7, 1.0])
     change = reg.jacobian_determinant(transforms.compose([shrink], brain)).get_fdata()[5:-5, 5:-5, 5:-5]
