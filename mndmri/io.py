@@ -245,7 +245,7 @@ def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32
     data = np.asanyarray(image.dataobj)
     if scale != 1.0:
         data = data / scale
-    if np.issubdtype(dtype, np.integer):
+    if np.issubdtype(dtype, np.integer) and not np.issubdtype(data.dtype, np.integer):
         data = np.rint(data)
     nifti = nb.Nifti1Image(data.astype(dtype), image.affine)
     nifti.header.set_slope_inter(scale, 0)
