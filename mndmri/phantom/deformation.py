@@ -200,7 +200,7 @@ def _occupied(maps: np.ndarray) -> np.ndarray:
 
 
 def _trilinear(volume: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Linear interpolation of all channels of ``volume`` (X, Y, Z, K), z slowest, at once; beyond the edge, the edge."""
+    """Linear interpolation of all channels of ``volume`` (X, Y, Z, K), z slowest; beyond the edge, the edge."""
     shape = np.array(volume.shape[:3])
     flat = volume.transpose(2, 1, 0, 3).reshape(-1, volume.shape[-1])
     out = np.empty((len(index), volume.shape[-1]), np.float32)
