@@ -247,11 +247,16 @@ def save_image(image: SpatialImage, path: str | Path, *, dtype: Any = np.float32
         What one step of the type on disk is worth: probabilities fit in ``uint8`` at 0.01.
     """
     data = np.asanyarray(image.dataobj)
-    if scale != 1.0:
-        data = data / scale
-    if np.issubdtype(dtype, np.integer):
-        data = np.rint(data)
-    nifti = nb.Nifti1Image(data.astype(dtype), image.affine)
+    # Fortran order, as in the file, and volume by volume: of all regions of an atlas each copy takes a GB
+    stored = np.empty(data.shape, dtype, order="F")
+    for volume in [(..., n) for n in range(data.shape[3])] if data.ndim == 4 else [(...,)]:
+        part = data[volume]
+        if scale != 1.0:
+            part = part / scale
+        if np.issubdtype(dtype, np.integer) and not np.issubdtype(part.dtype, np.integer):
+            part = np.rint(part)
+        stored[volume] = part.astype(dtype)
+    nifti = nb.Nifti1Image(stored, image.affine)
     nifti.header.set_slope_inter(scale, 0)
     nifti.header.set_zooms(image.header.get_zooms()[: data.ndim])
     # code 4: template space is for images in it to claim; 1, scanner, is true of the rest

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from mndmri.figures import to_png
 from mndmri.figures.brain_maps import brain_map
+from mndmri.grids import make_image
 from mndmri.io import load_image, read_table, write_bytes
 from mndmri.jobs import start_job
 
@@ -12,6 +15,7 @@ given, options = snakemake.input, snakemake.params
 # where nothing could be tested there is nothing to draw, and still a folder
 Path(snakemake.output.figures).mkdir(parents=True, exist_ok=True)
 template, summary = load_image(given.template), read_table(given.summary)
+template = make_image(np.asarray(template.dataobj), template)  # read once, for all contrasts
 for row in summary[summary["maps"].notna()].itertuples():
     stem = f"{given.maps}/space-{options.space}_{row.maps}"
     figure = brain_map(

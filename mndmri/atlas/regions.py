@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import nibabel as nb
 import numpy as np
@@ -304,7 +305,8 @@ def restrict(
     kept = table[table["region"].isin(wanted)]
     grid, place = atlas, (slice(None),) * 3
     if boxed:
-        stored = atlas.dataobj.get_unscaled() if nb.is_proxy(atlas.dataobj) else atlas.dataobj
+        stored: Any = atlas.dataobj
+        stored = stored.get_unscaled() if nb.is_proxy(stored) else stored
         there = make_image(np.logical_or.reduce([np.asarray(stored[..., n]) != 0 for n in kept["index"]]), atlas)
         place = bounding_box(there)
         grid = there.slicer[place]

@@ -98,21 +98,24 @@ def _draw_slices(
     figure: Figure, template: SpatialImage, shown: SpatialImage, top: float, heights: Sequence[float]
 ) -> None:
     template = prepare(template)
-    grey = data_of(template)
-    grey = np.clip(grey / np.percentile(grey[grey > 0], 99.5), 0, 1) * _BRIGHTEST
-    overlay = data_of(resample(shown, template, interpolation="nearest"))
-    colour = matplotlib.colormaps[_COLOURS](Normalize(-top, top)(overlay))[..., :3]
-    picture = np.where((overlay != 0)[..., None], colour, grey[..., None]).astype(np.float32)
-    brain = make_image(data_of(template) > 0, template)
-    where = spread_slices(template, [brain], _COLUMNS * max(_ROWS))
+    values = data_of(template)
+    brightest = np.percentile(values[values > 0], 99.5)
+    brain = make_image(values > 0, template)
+    places = spread_slices(template, [brain], _COLUMNS * max(_ROWS))
     crop = extent_of(template, [brain], 3.0)
     size = figure.get_size_inches()
-    rows = [(2, where[2][:_COLUMNS]), (2, where[2][_COLUMNS:]), (1, where[1][1 :: max(_ROWS)])]
+    rows = [(2, places[2][:_COLUMNS]), (2, places[2][_COLUMNS:]), (1, places[1][1 :: max(_ROWS)])]
+    picture = np.zeros((*template.shape, 3), np.float32)  # no more of it than is shown is ever filled
     bottom = 1 - (_HEADER_INCHES + _GLASS_INCHES) / size[1]
     for (axis, indices), inches in zip(rows, heights, strict=True):
         bottom -= inches / size[1]
         for column, index in enumerate(indices):
             axes = figure.add_axes((column / _COLUMNS, bottom, 1 / _COLUMNS, inches / size[1]))
+            where = (slice(None),) * axis + (slice(index, index + 1),)
+            overlay = data_of(resample(shown, brain.slicer[where], interpolation="nearest"))
+            grey = np.clip(values[where] / brightest, 0, 1) * _BRIGHTEST
+            colour = matplotlib.colormaps[_COLOURS](Normalize(-top, top)(overlay))[..., :3]
+            picture[where] = np.where((overlay != 0)[..., None], colour, grey[..., None])
             draw_slice(axes, template, picture, axis, index, crop, None)
 
 

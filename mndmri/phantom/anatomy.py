@@ -75,7 +75,9 @@ def build_anatomy(*, voxel_mm: float = 1.0) -> Anatomy:
     regions |= _divide_precentral(regions, tissues, voxel_mm)
     regions["vein"] = grow_veins(tissues, np.full(3, voxel_mm), np.random.default_rng(_SEED))
     maps = {**tissues, **regions}
-    stack = np.stack([np.rint(255 * np.clip(maps[name], 0, 1)).astype(np.uint8) for name in MAP_NAMES], axis=-1)
+    stack = np.empty((*grid.shape, len(MAP_NAMES)), np.uint8, order="F")
+    for n, name in enumerate(MAP_NAMES):
+        stack[..., n] = np.rint(255 * np.clip(maps[name], 0, 1))
     return Anatomy(make_image(stack, grid), trace_centreline(cst, xyz))
 
 

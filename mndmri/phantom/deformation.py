@@ -15,7 +15,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from mndmri.grids import voxel_sizes, world_coordinates
-from mndmri.phantom.head import MAP_NAMES, Anatomy
+from mndmri.phantom.head import MAP_NAMES, TISSUES, Anatomy
 
 # Centre about which heads are turned and scaled: near the middle of the brain (mm, shared head).
 HEAD_CENTRE_MM = np.array([0.0, -18.0, 8.0])
@@ -170,10 +170,15 @@ def sample_head(anatomy: Anatomy, to_shared: HeadMap, grid: SpatialImage, names:
     steps = [np.gradient(index, axis=axis) for axis in range(3)]
     offsets = [(-0.25, 0.25) if size > 1.5 else (0.0,) for size in voxel_sizes(grid)]
 
-    volume = np.ascontiguousarray(np.asarray(anatomy.maps.dataobj)[..., [MAP_NAMES.index(n) for n in names]])
+    maps = np.asarray(anatomy.maps.dataobj)
+    # a voxel's values side by side, and voxels in the order in which the file has them
+    volume = np.empty((*maps.shape[2::-1], len(names)), np.uint8)
+    for n, name in enumerate(names):
+        volume[..., n] = maps[..., MAP_NAMES.index(name)].T
+    volume = volume.transpose(2, 1, 0, 3)
     near = np.all((index > -2) & (index < np.array(volume.shape[:3]) + 1), axis=-1)
     near &= ndimage.map_coordinates(
-        _occupied(anatomy), np.moveaxis(index / _COARSE, -1, 0), order=0, mode="constant"
+        _occupied(maps), np.moveaxis(index / _COARSE, -1, 0), order=0, mode="constant"
     ).astype(bool)
     total = np.zeros((np.count_nonzero(near), len(names)), np.float32)
     points, steps = index[near], [s[near] for s in steps]
@@ -181,23 +186,23 @@ def sample_head(anatomy: Anatomy, to_shared: HeadMap, grid: SpatialImage, names:
     for shifts in np.stack(np.meshgrid(*offsets), axis=-1).reshape(-1, 3):
         moved = points + sum(s * step for s, step in zip(shifts, steps, strict=True))
         total += _trilinear(volume, moved.astype(np.float32))
-    maps = {}
+    sampled = {}
     for n, name in enumerate(names):
-        maps[name] = np.zeros(grid.shape[:3], np.float32)
-        maps[name][near] = total[:, n] / (255 * n_points)
-    return Head(grid, maps, place)
+        sampled[name] = np.zeros(grid.shape[:3], np.float32)
+        sampled[name][near] = total[:, n] / (255 * n_points)
+    return Head(grid, sampled, place)
 
 
-def _occupied(anatomy: Anatomy) -> np.ndarray:
+def _occupied(maps: np.ndarray) -> np.ndarray:
     """Every fourth voxel of the head, grown by more than the gap between them, to leave the air out."""
-    head = np.asarray(anatomy.maps.dataobj[::_COARSE, ::_COARSE, ::_COARSE, :6]).any(axis=-1)
+    head = maps[::_COARSE, ::_COARSE, ::_COARSE, : len(TISSUES)].any(axis=-1)
     return ndimage.binary_dilation(head, iterations=2).astype(np.uint8)
 
 
 def _trilinear(volume: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Linear interpolation of all channels of ``volume`` (X, Y, Z, K) at once; beyond the edge, the edge."""
+    """Linear interpolation of all channels of ``volume`` (X, Y, Z, K), z slowest; beyond the edge, the edge."""
     shape = np.array(volume.shape[:3])
-    flat = volume.reshape(-1, volume.shape[-1])
+    flat = volume.transpose(2, 1, 0, 3).reshape(-1, volume.shape[-1])
     out = np.empty((len(index), volume.shape[-1]), np.float32)
     for begin in range(0, len(index), 200_000):  # bounded memory
         part = slice(begin, begin + 200_000)
@@ -205,11 +210,11 @@ def _trilinear(volume: np.ndarray, index: np.ndarray) -> np.ndarray:
         low = point.astype(np.int32)
         high = (point - low).T
         weights = (1 - high, high)
-        base = (low[:, 0] * shape[1] + low[:, 1]) * shape[2] + low[:, 2]
+        base = (low[:, 2] * shape[1] + low[:, 1]) * shape[0] + low[:, 0]
         value = np.zeros((len(base), volume.shape[-1]), np.float32)
         for corner in np.ndindex(2, 2, 2):
             weight = weights[corner[0]][0] * weights[corner[1]][1] * weights[corner[2]][2]
-            step = (corner[0] * shape[1] + corner[1]) * shape[2] + corner[2]
+            step = (corner[2] * shape[1] + corner[1]) * shape[0] + corner[0]
             value += weight[:, None] * flat[base + step]
         out[part] = value
     return out

@@ -138,10 +138,11 @@ def compare_profiles(
     found = _corrected(nodes, people.index, signs) if n_permutations else {}
     rows = []
     for number, node in enumerate(nodes):
+        uneven = node.sample.uneven()
         for contrast, row in node.rows.items():
             row["p_fwe"] = found.get((number, contrast), np.nan)
             position = places[row["measure"], row["hemi"], row["node"]]
-            note = "; ".join([*row["note"], *node.sample.uneven()])
+            note = "; ".join([*row["note"], *uneven])
             rows.append(row | {"position_mm": position, "note": note})
     return pd.DataFrame(rows, columns=column_names(compare_profiles_dictionary(groups)))
 

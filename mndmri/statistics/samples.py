@@ -50,7 +50,8 @@ class Sample(NamedTuple):
 
     def values(self, names: Iterable[str]) -> np.ndarray:
         """Values of some of the groups together."""
-        return self.data.loc[self.data["group"].isin(list(names)), "value"].to_numpy()
+        owner = self.data["group"].to_numpy()  # not in pandas: asked for some thirty times a measure
+        return self.y[np.logical_or.reduce([owner == name for name in names], axis=0)]
 
     def sizes(self) -> dict[str, int]:
         """Participants of each group."""

@@ -80,7 +80,11 @@ def locate(structural: SpatialImage, anatomical: Anatomical, person: Person, *, 
     mni_mm = make_image(np.asarray(here.mni_mm.dataobj) * kept[..., None], structural)
     more = {(IRON, h): np.asarray(select(atlas, table, IRON, h).dataobj) > _IRON_MIN_PROBABILITY for h in "LR"}
     more[CSF] = np.asarray(csf.dataobj) > _CSF_MIN_PROBABILITY
-    stored = np.concatenate([np.asarray(masks.dataobj), np.stack(list(more.values()), axis=-1)], axis=-1)
+    regions = np.asarray(masks.dataobj)
+    stored = np.empty((*structural.shape[:3], len(names) + len(more)), np.uint8, order="F")
+    stored[..., : len(names)] = regions
+    for volume, inside in enumerate(more.values(), start=len(names)):
+        stored[..., volume] = inside
     rows = [(len(names) + n, region, hemi) for n, (region, hemi) in enumerate(more)]
     names = pd.concat([names, pd.DataFrame(rows, columns=ATLAS_COLUMNS)], ignore_index=True)
-    return Located(brain, make_image(stored.astype(np.uint8), structural), names, mni_mm, to_scan)
+    return Located(brain, make_image(stored, structural), names, mni_mm, to_scan)

@@ -12,7 +12,7 @@ from mndmri.atlas.regions import ATLAS_COLUMNS, select
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError
 from mndmri.registration.transforms import Transform, map_points
-from mndmri.susceptibility.geometry import distance_mm
+from mndmri.susceptibility.geometry import distance_at, distance_mm
 from mndmri.susceptibility.sulcus import label_gyri
 
 BODY_PARTS = ("leg", "hand", "face")
@@ -198,8 +198,10 @@ def precentral_regions(
         & (xyz[..., 2] >= REFERENCE_MIN_Z_MM)
     )
     listing = pd.DataFrame([(n, r, h) for n, (r, h) in enumerate(found)], columns=ATLAS_COLUMNS)
-    stored = np.zeros((*gm.shape, len(found)), np.uint8)
-    stored[box] = np.stack(list(found.values()), axis=-1)
+    # Fortran order: each mask lies in one piece of memory, as it will in its file
+    stored = np.zeros((*gm.shape, len(found)), np.uint8, order="F")
+    for volume, inside in enumerate(found.values()):
+        stored[(*box, volume)] = inside
     return make_image(stored, gm), listing
 
 
@@ -289,7 +291,9 @@ def with_thickness(table: pd.DataFrame, masks: SpatialImage, gm: SpatialImage, w
         is_wm = white > np.maximum(grey, _HALF)
         is_gm = (grey >= white) & (grey >= _HALF) & (inside >= _HALF)
         # from centre to centre of voxels the two ways are half a voxel too long each
-        through = distance_mm(is_wm, fine) + distance_mm(~(is_gm | is_wm), fine) - np.cbrt(fine.prod())
+        through = np.full(is_gm.shape, np.nan)
+        ways = [distance_at(is_gm, target, fine) for target in (is_wm, ~(is_gm | is_wm))]
+        through[is_gm] = sum(ways) - np.cbrt(fine.prod())
         for region in THICKNESS_REGIONS:
             part = np.asarray(select(masks, table, region, hemi).dataobj)[box] > 0
             there = is_gm & np.kron(part, np.ones(zoom.astype(int), bool))
