@@ -316,9 +316,21 @@ MUTANTS = (
     ),
     Mutant(
         "sides-as-people",
-        "stats.t.isf([MILD_SHARE, MARKED_SHARE], spread.freedom)",
-        "stats.t.isf([MILD_SHARE, MARKED_SHARE], 2 * len(own) - 1)",
+        "stats.t.isf([MILD_SHARE, MARKED_SHARE], how.freedom)",
+        'stats.t.isf([MILD_SHARE, MARKED_SHARE], 2 * row["n"] - 1)',
         "two sides of a control count as two people: the band's limits are too low",
+    ),
+    Mutant(
+        "sites-alike",
+        "return centre, float((squares + n * (mean - centre) ** 2).sum())",
+        "return centre, float(squares.sum())",
+        "pooled norms leave out how far the studies lie apart: limits are too low",
+    ),
+    Mutant(
+        "shared-limits",
+        'own = limits[(limits[KIND] == kind) & (limits["measure"] == CONTRAST[1])].set_index("region")',
+        'own = limits[limits["measure"] == CONTRAST[1]].drop_duplicates("region").set_index("region")',
+        "a magnitude is judged by the limits of susceptibility-weighted images",
     ),
     Mutant(
         "ipsilateral",

@@ -1,16 +1,20 @@
 """Stored norms of the motor band held against the scans before anything is computed."""
 
 import json
+from pathlib import Path
 
 import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from mndmri.cohort.band_norms import compare_with_norms, norms_files, read_norms_files
+from mndmri.cohort.folders import expand_home
 from mndmri.cohort.records import Scan, Study
 from mndmri.io import InputError
 from mndmri.tables.protocols import HOMODYNE_SWI, KIND, MAGNITUDE, VENDOR_SWI, protocol
+from tests.running import ROOT
 
 SIDECAR = {"EchoTime": 0.02, "MagneticFieldStrength": 3.0, "Manufacturer": "Siemens"}
 
@@ -101,3 +105,10 @@ def test_a_path_or_a_list_may_be_given_each_file_once(tmp_path):
         read_norms_files({"swi": {"norms": [str(tmp_path / "b.tsv")]}})
     with pytest.raises(InputError, match=r"a\.tsv: the norms of the motor band have no column modality"):
         read_norms_files({"swi": {"norms": str(path)}})
+
+
+def test_the_home_folder_may_be_meant_in_a_path_and_in_a_list():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    for given, meant in (("~/a.tsv", str(Path.home() / "a.tsv")), (["~/a.tsv", "b.tsv"], None)):
+        found = expand_home({"swi": {"norms": given}}, schema)["swi"]["norms"]
+        assert found == (meant or [str(Path.home() / "a.tsv"), "b.tsv"])
