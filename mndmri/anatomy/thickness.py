@@ -31,7 +31,7 @@ def measure_thickness(
     table: pd.DataFrame,
     *,
     max_voxel_mm: float = 1.2,
-    min_coverage: float = 0.95,
+    min_coverage: float = 0.98,
 ) -> pd.DataFrame:
     """Thickness of the cortex of the central gyri, left and right, mm.
 
