@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mndmri.atlas.names import ATLASES, load_regions, name_regions
+from mndmri.atlas.names import BuiltinRegions, name_regions
 from mndmri.io import load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
@@ -34,7 +34,7 @@ write_json(MAP_DESCRIPTIONS, f"{made.maps}/maps.json")
 if given.get("atlas"):
     atlases = {"atlas": name_regions(load_image(given.atlas), read_table(given.table), mask)}
 else:
-    atlases = {name: load_regions(name, mask) for name in ATLASES}
+    atlases = BuiltinRegions(mask)
 write_table(find_clusters(found.maps, atlases, alpha=options["alpha"]), made.clusters)
 write_json(clusters_dictionary(atlases, space=space), made.clusters_dictionary)
 write_table(found.summary, made.summary)

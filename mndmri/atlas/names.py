@@ -1,5 +1,6 @@
 """Anatomical names of template voxels: Harvard-Oxford for gyri and nuclei, Juelich for tracts and areas."""
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import nibabel as nb
@@ -46,6 +47,33 @@ def load_regions(atlas: str, grid: SpatialImage) -> NamedRegions:
         found = probability[tuple(where[inside].T)]
         slab[inside] = np.where(found.max(axis=-1) >= _LEAST, found.argmax(axis=-1) + 1, 0)
     return NamedRegions(make_image(labels, grid), {int(n) + 1: _readable(name) for n, name in names.items()})
+
+
+class BuiltinRegions(Mapping[str, NamedRegions]):
+    """The built-in atlases on a grid, each read when it is asked for: that takes seconds, and not all maps need it.
+
+    Parameters
+    ----------
+    grid : SpatialImage
+        As in `load_regions`.
+    """
+
+    def __init__(self, grid: SpatialImage) -> None:
+        self._grid = grid
+        self._read: dict[str, NamedRegions] = {}
+
+    def __getitem__(self, atlas: str) -> NamedRegions:
+        if atlas not in ATLASES:
+            raise KeyError(atlas)
+        if atlas not in self._read:
+            self._read[atlas] = load_regions(atlas, self._grid)
+        return self._read[atlas]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ATLASES)
+
+    def __len__(self) -> int:
+        return len(ATLASES)
 
 
 def name_regions(atlas: SpatialImage, table: pd.DataFrame, grid: SpatialImage) -> NamedRegions:

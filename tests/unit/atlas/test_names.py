@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.atlas.names import ATLASES, load_regions, name_at, name_regions, name_share
+from mndmri.atlas.names import ATLASES, BuiltinRegions, load_regions, name_at, name_regions, name_share
 from mndmri.grids import world_coordinates
 
 
@@ -79,3 +79,14 @@ def test_the_regions_of_a_study_s_own_atlas_are_named_left_on_the_left():
     regions = name_regions(atlas, table, grid)
     found = [name_at(regions, np.array([n, 2, 2])) for n in range(9)]
     assert found == ["Left precentral"] * 2 + ["Left postcentral"] * 2 + [""] * 2 + ["Right cst plic"] * 3
+
+
+def test_builtin_atlases_are_read_when_they_are_asked_for(grid, monkeypatch):
+    asked = []
+    monkeypatch.setattr("mndmri.atlas.names.load_regions", lambda atlas, on: asked.append((atlas, on)) or atlas)
+    regions = BuiltinRegions(grid)
+    assert list(regions) == list(ATLASES) and len(regions) == len(ATLASES) and not asked
+    assert [regions["juelich"], regions["juelich"]] == ["juelich", "juelich"]
+    assert asked == [("juelich", grid)]
+    with pytest.raises(KeyError):
+        regions["another"]
