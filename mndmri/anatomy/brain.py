@@ -112,12 +112,12 @@ def extract_by_network(head: SpatialImage) -> SpatialImage:
     affine = part.affine.copy()
     affine[:3, 3] = nb.affines.apply_affine(part.affine, -beyond)
     repeated = np.pad(np.asarray(part.dataobj), [(n, n) for n in beyond], mode="edge")
-    again = np.asarray(_by_deepbet(nb.Nifti1Image(repeated, affine)).dataobj)
-    again = make_image(again[tuple(slice(n, -n) for n in beyond)], part)
+    wide = np.asarray(_by_deepbet(nb.Nifti1Image(repeated, affine)).dataobj)
+    again = make_image(wide[tuple(slice(n, -n) for n in beyond)], part)
     if border_area_cm2(again, make_image(np.ones(part.shape[:3], np.uint8), part)) <= _CUT_CM2:
         return mask
     whole = np.zeros(head.shape[:3], np.uint8)
-    whole[box] = again.dataobj
+    whole[box] = np.asarray(again.dataobj)
     return make_image(whole, head)
 
 
