@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.field_of_view import border_area_cm2
+from mndmri.anatomy.field_of_view import border_area_cm2, has_signal
 from mndmri.anatomy.head_template import simulate_head, take_head_template
 from mndmri.anatomy.template_brain import extract_by_template
 from mndmri.atlas.regions import load_template
@@ -101,8 +101,7 @@ def extract_by_network(head: SpatialImage) -> SpatialImage:
     last planes repeated beyond it, and that mask is taken if it reaches the end over more than 10 cm2.
     """
     mask = _by_deepbet(head)
-    shown = np.asarray(head.dataobj)
-    box = bounding_box(make_image(shown != shown.min(), head), margin=0)
+    box = bounding_box(make_image(has_signal(np.asarray(head.dataobj)), head), margin=0)
     inside = mask.slicer[box]
     zooms = voxel_sizes(head)
     if not _near_an_end(inside, _NEAR_END_MM / zooms):
@@ -112,12 +111,12 @@ def extract_by_network(head: SpatialImage) -> SpatialImage:
     affine = part.affine.copy()
     affine[:3, 3] = nb.affines.apply_affine(part.affine, -beyond)
     repeated = np.pad(np.asarray(part.dataobj), [(n, n) for n in beyond], mode="edge")
-    again = np.asarray(_by_deepbet(nb.Nifti1Image(repeated, affine)).dataobj)
-    again = make_image(again[tuple(slice(n, -n) for n in beyond)], part)
+    wide = np.asarray(_by_deepbet(nb.Nifti1Image(repeated, affine)).dataobj)
+    again = make_image(wide[tuple(slice(n, -n) for n in beyond)], part)
     if border_area_cm2(again, make_image(np.ones(part.shape[:3], np.uint8), part)) <= _CUT_CM2:
         return mask
     whole = np.zeros(head.shape[:3], np.uint8)
-    whole[box] = again.dataobj
+    whole[box] = np.asarray(again.dataobj)
     return make_image(whole, head)
 
 

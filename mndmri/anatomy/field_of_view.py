@@ -15,21 +15,29 @@ _REACH_MM = 2.0
 _MOST_CUT = 0.5
 
 
+def has_signal(values: np.ndarray) -> np.ndarray:
+    """Where an image may have a signal, bool: not where it is 0, the lowest value (-1024), or not finite.
+
+    Zeros count also where there are lower values, as interpolation makes them beside an edge.
+    """
+    known = np.isfinite(values)
+    return known & (values != 0) & (values != values[known].min())
+
+
 def find_recorded(head: SpatialImage, mask: SpatialImage) -> SpatialImage:
     """Where a head was recorded, uint8, 0 or 1: not in padding, nor where a face was removed.
 
     Parameters
     ----------
     head : SpatialImage
-        3D, as scanned: before any correction. Its lowest value, and what is not finite, is no signal where it fills
-        a block that goes on to the edge of the image.
+        3D, as scanned: before any correction. What `has_signal` calls none counts where it fills a block that goes on
+        to the edge of the image.
     mask : SpatialImage
         Brain, above 0 inside, same grid. All of an image from which the skull was removed counts as recorded.
     """
     check_same_grid(head, mask)
     values = np.asarray(head.dataobj)
-    known = np.isfinite(values)
-    empty = ~known | (values == values[known].min())
+    empty = ~has_signal(values)
     reach = 2 * np.floor(_BLOCK_MM / voxel_sizes(head)).astype(int) + 1
     core = empty.astype(np.uint8)
     for axis, width in enumerate(reach):  # beyond the edge of the image there is nothing either

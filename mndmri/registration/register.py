@@ -152,7 +152,7 @@ def _deform_ants(
     options: dict[str, Any] = {"type_of_transform": "SyN", "aff_metric": "mattes", "syn_metric": "mattes"}
     if tissue is not None:
         start = register_affine(fixed, moving, start=start)
-        if (seen := _seen(fixed, recorded, start)) is not None:
+        if recorded is not None and (seen := _seen(fixed, recorded, start)) is not None:
             start = register_affine(fixed, moving, start=start, fixed_mask=seen)
             tissue = _without(tissue[0], recorded, start), tissue[1]
         (fixed, moving), *others = zip(*map(_channels, tissue), strict=True)
@@ -178,7 +178,7 @@ def _deform_greedy(
     iterations: Sequence[int],
 ) -> _Deformed:
     affine = greedy.register_affine(fixed, moving, start=start)
-    if (seen := _seen(fixed, recorded, affine)) is not None:
+    if recorded is not None and (seen := _seen(fixed, recorded, affine)) is not None:
         # by mutual information: the patches that greedy compares would reach beyond a mask, over the cut
         affine = register_affine(fixed, moving, start=affine, fixed_mask=seen)
         fixed = _without(fixed, recorded, affine)
@@ -188,10 +188,8 @@ def _deform_greedy(
     return affine, *greedy.register_velocity(pairs, start=affine, metric=metric, iterations=iterations, mask=compared)
 
 
-def _seen(fixed: SpatialImage, recorded: SpatialImage | None, affine: np.ndarray) -> SpatialImage | None:
+def _seen(fixed: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> SpatialImage | None:
     """Where the moving image shows what ``fixed`` does, 0 or 1; None if it shows nearly all of it."""
-    if recorded is None:
-        return None
     seen = np.asarray(resample(recorded, fixed, [affine]).dataobj) > 0.5
     lost = 1 - seen[np.asarray(fixed.dataobj) > 0].mean()
     return None if lost < _NEGLIGIBLE_LOSS else make_image(seen, fixed)

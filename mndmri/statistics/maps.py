@@ -38,7 +38,7 @@ def group_mask(maps: Iterable[SpatialImage], *, threshold: float, fwhm_mm: float
         total, count = total + np.nan_to_num(values, posinf=0, neginf=0), count + np.isfinite(values)
     if first is None:
         raise InputError("no map to make the group's mask of; no participant has one")
-    mean = make_image((total / np.maximum(count, 1)).astype(np.float32), first)
+    mean: SpatialImage = make_image((total / np.maximum(count, 1)).astype(np.float32), first)
     if fwhm_mm:
         mean = smooth(mean, fwhm_mm)
     return make_image(np.asarray(mean.dataobj) > threshold, first)

@@ -86,6 +86,16 @@ def test_padding_is_found_whatever_it_is_filled_with(scan, fill):
     assert found == pytest.approx(section_cm2(brain, part, "R"))
 
 
+def test_zeros_are_padding_also_where_interpolation_has_left_lower_values(scan):
+    image, brain = scan
+    part = cut(image, brain, "R", 20)
+    values = np.asarray(padded(image, part).dataobj).copy()
+    values[2, 2, 2] = -7
+    inside = make_image(np.asarray(padded(brain, part).dataobj, np.uint8), brain)
+    found = border_area_cm2(inside, find_recorded(make_image(values, image), inside))
+    assert found == pytest.approx(section_cm2(brain, part, "R"))
+
+
 def test_padding_is_found_after_the_head_was_turned_and_resampled(scan):
     image, brain = scan
     part = cut(image, brain, "L", 20)

@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mndmri.diffusion.gradients import read_gradients
-from mndmri.diffusion.orientation import COHERENT, MARGIN, check_orientation
+from mndmri.diffusion.orientation import FITS, MARGIN, check_orientation
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.phantom.dwi import WHITE_SIGNAL, simulate_dwi
@@ -75,7 +75,7 @@ def test_gradient_tables_can_be_judged_by_a_simulated_head(anatomy, still, healt
     assert not right.clearly_wrong
     assert right.best["order"] == "x y z"
     # so that each of the other 23, if it were the one given, would be told to be wrong
-    assert right.best["coherence"] > COHERENT
+    assert right.verdict == FITS
     assert right.best["score"] - right.ranking["score"][1] > MARGIN
     flipped = check(scan.bvecs * [[-1], [1], [1]])
     assert flipped.clearly_wrong
