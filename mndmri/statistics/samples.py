@@ -204,10 +204,12 @@ def take_sample(
     """Participants with a value and every covariate, and notes on the excluded ones."""
     everyone = people.assign(value=measured.values)[["group", "value", *covariates]]
     lacking = everyone.isna()
-    reasons = [measured.reasons[lacking["value"]]]
-    reasons += [pd.Series(f"no {c}", everyone.index)[lacking[c] & ~lacking["value"]] for c in covariates]
-    data = everyone[~lacking.any(axis=1)]
-    notes = count_reasons("left out", pd.concat(reasons))
+    data, notes = everyone, []
+    if lacking.to_numpy().any():
+        reasons = [measured.reasons[lacking["value"]]]
+        reasons += [pd.Series(f"no {c}", everyone.index)[lacking[c] & ~lacking["value"]] for c in covariates]
+        data = everyone[~lacking.any(axis=1)]
+        notes = count_reasons("left out", pd.concat(reasons))
     sample = Sample(data, list(groups), len(everyone) - len(data), notes)
     sizes = sample.sizes()
     for text, names in (
