@@ -134,7 +134,7 @@ def test_twenty_kills_of_runs_and_jobs_change_nothing_in_the_end(tmp_path):
     untouched.finish()
     rng = random.Random(1)
     for _ in range(20):
-        hit(killed.start("--keep-going", "--rerun-incomplete"), rng, patience_s=3)
+        hit(killed.start("--keep-going", "--rerun-incomplete"), rng, patience_s=0.5)
         killed.run("--unlock")
     killed.finish("--rerun-incomplete")
     assert made(killed) == made(untouched)
