@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from playwright import sync_api as playwright
 
 from mndmri.cohort.readings import load_decisions, load_ratings
 from mndmri.io import read_table
@@ -16,7 +17,6 @@ from mndmri.report.reader import reader_page
 from mndmri.statistics.raters import rater_agreement
 from tests.unit.report.test_reader import case
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser' (Playwright)")
 CHROMIUM = os.environ.get("MNDMRI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, or its path in MNDMRI_CHROMIUM")
 
