@@ -214,7 +214,7 @@ def measure_susceptibility(
             rows.append(result("band_darkness", f"precentral_{part}", hemi, found.value, status, of=inner))
             index[part, hemi] = found, status, len(values[inner])
 
-    # Motion and blur are those of both sides: in repeated scans of simulated heads their errors correlate by 0.7, and the
+    # Motion and blur are those of both sides: in repeated scans of simulated heads their errors correlate by 0.7: the
     # mean of both varies as one side does.
     for hemi, sides in (("L", "L"), ("R", "R"), ("both", "LR")):
         parts, statuses, sizes = zip(*(index[part, side] for part in BODY_PARTS for side in sides), strict=True)
