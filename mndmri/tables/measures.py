@@ -147,7 +147,7 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     },
     ("swi", "band_index_error"): {
         "Description": "Standard error of band_index: cubes of 6 mm of each area drawn anew with replacement, 200 "
-        "times.",
+        "times; of both sides no smaller than of one, as motion is shared.",
         "Units": "1",
         "Source": "this project; drawing of blocks: Künsch 1989, Ann Stat 17:1217",
     },

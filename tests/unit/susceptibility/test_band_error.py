@@ -71,6 +71,8 @@ def test_the_index_is_the_mean_of_the_regions_of_a_side_and_of_both(slab, paint)
         assert value(table, "band_index", "precentral", hemi) == pytest.approx(sides[hemi])
         assert 0 < value(table, "band_index_error", "precentral", hemi) < 0.1
     assert value(table, "band_index", "precentral", "both") == pytest.approx(np.mean(list(sides.values())))
+    errors = [value(table, "band_index_error", "precentral", hemi) for hemi in ("L", "R", "both")]
+    assert errors[2] == pytest.approx(np.sqrt((errors[0] ** 2 + errors[1] ** 2) / 2))  # no smaller for two sides
 
 
 def test_where_one_region_is_missing_there_is_no_index_and_the_reason(slab, paint):
