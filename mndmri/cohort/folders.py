@@ -25,7 +25,8 @@ def expand_home(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
             inner = schema.get("properties", {})
             return {key: expanded(own, inner.get(key, {})) for key, own in value.items()}
         if isinstance(value, list):
-            return [expanded(own, schema.get("items", {})) for own in value]
+            each = schema if "format" in schema else schema.get("items", {})
+            return [expanded(own, each) for own in value]
         if isinstance(value, str) and schema.get("format") in ("folder", "path"):
             with suppress(RuntimeError):  # nobody of that name: a folder called ~x
                 return str(Path(value).expanduser())

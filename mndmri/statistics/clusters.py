@@ -84,7 +84,9 @@ def _clusters_of(
     log_p = np.asarray(found.log_p.dataobj)
     significant = is_significant(log_p, alpha=alpha) & (statistic > 0)
     labels, number = ndimage.label(significant, NEIGHBOURS)
-    top = significant & (statistic == ndimage.maximum_filter(statistic, footprint=NEIGHBOURS))
+    # among its own: beside a cluster, an F of few degrees of freedom can be higher and not be significant
+    height = np.where(significant, statistic, 0)
+    top = significant & (height == ndimage.maximum_filter(height, footprint=NEIGHBOURS))
     affine = found.statistic.affine
     clusters = []
     for n, box in enumerate(ndimage.find_objects(labels, number), start=1):

@@ -15,7 +15,7 @@ from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add
 # maps, profile, strip and case for readers among the group's; and a page.
 T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "T1wsignal_measures", "vbm", "vbm_headsize"}
 FLAIR = {"FLAIRsignal_measures"}
-DWI = {"cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
+DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
 QSM = {"susceptibility_measures", "qsm_qc"}
 SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
 EVERYTHING = T1W | FLAIR | DWI | QSM | SWI | {"page"}

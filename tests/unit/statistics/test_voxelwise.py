@@ -244,6 +244,20 @@ def test_peaks_of_a_cluster_are_its_highest_points_apart_from_each_other(mask):
     np.testing.assert_allclose(table["cluster_ml"], 8 * 1.728)
 
 
+@pytest.mark.parametrize("beside", [100.0, np.nan])
+def test_a_cluster_beside_a_higher_voxel_that_is_not_significant_has_its_own_peak(mask, beside):
+    """An F of few degrees of freedom is large, and its pivot is not; where there is no test it is not a number."""
+    statistic = np.zeros(SHAPE)
+    statistic[4:8, 8, 7] = [beside, 6, 5, 4]
+    tfce = enhance(np.nan_to_num(statistic))
+    log_p = make_image(np.isin(statistic, [6, 5, 4]) * 2.0, mask)
+    maps = {"group": voxelwise.ContrastMaps("F", make_image(statistic, mask), make_image(tfce, mask), log_p)}
+    table = find_clusters(maps, {})
+    assert table["statistic"].to_list() == [6]
+    assert table["x"].to_list() == [-78 + 12 * 5]
+    np.testing.assert_allclose(table["cluster_ml"], 3 * 1.728)
+
+
 # -- enhancement ----------------------------------------------------------------------------------
 
 
