@@ -102,14 +102,19 @@ def finish(folder: Path, config: Mapping[str, Any], *arguments: str) -> str:
 
 
 def start(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = ROOT) -> subprocess.Popen:
-    """Start a study in a process group of its own."""
+    """Start a study in a process group of its own, which heeds Ctrl-C also where the tests run in the background."""
     return subprocess.Popen(
         command(folder, config, *arguments, root=root),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         env=environment(),
+        preexec_fn=_heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def kill(process: subprocess.Popen) -> None:
