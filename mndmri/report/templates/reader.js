@@ -76,6 +76,7 @@
     return table;
   }
   async function draw() {
+    canvas.setAttribute("aria-busy", "true");
     const wanted = data, name = layer, number = slice, own = await picture(name, number);
     if (wanted !== data || name !== layer || number !== slice) return;
     const table = shades();
@@ -95,6 +96,7 @@
     context.drawImage(own.small, 0, 0);
     if (element("outlines").checked) drawOutlines(Math.min(sx, sy));
     canvas.dataset.drawn = `${data.case} ${layer} ${slice} ${radiological ? "radiological" : "neurological"}`;
+    canvas.setAttribute("aria-busy", "false");
     describe();
     for (const next of [slice + 1, slice - 1]) if (next >= 0 && next < data.mni_z_mm.length) picture(layer, next);
   }

@@ -20,7 +20,14 @@ from tests.unit.report.test_reader import case
 CHROMIUM = os.environ.get("MNDMRI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, or its path in MNDMRI_CHROMIUM")
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-sync",
+]
 AREAS = [(area, hemi) for area in ("leg", "hand", "face") for hemi in "LR"]
 
 
@@ -71,7 +78,13 @@ def opened(context, pages):
 def press(page, *keys):
     for key in keys:
         page.keyboard.press(key)
-    page.wait_for_timeout(120)
+    settle(page)
+
+
+def settle(page):
+    """Wait until what is shown has been drawn, a change of the window's size too, which is told later."""
+    page.wait_for_timeout(100)
+    page.wait_for_function("document.getElementById('view').getAttribute('aria-busy') === 'false'")
 
 
 def drawn(page):
@@ -88,7 +101,7 @@ def seen(page):
 def bright_block(page):
     """Place of the bright block, as a share of the width and of the height of the picture."""
     page.locator("#width").fill("-100")  # a wide window, in which nothing else is white
-    page.wait_for_timeout(150)
+    settle(page)
     grey = seen(page).sum(axis=2)
     rows, columns = np.nonzero(grey > 0.9 * grey.max())
     return columns.mean() / grey.shape[1], rows.mean() / grey.shape[0]
@@ -145,13 +158,13 @@ def test_slices_are_scrolled_by_wheel_arrows_and_slider(opened):
     assert int(drawn(page)[2]) == first - 1
     page.mouse.move(400, 300)
     page.mouse.wheel(0, -100)
-    page.wait_for_timeout(150)
+    settle(page)
     assert int(drawn(page)[2]) == first
     page.mouse.wheel(0, 100)
-    page.wait_for_timeout(150)
+    settle(page)
     assert int(drawn(page)[2]) == first - 1
     page.locator("#slice").fill("0")
-    page.wait_for_timeout(150)
+    settle(page)
     assert drawn(page)[2] == "0"
     press(page, "End")
     assert page.inner_text("#place").startswith("slice ")
@@ -175,14 +188,14 @@ def test_slices_are_scrolled_by_touch(browser, pages):
     for n in range(1, 4):
         touch("touchMove", (x, y - 15 * n))
     touch("touchEnd")
-    page.wait_for_timeout(200)
+    settle(page)
     assert int(drawn(page)[2]) == first + 3
     before = float(page.locator("#bar").bounding_box()["width"])
     touch("touchStart", (x - 30, y), (x + 30, y))
     for n in range(1, 4):
         touch("touchMove", (x - 30 - 10 * n, y), (x + 30 + 10 * n, y))
     touch("touchEnd")
-    page.wait_for_timeout(200)
+    settle(page)
     assert page.locator("#bar").bounding_box()["width"] == pytest.approx(2 * before, rel=0.1)
     context.close()
 
@@ -213,13 +226,13 @@ def test_window_can_be_changed_and_reset(opened):
     page.mouse.down(button="right")
     page.mouse.move(300, 200, steps=4)
     page.mouse.up(button="right")
-    page.wait_for_timeout(150)
+    settle(page)
     assert page.inner_text("#shades") != shades
     assert seen(page).mean() < plain.mean()  # a higher window is darker
     press(page, "w")
     assert page.inner_text("#shades") == shades
     page.locator("#centre").fill("30")
-    page.wait_for_timeout(150)
+    settle(page)
     assert seen(page).mean() > plain.mean()
 
 
@@ -232,7 +245,7 @@ def test_zoom_enlarges_about_the_pointer_and_fits_again(opened):
     page.mouse.down()
     page.mouse.move(380, 340, steps=3)
     page.mouse.up()
-    page.wait_for_timeout(150)
+    settle(page)
     moved = seen(page)
     press(page, "0")
     assert (seen(page) == plain).all()
