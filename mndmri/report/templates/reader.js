@@ -397,20 +397,20 @@
     f: flip, "+": () => enlarge(1.25), "=": () => enlarge(1.25), "-": () => enlarge(0.8), 0: fit,
     w: () => rewindow(0, 0), n: () => open(index + 1), p: () => open(index - 1),
   };
+  let pointed = false;  // what has the focus was given it by a pointer
+  document.addEventListener("pointerdown", () => { pointed = true; }, true);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const own = event.target, key = event.key.toLowerCase();
     const writes = own.matches("textarea, select, input:not([type=radio]):not([type=checkbox]):not([type=range])");
-    // arrows move within a slider or a group of radio buttons
-    if (writes || (key.startsWith("arrow") && own.matches("input")) || !Object.hasOwn(keys, key)) return;
+    if (key === "tab") pointed = false;
+    // arrows move within a slider or a group of radio buttons that was reached by keys; after a click they stay with
+    // the slices: a rating must not change under the hand of who scrolls
+    if (writes || (key.startsWith("arrow") && own.matches("input") && !pointed) || !Object.hasOwn(keys, key)) return;
     event.preventDefault();
     keys[key]();
   });
 
-  // A click leaves the arrow keys with the slices: a rating must not change under the hand of who scrolls.
-  document.addEventListener("pointerup", () => setTimeout(() => {
-    if (document.activeElement.matches("input[type=radio], input[type=checkbox], input[type=range]")) canvas.focus({ preventScroll: true });
-  }));
   document.querySelectorAll("[name=layer]").forEach((input) => input.addEventListener("change", () => show(input.value)));
   element("outlines").addEventListener("change", draw);
   element("radiological").addEventListener("change", flip);
