@@ -1,5 +1,5 @@
 # Each sets up the environment first, if that has not been done.
-#   make demo      runs the demo study on coarse voxels and shows its main table (ten minutes)
+#   make demo      runs the demo study on coarse voxels and shows its main table (twelve minutes)
 #   make demo-full runs it on voxels as real scans have them (20 minutes)
 #   make test      runs the checks and the tests, with the coarse demo and one real person (a quarter of an hour is the aim)
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
@@ -37,7 +37,7 @@ $(VENV)/.installed: pyproject.toml envs/constraints.txt
 	touch $@
 
 demo: setup
-	@echo "The demo study: simulated people, on coarse voxels. It takes about ten minutes on two cores; make demo-full has finer ones."
+	@echo "The demo study: simulated people, on coarse voxels. It takes about twelve minutes on two cores; make demo-full has finer ones."
 	$(SNAKEMAKE)
 	$(BIN)/mndmri show results
 
