@@ -8,7 +8,6 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.atlas.regions import select
 from mndmri.diffusion.gradients import Gradients, to_fsl
 from mndmri.grids import check_same_grid, voxel_sizes
 from mndmri.io import InputError
@@ -22,24 +21,21 @@ _RIM_MM = 12.0
 # ahead by 0.12 to 0.26, with loose masks too (0.07 without any); of tables that have nothing to do with the images (30:
 # rows exchanged, or directions at random) the best one of the 24 is ahead by 0.00 to 0.05, at coherences of up to 0.25.
 MARGIN = 0.06
-# By how much another table has to fit the landmarks better: directions at random have 0.5, right ones 0.7 and more.
-ANATOMY_MARGIN = 0.2
 # With fewer voxels the coherence of unrelated directions is not near 0.
 MIN_VOXELS = 500
 
 # Verdicts, as in the table of quality measures.
 FITS, ANOTHER_FITS, UNDECIDED = 0, 1, 2
-ANATOMY = {"callosum_across": ("cc_midbody", ("both",), 0), "capsule_upright": ("cst_plic", ("L", "R"), 2)}
-ORIENTATION_COLUMNS = ["order", "coherence", *ANATOMY, "score"]
+ORIENTATION_COLUMNS = ["order", "coherence"]
 
 
 class OrientationCheck(NamedTuple):
     """How well a gradient table, and the 23 others of its kind, fit the images."""
 
     ranking: pd.DataFrame
-    """`ORIENTATION_COLUMNS`, a row for each candidate, the best ``score`` first: ``order`` is what stands in the
+    """`ORIENTATION_COLUMNS`, a row for each candidate, the most coherent first: ``order`` is what stands in the
     place of x, y and z of the bvec file (``x y z`` is the table as given); ``coherence`` is 1 at best, and 0 for
-    directions that have nothing to do with the images; the score adds to it the mean of the landmarks."""
+    directions that have nothing to do with the images."""
     given: pd.Series
     """The row of the table as given."""
     best: pd.Series
@@ -47,8 +43,8 @@ class OrientationCheck(NamedTuple):
     matrix: np.ndarray
     """Matrix from the given table to the best one, in world axes, shape (3, 3), orthogonal."""
     verdict: int
-    """`FITS`, or `ANOTHER_FITS`, if the best table is ahead of all others by more than `MARGIN`, or fits the landmarks
-    better than the given one by `ANATOMY_MARGIN`; otherwise `UNDECIDED`."""
+    """`FITS`, or `ANOTHER_FITS`, if the best table is ahead of all others by more than `MARGIN`; otherwise
+    `UNDECIDED`."""
     n_voxels: int
     """Voxels of white matter that were compared."""
 
@@ -58,14 +54,7 @@ class OrientationCheck(NamedTuple):
         return self.verdict == ANOTHER_FITS
 
 
-def check_orientation(
-    fa: SpatialImage,
-    v1: SpatialImage,
-    affine: np.ndarray,
-    *,
-    weights: SpatialImage | None = None,
-    table: pd.DataFrame | None = None,
-) -> OrientationCheck:
+def check_orientation(fa: SpatialImage, v1: SpatialImage, affine: np.ndarray) -> OrientationCheck:
     """Which of the 24 ways to permute and reverse the axes of a gradient table fits the images.
 
     Parameters
@@ -76,11 +65,6 @@ def check_orientation(
         Main direction of that tensor, world axes, shape (X, Y, Z, 3).
     affine : ndarray, shape (4, 4)
         Of the image that the bvec file was written for, by which the candidates are named.
-    weights : SpatialImage, optional
-        4D atlas probabilities on the diffusion grid. With them and ``table`` the ranking has the mean |x| of the
-        main direction in the callosum and |z| in the internal capsules (0.5 for directions at random).
-    table : DataFrame, optional
-        ``index``, ``region``, ``hemi`` of the atlas's volumes.
 
     Returns
     -------
@@ -110,7 +94,6 @@ def check_orientation(
         )
     change = _change(share, direction, fa.affine)[inside]
     fibre = direction[inside]
-    places = _places(share, weights, table) if weights is not None and table is not None else {}
 
     to_file = to_fsl(np.eye(3), affine)
     rows, matrices = [], {}
@@ -119,18 +102,12 @@ def check_orientation(
         matrices[order] = matrix
         along = np.einsum("na,nab,nb->", turned := fibre @ matrix.T.astype(np.float32), change, turned, optimize=True)
         coherence = 1 - 3 * float(along) / float(np.trace(change, axis1=1, axis2=2).sum(dtype=float))
-        anatomy = {
-            name: float(np.average(np.abs(direction[where] @ matrix[axis]), weights=weight))
-            for name, (where, weight, axis) in places.items()
-        }
-        score = coherence + (float(np.mean(list(anatomy.values()))) if anatomy else 0.0)
-        rows.append({"order": order, "coherence": coherence, **anatomy, "score": score})
+        rows.append({"order": order, "coherence": coherence})
     ranking = pd.DataFrame(rows, columns=ORIENTATION_COLUMNS)
     given = ranking.loc[0]
-    ranking = ranking.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+    ranking = ranking.sort_values("coherence", ascending=False, kind="stable", ignore_index=True)
     best = ranking.loc[0]
-    landmarks = (best["score"] - best["coherence"]) - (given["score"] - given["coherence"])
-    if best["score"] - ranking.loc[1, "score"] > MARGIN or landmarks > ANATOMY_MARGIN:
+    if best["coherence"] - ranking.loc[1, "coherence"] > MARGIN:
         verdict = FITS if best["order"] == given["order"] else ANOTHER_FITS
     else:
         verdict = UNDECIDED
@@ -208,14 +185,3 @@ def _change(fa: np.ndarray, direction: np.ndarray, affine: np.ndarray) -> np.nda
             slope = np.stack(np.gradient(element), axis=-1) @ to_index
             total += (1 if first == second else 2) * slope[..., :, None] * slope[..., None, :]
     return total
-
-
-def _places(fa: np.ndarray, weights: SpatialImage, table: pd.DataFrame) -> dict[str, tuple]:
-    """For each landmark with white matter: where it is, how much each of its voxels counts, and along which axis."""
-    found = {}
-    for name, (region, hemis, axis) in ANATOMY.items():
-        probability = sum(np.asarray(select(weights, table, region, hemi).dataobj) for hemi in hemis)
-        weight = np.clip(probability, 0, None) * (fa > MIN_FA)
-        if (there := weight > 0).any():
-            found[name] = (there, weight[there], axis)
-    return found

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import nibabel as nb
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
@@ -115,29 +114,6 @@ def test_directions_that_have_nothing_to_do_with_the_images_are_not_called_wrong
     assert check.ranking["coherence"][0] - check.ranking["coherence"][1] < MARGIN
     assert check.verdict == UNDECIDED
     assert "cannot be verified" in describe(check)
-
-
-def test_landmarks_tell_a_permuted_table_where_coherence_does_not():
-    image = grid()
-    xyz = world_coordinates(image)
-    rng = np.random.default_rng(0)
-    callosum, capsule = xyz[..., 2] > 0, xyz[..., 2] < 0
-    direction = np.where(callosum[..., None], [1.0, 0, 0], [0, 0, 1.0])
-    fa = rng.uniform(0.35, 0.9, image.shape).astype(np.float32)  # noise alone: no table is coherent
-    table = pd.DataFrame(
-        [(0, "cc_midbody", "both"), (1, "cst_plic", "L"), (2, "cst_plic", "R")], columns=["index", "region", "hemi"]
-    )
-    left = xyz[..., 0] < 0
-    weights = make_image(np.stack([callosum, capsule & left, capsule & ~left], axis=-1).astype(np.float32), image)
-    v1 = make_image(direction.astype(np.float32), image)
-    right = check_orientation(make_image(fa, image), v1, image.affine, weights=weights, table=table)
-    assert not right.clearly_wrong
-    assert right.given["callosum_across"] == pytest.approx(1)
-    assert right.given["capsule_upright"] == pytest.approx(1)
-    turned = make_image(direction[..., [2, 1, 0]].astype(np.float32), image)
-    wrong = check_orientation(make_image(fa, image), turned, image.affine, weights=weights, table=table)
-    assert wrong.clearly_wrong
-    assert wrong.best["callosum_across"] > 0.9
 
 
 def test_too_little_white_matter_is_refused():

@@ -76,7 +76,7 @@ def test_gradient_tables_can_be_judged_by_a_simulated_head(anatomy, still, healt
     assert right.best["order"] == "x y z"
     # so that each of the other 23, if it were the one given, would be told to be wrong
     assert right.verdict == FITS
-    assert right.best["score"] - right.ranking["score"][1] > MARGIN
+    assert right.best["coherence"] - right.ranking["coherence"][1] > MARGIN
     flipped = check(scan.bvecs * [[-1], [1], [1]])
     assert flipped.clearly_wrong
     assert flipped.best["order"] == "-x y z"
