@@ -59,8 +59,8 @@ def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> S
     Raises
     ------
     InputError
-        If the table does not fit the series, or it does not hold a whole brain: a slab cannot be told from a smaller
-        brain, and was registered 26 mm off.
+        If the table does not fit the series, or it does not hold a whole brain: a slab cannot be distinguished from a
+        smaller brain, and was registered 26 mm off.
 
     Notes
     -----

@@ -145,7 +145,7 @@ def combat(
     ------
     InputError
         If a column is missing, there is one site only, a site has too few people to learn from,
-        or the sites cannot be told from what is preserved.
+        or the sites cannot be distinguished from what is preserved.
 
     References
     ----------
@@ -261,7 +261,7 @@ def _too_few(people: pd.DataFrame, plan: _Plan) -> list[str]:
 
 
 def _confounded(people: pd.DataFrame, design: Design, plan: _Plan) -> list[str]:
-    """What is preserved that the sites cannot be told from, by those cells that are large enough."""
+    """What is preserved that the sites cannot be distinguished from, by those cells that are large enough."""
     learners = people[plan.learners[people.index]]
     sizes = learners.groupby(plan.cells)[plan.site].transform("size")
     counted = people.index.isin(sizes.index[sizes >= plan.min_per_cell])

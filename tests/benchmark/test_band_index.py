@@ -94,6 +94,7 @@ def test_the_index_tells_bands_from_none(heads, controls):
                 found[variant][f"{name} {strength:.0%}"] = statistic / (len(ill) * len(controls))
     print(f"\nArea under the ROC curve:\n{pd.DataFrame(found).T.round(2).to_string()}")
     assert found["mean"]["all 15%"] >= 0.95
+    assert found["mean"]["one side 15%"] >= 0.9
 
 
 def test_the_error_of_the_index_is_about_its_spread_over_scans_of_one_cortex(heads):
@@ -103,4 +104,4 @@ def test_the_error_of_the_index_is_about_its_spread_over_scans_of_one_cortex(hea
         spread = np.sqrt(np.mean([np.var([own["band_index", hemi] for own in head], ddof=1) for head in repeats]))
         error = np.sqrt(np.mean([own["band_index_error", hemi] ** 2 for head in repeats for own in head]))
         print(f"\n{hemi}: SD of repeated scans {spread:.4f}, error {error:.4f}")
-        assert 0.75 * spread < error < 3 * spread
+        assert 0.75 * spread < error < 1.33 * spread

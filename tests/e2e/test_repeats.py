@@ -40,8 +40,10 @@ def test_every_level_has_a_value_in_every_position(measures):
     assert (measures.loc["fa", "status"] == "ok").all()
 
 
-def test_fa_and_diffusivity_of_the_whole_tract_repeat(measures):
+@pytest.mark.parametrize(("region", "percent"), [("cst", 2.5), ("cst_peduncle", 6), ("cst_pons", 6)])
+def test_fa_and_diffusivity_repeat(measures, region, percent):
+    """Coefficients of variation; with the tract beside the fibres they were up to 11% (peduncle) and 19% (pons)."""
     for measure in ("fa", "md"):
-        values = measures.loc[(measure, "cst"), "value"].unstack("position").to_numpy()
+        values = measures.loc[(measure, region), "value"].unstack("position").to_numpy()
         variation = 100 * np.std(values, axis=1, ddof=1) / np.mean(values, axis=1)
-        assert (variation < 3).all(), (measure, variation)
+        assert (variation < percent).all(), (measure, variation)

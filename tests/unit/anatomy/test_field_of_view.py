@@ -74,23 +74,16 @@ def test_a_brain_that_is_cut_touches_the_end_of_the_image_with_its_section(scan,
 
 
 @pytest.mark.parametrize("fill", [0, -1000, np.nan])
-def test_padding_is_found_whatever_it_is_filled_with(scan, fill):
-    image, brain = scan
-    part = cut(image, brain, "R", 20)
-    values = np.asarray(padded(image, part).dataobj)
-    beyond = np.ones(image.shape, bool)
-    beyond[part] = False
-    values[beyond] = fill
-    inside = make_image(np.asarray(padded(brain, part).dataobj, np.uint8), brain)
-    found = border_area_cm2(inside, find_recorded(make_image(values, image), inside))
-    assert found == pytest.approx(section_cm2(brain, part, "R"))
-
-
-def test_zeros_are_padding_also_where_interpolation_has_left_lower_values(scan):
+@pytest.mark.parametrize("lowest", [None, -7], ids=["", "lower values left by interpolation"])
+def test_padding_is_found_whatever_it_is_filled_with(scan, fill, lowest):
     image, brain = scan
     part = cut(image, brain, "R", 20)
     values = np.asarray(padded(image, part).dataobj).copy()
-    values[2, 2, 2] = -7
+    beyond = np.ones(image.shape, bool)
+    beyond[part] = False
+    values[beyond] = fill
+    if lowest is not None:
+        values[2, 2, 2] = lowest
     inside = make_image(np.asarray(padded(brain, part).dataobj, np.uint8), brain)
     found = border_area_cm2(inside, find_recorded(make_image(values, image), inside))
     assert found == pytest.approx(section_cm2(brain, part, "R"))

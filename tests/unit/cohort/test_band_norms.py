@@ -1,4 +1,4 @@
-"""Stored norms of the motor band held against the scans before anything is computed."""
+"""Stored norms of the motor band compared with the scans before anything is computed."""
 
 import json
 from pathlib import Path

@@ -87,7 +87,6 @@ def test_a_run_on_a_workstation_goes_on_when_one_fails_and_slurm_is_an_option(st
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "study.yaml: no such file; mndmri init BIDS_DIR writes a config"),
         ("a: [1,\nb: 2", "study.yaml, line 2, column 5: not YAML"),
         ("just words", "is not a config, which has a key and a value in each line"),
         ("", "is not a config"),
@@ -95,11 +94,16 @@ def test_a_run_on_a_workstation_goes_on_when_one_fails_and_slurm_is_an_option(st
 )
 @pytest.mark.parametrize("command", ["check", "run", "show"])
 def test_a_config_that_cannot_be_read_is_said_in_a_sentence(study, started, capsys, command, text, words):
-    if text is not None:
-        (study / "study.yaml").write_text(text)
+    (study / "study.yaml").write_text(text)
     assert line.main([command, "study.yaml"]) == 1
-    said = capsys.readouterr().err
-    assert (words in said) or (command == "show" and text is None and "no finished study is there" in said)
+    assert words in capsys.readouterr().err
+    assert started == []
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_without_a_config_the_way_to_one_is_said(study, started, capsys, command):
+    assert line.main([command, "study.yaml"]) == 1
+    assert "study.yaml: no such file; mndmri init BIDS_DIR writes a config" in capsys.readouterr().err
     assert started == []
 
 
