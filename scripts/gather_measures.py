@@ -29,7 +29,7 @@ if made.get("cutoffs"):
 definitions = NOTHING_BROUGHT
 if given.tables:
     rows = take_given(**options.brought, studied=participants["participant_id"])
-    measures = join_measures(measures, complete_measures(rows, participants), participants)
+    measures = join_measures(measures, complete_measures(rows, participants, options.excluded), participants)
     definitions = given_definitions(rows, described(map(read_json, given.described)))
 write_table(measures, made.measures, digits=EXACT)
 kinds = measures[["modality", "measure"]].itertuples(index=False)

@@ -12,7 +12,7 @@ log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
 participants = add_progression(options.participants, options.progression)
 rows = take_given(**options.brought, studied=participants["participant_id"])
-measures = complete_measures(rows, participants)
+measures = complete_measures(rows, participants, options.excluded)
 kinds = measures[["modality", "measure"]].itertuples(index=False)
 definitions = given_definitions(rows, described(map(read_json, given.described)))
 write_table(measures, made.measures, digits=EXACT)

@@ -70,7 +70,11 @@ def compare_with_norms(study: Study, norms: Sequence[pd.DataFrame]) -> list[str]
     """
     if not norms:
         return []
-    own = {who: scans["swi"] for who, scans in study.scans.items() if "swi" in scans}
+    own = {
+        who: scans["swi"]
+        for who, scans in study.scans.items()
+        if "swi" in scans and "swi" not in study.excluded.get(who, {})
+    }
     planned = {who: planned_kind(scan) for who, scan in own.items()}
     together = pd.concat(norms, ignore_index=True)
     kinds = list(together[KIND].unique())

@@ -16,6 +16,7 @@ from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.gradient_echo.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
 from mndmri.grids import same_grid
 from mndmri.io import InputError, load_image, read_text
+from mndmri.tables.decisions import of_scans
 from mndmri.tables.freesurfer import surface_measures
 
 MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 2024, Nat Methods)
@@ -127,14 +128,15 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without
     for who, own in scans.items():
         if "t1w" not in own:
             kept = {"dwi": _without_tissue(own["dwi"])} if without_t1w and "dwi" in own else {}
-            for other in own.keys() - kept:
+            for other in (modality for modality in own if modality not in kept):
                 left_out[who][other] = f"the T1w image cannot be used: {left_out[who]['t1w']}"
             scans[who] = kept
     notes = [f"left out: {line}" for line in dict.fromkeys(p.message for p in found)]
     if scans and not any(scans.values()):
         raise InputError("no participant has a usable T1w image:\n  - " + "\n  - ".join(notes))
     study = dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
-    return _divide_susceptibility(study)
+    study = _divide_susceptibility(study)
+    return dataclasses.replace(study, excluded=of_scans(study.excluded, study.scans))
 
 
 def _without_tissue(dwi: Scan) -> Scan:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mndmri.cohort.records import Study
+from mndmri.tables.decisions import of_scans
 
 # What else is made of a modality's scan, or judged by what is made of it: `settle` divides a gradient-echo scan, and
 # susceptibility is measured outside the veins that the SWI shows.
@@ -126,7 +127,7 @@ def without(study: Study, losses: Mapping[str, Loss]) -> Study:
     for who, loss in losses.items():
         scans[who] = {modality: scan for modality, scan in scans.get(who, {}).items() if modality not in loss.scans}
         left_out.setdefault(who, {}).update({part: "; ".join(why) for part, why in loss.reasons.items()})
-    return replace(study, scans=scans, left_out=left_out)
+    return replace(study, scans=scans, left_out=left_out, excluded=of_scans(study.excluded, scans))
 
 
 def failures(losses: Mapping[str, Loss]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mndmri.cohort.records import Study
 from mndmri.tables.decisions import EVERYTHING
-from mndmri.tables.words import name_people, readable
+from mndmri.tables.words import readable
 
 
 def participant_flow(study: Study, config: Mapping[str, Any], *, modalities: Iterable[str]) -> list[dict[str, Any]]:
@@ -38,7 +38,6 @@ def participant_flow(study: Study, config: Mapping[str, Any], *, modalities: Ite
     for modality in modalities if study.scans else []:
         name = readable(modality)
         out = {who: why[modality] for who, why in study.excluded.items() if modality in why and who in studied}
-        out = {who: why for who, why in out.items() if modality in study.scans.get(who, {})}
         there = [who for who in studied if modality in study.scans.get(who, {}) and who not in out]
         lacking = {
             who: study.left_out.get(who, {}).get(modality, "none in the dataset")
@@ -55,5 +54,5 @@ def _step(step: str, people: Iterable[str], reasons: Mapping[str, str]) -> dict[
     by_reason: dict[str, list[str]] = {}
     for who, why in reasons.items():
         by_reason.setdefault(why, []).append(who)
-    told = "; ".join(f"{name_people(own)}: {why}" for why, own in by_reason.items())
+    told = "; ".join(f"{', '.join(own)}: {why}" for why, own in by_reason.items())
     return {"step": step, "n": len(list(people)), "who": told}

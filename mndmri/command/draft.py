@@ -22,6 +22,8 @@ _LABELS = {
     "ALS": re.compile(r"\b(f?als|sals|amyotrophic lateral sclerosis|mnd|motor neurone? disease)\b"),
     "control": re.compile(r"\b(controls?|ctrls?|con|hcs?|hvs?|cn|nc|healthy|normal|volunteers?)\b"),
 }
+# In a label with such a word, the name of a group does not mean that group.
+_DENIED = re.compile(r"\b(non|not|no|mimics?|free|relatives?|carriers?|presymptomatic|at risk)\b")
 _SCORE = re.compile(r"alsfrs|(^|_)umn|penn")
 _NO_LABEL = {"", "nan", "n/a", "na", "none"}
 
@@ -102,13 +104,15 @@ def _group_column(table: pd.DataFrame, wanted: str | None, path: Path) -> str:
     ]
     if not [*named, *known]:
         raise InputError(f"{path}: no column looks like the groups; name it with --group, one of: {listed}")
-    # a column of a usual name whose labels are known, one of such labels, one of such a name
-    return next((name for name in named if name in known), [*known, *named][0])
+    # a column of a usual name whose labels are known, one of such a name, one of such labels
+    return next((name for name in named if name in known), [*named, *known][0])
 
 
 def _kind(label: object) -> str | None:
     """Name of the group that a label usually means."""
     words = re.sub(r"[^a-z0-9]+", " ", str(label).lower())
+    if _DENIED.search(words):
+        return None
     return next((name for name, pattern in _LABELS.items() if pattern.search(words)), None)
 
 

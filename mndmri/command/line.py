@@ -74,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 def _init(chosen: argparse.Namespace, _: Sequence[str]) -> int:
     if chosen.config.exists():
         raise InputError(f"{chosen.config}: is there already, and is not written over; name another with --config")
+    if not chosen.config.parent.is_dir():
+        raise InputError(f"{chosen.config.parent}: no such folder; make it, or name another file with --config")
     schema = _read_yaml(pipeline_folder() / "workflow/schemas/config.schema.yaml")
     draft = draft_config(
         chosen.bids_dir.expanduser().resolve(),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError, read_json, read_table
-from mndmri.tables.words import readable_interval, readable_p, readable_place
+from mndmri.tables.words import readable_interval, readable_level, readable_p, readable_place
 
 
 def describe(results: str | Path) -> list[str]:
@@ -32,7 +32,7 @@ def describe(results: str | Path) -> list[str]:
         raise InputError(f"{results}: no finished study is there (provenance.json is missing); run it first")
     config = read_json(results / "provenance.json")["config"]
     return [
-        *_comparisons(results, pd.DataFrame(config["statistics"]["primary"])),
+        *_comparisons(results, pd.DataFrame(config["statistics"]["primary"]), alpha=config["statistics"]["alpha"]),
         *_simulated(config),
         f"\nTables:  {(results / 'group').resolve()}",
         f"Report:  {(results / 'group/report.html').resolve()}",
@@ -40,18 +40,20 @@ def describe(results: str | Path) -> list[str]:
     ]
 
 
-def _comparisons(results: Path, primary: pd.DataFrame) -> list[str]:
+def _comparisons(results: Path, primary: pd.DataFrame, *, alpha: float) -> list[str]:
     rows = read_table(results / "group/comparisons.tsv")
     rows = rows[(rows["reported"] == "yes") & (rows["contrast"] != "group")]
-    if rows.empty or primary.empty:
+    rows = rows.head(0) if primary.empty else rows.merge(primary)
+    if rows.empty:
         return ["\nNo primary measure was compared between groups."]
-    rows = rows.merge(primary)
     shown = pd.DataFrame(
         {
             "measure": rows["modality"] + " " + rows["measure"],
             "region": [readable_place(r, h) for r, h in zip(rows["region"], rows["hemi"], strict=True)],
             "contrast": rows["contrast"],
-            "difference [95% CI]": [readable_interval(*v) for v in rows[["estimate", "ci_low", "ci_high"]].to_numpy()],
+            f"difference [{readable_level(alpha)}]": [
+                readable_interval(*v) for v in rows[["estimate", "ci_low", "ci_high"]].to_numpy()
+            ],
             "adjusted g": rows["adjusted_g"].map("{:.2f}".format),
             "p": rows["p"].map(readable_p),
             "p confirmatory": rows["p_confirmatory"].map(readable_p),

@@ -118,6 +118,27 @@ def _because(rows: pd.DataFrame) -> str:
     return "; ".join(told)
 
 
+def of_scans(
+    excluded: Mapping[str, Mapping[str, str]], scans: Mapping[str, Collection[str]]
+) -> dict[str, dict[str, str]]:
+    """What is excluded of the scans that there are.
+
+    Parameters
+    ----------
+    excluded : mapping
+        As in `Decisions`.
+    scans : mapping
+        ``participant_id`` to the modalities of each. Without anybody, as of a study of tables, all is kept.
+    """
+    if not scans:
+        return {who: dict(own) for who, own in excluded.items()}
+    there = {
+        who: {modality: why for modality, why in own.items() if modality in (EVERYTHING, *scans.get(who, ()))}
+        for who, own in excluded.items()
+    }
+    return {who: own for who, own in there.items() if own}
+
+
 def leave_out(rows: pd.DataFrame, reasons: Mapping[str, str]) -> pd.DataFrame:
     """A person's measures, or quality measures: no value of an excluded modality, the reason in ``status``.
 

@@ -13,6 +13,7 @@ import pandas as pd
 from mndmri.io import InputError
 from mndmri.tables.codes import codes_for_missing
 from mndmri.tables.columns import FIELDS, HEMIS, Column, check_name, columns_by_mapping, columns_by_pattern
+from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.measures import GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
 from mndmri.tables.sheets import MISSING_WORDS, Cell, Percent, Sheet, as_text, read_sheet, to_number
@@ -131,7 +132,9 @@ def dictionaries_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     return [path for path in dict.fromkeys(beside) if Path(path).is_file()]
 
 
-def complete_measures(rows: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
+def complete_measures(
+    rows: pd.DataFrame, participants: pd.DataFrame, excluded: Mapping[str, Mapping[str, str]]
+) -> pd.DataFrame:
     """Measures of everyone in the study: every participant has every row that any participant has.
 
     Parameters
@@ -140,13 +143,19 @@ def complete_measures(rows: pd.DataFrame, participants: pd.DataFrame) -> pd.Data
         Of `read_given`, without problems.
     participants : DataFrame
         ``participant_id`` and ``group``.
+    excluded : mapping
+        ``participant_id`` to modality to the reason: what readers have excluded has no value
+        (`mndmri.tables.decisions.leave_out`).
 
     Returns
     -------
     DataFrame
         Columns `GROUP_COLUMNS`.
     """
-    tables = {str(who): own[MEASURE_COLUMNS] for who, own in rows.groupby(PARTICIPANT, sort=False)}
+    tables = {
+        str(who): leave_out(own[MEASURE_COLUMNS], excluded.get(str(who), {}))
+        for who, own in rows.groupby(PARTICIPANT, sort=False)
+    }
     return stack_measures(tables, participants, {})[GROUP_COLUMNS]
 
 

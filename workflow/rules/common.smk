@@ -306,8 +306,14 @@ def memory(*modalities):
 
     It is doubled when a job is tried again, by Snakemake or in the pass after one in which jobs were stopped.
     """
+
+    def of(own):
+        # without a T1w image the diffusion series stands in for it
+        stands_in = ["dwi"] if "t1w" in modalities and "t1w" not in own else []
+        return memory_mb(own, [*modalities, *stands_in])
+
     return lambda wildcards, attempt: (
-        memory_mb(STUDY.scans[f"sub-{wildcards.subject}"], modalities)
+        of(STUDY.scans[f"sub-{wildcards.subject}"])
         * 2 ** (attempt - 1)
         * (2 if TRIED else 1)
     )

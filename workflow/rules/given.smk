@@ -23,6 +23,7 @@ rule take_measures:
         others=STUDY.others,
         other_columns=list(STUDY.others),
         brought=brought,
+        excluded=STUDY.excluded,
         progression=config["progression"],
     script:
         "../../scripts/take_measures.py"

@@ -566,7 +566,7 @@ rule write_methods:
             rules.check_comparisons.output.equivalence,
             rules.score_deviations.output.deviations,
             rules.compare_sites.output.effects if config["site"] else [],
-            rules.compare_profiles.output.comparisons if people("dwi") else [],
+            rules.compare_profiles.output.comparisons if counted("dwi") else [],
             rules.orient_sides.output.sides if config["onset_side"] else [],
             rules.model_survival.output.survival if config["survival"] else [],
         ],

@@ -69,7 +69,7 @@ rule gather_measures:
         measures=collect(rules.collect_measures.output.measures, subject=people()),
         weighted=collect(
             rules.measure_swi.output.description,
-            subject=having(rules.measure_swi.output.description, people("swi")),
+            subject=having(rules.measure_swi.output.description, counted("swi")),
         ),
         norms=norms_files(config),
     output:
@@ -103,6 +103,7 @@ rule gather_measures:
         others=STUDY.others,
         other_columns=list(STUDY.others),
         brought=brought,
+        excluded=STUDY.excluded if BROUGHT else {},
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],
         progression=config["progression"],

@@ -82,7 +82,7 @@ def values(found) -> dict:
 
 def test_everyone_in_the_study_has_a_row_of_every_measure(long):
     found = long(("01", "dwi", "fa", "cst", "L", 0.5), ("sub-02", "t1w", "volume", "gm", "both", 600.0))
-    table = complete_measures(found.rows, PEOPLE)
+    table = complete_measures(found.rows, PEOPLE, {})
     assert list(table.columns) == GROUP_COLUMNS
     assert len(table) == 6
     cells = table.set_index(["participant_id", "measure"])["value"]
@@ -146,7 +146,7 @@ def test_values_of_one_measure_in_two_units_are_refused_and_never_relabelled(lon
     assert "'ml' in sub-01, no unit in sub-02" in told
     one = long(rows[0], ("02", "t1w", "volume", "gm", "both", np.nan), unit=["ml", "mm3"])
     assert one.problems == []
-    assert set(complete_measures(one.rows, PEOPLE)["unit"]) == {"ml"}
+    assert set(complete_measures(one.rows, PEOPLE, {})["unit"]) == {"ml"}
 
 
 def test_two_heaps_of_values_without_a_unit_are_told(given):
@@ -243,7 +243,7 @@ def test_two_tables_are_one_and_a_value_in_both_is_a_problem(tmp_path):
 
 
 def test_brought_measures_join_those_of_the_scans_person_by_person(wide):
-    found = complete_measures(wide("participant_id,own_x_L\n01,1\n02,2\n03,3\n").rows, PEOPLE)
+    found = complete_measures(wide("participant_id,own_x_L\n01,1\n02,2\n03,3\n").rows, PEOPLE, {})
     measured = found.assign(measure="fa", modality="dwi")
     both = join_measures(measured, found, PEOPLE)
     assert both["participant_id"].tolist() == ["sub-01", "sub-01", "sub-02", "sub-02", "sub-03", "sub-03"]
