@@ -20,11 +20,11 @@ _DATA = ('<script type="application/json" class="case">', "</script>")
 
 def encode_case(
     case: int,
+    study: str,
     *,
     layers: Mapping[str, tuple[Sequence[np.ndarray], tuple[float, float], tuple[float, float]]],
     outlines: Sequence[Mapping[str, Sequence[np.ndarray]]],
     pixel_mm: tuple[float, float],
-    slice_mm: float,
     mni_z_mm: Sequence[float],
     first: int,
     projected_mm: float,
@@ -36,16 +36,18 @@ def encode_case(
     ----------
     case : int
         Case number (`mndmri.tables.cases`).
-    layers, outlines, pixel_mm, slice_mm, mni_z_mm, first, projected_mm, too_coarse
+    study : str
+        Letters and digits that no other study has: what a browser remembers of a case is this study's.
+    layers, outlines, pixel_mm, mni_z_mm, first, projected_mm, too_coarse
         As in `mndmri.susceptibility.reading.Reading`.
     """
     rows, columns = next(iter(layers.values()))[0][0].shape
     content = {
         "case": case,
+        "study": study,
         "columns": columns,
         "rows": rows,
         "pixel_mm": [round(size, 4) for size in pixel_mm],
-        "slice_mm": round(slice_mm, 3),
         "mni_z_mm": [round(z) for z in mni_z_mm],
         "first": first,
         "projected_mm": round(projected_mm, 1),

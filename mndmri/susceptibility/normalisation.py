@@ -17,7 +17,7 @@ from mndmri.susceptibility.relaxation import measure_r2star
 from mndmri.susceptibility.swi import BIAS_ITERATIONS, normalise, weigh_susceptibility
 from mndmri.susceptibility.veins import find_veins
 from mndmri.tables.measures import split_quality
-from mndmri.tables.protocols import UNKNOWN
+from mndmri.tables.protocols import MAGNITUDE
 
 # At the edge of the scan and of the brain, a resampled value is mixed with zeros.
 _WHOLE = 0.99
@@ -30,12 +30,15 @@ class NormalisedScan(NamedTuple):
     """From `swi.normalise`."""
     veins: SpatialImage
     """In any of the regions, uint8."""
-    by_phase: bool
-    """Whether the phase has a part in the image."""
     note: str
     """How the image was made."""
-    kind: str = UNKNOWN
+    kind: str
     """How it was weighted, as in `swi.Weighted`."""
+
+    @property
+    def by_phase(self) -> bool:
+        """Whether the phase has a part in the image."""
+        return self.kind != MAGNITUDE
 
 
 def normalise_scan(
@@ -64,7 +67,7 @@ def normalise_scan(
     weighted = weigh_susceptibility(magnitude, phase, paramagnetic_sign=paramagnetic_sign, units=units, vendor=vendor)
     iterations = BIAS_ITERATIONS if bias_correction else ()
     swi = normalise(weighted.image, brain, select(masks, names, *REFERENCE), bias_iterations=iterations)
-    return NormalisedScan(swi, find_veins(swi, any_region(masks)), weighted.by_phase, weighted.note, weighted.kind)
+    return NormalisedScan(swi, find_veins(swi, any_region(masks)), weighted.note, weighted.kind)
 
 
 def measure_scan(

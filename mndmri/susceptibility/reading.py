@@ -48,7 +48,6 @@ class Reading(NamedTuple):
     """For each slice, lines round each of `OUTLINED`, shape (n, 2): column and row, in voxels from the corner."""
     pixel_mm: tuple[float, float]
     """Size of a column and of a row."""
-    slice_mm: float
     mni_z_mm: list[float]
     """Height of each slice in the template, at the middle of the strip."""
     first: int
@@ -115,7 +114,6 @@ def read_strip(
         layers={name: _layer(values[name], near, _WINDOW[name]) for name in ("swi", "mip", "qsm") if name in values},
         outlines=[{name: _lines(inside[..., k]) for name, inside in banks.items()} for k in range(strip.shape[2])],
         pixel_mm=(float(sizes[0]), float(sizes[1])),
-        slice_mm=float(sizes[2]),
         mni_z_mm=_heights(heights),
         first=int(banks[OUTLINED[0]].sum(axis=(0, 1)).argmax()),
         projected_mm=float(n_projected * sizes[2]),

@@ -1,5 +1,6 @@
 """The study: config and cohort checked, and what rules ask of them. No rules here."""
 
+import hashlib
 import os
 import signal
 import subprocess

@@ -18,6 +18,8 @@
 
   const blocks = [...document.querySelectorAll("script.case")];
   const numbers = blocks.map((block) => Number(block.textContent.match(/"case":(\d+)/)[1]));
+  // two studies may have a case of one number: entries are of the study too
+  const study = blocks[0].textContent.match(/"study":"(\w+)"/)[1];
   let index = 0, data = null, decoded = {};
   let layer = "swi", slice = 0, zoom = 1, shift = [0, 0], windows = {};
   let radiological = memory.get("mndmri-reader/display") !== "neurological";
@@ -26,7 +28,7 @@
 
   // -- entries --------------------------------------------------------------------------------------
   const rater = () => element("rater").value.trim().replace(/\s+/g, " ");
-  const place = (number) => `mndmri-reader/${rater()}/${number}`;
+  const place = (number, of = rater()) => `mndmri-reader/${study}/${of}/${number}`;
   const blank = () => ({ ratings: {}, confidence: "", comment: "", decisions: {}, rated: "", decided: "" });
   const now = () => new Date().toISOString().slice(0, 19) + "Z";
 
@@ -290,7 +292,7 @@
       if (wasNameless && named && own && (own.rated || own.decided) && memory.get(place(number)) === null) {
         entries[number] = own;
         memory.set(place(number), JSON.stringify(own));
-        memory.set(`mndmri-reader//${number}`, "null");
+        memory.set(place(number, ""), "null");
       }
     }
     memory.set("mndmri-reader/rater", named);

@@ -366,6 +366,19 @@ def test_what_was_entered_is_there_again_and_is_the_raters_own(opened):
     assert not again.get_by_label("leg, left: 2", exact=True).is_checked()
 
 
+def test_a_case_of_the_same_number_in_another_study_is_not_rated(opened, pages):
+    """The number follows from the participant's id, which many studies have."""
+    page = opened("one.html")
+    page.fill("#rater", "AB")
+    page.locator("#rater").blur()
+    rate(page, "leg", "L", "2")
+    (pages / "other.html").write_text(reader_page([case(100_001, study="another")]), encoding="utf-8")
+    other = opened("other.html")
+    assert other.input_value("#rater") == "AB"
+    assert not other.get_by_label("leg, left: 2", exact=True).is_checked()
+    assert opened("one.html").get_by_label("leg, left: 2", exact=True).is_checked()
+
+
 def test_cases_are_gone_through_by_keys(opened):
     page = opened()
     press(page, "n")

@@ -15,6 +15,7 @@ from mndmri.susceptibility.normalisation import (
     normalise_scan,
 )
 from mndmri.susceptibility.regions import REFERENCE, precentral_regions
+from mndmri.tables.protocols import VENDOR_SWI
 
 LIMITS = {"dark_percentile": 5.0, "min_voxels": 10, "max_in_plane_mm": 1.5}
 
@@ -66,7 +67,7 @@ def test_measures_and_checks_are_told_apart_and_r2star_is_measured_where_there_i
     data = paint(slab)
     data[slab.band & (slab.x < 0)] *= 0.8
     nothing = make_image(np.zeros(slab.grid.shape, np.uint8), slab.grid)
-    scan = NormalisedScan(make_image(data.astype(np.float32), slab.grid), nothing, True, "")
+    scan = NormalisedScan(make_image(data.astype(np.float32), slab.grid), nothing, "", VENDOR_SWI)
     rate = make_image(np.where(slab.x < 0, 40, 20).astype(np.float32), slab.grid)
     measures, quality = measure_scan(scan, masks, names, r2star=rate, **LIMITS)
     assert set(quality["measure"]) == set(QUALITY) and not set(measures["measure"]) & set(QUALITY)
