@@ -16,8 +16,10 @@ from mndmri.tables.qc import limits_from_config, qc_table
 log = start_job(snakemake)
 given, options, who = snakemake.input, snakemake.params, f"sub-{snakemake.wildcards.subject}"
 
+anatomical = {"name": "image of FA and MD" if given.stand_in else "T1w"}
 sheets = t1w_sheets(
     who,
+    **anatomical,
     t1w=load_image(given.t1w),
     mask=load_image(given.mask),
     gm=load_image(given.gm),
@@ -28,6 +30,7 @@ sheets = t1w_sheets(
 if given.fa:
     sheets |= dwi_sheets(
         who,
+        **anatomical,
         b0_scanned=load_image(given.b0_scanned),
         b0=load_image(given.b0),
         wm=load_image(given.wm_dwi),

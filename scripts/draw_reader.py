@@ -15,6 +15,6 @@ reading = read_strip(
     chi=load_optional(given.chi),
     max_in_plane_mm=options.max_in_plane_mm,
 )
-page = reader_page([encode_case(options.case, options.study, **reading._asdict())])
+page = reader_page([encode_case(options.case, **reading._asdict())])
 write_text(page, snakemake.output.page)
 log.info("%d slices of %s, %.1f MB", len(reading.outlines), ", ".join(reading.layers), len(page) / 1e6)

@@ -23,7 +23,7 @@ facts = study_facts(
 tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
 primary = primary_done(tables["comparisons"], config["statistics"]["primary"])
 config = {**config, "statistics": {**config["statistics"], "primary": primary}}
-facts |= {"done": analyses_done(tables), "excluded": snakemake.params.excluded}
+facts |= {"done": analyses_done(tables), **snakemake.params.losses}
 text = methods_paragraph(config, versions(), space=snakemake.params.space, **facts)
 write_text(text, snakemake.output.methods)
 log.info("%d words", len(text.split()))

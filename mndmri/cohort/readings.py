@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
 from mndmri.io import InputError, read_table
-from mndmri.tables.decisions import Decisions, collect_decisions
-from mndmri.tables.rated import Ratings, collect_ratings
 from mndmri.tables.readings import Source
 
 KEY_FILE = "reader_key.tsv"
@@ -87,21 +85,24 @@ def _read_key(path: Path) -> dict[str, str]:
     return dict(zip(table["case"], table["participant_id"], strict=True))
 
 
-def load_ratings(
-    config: Mapping[str, Any], cases: Mapping[str, int], *, studied: Sequence[str], listed: Sequence[str]
-) -> Ratings:
-    """Ratings that the config names, checked; see `mndmri.tables.rated.collect_ratings`."""
-    paths, problems = find_readings(config["ratings"], "ratings")
-    sources, unread = read_sources(paths, cases)
-    found = collect_ratings(sources, studied=studied, listed=listed)
-    return found._replace(problems=[*problems, *unread, *found.problems])
+class Read(NamedTuple):
+    """Tables of raters of one kind, their files, and what is wrong with these."""
+
+    sources: list[Source]
+    paths: list[str]
+    problems: list[str]
 
 
-def load_decisions(
-    config: Mapping[str, Any], cases: Mapping[str, int], *, studied: Sequence[str], listed: Sequence[str]
-) -> Decisions:
-    """Decisions that the config names, checked; see `mndmri.tables.decisions.collect_decisions`."""
-    paths, problems = find_readings(config["decisions"], "decisions")
+def load_readings(given: str | Sequence[str] | None, kind: str, cases: Mapping[str, int]) -> Read:
+    """Ratings or decisions that the config names, as their files are.
+
+    Parameters
+    ----------
+    given, kind
+        As in `find_readings`.
+    cases
+        As in `read_sources`.
+    """
+    paths, problems = find_readings(given, kind)
     sources, unread = read_sources(paths, cases)
-    found = collect_decisions(sources, studied=studied, listed=listed)
-    return found._replace(problems=[*problems, *unread, *found.problems])
+    return Read(sources, paths, [*problems, *unread])

@@ -10,13 +10,14 @@ import pandas as pd
 from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
 from mndmri.cohort.given import look_at_tables
-from mndmri.cohort.readings import find_readings, load_decisions, load_ratings
+from mndmri.cohort.readings import load_readings
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
 from mndmri.io import InputError
 from mndmri.tables.cases import number_cases
-from mndmri.tables.decisions import EVERYTHING, EXCLUDED
+from mndmri.tables.decisions import EVERYTHING, EXCLUDED, collect_decisions
+from mndmri.tables.rated import collect_ratings
 from mndmri.tables.words import name_people
 
 # Susceptibility-weighted images under the names that BIDS and its proposals give them.
@@ -268,23 +269,25 @@ def _read_readings(config: Mapping[str, Any], table: pd.DataFrame) -> _Readings:
     if not config["ratings"] and not config["decisions"]:
         return _Readings({}, [], [], {"cases": cases})
     studied = list(load_participants(table, config)[0]["participant_id"])
-    decided = load_decisions(config, cases, studied=studied, listed=listed)
+    read, seen = (load_readings(config[kind], kind, cases) for kind in ("decisions", "ratings"))
+    decided = collect_decisions(read.sources, studied=studied, listed=listed)
     people = {
         who: why[EVERYTHING].replace(EXCLUDED, "by reader")
         for who, why in decided.excluded.items()
         if EVERYTHING in why
     }
-    rated = load_ratings(config, cases, studied=[who for who in studied if who not in people], listed=listed)
+    left = [who for who in studied if who not in people]
+    rated = collect_ratings(seen.sources, studied=left, listed=listed)
     rows = decided.table.astype(object).where(decided.table.notna(), "").to_dict("records")
     return _Readings(
         people,
-        [*decided.problems, *rated.problems],
+        [*read.problems, *decided.problems, *seen.problems, *rated.problems],
         [*decided.notes, *rated.notes],
         {
             "cases": cases,
             "excluded": decided.excluded,
             "decisions": tuple(rows),
-            "rated": find_readings(config["ratings"], "ratings")[0],
+            "rated": seen.paths,
         },
     )
 

@@ -104,8 +104,9 @@ def _group_column(table: pd.DataFrame, wanted: str | None, path: Path) -> str:
     ]
     if not [*named, *known]:
         raise InputError(f"{path}: no column looks like the groups; name it with --group, one of: {listed}")
-    # a column of a usual name whose labels are known, one of such a name, one of such labels
-    return next((name for name in named if name in known), [*named, *known][0])
+    # a column of a usual name whose labels are known, one that names a disease, one of such a name, one of such labels
+    ill = [name for name in known if {_kind(label) for label in table[name].dropna().unique()} & {"ALS", "PLS"}]
+    return next((name for name in named if name in known), [*ill, *named, *known][0])
 
 
 def _kind(label: object) -> str | None:

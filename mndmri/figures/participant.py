@@ -26,12 +26,13 @@ def t1w_sheets(
     wm: SpatialImage,
     t1w_template: SpatialImage,
     template: SpatialImage,
+    name: str = "T1w",
 ) -> Sheets:
-    """Brain mask and tissue on the T1w image, and the image in template space under the template's edges."""
+    """Brain mask and tissue on the T1w image, or on what stands in for it, and the image under the template's edges."""
     return {
-        "Brain mask on the T1w": contour_sheet(t1w, {"brain mask": mask}, title=who),
-        "Tissue on the T1w": contour_sheet(t1w, {"grey matter": gm, "white matter": wm}, title=who),
-        "T1w in template space": template_sheet(t1w_template, template, title=who),
+        f"Brain mask on the {name}": contour_sheet(t1w, {"brain mask": mask}, title=who),
+        f"Tissue on the {name}": contour_sheet(t1w, {"grey matter": gm, "white matter": wm}, title=who),
+        f"{name} in template space": template_sheet(t1w_template, template, title=who),
     }
 
 
@@ -45,12 +46,14 @@ def dwi_sheets(
     v1: SpatialImage,
     weights: SpatialImage,
     names: pd.DataFrame,
+    name: str = "T1w",
 ) -> Sheets:
-    """White matter of the T1w image on the b = 0 image, as scanned and corrected, and the tracts on colour FA.
+    """White matter on the b = 0 image, as scanned and corrected, and the tracts on colour FA.
 
-    All images lie on the diffusion grid; ``weights`` and ``names`` are the probabilities of its regions.
+    White matter is that of the image called ``name``: the T1w, or what stands in for it. All images lie on the
+    diffusion grid; ``weights`` and ``names`` are the probabilities of its regions.
     """
-    white = {"white matter of the T1w": wm}
+    white = {f"white matter of the {name}": wm}
     outlines = {f"CST {side}": select(weights, names, "cst", hemi) for side, hemi in (("left", "L"), ("right", "R"))}
     return {
         "b = 0 image as scanned": contour_sheet(b0_scanned, white, title=who),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mndmri.provenance import OF_IMAGES
 from mndmri.tables.covariates import VOLUMES, covariates_of
+from mndmri.tables.decisions import EVERYTHING
 from mndmri.tables.given import BROUGHT
 from mndmri.tables.participants import PROGRESSION_RATE
 from mndmri.tables.words import readable
@@ -279,6 +280,7 @@ def methods_paragraph(
     brought: Sequence[str] = (),
     done: Collection[str] | None = None,
     excluded: Mapping[str, int] | None = None,
+    without_t1w: int = 0,
 ) -> str:
     """Methods of a study as Markdown: the steps that its config selects and that were done, then the references.
 
@@ -306,6 +308,8 @@ def methods_paragraph(
         Analyses that gave a number (`mndmri.report.done.analyses_done`); by default all.
     excluded : mapping, optional
         Modality, or ``all``, to the number of participants whose scans readers have excluded.
+    without_t1w : int
+        Participants whose diffusion series stood in for a T1w image.
 
     Returns
     -------
@@ -340,6 +344,7 @@ def methods_paragraph(
         did=did,
         variants=_variants(config, images, done),
         excluded=[_excluded(modality, n) for modality, n in (excluded or {}).items()],
+        without_t1w=without_t1w,
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,
         primary=_primary(statistics["primary"]),
@@ -369,7 +374,8 @@ def _variants(config: Mapping[str, Any], images: Sequence[str], done: Collection
 
 def _excluded(modality: str, n: int) -> str:
     """What readers have excluded in how many: ``the SWI of 2 participants``."""
-    what = "all scans" if modality == "all" else f"the {readable(modality)} {'map' if modality == 'qsm' else 'scan'}"
+    kind = "map" if modality == "qsm" else "scan"
+    what = "all scans" if modality == EVERYTHING else f"the {readable(modality)} {kind}"
     return f"{what} of {n} participant{'s' * (n > 1)}"
 
 

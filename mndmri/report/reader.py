@@ -1,6 +1,7 @@
 """The page on which motor bands are rated by eye: one file, that knows cases by their numbers alone."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -15,12 +16,12 @@ UNITS = {"swi": "", "mip": "", "qsm": "ppm"}
 # Of lossy WebP, 0 to 100: grey levels of the demo's slices differ by 1.4 of 255 (root mean square) from those before.
 _QUALITY = 85
 _DECIMALS = 1  # of outlines, in voxels
+_NAME_LENGTH = 16  # characters by which a browser knows a case's pictures
 _DATA = ('<script type="application/json" class="case">', "</script>")
 
 
 def encode_case(
     case: int,
-    study: str,
     *,
     layers: Mapping[str, tuple[Sequence[np.ndarray], tuple[float, float], tuple[float, float]]],
     outlines: Sequence[Mapping[str, Sequence[np.ndarray]]],
@@ -36,15 +37,14 @@ def encode_case(
     ----------
     case : int
         Case number (`mndmri.tables.cases`).
-    study : str
-        Letters and digits that no other study has: what a browser remembers of a case is this study's.
     layers, outlines, pixel_mm, mni_z_mm, first, projected_mm, too_coarse
         As in `mndmri.susceptibility.reading.Reading`.
     """
     rows, columns = next(iter(layers.values()))[0][0].shape
+    slices = {name: [_webp(grey) for grey in slices] for name, (slices, _, _) in layers.items()}
     content = {
         "case": case,
-        "study": study,
+        "pictures": hashlib.sha256(json.dumps(slices).encode()).hexdigest()[:_NAME_LENGTH],
         "columns": columns,
         "rows": rows,
         "pixel_mm": [round(size, 4) for size in pixel_mm],
@@ -57,9 +57,9 @@ def encode_case(
                 "range": [round(v, 5) for v in ends],
                 "window": [round(v, 5) for v in window],
                 "unit": UNITS[name],
-                "slices": [_webp(grey) for grey in slices],
+                "slices": slices[name],
             }
-            for name, (slices, ends, window) in layers.items()
+            for name, (_, ends, window) in layers.items()
         },
         "outlines": [{name: "".join(map(_path, lines)) for name, lines in own.items() if lines} for own in outlines],
     }
@@ -78,7 +78,8 @@ def reader_page(cases: Iterable[str]) -> str:
     Notes
     -----
     The page carries a content security policy that allows no request. Ratings and decisions leave it as files that
-    the browser saves; until then they are kept by the browser, apart for each rater.
+    the browser saves; until then they are kept by the browser, apart for each rater, and belong to the pictures that
+    were seen: a case of the same number in another study, or of images that were made anew, opens without any.
     """
     return environment().get_template("reader.html.j2").render(data=[case.join(_DATA) for case in cases])
 

@@ -100,3 +100,27 @@ def test_without_ratings_nothing_is_compared_and_every_case_has_its_number(study
     wiring = study().wiring()
     assert not [job for job in wiring if job.rule == "compare_raters"]
     assert wiring[Job("gather_readers", "")][1][0].endswith("reader/cohort.html")
+
+
+def test_a_modality_that_readers_exclude_in_everybody_is_in_no_table_and_the_rest_goes_on(study, folder):
+    rows = [(CASES[who], "dwi", "exclude", "artefact", "AB") for who in PEOPLE]
+    save(folder / "no_dwi.tsv", ["case", "modality", "decision", "reason", "rater"], rows)
+    wiring = study(decisions="no_dwi.tsv").wiring()
+    rules = {job.rule for job in wiring}
+    assert {"write_report", "extract_cst"} <= rules
+    assert not rules & {"gather_profiles", "compare_profiles"}
+
+
+def test_a_scan_that_is_excluded_has_no_part_in_the_limits_protocol(study):
+    wiring = study(decisions="decisions.tsv").wiring()
+    [taken] = [own for job, (own, _) in wiring.items() if job.rule == "gather_measures"]
+    described = {path for path in taken if path.endswith("_swi.json") or "desc-normalised" in path}
+    assert people(described) == {"sub-02", "sub-05", "sub-06"}
+
+
+def test_a_study_without_anybody_to_make_its_template_of_is_told(study, folder):
+    rows = [(CASES[who], "t1w", "exclude", "artefact", "AB") for who in PEOPLE]
+    save(folder / "no_t1w.tsv", ["case", "modality", "decision", "reason", "rater"], rows)
+    run = study(decisions="no_t1w.tsv", t1w={"template": "study"}).run("--dry-run")
+    assert run.returncode != 0
+    assert "no T1w image is left to make the study's template of; set it to mni" in run.said

@@ -1,6 +1,5 @@
 """The study: config and cohort checked, and what rules ask of them. No rules here."""
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -508,6 +507,13 @@ if WITHOUT_FAILED in os.environ:
     TRIED = set(lost["tried"])
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
 STUDY = without(SETTLED, LOSSES)
+if config["t1w"]["template"] == "study" and STUDY.scans and not counted():
+    print(
+        "t1w.template: no T1w image is left to make the study's template of; set it to mni, or look at what was left "
+        "out and excluded",
+        file=sys.stderr,
+    )
+    sys.exit(1)
 # Tables of measures that somebody brings, and what reading them takes.
 BROUGHT = [*config["measures"], *config["tables"]]
 BROUGHT_FILES = dict(tables=files_of(BROUGHT), described=dictionaries_of(BROUGHT))

@@ -581,7 +581,10 @@ rule write_methods:
     params:
         config=config,
         space=SPACE,
-        excluded=count_excluded(STUDY.excluded),
+        losses=dict(
+            excluded=count_excluded(STUDY.excluded),
+            without_t1w=len({*people("dwi")} - {*people("t1w")}),
+        ),
     script:
         "../../scripts/write_methods.py"
 

@@ -11,6 +11,7 @@ rule draw_participant:
     """Draw a participant's pictures and put them on a page with the measures."""
     input:
         t1w=rules.preprocess_t1w.output.t1w,
+        stand_in=stand_in("t1w"),
         mask=rules.preprocess_t1w.output.mask,
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,

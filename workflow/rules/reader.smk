@@ -27,7 +27,6 @@ rule draw_reader:
     params:
         version=VERSION,
         case=lambda wildcards: STUDY.cases[f"sub-{wildcards.subject}"],
-        study=hashlib.sha256(str(Path(RESULTS).resolve()).encode()).hexdigest()[:12],
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],
     script:
         "../../scripts/draw_reader.py"

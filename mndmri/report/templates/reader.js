@@ -18,8 +18,9 @@
 
   const blocks = [...document.querySelectorAll("script.case")];
   const numbers = blocks.map((block) => Number(block.textContent.match(/"case":(\d+)/)[1]));
-  // two studies may have a case of one number: entries are of the study too
-  const study = blocks[0].textContent.match(/"study":"(\w+)"/)[1];
+  // two studies may have a case of one number: an entry belongs to the pictures too
+  const pictures = Object.fromEntries(
+    blocks.map((block, n) => [numbers[n], block.textContent.match(/"pictures":"(\w+)"/)[1]]));
   let index = 0, data = null, decoded = {};
   let layer = "swi", slice = 0, zoom = 1, shift = [0, 0], windows = {};
   let radiological = memory.get("mndmri-reader/display") !== "neurological";
@@ -28,7 +29,7 @@
 
   // -- entries --------------------------------------------------------------------------------------
   const rater = () => element("rater").value.trim().replace(/\s+/g, " ");
-  const place = (number, of = rater()) => `mndmri-reader/${study}/${of}/${number}`;
+  const place = (number, of = rater()) => `mndmri-reader/${number}/${pictures[number]}/${of}`;
   const blank = () => ({ ratings: {}, confidence: "", comment: "", decisions: {}, rated: "", decided: "" });
   const now = () => new Date().toISOString().slice(0, 19) + "Z";
 

@@ -168,6 +168,17 @@ def test_stages_are_done_left_out_or_failed():
     assert {row["status"] for row in stages(study, losses, "sub-2", ["t1w", "dwi", "qsm"])} == {"done"}
 
 
+def test_an_excluded_scan_that_failed_has_failed_and_one_that_is_not_there_is_left_out():
+    reasons = {"swi": "excluded by reader: motion", "dwi": "excluded by reader: motion", "pet": "excluded by reader: x"}
+    losses = {"sub-1": fail("tensor")}
+    study = dataclasses.replace(make_study(pet="no file"), excluded={"sub-1": reasons})
+    study = without(study, losses)
+    rows = {row["stage"]: row for row in stages(study, losses, "sub-1", ["dwi", "swi"])}
+    assert (rows["dwi"]["status"], rows["dwi"]["reason"]) == ("failed", "tensor failed: told to")
+    assert (rows["swi"]["status"], rows["swi"]["reason"]) == ("excluded", "excluded by reader: motion")
+    assert study.excluded == {"sub-1": {"swi": "excluded by reader: motion"}}
+
+
 def test_a_pass_after_failures_forces_nothing():
     arguments = ["--cores", "2", "-F", "--keep-going", "--force", "results/table.tsv"]
     assert next_pass(arguments) == ["--nolock", "--cores", "2", "--keep-going", "results/table.tsv"]

@@ -5,8 +5,10 @@ import pytest
 
 from mndmri.cohort.folders import expand_home
 from mndmri.cohort.handover import hand_over, take_over
-from mndmri.cohort.readings import find_readings, key_files, load_decisions, load_ratings
+from mndmri.cohort.readings import find_readings, key_files, load_readings
 from mndmri.cohort.records import Study
+from mndmri.tables.decisions import collect_decisions
+from mndmri.tables.rated import collect_ratings
 
 CASES = {"sub-01": 123456, "sub-02": 234567}
 PEOPLE = list(CASES)
@@ -28,11 +30,15 @@ def decisions(path, who="sub-01", modality="swi", reason="motion", rater="AB"):
 
 
 def rated(given):
-    return load_ratings({"ratings": given}, CASES, studied=PEOPLE, listed=PEOPLE)
+    read = load_readings(given, "ratings", CASES)
+    found = collect_ratings(read.sources, studied=PEOPLE, listed=PEOPLE)
+    return found._replace(problems=[*read.problems, *found.problems])
 
 
 def decided(given):
-    return load_decisions({"decisions": given}, CASES, studied=PEOPLE, listed=PEOPLE)
+    read = load_readings(given, "decisions", CASES)
+    found = collect_decisions(read.sources, studied=PEOPLE, listed=PEOPLE)
+    return found._replace(problems=[*read.problems, *found.problems])
 
 
 def test_file_list_and_folder_are_read_alike(tmp_path):

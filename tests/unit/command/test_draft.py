@@ -40,6 +40,9 @@ def draft(folder, **options):
         ("ctrl", "control"),
         ("FTD", "FTD"),
         ("false", "false"),
+        ("non-ALS", "non-ALS"),
+        ("ALS_mimic", "ALS_mimic"),
+        ("relative-of-ALS", "relative-of-ALS"),
     ],
 )
 def test_a_label_belongs_to_the_group_that_it_usually_means(tmp_path, label, group):
@@ -52,6 +55,11 @@ def test_a_label_belongs_to_the_group_that_it_usually_means(tmp_path, label, gro
 def test_the_column_whose_labels_are_known_goes_before_one_of_a_usual_name(tmp_path):
     made = draft(dataset(tmp_path, ["participant_id cohort status", "sub-1 x ALS", "sub-2 y control"]))
     assert made.config["groups"]["column"] == "status"
+
+
+def test_a_column_of_a_usual_name_goes_before_one_in_which_somebody_is_normal(tmp_path):
+    made = draft(dataset(tmp_path, ["participant_id group neuro_exam", "sub-1 1 normal", "sub-2 2 abnormal"]))
+    assert made.config["groups"]["column"] == "group"
 
 
 def test_without_controls_there_is_no_reference_and_that_is_said(tmp_path):

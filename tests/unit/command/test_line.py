@@ -107,6 +107,11 @@ def test_without_a_config_the_way_to_one_is_said(study, started, capsys, command
     assert started == []
 
 
+def test_a_folder_that_is_not_there_is_named(study, capsys):
+    assert line.main(["init", "bids", "--config", "nodir/study.yaml"]) == 1
+    assert "nodir: no such folder; make it, or name another file with --config" in capsys.readouterr().err
+
+
 def test_show_says_when_a_study_has_not_been_run(study, capsys):
     line.main(["init", "bids"])
     assert line.main(["show", "study.yaml"]) == 1

@@ -11,10 +11,11 @@ from mndmri.io import write_json
 def finished(tmp_path):
     """Results of a study with one primary measure, and one that is not."""
 
-    def make(**simulation):
+    def make(alpha=0.05, primary=True, **simulation):
         (tmp_path / "group").mkdir()
-        primary = [{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}]
-        config = {"statistics": {"primary": primary}, "simulation": simulation or None}
+        of_study = [{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}]
+        statistics = {"primary": of_study if primary else [], "alpha": alpha}
+        config = {"statistics": statistics, "simulation": simulation or None}
         write_json({"config": config}, tmp_path / "provenance.json")
         row = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "contrast": "ALS-control"}
         row |= {"reported": "yes", "estimate": -0.05, "ci_low": -0.08, "ci_high": -0.02, "adjusted_g": -1.25}
@@ -33,6 +34,14 @@ def test_the_reported_comparisons_of_primary_measures_alone_are_shown(finished):
     assert "dwi md" not in text and "9.0" not in text
     assert "simulated" not in text
     assert "index.html" not in text  # a study of a table has none
+
+
+def test_intervals_have_the_level_of_the_study(finished):
+    assert "difference [99% CI]" in "\n".join(describe(finished(alpha=0.01)))
+
+
+def test_without_a_primary_measure_that_is_said(finished):
+    assert "\nNo primary measure was compared between groups." in describe(finished(primary=False))
 
 
 def test_simulated_people_are_said_to_be_simulated(finished):

@@ -21,7 +21,7 @@ GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
 MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
-def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, excluded=None, **keys):
+def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, excluded=None, without_t1w=0, **keys):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
     return methods_paragraph(
         config,
@@ -32,6 +32,7 @@ def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, e
         measured=measured,
         own_covariates=own_covariates,
         excluded=excluded,
+        without_t1w=without_t1w,
     )
 
 
@@ -391,8 +392,8 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
             "motion": "fsl",
             "distortion": "fieldmap",
             "tensor_fit": "robust",
-            "without_t1w": True,
         },
+        without_t1w=1,
     )
     for reference in REFERENCES.values():
         assert reference in everything
@@ -502,4 +503,5 @@ def test_how_the_tract_was_checked_and_who_had_no_t1w_image_is_told():
     text = methods(dwi={"min_aligned_fraction": 0.3})
     assert "fewer than 30% of its voxels" in text
     assert "without a T1-weighted image" not in text
-    assert "an image of FA and mean diffusivity" in methods(dwi={"without_t1w": True})
+    assert "Of 1 participant without a T1-weighted image" in methods(without_t1w=1)
+    assert "Of 2 participants without" in methods(without_t1w=2)

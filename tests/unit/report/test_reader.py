@@ -21,10 +21,10 @@ IMAGE = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
 PIXELS = {b"VP8 ", b"VP8L"}
 
 
-def case(number=CASE, study="one", **options):
+def case(number=CASE, **options):
     own = head(**options)
     return encode_case(
-        number, study, **read_strip(own["masks"], own["table"], own["mni_mm"], swi=own["swi"], chi=own["chi"])._asdict()
+        number, **read_strip(own["masks"], own["table"], own["mni_mm"], swi=own["swi"], chi=own["chi"])._asdict()
     )
 
 
@@ -46,9 +46,14 @@ def page():
 
 def test_a_case_holds_its_number_and_its_pictures_and_nothing_else():
     assert set(json.loads(case())) == {
-        *("case", "study", "columns", "rows", "pixel_mm", "mni_z_mm", "first", "projected_mm", "too_coarse"),
+        *("case", "pictures", "columns", "rows", "pixel_mm", "mni_z_mm", "first", "projected_mm", "too_coarse"),
         *("layers", "outlines"),
     }
+
+
+def test_a_case_is_known_by_its_pictures_wherever_it_is_made():
+    known = [json.loads(made)["pictures"] for made in (case(), case(las=True), case(sizes=(2.0, 2.0, 2.0)))]
+    assert known[0] == known[1] != known[2]
 
 
 def test_neither_group_nor_score_nor_person_can_be_found_in_the_page(page):
@@ -105,7 +110,7 @@ def test_cases_of_a_page_can_be_put_on_another():
 def test_nothing_in_a_case_ends_its_element():
     own = head()
     read = read_strip(own["masks"], own["table"], own["mni_mm"], swi=own["swi"])
-    hostile = encode_case(1, "s", **read._replace(too_coarse="</script><script>alert(1)</script>")._asdict())
+    hostile = encode_case(1, **read._replace(too_coarse="</script><script>alert(1)</script>")._asdict())
     assert "<" not in hostile
     assert json.loads(hostile)["too_coarse"] == "</script><script>alert(1)</script>"
 

@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 from playwright import sync_api as playwright
 
-from mndmri.cohort.readings import load_decisions, load_ratings
+from mndmri.cohort.readings import load_readings
 from mndmri.io import read_table
 from mndmri.report.reader import reader_page
 from mndmri.statistics.raters import rater_agreement
+from mndmri.tables.decisions import collect_decisions
+from mndmri.tables.rated import collect_ratings
 from tests.unit.report.test_reader import case
 
 CHROMIUM = os.environ.get("MNDMRI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -302,7 +304,7 @@ def test_what_two_raters_saved_goes_through_the_statistics(opened, tmp_path):
         for kind in ("ratings", "decisions"):
             save(page, kind, tmp_path).rename(tmp_path / f"{rater}_{kind}.tsv")
         page.select_option("#case", index=0)
-    found = load_ratings({"ratings": str(tmp_path)}, cases, **people)
+    found = collect_ratings(load_readings(str(tmp_path), "ratings", cases).sources, **people)
     assert found.problems == []
     participants = pd.DataFrame({"participant_id": list(cases), "group": "ALS"})
     measures = pd.DataFrame(columns=["participant_id", "modality", "measure", "region", "hemi", "value"])
@@ -310,7 +312,7 @@ def test_what_two_raters_saved_goes_through_the_statistics(opened, tmp_path):
     agreed = table[table["statistic"] == "agreement"].set_index(["region", "hemi"])["estimate"]
     assert agreed["precentral_face", "R"] == 0
     assert agreed.drop([("precentral_face", "R"), ("precentral_face", "both"), ("precentral", "both")]).eq(100).all()
-    decided = load_decisions({"decisions": str(tmp_path)}, cases, **people)
+    decided = collect_decisions(load_readings(str(tmp_path), "decisions", cases).sources, **people)
     assert decided.problems == []
     assert list(decided.excluded) == ["sub-03"] and "seen by AB (AB, " in decided.excluded["sub-03"]["swi"]
 
@@ -367,12 +369,12 @@ def test_what_was_entered_is_there_again_and_is_the_raters_own(opened):
 
 
 def test_a_case_of_the_same_number_in_another_study_is_not_rated(opened, pages):
-    """The number follows from the participant's id, which many studies have."""
+    """The number follows from the participant's id, which many studies have; the pictures are others."""
     page = opened("one.html")
     page.fill("#rater", "AB")
     page.locator("#rater").blur()
     rate(page, "leg", "L", "2")
-    (pages / "other.html").write_text(reader_page([case(100_001, study="another")]), encoding="utf-8")
+    (pages / "other.html").write_text(reader_page([case(100_001, sizes=(2.0, 2.0, 2.0))]), encoding="utf-8")
     other = opened("other.html")
     assert other.input_value("#rater") == "AB"
     assert not other.get_by_label("leg, left: 2", exact=True).is_checked()

@@ -8,6 +8,7 @@ from mndmri.tables.decisions import (
     count_excluded,
     decision_lines,
     leave_out,
+    of_scans,
 )
 from mndmri.tables.readings import Source
 
@@ -129,3 +130,12 @@ def test_lines_for_pages_hold_modality_decision_reason_rater_and_date():
     found = decided(table(["sub-01", "swi", "exclude", "motion", "AB", "2026-11-29T10:00:00Z"]))
     rows = found.table.astype(object).where(found.table.notna(), "").to_dict("records")
     assert decision_lines(rows) == {"sub-01": ["swi: exclude, motion (AB, 2026-11-29)"]}
+
+
+def test_what_is_excluded_is_of_the_scans_that_there_are():
+    """Without a T1w image all is excluded, also what the person never had; everybody's reason stays."""
+    gone = {"t1w": "motion", "dwi": "no T1w", "swi": "no T1w"}
+    excluded = {"sub-01": gone, "sub-02": {"swi": "motion"}, "sub-03": {"all": "stroke"}}
+    scans = {"sub-01": ["t1w", "swi"], "sub-02": ["t1w"]}
+    assert of_scans(excluded, scans) == {"sub-01": {"t1w": "motion", "swi": "no T1w"}, "sub-03": {"all": "stroke"}}
+    assert of_scans(excluded, {}) == excluded

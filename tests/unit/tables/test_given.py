@@ -83,6 +83,7 @@ def values(found) -> dict:
 def test_everyone_in_the_study_has_a_row_of_every_measure(long):
     found = long(("01", "dwi", "fa", "cst", "L", 0.5), ("sub-02", "t1w", "volume", "gm", "both", 600.0))
     table = complete_measures(found.rows, PEOPLE, {})
+    assert table["value"].notna().any()
     assert list(table.columns) == GROUP_COLUMNS
     assert len(table) == 6
     cells = table.set_index(["participant_id", "measure"])["value"]
@@ -441,3 +442,12 @@ def test_a_file_that_is_no_workbook_is_refused(given):
     told = given(b"PK no archive", name="lab.xlsx", modality="x", wide=PATTERN).problems
     assert "cannot be read as an Excel workbook" in told[0] and "password" in told[0]
     assert "a table ends in .tsv, .csv" in given(b"", name="lab.sav", modality="x", wide=PATTERN).problems[0]
+
+
+def test_what_readers_have_excluded_has_no_value_in_a_table_that_was_brought(wide):
+    found = wide("participant_id,own_x_L\n01,1\n02,2\n03,3\n")
+    modality = found.rows["modality"].iloc[0]
+    why = "excluded by reader: motion (AB)"
+    table = complete_measures(found.rows, PEOPLE, {"sub-01": {modality: why}}).set_index("participant_id")
+    assert np.isnan(table.loc["sub-01", "value"]) and table.loc["sub-01", "status"] == why
+    assert table.loc["sub-02", "value"] == 2
