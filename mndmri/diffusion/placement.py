@@ -6,6 +6,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.grids import make_image
 from mndmri.registration.brainstem import place_scan
 from mndmri.registration.register import Warp
+from mndmri.registration.smoothing import smooth_within
 from mndmri.registration.transforms import resample
 
 # Mean diffusivity, in medians over the brain, up to which a voxel is tissue, and from which on it is fluid.
@@ -61,3 +62,31 @@ def place_dwi(
     masked = resample(t1w_recorded, md, [np.linalg.inv(to_dwi)], interpolation="nearest")
     shown = make_image((np.asarray(recorded.dataobj) > 0) & (np.asarray(masked.dataobj) > 0), recorded)
     return place_scan(t1w, brain, to_dwi, template_tissue=solid, tissue=tissue_share(md), recorded=shown)
+
+
+def smooth_in_template(
+    fa: SpatialImage,
+    white_matter: SpatialImage,
+    *,
+    to_template: SpatialImage,
+    to_dwi: np.ndarray,
+    fwhm_mm: float,
+) -> SpatialImage:
+    """FA in template space, averaged over the white matter of the person.
+
+    Parameters
+    ----------
+    fa : SpatialImage
+        On a grid of the template, brought there by ``to_template``.
+    white_matter : SpatialImage
+        Probability, 0 to 1, on the grid of the T1w image.
+    to_template : SpatialImage
+        Displacement field from template points to those of the diffusion images, as from `place_dwi`: in the brainstem
+        the T1w image's own field is up to millimetres from it.
+    to_dwi : ndarray, shape (4, 4)
+        From points of the T1w image to those of the diffusion images.
+    fwhm_mm : float
+        As for `mndmri.registration.smoothing.smooth_within`.
+    """
+    white = resample(white_matter, fa, [to_template, np.linalg.inv(to_dwi)])
+    return smooth_within(fa, white, fwhm_mm=fwhm_mm)

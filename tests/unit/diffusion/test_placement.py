@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mndmri.diffusion.placement import place_dwi
+from mndmri.diffusion.placement import place_dwi, smooth_in_template
 from mndmri.grids import make_image, world_coordinates
-from mndmri.registration.transforms import map_points, resample
+from mndmri.registration.transforms import compose, map_points, resample
 from tests.unit.registration.stem import HEAD, PONS, TEMPLATE, TO_SCAN, grid, head, softened
 
 
@@ -79,3 +79,27 @@ def test_a_mark_on_the_left_of_the_scan_is_on_the_left_in_the_template():
         there = resample(mark, TEMPLATE, [placed.moving_to_fixed]).get_fdata()
         found = [np.average(axis, weights=there) for axis in np.moveaxis(world_coordinates(TEMPLATE), -1, 0)]
         np.testing.assert_allclose(found, centre, atol=1.0)
+
+
+@pytest.mark.parametrize("side_mm", [-12.0, 12.0])
+def test_fa_is_averaged_over_the_white_matter_that_came_the_same_way(side_mm):
+    """A tract beside the midline, of which FA and white matter are known in the diffusion images and the T1w image."""
+    template = grid(2.0, (-40, -60, -60), (40, 20, 20))
+    to_dwi = nb.affines.from_matvec(nb.eulerangles.euler2mat(y=0.1), [9.0, -7.0, 5.0])  # of the T1w image
+    _, brain = head()
+
+    def tract(points):
+        return np.hypot(points[..., 0] - side_mm, points[..., 1] + 25) < 5
+
+    white = make_image(
+        tract(nb.affines.apply_affine(np.linalg.inv(HEAD), world_coordinates(brain))).astype(np.float32), brain
+    )
+    points = world_coordinates(template)
+    fa = make_image(np.where(tract(points), 0.6, 0.1).astype(np.float32), template)
+    way = {"to_template": compose([to_dwi @ HEAD], template), "to_dwi": to_dwi, "fwhm_mm": 6.0}
+    found = smooth_in_template(fa, white, **way).get_fdata()
+    middle = np.abs(points[..., 2] + 20) < 20
+    core = np.hypot(points[..., 0] - side_mm, points[..., 1] + 25) < 3
+    assert found[core & middle].mean() == pytest.approx(0.6, abs=0.06)  # what the edge loses on voxels of 3 mm
+    mirrored = np.hypot(points[..., 0] + side_mm, points[..., 1] + 25) < 3
+    assert np.isnan(found[mirrored & middle]).all()
