@@ -179,7 +179,7 @@ def follow_affine(warp: Warp, affine: np.ndarray) -> Warp:
     back = map_points(scan, [warp.fixed_to_moving])
     by_affine = map_points(scan, [np.linalg.inv(affine)])
     share = in_brainstem(by_affine)
-    mixed = share > 0
+    mixed = (share > 0) | (in_brainstem(back) > 0)  # by either of the two
     place = back[mixed] + share[mixed, None] * (by_affine[mixed] - back[mixed])
     turn = np.linalg.inv(affine[:3, :3]).T
     for _ in range(_INVERSION_ROUNDS):
