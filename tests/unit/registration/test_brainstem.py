@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mndmri.grids import make_image, world_coordinates
+from mndmri.io import InputError
 from mndmri.registration.brainstem import fit_affine, follow_affine, in_brainstem, match_outline, place_scan
 from mndmri.registration.register import Warp, jacobian_determinant
 from mndmri.registration.transforms import make_field, map_points, resample
@@ -14,6 +15,13 @@ from tests.unit.registration.stem import HEAD, PONS, TEMPLATE, TO_SCAN, grid, he
 def test_the_affine_transform_is_that_of_the_head_in_spite_of_a_fold():
     affine = fit_affine(*head())
     np.testing.assert_allclose(nb.affines.apply_affine(affine, PONS), nb.affines.apply_affine(HEAD, PONS), atol=0.4)
+
+
+def test_a_brain_that_the_registration_takes_elsewhere_is_refused():
+    warp, brain = head()
+    far = make_field(np.full((*brain.shape, 3), [0.0, 0.0, 300.0]), brain)
+    with pytest.raises(InputError, match=r"^0 voxels of 3 mm of the T1w image's brain lie within 11 cm of the .*pons"):
+        fit_affine(warp._replace(fixed_to_moving=far), brain)
 
 
 def test_the_fold_is_gone_and_the_rest_as_it_was():
