@@ -1,6 +1,5 @@
 """FA, MD, AD and RD of a person's corticospinal tract, by level and along its length, and their quality checks."""
 
-import numpy as np
 import pandas as pd
 
 from mndmri.atlas.on_scan import Person, on_scan
@@ -10,7 +9,6 @@ from mndmri.diffusion.profile import measure_profile
 from mndmri.diffusion.tract import ATLAS_REGIONS, coverage_rows, measure_quality, measure_tract
 from mndmri.io import EXACT, load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output
@@ -21,7 +19,8 @@ person = Person(
     to_template=load_field(given.to_template),
     atlas=atlas,
     table=table,
-    white_matter=resample(load_image(given.wm), maps["fa"], [np.linalg.inv(load_matrix(given.xfm))]),
+    white_matter=load_image(given.wm),
+    from_t1w=load_matrix(given.xfm),
 )
 here = on_scan(maps["fa"], person, recorded=load_image(given.fov))
 save_image(here.weights, out.weights)

@@ -27,6 +27,18 @@ def test_a_chain_is_met_in_the_order_given(brain):
     np.testing.assert_allclose(chained.get_fdata(), product.get_fdata(), atol=1e-3)
 
 
+@pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("seed", range(5))
+def test_an_image_on_its_own_oblique_grid_keeps_its_border(seed, interpolation):
+    rng = np.random.default_rng(seed)
+    affine = rigid(rng.uniform(-30, 30, 3), rng.uniform(-90, 90, 3)) @ np.diag([2, 2.5, 3, 1])
+    image = nb.Nifti1Image(rng.uniform(1, 2, (7, 8, 9)).astype(np.float32), affine)
+    same = transforms.resample(image, image, interpolation=interpolation)
+    np.testing.assert_allclose(same.get_fdata(), image.get_fdata(), atol=1e-5)
+    # what lies beyond the edge has none
+    assert not transforms.resample(image, image, [rigid((0, 0, 0), (90, 0, 0))]).get_fdata().any()
+
+
 def test_a_composed_field_does_what_its_parts_do(brain):
     parts = [rigid(), np.linalg.inv(rigid((2, 1, -5), (1, 2, 3)))]
     field = transforms.compose(parts, brain)
