@@ -6,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from mndmri.grids import make_image, world_coordinates
+from mndmri.io import InputError
 from mndmri.registration import register as reg
 from mndmri.registration import transforms
 from mndmri.registration.transforms import map_points
@@ -198,6 +199,12 @@ def test_a_brain_that_is_cut_is_not_drawn_out_over_what_it_lacks(brain, engine):
     told = error(recorded=make_image(recorded, moving))
     assert told < 1.5  # half a voxel
     assert told < 0.6 * error()
+
+
+def test_ants_refuses_a_brain_that_may_be_cut_without_its_tissue(brain):
+    recorded = make_image(np.ones(brain.shape, np.uint8), brain)
+    with pytest.raises(InputError, match="by its tissue alone, and none was given; give tissue, or use greedy"):
+        reg.register_deformable(brain, brain, recorded=recorded, engine="ants")
 
 
 def test_the_jacobian_of_a_shrinking_is_its_volume(brain):
