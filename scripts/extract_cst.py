@@ -24,7 +24,7 @@ person = Person(
 )
 here = on_scan(maps["fa"], person, recorded=load_image(given.fov))
 save_image(here.weights, out.weights)
-write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), out.table)
+write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), out.table, digits=EXACT)
 save_image(here.mni_mm, out.mni_mm)
 save_image(here.white_matter, out.wm)
 
@@ -35,7 +35,7 @@ beside = off_tract(direction, min_aligned=snakemake.params.min_aligned)
 measures = measure_tract(maps, *place[:3], here.coverage, beside=beside, **limits)
 write_table(pd.concat([measures, direction], ignore_index=True), out.measures, digits=EXACT)
 profile = measure_profile(maps, *place, here.field_of_view, beside=beside, **limits)
-write_table(profile, out.profile)
+write_table(profile, out.profile, digits=EXACT)
 quality = measure_quality(
     maps,
     *place[:3],
@@ -43,5 +43,5 @@ quality = measure_quality(
     min_fa=limits["min_fa"],
 )
 rows = [read_table(given.preproc_qc), quality, coverage_rows(here.coverage, here.weights, table), direction]
-write_table(pd.concat(rows, ignore_index=True), out.qc)
+write_table(pd.concat(rows, ignore_index=True), out.qc, digits=EXACT)
 log.info("%d of %d measures have a value", (measures.status == "ok").sum(), len(measures))
