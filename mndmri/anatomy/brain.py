@@ -127,7 +127,7 @@ def _near_an_end(mask: SpatialImage, voxels: np.ndarray) -> bool:
     """Whether a mask comes closer than so many voxels of each axis to an end of its grid."""
     inside = np.asarray(mask.dataobj) > 0
     middle = tuple(slice(n, -n) for n in np.ceil(voxels).astype(int))
-    return np.count_nonzero(inside) > np.count_nonzero(inside[middle])
+    return bool(np.count_nonzero(inside) > np.count_nonzero(inside[middle]))
 
 
 def _by_deepbet(head: SpatialImage) -> SpatialImage:
