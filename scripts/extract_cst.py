@@ -6,7 +6,7 @@ from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.diffusion.direction import measure_direction, off_tract
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import ATLAS_REGIONS, coverage_rows, measure_quality, measure_tract
+from mndmri.diffusion.tract import ATLAS_REGIONS, measure_quality, measure_tract, tract_coverage
 from mndmri.io import EXACT, load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
 
@@ -42,6 +42,6 @@ quality = measure_quality(
     negative_fraction=read_json(given.json)["NegativeEigenvalueFraction"],
     min_fa=limits["min_fa"],
 )
-rows = [read_table(given.preproc_qc), quality, coverage_rows(here.coverage, here.weights, table), direction]
+rows = [read_table(given.preproc_qc), quality, tract_coverage(here.coverage, here.weights, table), direction]
 write_table(pd.concat(rows, ignore_index=True), out.qc, digits=EXACT)
 log.info("%d of %d measures have a value", (measures.status == "ok").sum(), len(measures))
