@@ -49,10 +49,8 @@ def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> S
 
     Parameters
     ----------
-    dwi : SpatialImage
-        4D, RAS-stored, as scanned.
-    gradients : Gradients
-        In world axes.
+    dwi, gradients
+        As for `mndmri.diffusion.preprocessing.preprocess`.
     max_b : float
         As for `series.take_shell`.
 
