@@ -9,12 +9,13 @@ from mndmri.jobs import start_job
 
 log = start_job(snakemake)
 given = snakemake.input
-brains, tissues, fields = (by_participant(given[name]) for name in ("brain", "tissue", "xfm"))
+brains, tissues, fields, fovs = (by_participant(given[name]) for name in ("brain", "tissue", "xfm", "fov"))
 
 
 def load_person(who: str) -> Registered:
     """Somebody as registered to the study's template."""
-    return Registered(Template(load_image(brains[who]), load_image(tissues[who])), load_field(fields[who]))
+    own = Template(load_image(brains[who]), load_image(tissues[who]))
+    return Registered(own, load_field(fields[who]), load_image(fovs[who]))
 
 
 made = average_brains([partial(load_person, who) for who in brains], load_image(given.target_brain))

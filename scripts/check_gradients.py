@@ -3,7 +3,7 @@
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.diffusion.orientation import check_orientation, describe, suggest, verdict_rows
 from mndmri.diffusion.series import format_gradients
-from mndmri.io import InputError, load_image, read_text, write_table, write_text
+from mndmri.io import EXACT, InputError, load_image, read_text, write_table, write_text
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -18,4 +18,4 @@ if check.clearly_wrong:
     if options.gradient_check == "stop":
         raise InputError(f"{options.bvec_name}: {describe(check)}; suggested: {options.suggestion}")
 write_table(check.ranking, snakemake.output.ranking)
-write_table(verdict_rows(check), snakemake.output.qc)
+write_table(verdict_rows(check), snakemake.output.qc, digits=EXACT)

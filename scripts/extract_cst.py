@@ -1,16 +1,14 @@
 """FA, MD, AD and RD of a person's corticospinal tract, by level and along its length, and their quality checks."""
 
-import numpy as np
 import pandas as pd
 
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.diffusion.direction import measure_direction, off_tract
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import ATLAS_REGIONS, coverage_rows, measure_quality, measure_tract
+from mndmri.diffusion.tract import ATLAS_REGIONS, measure_quality, measure_tract, tract_coverage
 from mndmri.io import EXACT, load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.registration.transforms import resample
 
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output
@@ -21,11 +19,12 @@ person = Person(
     to_template=load_field(given.to_template),
     atlas=atlas,
     table=table,
-    white_matter=resample(load_image(given.wm), maps["fa"], [np.linalg.inv(load_matrix(given.xfm))]),
+    white_matter=load_image(given.wm),
+    from_t1w=load_matrix(given.xfm),
 )
 here = on_scan(maps["fa"], person, recorded=load_image(given.fov))
 save_image(here.weights, out.weights)
-write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), out.table)
+write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), out.table, digits=EXACT)
 save_image(here.mni_mm, out.mni_mm)
 save_image(here.white_matter, out.wm)
 
@@ -36,13 +35,13 @@ beside = off_tract(direction, min_aligned=snakemake.params.min_aligned)
 measures = measure_tract(maps, *place[:3], here.coverage, beside=beside, **limits)
 write_table(pd.concat([measures, direction], ignore_index=True), out.measures, digits=EXACT)
 profile = measure_profile(maps, *place, here.field_of_view, beside=beside, **limits)
-write_table(profile, out.profile)
+write_table(profile, out.profile, digits=EXACT)
 quality = measure_quality(
     maps,
     *place[:3],
     negative_fraction=read_json(given.json)["NegativeEigenvalueFraction"],
     min_fa=limits["min_fa"],
 )
-rows = [read_table(given.preproc_qc), quality, coverage_rows(here.coverage, here.weights, table), direction]
-write_table(pd.concat(rows, ignore_index=True), out.qc)
+rows = [read_table(given.preproc_qc), quality, tract_coverage(here.coverage, here.weights, table), direction]
+write_table(pd.concat(rows, ignore_index=True), out.qc, digits=EXACT)
 log.info("%d of %d measures have a value", (measures.status == "ok").sum(), len(measures))

@@ -23,6 +23,7 @@ warp = place_dwi(
     tensor.maps["md"],
     load_image(given.fov),
     t1w=Warp(load_field(given.t1w_to_template), load_field(given.t1w_from_template)),
+    t1w_recorded=load_image(given.t1w_fov),
     brain=load_image(given.brain),
     to_dwi=load_matrix(given.xfm),
     template_tissue=load_image(given.template_tissue),

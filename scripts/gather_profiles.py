@@ -3,12 +3,12 @@
 import pandas as pd
 
 from mndmri.diffusion.profile import profiles_dictionary
-from mndmri.io import read_own_tables, write_json, write_table
+from mndmri.io import EXACT, read_own_tables, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.tables.measures import stack_tables
 
 log = start_job(snakemake)
 profiles = stack_tables(read_own_tables(snakemake.input), pd.DataFrame(snakemake.params.participants))
-write_table(profiles, snakemake.output.profiles)
+write_table(profiles, snakemake.output.profiles, digits=EXACT)
 write_json(profiles_dictionary(), snakemake.output.dictionary)
 log.info("%d participants with a profile", profiles["participant_id"].nunique())

@@ -2,7 +2,7 @@
 
 from mndmri.cohort import bids
 from mndmri.grids import to_canonical
-from mndmri.io import load_image, read_table, save_image, write_json, write_table
+from mndmri.io import EXACT, load_image, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.susceptibility.mapping import map_phase, mapping_quality, take_chimap
 
@@ -32,7 +32,7 @@ log.info(mapped.unknown or mapped.note)
 save_image(mapped.chi, snakemake.output.chi)
 save_image(mapped.local, snakemake.output.local)
 save_image(mapped.mask, snakemake.output.mask, dtype="uint8")
-write_table(mapping_quality(mapped, brain), snakemake.output.qc)
+write_table(mapping_quality(mapped, brain), snakemake.output.qc, digits=EXACT)
 description = {
     "Units": "ppm",
     "ParamagneticSign": mapped.sign,

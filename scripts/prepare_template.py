@@ -4,7 +4,7 @@ import numpy as np
 
 from mndmri.anatomy.study_space import prepare_space
 from mndmri.atlas.own import take_labels, take_template
-from mndmri.io import load_image, read_table, save_image, write_table
+from mndmri.io import EXACT, load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -29,5 +29,5 @@ save_image(space.tissue, out.tissue)
 save_image(space.nuclei, out.nuclei, dtype=np.uint8)
 save_image(space.compared, out.compared, dtype=np.uint8)
 save_image(space.atlas, out.atlas, dtype="uint8", scale=0.01)
-write_table(space.table, out.table)
+write_table(space.table, out.table, digits=EXACT)
 log.info("%d regions on a grid of %s", len(space.table), space.brain.shape)

@@ -11,7 +11,7 @@ from mndmri.diffusion.preprocessing import plan_steps, preprocess
 from mndmri.diffusion.quality import applied_correction, series_quality
 from mndmri.diffusion.series import format_gradients
 from mndmri.grids import to_canonical
-from mndmri.io import load_image, read_text, save_image, save_matrix, write_json, write_table, write_text
+from mndmri.io import EXACT, load_image, read_text, save_image, save_matrix, write_json, write_table, write_text
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -49,7 +49,7 @@ write_text(table.bval, out.bval)
 write_text(table.bvec, out.bvec)
 write_table(motion_table(done.motion), out.motion)
 quality = series_quality(dwi, gradients, done, method=method)
-write_table(quality, out.qc)
+write_table(quality, out.qc, digits=EXACT)
 applied = applied_correction(method, done.displacement_mm)
 write_json({"DistortionCorrection": applied, "DistortionMethodTried": method, "Steps": steps._asdict()}, out.json)
 if applied != method:

@@ -4,7 +4,7 @@ import numpy as np
 
 from mndmri.anatomy.preprocessing import preprocess
 from mndmri.grids import voxel_volume_ml
-from mndmri.io import load_image, load_optional, save_image, write_table
+from mndmri.io import EXACT, load_image, load_optional, save_image, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -20,5 +20,5 @@ save_image(done.t1w, made.t1w)
 save_image(done.brain, made.brain)
 save_image(done.mask, made.mask, dtype=np.uint8)
 save_image(done.field_of_view, made.fov, dtype=np.uint8)
-write_table(done.quality, made.qc)
+write_table(done.quality, made.qc, digits=EXACT)
 log.info("brain of %.0f ml", np.asarray(done.mask.dataobj).sum() * voxel_volume_ml(done.mask))

@@ -39,7 +39,9 @@ atlas, table = restrict(
 person = Person(from_template, to_template, atlas, table, white_matter=tissue["WM"])
 here = on_scan(t1w, person, recorded=fov)
 save_image(here.weights, snakemake.output.weights)
-write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), snakemake.output.table)
+write_table(
+    here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), snakemake.output.table, digits=EXACT
+)
 
 border_cm2 = border_area_cm2(mask, fov)
 limits = {name: options[name] for name in ("min_coverage", "max_border_cm2")}
@@ -50,7 +52,7 @@ quality = [
     measure_quality(mask, tissue, expected, to_template),
     suitability_rows(t1w, here.coverage, border_cm2, n_voxels=int(np.asarray(mask.dataobj).sum())),
 ]
-write_table(pd.concat(quality, ignore_index=True), snakemake.output.qc)
+write_table(pd.concat(quality, ignore_index=True), snakemake.output.qc, digits=EXACT)
 log.info(
     "grey matter: %.1f ml in the template; %s",
     np.nansum(modulated.get_fdata()) * voxel_volume_ml(grid),

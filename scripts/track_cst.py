@@ -10,7 +10,7 @@ from mndmri.diffusion.tracking import (
     track_tract,
     untrackable_reason,
 )
-from mndmri.io import load_image, read_table, read_text, write_table
+from mndmri.io import EXACT, load_image, read_table, read_text, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -35,6 +35,6 @@ streamlines = track_tract(
 for hemi, path in (("L", out.left), ("R", out.right)):
     save_tractogram(as_tractogram(streamlines, hemi, maps["fa"]), path)
 reason = untrackable_reason(gradients)
-write_table(profile_streamlines(maps, streamlines, mni_mm, reason), out.profile)
-write_table(streamline_rows(streamlines, reason), out.qc)
+write_table(profile_streamlines(maps, streamlines, mni_mm, reason), out.profile, digits=EXACT)
+write_table(streamline_rows(streamlines, reason), out.qc, digits=EXACT)
 log.info("%s", reason or ", ".join(f"{len(lines)} streamlines {hemi}" for hemi, lines in streamlines.items()))

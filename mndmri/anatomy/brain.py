@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.field_of_view import border_area_cm2, has_signal
+from mndmri.anatomy.field_of_view import border_area_cm2, has_signal, lacks_skull
 from mndmri.anatomy.head_template import simulate_head, take_head_template
 from mndmri.anatomy.template_brain import extract_by_template
 from mndmri.atlas.regions import load_template
@@ -26,7 +26,7 @@ METHOD_CODES = {"mask": 0, "deepbet": 1, "template": 2}
 _NEAR_END_MM = 15.0
 # How far the last planes are repeated beyond it, and the area of brain in them that counts as cut.
 _REPEATED_MM = 25.0
-_CUT_CM2 = 10.0
+_CUT_CM2 = 10.0  # the default of t1w.max_border_cm2, which judges what is measured; this one chooses between two masks
 
 
 def find_brain(
@@ -101,11 +101,14 @@ def extract_by_network(head: SpatialImage) -> SpatialImage:
     last planes repeated beyond it, and that mask is taken if it reaches the end over more than 10 cm2.
     """
     mask = _by_deepbet(head)
-    box = bounding_box(make_image(has_signal(np.asarray(head.dataobj)), head), margin=0)
-    inside = mask.slicer[box]
     zooms = voxel_sizes(head)
-    if not _near_an_end(inside, _NEAR_END_MM / zooms):
+    box = bounding_box(make_image(has_signal(np.asarray(head.dataobj)), head), margin=0)
+    if not _near_an_end(mask.slicer[box], _NEAR_END_MM / zooms):
         return mask
+    if lacks_skull(head, mask):  # of such an image the signal ends with the brain, and the grid alone may cut it
+        box = slice(None), slice(None), slice(None)
+        if not _near_an_end(mask, _NEAR_END_MM / zooms):
+            return mask
     beyond = np.ceil(_REPEATED_MM / zooms).astype(int)
     part = head.slicer[box]
     affine = part.affine.copy()
@@ -122,11 +125,9 @@ def extract_by_network(head: SpatialImage) -> SpatialImage:
 
 def _near_an_end(mask: SpatialImage, voxels: np.ndarray) -> bool:
     """Whether a mask comes closer than so many voxels of each axis to an end of its grid."""
-    for axis, reach in enumerate(np.ceil(voxels).astype(int)):
-        found = np.flatnonzero(np.asarray(mask.dataobj).any(axis=tuple({0, 1, 2} - {axis})))
-        if found.size and (found[0] < reach or found[-1] >= mask.shape[axis] - reach):
-            return True
-    return False
+    inside = np.asarray(mask.dataobj) > 0
+    middle = tuple(slice(n, -n) for n in np.ceil(voxels).astype(int))
+    return bool(np.count_nonzero(inside) > np.count_nonzero(inside[middle]))
 
 
 def _by_deepbet(head: SpatialImage) -> SpatialImage:

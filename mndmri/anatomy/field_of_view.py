@@ -4,7 +4,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 
 # Zeros are no signal where they fill a block of twice this (mm) along each axis: padding, a removed face, air.
 # The skull, which some scanners write as zero too, is thinner.
@@ -36,8 +36,30 @@ def find_recorded(head: SpatialImage, mask: SpatialImage) -> SpatialImage:
         Brain, above 0 inside, same grid. All of an image from which the skull was removed counts as recorded.
     """
     check_same_grid(head, mask)
-    values = np.asarray(head.dataobj)
-    empty = ~has_signal(values)
+    found = _without_padding(head)
+    return make_image(np.ones(head.shape, np.uint8), head) if _ends_round(mask, found) else found
+
+
+def lacks_skull(head: SpatialImage, mask: SpatialImage) -> bool:
+    """Whether the skull was removed from a head: there is no signal next to most of its brain.
+
+    Parameters
+    ----------
+    head, mask : SpatialImage
+        As for `find_recorded`.
+    """
+    check_same_grid(head, mask)
+    return _ends_round(mask, _without_padding(head))
+
+
+def _ends_round(mask: SpatialImage, found: SpatialImage) -> bool:
+    """Whether what has a signal ends with most of the brain's surface."""
+    return border_area_cm2(mask, found) > _MOST_CUT * _surface_cm2(mask)
+
+
+def _without_padding(head: SpatialImage) -> SpatialImage:
+    """Where no block without a signal reaches from the edge of the image, uint8, 0 or 1."""
+    empty = ~has_signal(np.asarray(head.dataobj))
     reach = 2 * np.floor(_BLOCK_MM / voxel_sizes(head)).astype(int) + 1
     core = empty.astype(np.uint8)
     for axis, width in enumerate(reach):  # beyond the edge of the image there is nothing either
@@ -47,10 +69,7 @@ def find_recorded(head: SpatialImage, mask: SpatialImage) -> SpatialImage:
     labels, _ = ndimage.label(empty & (core > 0))
     border = [labels.take(end, axis) for axis in range(3) for end in (0, -1)]
     outside = np.unique(np.concatenate([part.ravel() for part in border]))
-    found = make_image(~np.isin(labels, outside[outside > 0]), head)
-    if border_area_cm2(mask, found) > _MOST_CUT * _surface_cm2(mask):
-        return make_image(np.ones(values.shape, np.uint8), head)
-    return found
+    return make_image(~np.isin(labels, outside[outside > 0]), head)
 
 
 def border_area_cm2(mask: SpatialImage, recorded: SpatialImage) -> float:
@@ -64,10 +83,11 @@ def border_area_cm2(mask: SpatialImage, recorded: SpatialImage) -> float:
         As from `find_recorded`, same grid; beyond the grid nothing is.
     """
     check_same_grid(mask, recorded)
-    zooms, inside = voxel_sizes(mask), np.asarray(mask.dataobj) > 0
-    part, beyond = _around(inside, _REACH_MM / zooms + 1)
-    brain = np.pad(inside[part], beyond)
-    shown = np.pad(np.asarray(recorded.dataobj)[part] > 0, beyond)
+    zooms = voxel_sizes(mask)
+    beyond = int(np.ceil(_REACH_MM / zooms.min())) + 1  # the faces of the last voxels are those of the next
+    brain, shown = (np.pad(np.asarray(image.dataobj) > 0, beyond) for image in (mask, recorded))
+    part = bounding_box(make_image(brain, mask), margin=beyond)
+    brain, shown = brain[part], shown[part]
     near = ndimage.distance_transform_edt(~brain, zooms) <= _REACH_MM
     return _faces_cm2(near & shown, ~shown, zooms)
 
@@ -85,14 +105,3 @@ def _faces_cm2(first: np.ndarray, second: np.ndarray, zooms: np.ndarray) -> floa
         n = np.count_nonzero(a[1:] & b[:-1]) + np.count_nonzero(a[:-1] & b[1:])
         area += n * float(np.prod(np.delete(zooms, axis))) / 100
     return area
-
-
-def _around(inside: np.ndarray, margin: np.ndarray) -> tuple[tuple[slice, ...], list[tuple[int, int]]]:
-    """Box round a mask with a margin (voxels): the part of it in the grid, and by how much it goes beyond."""
-    part, beyond = [], []
-    for axis, reach in enumerate(np.ceil(margin).astype(int)):
-        found = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
-        low, high, n = int(found[0] - reach), int(found[-1] + reach + 1), inside.shape[axis]
-        part.append(slice(max(low, 0), min(high, n)))
-        beyond.append((max(-low, 0), max(high - n, 0)))
-    return tuple(part), beyond

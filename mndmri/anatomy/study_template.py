@@ -10,13 +10,15 @@ from mndmri.anatomy.normalisation import Template, register_brain
 from mndmri.anatomy.tissue import TISSUES
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.pose import align_brains
-from mndmri.registration.register import Engine, register_affine
+from mndmri.registration.register import Engine, find_shown, register_affine
 from mndmri.registration.transforms import Transform, compose, make_field, map_points, resample
 
 # Fixed-point steps that turn a displacement round; what is left shrinks by its slope, below a half, with each.
 _INVERSION_STEPS = 10
 # Tissue that a person's brain is scaled by.
 _WHITE = TISSUES.index("WM")
+# Of one image: where less of all of them together shows a voxel, the template fades towards 0 and no trace is enlarged.
+_LEAST_SHOWN = 0.5
 
 
 class Registered(NamedTuple):
@@ -25,16 +27,26 @@ class Registered(NamedTuple):
     own: Template
     field: SpatialImage
     """Displacement from template points to the person's, affine part included."""
+    recorded: SpatialImage | None = None
+    """Where the person's image has a signal, 0 or 1, in its space; everywhere by default."""
 
 
 def align_to_study(
-    target: Template, person: Template, *, affine: bool, engine: Engine, iterations: Sequence[int]
+    target: Template,
+    person: Template,
+    *,
+    recorded: SpatialImage,
+    affine: bool,
+    engine: Engine,
+    iterations: Sequence[int],
 ) -> SpatialImage:
     """Displacement field from points of the study's template of the previous round to a person's.
 
     Parameters
     ----------
     target, person : Template
+    recorded : SpatialImage
+        Where the person's image has a signal, 0 or 1, in its space: a brain that is cut is not drawn out.
     affine : bool
         Affine transform only, from the brains: for the first round, whose target is the standard template.
     engine, iterations
@@ -42,8 +54,11 @@ def align_to_study(
     """
     if affine:
         matrix = register_affine(target.brain, person.brain, start=align_brains(target.brain, person.brain))
+        if (shown := find_shown(target.brain, recorded, matrix)) is not None:
+            matrix = register_affine(target.brain, person.brain, start=matrix, fixed_mask=shown)
         return compose([matrix], target.brain)
-    return register_brain(target, person, engine=engine, iterations=iterations).moving_to_fixed
+    warp = register_brain(target, person, recorded=recorded, engine=engine, iterations=iterations)
+    return warp.moving_to_fixed
 
 
 def average_brains(people: Sequence[Callable[[], Registered]], target: SpatialImage) -> Template:
@@ -62,7 +77,7 @@ def average_brains(people: Sequence[Callable[[], Registered]], target: SpatialIm
     Returns
     -------
     Template
-        The brain scaled such that white matter is 1 in everyone.
+        The brain scaled such that white matter is 1 in everyone; each voxel the mean of those whose images show it.
 
     References
     ----------
@@ -72,14 +87,18 @@ def average_brains(people: Sequence[Callable[[], Registered]], target: SpatialIm
     grid_shape = target.shape[:3]
     brain = np.zeros(grid_shape, np.float32)
     tissue = np.zeros((*grid_shape, len(TISSUES)), np.float32)
+    n_shown = np.zeros(grid_shape, np.float32)
     for person in people:
-        own, field = person()
+        own, field, recorded = person()
         way: list[Transform] = [back, field]
         values = np.asarray(own.brain.dataobj, np.float32)
         white = np.asarray(own.tissue.dataobj[..., _WHITE], np.float32) > 0.9
         scaled = make_image(values / np.median(values[white]), own.brain)
-        brain += resample(scaled, target, way).get_fdata(dtype=np.float32) / len(people)
-        tissue += resample(own.tissue, target, way).get_fdata(dtype=np.float32) / len(people)
+        brain += resample(scaled, target, way).get_fdata(dtype=np.float32)
+        tissue += resample(own.tissue, target, way).get_fdata(dtype=np.float32)
+        n_shown += 1 if recorded is None else resample(recorded, target, way).get_fdata(dtype=np.float32)
+    n_shown = np.maximum(n_shown, _LEAST_SHOWN)
+    brain, tissue = brain / n_shown, tissue / n_shown[..., None]
     return Template(make_image(brain, target), make_image(tissue, target))
 
 

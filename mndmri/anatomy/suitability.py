@@ -6,7 +6,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.volumes import WHOLE_BRAIN
 from mndmri.grids import voxel_sizes
-from mndmri.tables.coverage import coverage_status
+from mndmri.tables.coverage import coverage_rows, coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 
@@ -75,22 +75,9 @@ def suitability_rows(image: SpatialImage, coverage: pd.Series, border_cm2: float
     n_voxels : int
         Of the brain.
     """
-    absent = "the atlas has no such region"
     rows = [
         row("t1w", "border_area", "brain", "both", border_cm2, unit="cm2", n_voxels=n_voxels),
         row("t1w", "longest_voxel", "brain", "both", float(voxel_sizes(image).max()), unit="mm", n_voxels=n_voxels),
-        *(
-            row(
-                "t1w",
-                "region_coverage",
-                region,
-                hemi,
-                seen,
-                unit="1",
-                n_voxels=n_voxels,
-                status=OK if np.isfinite(seen) else absent,
-            )
-            for (region, hemi), seen in coverage.items()
-        ),
     ]
-    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    shown = coverage_rows("t1w", "region_coverage", coverage, n_voxels)
+    return pd.concat([pd.DataFrame(rows, columns=MEASURE_COLUMNS), shown], ignore_index=True)

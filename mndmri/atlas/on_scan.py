@@ -13,10 +13,10 @@ from mndmri.tables.coverage import measure_coverage
 
 
 class Person(NamedTuple):
-    """The registration of a person's T1w image to the template, and what is brought to their scans by it."""
+    """The registration of a person's T1w image or scan to the template, and what is brought to their scans by it."""
 
     from_template: SpatialImage
-    """Displacement field that takes points of the T1w image to the template, and so resamples the template to it."""
+    """Displacement field that takes points of the registered image to the template, and so resamples the template."""
     to_template: SpatialImage
     """Displacement field the other way round."""
     atlas: SpatialImage
@@ -25,6 +25,8 @@ class Person(NamedTuple):
     """``index``, ``region``, ``hemi`` of its volumes."""
     white_matter: SpatialImage
     """Probability, 0 to 1, on the grid of the T1w image."""
+    from_t1w: np.ndarray | None = None
+    """From points of the T1w image to those of the registered image, shape (4, 4): the identity if it is the same."""
 
 
 class OnScan(NamedTuple):
@@ -61,7 +63,7 @@ def on_scan(
     person : Person
         Its atlas holds the regions that are asked for and no others; see `mndmri.atlas.regions.restrict`.
     to_scan : ndarray of shape (4, 4), optional
-        From points of the T1w image to those of the scan (RAS, mm); the identity by default.
+        From points of the person's registered image to those of the scan (RAS, mm); the identity by default.
     recorded : SpatialImage, optional
         Where the scan has a signal, 0 to 1, in the scan's space; everywhere on its grid by default.
     average_tissue : bool
@@ -70,8 +72,8 @@ def on_scan(
         by 0.01 between the two (3 mm voxels, T1w of 2 mm).
     """
     to_scan = np.eye(4) if to_scan is None else to_scan
-    to_t1w: list[Transform] = [np.linalg.inv(to_scan)]
-    points = map_points(world_coordinates(scan), [*to_t1w, person.from_template])
+    points = map_points(world_coordinates(scan), [np.linalg.inv(to_scan), person.from_template])
+    to_t1w: list[Transform] = [np.linalg.inv(to_scan if person.from_t1w is None else to_scan @ person.from_t1w)]
     if recorded is None:
         recorded = make_image(np.ones(scan.shape[:3], np.uint8), scan)
     shown = _field_of_view(person, to_scan, recorded)

@@ -289,7 +289,8 @@ def restrict(
     regions : iterable of str
     boxed : bool
         Whether the grid is cut to the box that holds these regions and two voxels round them. Sampled between its
-        voxels it has the same values: a third of the data, for the motor regions in the template.
+        voxels it has the same values: a third of the data, for the motor regions in the template. The box is found in
+        the stored values, which are mapped from an uncompressed file; a compressed one is loaded whole.
 
     Returns
     -------

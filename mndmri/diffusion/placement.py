@@ -6,6 +6,8 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.grids import make_image
 from mndmri.registration.brainstem import place_scan
 from mndmri.registration.register import Warp
+from mndmri.registration.smoothing import smooth_within
+from mndmri.registration.transforms import resample
 
 # Mean diffusivity, in medians over the brain, up to which a voxel is tissue, and from which on it is fluid.
 _TISSUE_MD, _FLUID_MD = 1.25, 2.5
@@ -35,6 +37,7 @@ def place_dwi(
     recorded: SpatialImage,
     *,
     t1w: Warp,
+    t1w_recorded: SpatialImage,
     brain: SpatialImage,
     to_dwi: np.ndarray,
     template_tissue: SpatialImage,
@@ -49,8 +52,41 @@ def place_dwi(
         Where the series has a signal, 0 or 1, on its grid.
     t1w, brain, to_dwi
         As in `mndmri.registration.brainstem.place_scan`.
+    t1w_recorded : SpatialImage
+        Where the T1w image has a signal, 0 or 1, in its space: the brain's mask comes from it, and where it ends within
+        the brainstem its end is no outline.
     template_tissue : SpatialImage
         Share of grey matter, white matter and CSF of the template, shape (X, Y, Z, 3), 0 to 1.
     """
     solid = make_image(np.asarray(template_tissue.dataobj, np.float32)[..., :2].sum(axis=-1), template_tissue)
-    return place_scan(t1w, brain, to_dwi, template_tissue=solid, tissue=tissue_share(md), recorded=recorded)
+    masked = resample(t1w_recorded, md, [np.linalg.inv(to_dwi)], interpolation="nearest")
+    shown = make_image((np.asarray(recorded.dataobj) > 0) & (np.asarray(masked.dataobj) > 0), recorded)
+    return place_scan(t1w, brain, to_dwi, template_tissue=solid, tissue=tissue_share(md), recorded=shown)
+
+
+def smooth_in_template(
+    fa: SpatialImage,
+    white_matter: SpatialImage,
+    *,
+    to_template: SpatialImage,
+    to_dwi: np.ndarray,
+    fwhm_mm: float,
+) -> SpatialImage:
+    """FA in template space, averaged over the white matter of the person.
+
+    Parameters
+    ----------
+    fa : SpatialImage
+        On a grid of the template, brought there by ``to_template``.
+    white_matter : SpatialImage
+        Probability, 0 to 1, on the grid of the T1w image.
+    to_template : SpatialImage
+        Displacement field from template points to those of the diffusion images, as from `place_dwi`: in the brainstem
+        the T1w image's own field is up to millimetres from it.
+    to_dwi : ndarray, shape (4, 4)
+        From points of the T1w image to those of the diffusion images.
+    fwhm_mm : float
+        As for `mndmri.registration.smoothing.smooth_within`.
+    """
+    white = resample(white_matter, fa, [to_template, np.linalg.inv(to_dwi)])
+    return smooth_within(fa, white, fwhm_mm=fwhm_mm)

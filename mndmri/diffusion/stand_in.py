@@ -13,7 +13,7 @@ from mndmri.diffusion.gradients import Gradients
 from mndmri.diffusion.placement import tissue_share
 from mndmri.diffusion.series import take_shell
 from mndmri.diffusion.tensor import fit_tensor
-from mndmri.grids import make_image, slice_axis, voxel_sizes
+from mndmri.grids import bounding_box, make_image, voxel_sizes, voxel_volume_ml
 from mndmri.intensity import correct_bias
 from mndmri.io import InputError
 from mndmri.masks import close_mask
@@ -28,8 +28,8 @@ _BRIDGE_MM, _SULCUS_MM = 4.0, 8.0
 # Otsu's threshold lies between brain and background; grey matter in the shade of a coil lies somewhat below.
 _BELOW_OTSU = 0.85
 _LEAST_BRAIN_ML = 300.0
-# Share of the largest slice of the brain that an outermost slice may hold: up to 0.37 in four whole brains, 1.0 in a
-# slab that ends at the internal capsule.
+# Share of the brain's largest section that the outermost one along any axis may hold: up to 0.37 across the slices in
+# four whole brains, 1.0 in a slab that ends at the internal capsule, 0.8 in a brain without its left third.
 _MOST_AT_BORDER = 0.5
 
 
@@ -49,10 +49,8 @@ def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> S
 
     Parameters
     ----------
-    dwi : SpatialImage
-        4D, RAS-stored, as scanned.
-    gradients : Gradients
-        In world axes.
+    dwi, gradients
+        As for `mndmri.diffusion.preprocessing.preprocess`.
     max_b : float
         As for `series.take_shell`.
 
@@ -68,8 +66,8 @@ def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> S
     registrations of FA to a template (Smith et al. 2006, NeuroImage 31:1487).
     """
     check_table(dwi, gradients)
-    mask = find_brain(dwi, gradients)
-    _check_whole(mask)
+    mask = brain_of_series(dwi, gradients)
+    _check_whole(dwi, mask)
     shell = take_shell(dwi, gradients, max_b=max_b)
     maps = fit_tensor(shell.dwi, shell.gradients, mask).maps
     tissue = tissue_share(maps["md"]).get_fdata(dtype=np.float32)
@@ -83,7 +81,7 @@ def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> S
     return StandIn(make_image(np.where(inside, bright, 0).astype(np.float32), dwi), mask, quality)
 
 
-def find_brain(dwi: SpatialImage, gradients: Gradients) -> SpatialImage:
+def brain_of_series(dwi: SpatialImage, gradients: Gradients) -> SpatialImage:
     """Mask of the brain by the mean of the weighted volumes, in which fluid, fat and bone are dark; uint8.
 
     Raises
@@ -99,7 +97,7 @@ def find_brain(dwi: SpatialImage, gradients: Gradients) -> SpatialImage:
     core, n = ndimage.label(ndimage.distance_transform_edt(bright, sizes) > _BRIDGE_MM)
     largest = core == 1 + np.argmax(np.bincount(core.ravel())[1:]) if n else np.zeros_like(bright)
     kept = bright & (ndimage.distance_transform_edt(~largest, sizes) <= _BRIDGE_MM + 0.5)
-    volume = float(kept.sum() * np.prod(sizes)) / 1000
+    volume = float(kept.sum()) * voxel_volume_ml(dwi)
     if volume < _LEAST_BRAIN_ML:
         raise InputError(
             f"the brain found in the diffusion series has {volume:.0f} ml, expected at least {_LEAST_BRAIN_ML:.0f}; "
@@ -108,12 +106,12 @@ def find_brain(dwi: SpatialImage, gradients: Gradients) -> SpatialImage:
     return close_mask(make_image(kept, dwi), _SULCUS_MM)
 
 
-def _check_whole(mask: SpatialImage) -> None:
-    """Raise `InputError` if the series ends within the brain."""
-    inside = np.asarray(mask.dataobj) > 0
-    across = slice_axis(mask)
-    area = inside.sum(axis=tuple({0, 1, 2} - {across}))
-    share = max(area[0], area[-1]) / area.max()
+def _check_whole(dwi: SpatialImage, mask: SpatialImage) -> None:
+    """Raise `InputError` if the series ends within the brain, along any axis; padding with zeros is beyond its end."""
+    recorded = (np.asarray(dwi.dataobj) != 0).any(axis=-1)
+    inside = np.asarray(mask.dataobj)[bounding_box(make_image(recorded, dwi), margin=0)] > 0
+    areas = [inside.sum(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
+    share = max(max(area[0], area[-1]) / area.max() for area in areas)
     if share > _MOST_AT_BORDER:
         raise InputError(
             f"the diffusion series ends inside the brain: its outermost slice holds {100 * share:.0f}% of the brain's "

@@ -8,7 +8,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.regions import select
 from mndmri.grids import check_same_grid
-from mndmri.tables.coverage import coverage_status
+from mndmri.tables.coverage import coverage_rows, coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 MEASURES = {"fa": "1", "md": "1e-3 mm2/s", "ad": "1e-3 mm2/s", "rd": "1e-3 mm2/s"}
@@ -117,7 +117,7 @@ def measure_asymmetry(means: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
 
 
-def coverage_rows(coverage: pd.Series, weights: SpatialImage, table: pd.DataFrame) -> pd.DataFrame:
+def tract_coverage(coverage: pd.Series, weights: SpatialImage, table: pd.DataFrame) -> pd.DataFrame:
     """Share of each region of the tract that the scan shows, for quality control.
 
     Parameters
@@ -130,12 +130,8 @@ def coverage_rows(coverage: pd.Series, weights: SpatialImage, table: pd.DataFram
     DataFrame
         Columns `MEASURE_COLUMNS`: ``coverage``, 0 to 1, of each region of `REGIONS`.
     """
-    rows = []
-    for region, hemi in REGIONS:
-        seen, n_voxels = float(coverage[region, hemi]), _effective_number(_weight(weights, table, region, hemi))
-        status = OK if np.isfinite(seen) else "the atlas has no such region"
-        rows.append(row("dwi", "coverage", region, hemi, seen, unit="1", n_voxels=n_voxels, status=status))
-    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    n_voxels = {place: _effective_number(_weight(weights, table, *place)) for place in REGIONS}
+    return coverage_rows("dwi", "coverage", coverage.loc[REGIONS], n_voxels)
 
 
 def measure_quality(

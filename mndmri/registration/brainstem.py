@@ -18,6 +18,8 @@ from mndmri.registration.transforms import compose, make_field, map_points, resa
 CENTRE_MM = np.array([0.0, -25.0, -22.0])
 _REACH_MM = 30.0
 _SAMPLED_MM = 3.0
+# Voxels of less weight, beyond 11 cm, are left out; fewer than this are no brain.
+_LEAST_WEIGHT, _LEAST_VOXELS = 1e-3, 100
 # Residuals beyond this many of their mean are those of folds and count little (Geman-McClure weights).
 _TOLERATED = 1.5
 _FIT_ROUNDS = 8
@@ -86,16 +88,18 @@ def fit_affine(warp: Warp, brain: SpatialImage) -> np.ndarray:
     Raises
     ------
     InputError
-        If no brain lies there.
+        If hardly any brain lies within 11 cm of the pons.
     """
     coarse = resample(brain, resampled_grid(brain, _SAMPLED_MM), interpolation="nearest")
     scan = world_coordinates(coarse)[np.asarray(coarse.dataobj) > 0]
     template = map_points(scan, [warp.fixed_to_moving])
     nearness = np.exp(-0.5 * np.sum((template - CENTRE_MM) ** 2, axis=-1) / _REACH_MM**2)
-    near = nearness > 1e-3
-    if near.sum() < 100:
+    near = nearness > _LEAST_WEIGHT
+    within = _REACH_MM * np.sqrt(-2 * np.log(_LEAST_WEIGHT)) / 10
+    if near.sum() < _LEAST_VOXELS:
         raise InputError(
-            "the brain of the T1w image holds nothing of the brainstem; check the mask and the registration"
+            f"{near.sum()} voxels of {_SAMPLED_MM:g} mm of the T1w image's brain lie within {within:.0f} cm of the "
+            f"template's pons, at least {_LEAST_VOXELS} are expected; check the mask and the registration"
         )
     scan, template, nearness = scan[near], np.c_[template[near], np.ones(near.sum())], nearness[near]
     weights = nearness
@@ -179,7 +183,7 @@ def follow_affine(warp: Warp, affine: np.ndarray) -> Warp:
     back = map_points(scan, [warp.fixed_to_moving])
     by_affine = map_points(scan, [np.linalg.inv(affine)])
     share = in_brainstem(by_affine)
-    mixed = share > 0
+    mixed = (share > 0) | (in_brainstem(back) > 0)  # by either of the two
     place = back[mixed] + share[mixed, None] * (by_affine[mixed] - back[mixed])
     turn = np.linalg.inv(affine[:3, :3]).T
     for _ in range(_INVERSION_ROUNDS):

@@ -132,7 +132,11 @@ def _execute(greedy: Greedy3D, command: str, **images: sitk.Image | None) -> Non
 
 @contextmanager
 def _unalarmed() -> Iterator[None]:
-    """Leave out of what is printed, at the level of file descriptors, that a line search came to its end."""
+    """Leave out of what is printed, at the level of file descriptors, that a line search came to its end.
+
+    What is printed in between is held back and written to standard error at the end, also if Python raises an error; if
+    the process is killed or crashes, it is lost.
+    """
     _flush()
     own = {number: os.dup(number) for number in (1, 2)}
     with tempfile.TemporaryFile() as printed:

@@ -14,7 +14,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
-from mndmri.io import load_field
+from mndmri.io import InputError, load_field
 from mndmri.registration import greedy
 from mndmri.registration.ants import load_ants, read_affine, to_ants, write_transform
 from mndmri.registration.pose import centre_of_mass
@@ -119,6 +119,11 @@ def register_deformable(
     -------
     Warp
 
+    Raises
+    ------
+    InputError
+        If ``ants`` is given ``recorded`` without ``tissue``: it would take the end of a cut brain for its outline.
+
     Notes
     -----
     ``ants`` is symmetric normalisation (Avants et al. 2008, Med Image Anal 12:26) by mutual information,
@@ -149,10 +154,14 @@ def _deform_ants(
     start: np.ndarray,
     iterations: Sequence[int],
 ) -> _Deformed:
+    if recorded is not None and tissue is None:
+        raise InputError(
+            "ants registers a brain that may be cut by its tissue alone, and none was given; give tissue, or use greedy"
+        )
     options: dict[str, Any] = {"type_of_transform": "SyN", "aff_metric": "mattes", "syn_metric": "mattes"}
     if tissue is not None:
         start = register_affine(fixed, moving, start=start)
-        if recorded is not None and (seen := _seen(fixed, recorded, start)) is not None:
+        if recorded is not None and (seen := find_shown(fixed, recorded, start)) is not None:
             start = register_affine(fixed, moving, start=start, fixed_mask=seen)
             tissue = _without(tissue[0], recorded, start), tissue[1]
         (fixed, moving), *others = zip(*map(_channels, tissue), strict=True)
@@ -178,7 +187,7 @@ def _deform_greedy(
     iterations: Sequence[int],
 ) -> _Deformed:
     affine = greedy.register_affine(fixed, moving, start=start)
-    if recorded is not None and (seen := _seen(fixed, recorded, affine)) is not None:
+    if recorded is not None and (seen := find_shown(fixed, recorded, affine)) is not None:
         # by mutual information: the patches that greedy compares would reach beyond a mask, over the cut
         affine = register_affine(fixed, moving, start=affine, fixed_mask=seen)
         fixed = _without(fixed, recorded, affine)
@@ -188,8 +197,18 @@ def _deform_greedy(
     return affine, *greedy.register_velocity(pairs, start=affine, metric=metric, iterations=iterations, mask=compared)
 
 
-def _seen(fixed: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> SpatialImage | None:
-    """Where the moving image shows what ``fixed`` does, 0 or 1; None if it shows nearly all of it."""
+def find_shown(fixed: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> SpatialImage | None:
+    """Where the moving image shows what ``fixed`` does, 0 or 1; None if it shows nearly all of it.
+
+    Parameters
+    ----------
+    fixed : SpatialImage
+        3D, 0 outside the brain.
+    recorded : SpatialImage
+        Where the moving image has a signal, 0 or 1, in its space.
+    affine : ndarray, shape (4, 4)
+        From fixed to moving world points (RAS, mm).
+    """
     seen = np.asarray(resample(recorded, fixed, [affine]).dataobj) > 0.5
     lost = 1 - seen[np.asarray(fixed.dataobj) > 0].mean()
     return None if lost < _NEGLIGIBLE_LOSS else make_image(seen, fixed)

@@ -24,6 +24,9 @@ Interpolation = Literal["nearest", "linear", "cubic"]
 _OTHER_SIGNS = (-1, -1, 1)
 RAS_TO_LPS = np.diag([*map(float, _OTHER_SIGNS), 1.0])
 
+# Voxels by which an index is off that went through an affine and back.
+_ROUNDING = 1e-6
+
 
 def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarray:
     """World points after a chain of transforms.
@@ -62,6 +65,17 @@ def _indices(image: SpatialImage, points: np.ndarray) -> np.ndarray:
         (row[axis], axis, row[3]) for row, axis in zip(to_index, np.abs(to_index[:3, :3]).argmax(axis=1), strict=False)
     ]
     return np.stack([step * points[..., axis] + begin for step, axis, begin in rows])
+
+
+def _on_edge(where: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Indices, shape (3, ...), of which those that rounding carried beyond the first or last voxel lie on it.
+
+    An oblique grid's own points come back from its affine as -1e-14, where an image has no data.
+    """
+    for along, n in zip(where, shape[:3], strict=True):
+        for edge, beyond in ((0, along < 0), (n - 1, along > n - 1)):
+            along[beyond & (np.abs(along - edge) < _ROUNDING)] = edge
+    return where
 
 
 def _sample(data: np.ndarray, where: np.ndarray, *, order: int = 1, mode: str = "constant") -> np.ndarray:
@@ -127,7 +141,7 @@ def sample_points(image: SpatialImage, points: np.ndarray, interpolation: Interp
         where it has no data.
     """
     order = {"nearest": 0, "linear": 1, "cubic": 3}[interpolation]
-    where = _indices(image, points)
+    where = _on_edge(_indices(image, points), image.shape)
     if image.ndim == 3:
         return _sample_filled(np.asarray(image.dataobj, np.float32), where, order=order)
     # Fortran order: each volume lies in one piece of memory

@@ -1,11 +1,15 @@
 """Coverage of a region by the field of view, and whether it suffices to measure the region."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import check_same_grid
-from mndmri.tables.measures import OK
+from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
+
+_ABSENT = "the atlas has no such region"
 
 
 def measure_coverage(atlas: SpatialImage, table: pd.DataFrame, fov: SpatialImage) -> pd.Series:
@@ -59,9 +63,36 @@ def coverage_status(
         Names of the region and of the tissue, for the message.
     """
     if not np.isfinite(seen):
-        return "the atlas has no such region"
+        return _ABSENT
     if seen < min_coverage:
         return f"field of view covers {100 * seen:.0f}% of the {place}"
     if n_voxels < max(min_voxels, 1):
         return f"{n_voxels:.0f} voxels of {kind}, at least {min_voxels:g} are needed"
     return OK
+
+
+def coverage_rows(
+    modality: str, measure: str, coverage: pd.Series, n_voxels: int | Mapping[tuple[str, str], int]
+) -> pd.DataFrame:
+    """Coverage as rows of the quality table.
+
+    Parameters
+    ----------
+    modality, measure : str
+        Of each row.
+    coverage : Series
+        As from `measure_coverage`; a region that the atlas lacks has a row without a value.
+    n_voxels : int or mapping
+        Of every row, or by region and side.
+
+    Returns
+    -------
+    DataFrame
+        Columns `MEASURE_COLUMNS`, one row per region and side of ``coverage``, 0 to 1.
+    """
+    rows = []
+    for (region, hemi), seen in coverage.items():
+        n = n_voxels if isinstance(n_voxels, int) else n_voxels[region, hemi]
+        status = OK if np.isfinite(seen) else _ABSENT
+        rows.append(row(modality, measure, region, hemi, float(seen), unit="1", n_voxels=n, status=status))
+    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)

@@ -91,6 +91,21 @@ def test_probabilities_survive_a_byte_on_disk(tmp_path):
     np.testing.assert_allclose(back.get_fdata(), data, atol=0.0051)
 
 
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 1.0), (np.int16, 1.0), (np.uint8, 0.01)])
+def test_volumes_come_back_in_their_order_and_left_stays_left(tmp_path, dtype, scale, suffix):
+    """Stored right to left or left to right: no two values are alike, nor is any axis as long as another."""
+    steps = np.random.default_rng(0).permutation(3 * 4 * 5 * 2).reshape(3, 4, 5, 2)
+    for way in (1, -1):
+        image = nb.Nifti1Image((steps * scale).astype(np.float32), np.diag([2 * way, 2.5, 3, 1]))
+        path = tmp_path / f"{way}.{suffix}"
+        io.save_image(image, path, dtype=dtype, scale=scale)
+        found = nb.load(path)
+        np.testing.assert_allclose(found.get_fdata(), steps * scale, atol=1e-5)
+        np.testing.assert_array_equal(found.affine, image.affine)
+        assert nb.aff2axcodes(found.affine)[0] == ("R" if way > 0 else "L")
+
+
 def test_an_image_keeps_its_oblique_affine_and_says_which_space_it_is_in(tmp_path):
     affine = np.array([[1.9, 0.3, 0.1, -40], [-0.3, 2.4, 0.2, 5], [-0.1, -0.2, 3.0, 7], [0, 0, 0, 1]])
     affine[:3, :3] = np.linalg.qr(affine[:3, :3])[0] @ np.diag([2, 2.5, 3])

@@ -1,5 +1,6 @@
 """The house is in order: one name for a rule everywhere, pins in step, Snakemake's own lint silent."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -33,6 +34,22 @@ def test_every_script_belongs_to_a_rule():
 def test_scripts_read_the_participants_with_what_is_known_of_their_columns():
     for path in (ROOT / "scripts").glob("*.py"):
         assert not re.search(r"read_table\([^)]*participants", path.read_text()), path.name
+
+
+def test_tables_that_later_jobs_compute_with_have_every_digit():
+    """Six digits make ties, and put a share that is just enough below its limit."""
+    read_again = {"measures", "qc", "profile", "profiles", "table"}
+    found, rounded = set(), []
+    for path in (ROOT / "scripts").glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "write_table"):
+                continue
+            target = ast.unparse(call.args[1]).split(".")[-1]
+            exact = any((option.arg, ast.unparse(option.value)) == ("digits", "EXACT") for option in call.keywords)
+            found.add(target)
+            rounded += [f"{path.name}: {target}"] if target in read_again and not exact else []
+    assert read_again <= found
+    assert not rounded
 
 
 def test_pins_of_the_conda_environment_are_those_of_pip():

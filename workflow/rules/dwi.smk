@@ -60,6 +60,7 @@ rule fit_tensor:
         fov=rules.preprocess_dwi.output.fov,
         xfm=rules.preprocess_dwi.output.xfm,
         brain=rules.preprocess_t1w.output.mask,
+        t1w_fov=rules.preprocess_t1w.output.fov,
         t1w_to_template=rules.register_t1w.output.to_template,
         t1w_from_template=rules.register_t1w.output.from_template,
         template=rules.prepare_template.output.template,

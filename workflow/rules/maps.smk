@@ -3,7 +3,9 @@ rule smooth_fa:
     input:
         fa=rules.fit_tensor.output.fa_template,
         wm=rules.segment_t1w.output.wm,
-        to_template=rules.register_t1w.output.to_template,
+        xfm=rules.preprocess_dwi.output.xfm,
+        # FA came by this, and so does the white matter that it is averaged over
+        to_template=rules.fit_tensor.output.to_template,
     output:
         fa="<dwi>_space-<space>_model-tensor_param-fa_desc-smoothed_dwimap.nii.gz",
     log:

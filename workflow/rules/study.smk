@@ -29,6 +29,7 @@ rule align_to_study:
         **study_template("target", lambda wildcards: int(wildcards.round) - 1),
         person_brain=rules.preprocess_t1w.output.brain,
         person_tissue=rules.classify_tissue.output.tissue,
+        fov=rules.preprocess_t1w.output.fov,
     output:
         xfm=temp("<resources>/study/round-{round}/sub-{subject}_xfm.nii.gz"),
     log:
@@ -58,6 +59,7 @@ rule average_study:
         ),
         brain=collect(rules.preprocess_t1w.output.brain, subject=counted()),
         tissue=collect(rules.classify_tissue.output.tissue, subject=counted()),
+        fov=collect(rules.preprocess_t1w.output.fov, subject=counted()),
     output:
         brain="<resources>/study/tpl-study_round-{round}_desc-brain_T1w.nii.gz",
         tissue="<resources>/study/tpl-study_round-{round}_desc-tissue_probseg.nii.gz",

@@ -100,3 +100,17 @@ def test_the_mask_of_a_whole_head_is_the_networks_own(monkeypatch):
     near = head.slicer[:36]
     np.testing.assert_array_equal(np.asarray(extract_by_network(near).dataobj), np.asarray(ShyNetwork()(near).dataobj))
     assert network.runs == 3
+
+
+@pytest.mark.parametrize("floor", [0, -1024])
+def test_a_whole_brain_without_its_skull_is_not_near_an_end_of_the_image(monkeypatch, floor):
+    """There the signal ends with the brain, and the grid does not."""
+    monkeypatch.setattr(brain, "_by_deepbet", network := ShyNetwork())
+    head, inside = ball(25)
+    stripped = make_image(np.where(inside, np.asarray(head.dataobj), floor).astype(np.float32), head)
+    np.testing.assert_array_equal(np.asarray(extract_by_network(stripped).dataobj) > 0, inside)
+    assert network.runs == 1
+    # that it is cut by the grid is found nevertheless
+    cut = stripped.slicer[:, :, 18:]
+    np.testing.assert_array_equal(np.asarray(extract_by_network(cut).dataobj) > 0, inside[:, :, 18:])
+    assert network.runs == 3

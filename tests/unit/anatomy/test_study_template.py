@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mndmri.anatomy.normalisation import Template, by_way_of
-from mndmri.anatomy.study_template import Registered, average_brains
+from mndmri.anatomy.study_template import Registered, align_to_study, average_brains
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.register import Warp
 from mndmri.registration.transforms import compose, map_points, resample
@@ -83,6 +83,51 @@ def test_tissue_is_averaged_with_the_brain_and_white_matter_is_one(brain):
     assert np.median(made.brain.get_fdata()[inside]) == pytest.approx(1.0, abs=0.02)
     assert made.tissue.shape == (*brain.shape, 3)
     np.testing.assert_allclose(made.tissue.get_fdata()[..., 1], inside, atol=1e-5)
+
+
+def without_an_end(brain, kept):
+    """Brain of which a part of the grid alone was recorded, and where that is."""
+    recorded = np.zeros(brain.shape, np.uint8)
+    recorded[kept] = 1
+    return make_image(brain.get_fdata(dtype=np.float32) * recorded, brain), make_image(recorded, brain)
+
+
+@pytest.mark.parametrize("kept", [np.s_[12:], np.s_[:28], np.s_[:, :, 10:]])
+def test_where_a_brain_is_cut_the_template_is_that_of_the_others(brain, kept):
+    cut, recorded = without_an_end(brain, kept)
+    whole = person(brain, [np.eye(4)])
+    tissue = make_image(whole().own.tissue.get_fdata() * recorded.get_fdata()[..., None], brain)
+    lacking = Registered(Template(cut, tissue), whole().field, recorded)
+    expected = average_brains([whole] * 2, brain)
+    found = average_brains([whole, lambda: lacking], brain)
+    inside = brain.get_fdata() > 0
+    near = np.median(found.brain.get_fdata()[inside & (recorded.get_fdata() == 0)])
+    assert near == pytest.approx(np.median(expected.brain.get_fdata()[inside & (recorded.get_fdata() == 0)]), rel=0.05)
+    np.testing.assert_allclose(found.tissue.get_fdata(), expected.tissue.get_fdata(), atol=1e-4)
+    # what nobody's image shows is 0, but for rounding
+    nobody = average_brains([lambda: lacking] * 2, brain)
+    np.testing.assert_allclose(nobody.brain.get_fdata()[recorded.get_fdata() == 0], 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_brain_that_is_cut_is_not_drawn_out_over_the_study_s_template(brain, affine):
+    cut, recorded = without_an_end(brain, np.s_[:28])
+
+    def as_template(image):
+        bright = np.clip((image.get_fdata() - 60) / 80, 0, 1)
+        inside = image.get_fdata() > 0
+        shares = np.stack([bright, inside - bright * inside, 0 * bright], axis=-1)
+        return Template(image, make_image(shares.astype(np.float32), image))
+
+    def error(recorded):
+        options = {"affine": affine, "engine": "greedy", "iterations": (40, 20, 10)}
+        field = align_to_study(as_template(brain), as_template(cut), recorded=recorded, **options)
+        points = world_coordinates(brain)[(brain.get_fdata() > 0) & (cut.get_fdata() > 0)]
+        near = points[:, 0] > points[:, 0].max() - 12
+        return np.linalg.norm(map_points(points[near], [field]) - points[near], axis=-1).mean()
+
+    assert error(recorded) < 1.0
+    assert error(make_image(np.ones(brain.shape, np.uint8), brain)) > 2 * error(recorded)
 
 
 def test_the_way_through_the_study_s_template_is_both_ways_after_each_other(brain):

@@ -77,6 +77,27 @@ def test_white_matter_is_the_persons_own(scan):
     assert np.corrcoef(here.white_matter.get_fdata().ravel(), expected.ravel())[0, 1] > 0.98
 
 
+@pytest.mark.parametrize("storage", ["RAS", "LAS", "PSR"])
+def test_white_matter_comes_by_way_of_a_registered_scan_up_to_the_edge_of_its_slab(storage):
+    """Of a scan that is registered itself, on an oblique grid that ends in white matter: one interpolation."""
+    square = grid((2, 2.5, 3), storage, (20, 18, 7))
+    slab = nb.Nifti1Image(np.zeros(square.shape, np.float32), TO_SCAN @ square.affine)
+    head = grid((1, 1, 1), "RAS", (90, 90, 90))
+    x = world_coordinates(head)[..., 0]
+    white = make_image((0.5 + x / 100).astype(np.float32), head)  # more on the right
+    registered = Person(
+        from_template=compose([TO_TEMPLATE @ np.linalg.inv(TO_SCAN)], slab),
+        to_template=compose([TO_SCAN @ np.linalg.inv(TO_TEMPLATE)], person().atlas.slicer[..., 0]),
+        atlas=person().atlas,
+        table=TABLE,
+        white_matter=white,
+        from_t1w=TO_SCAN,
+    )
+    here = on_scan(slab, registered)
+    expected = 0.5 + nb.affines.apply_affine(np.linalg.inv(TO_SCAN), world_coordinates(slab))[..., 0] / 100
+    np.testing.assert_allclose(here.white_matter.get_fdata(), expected, atol=1e-4)
+
+
 def test_averaged_tissue_is_the_share_of_each_voxel():
     thick = grid((2, 2, 12), "RAS", (36, 36, 6), centre=(-4, 1, 3))
     averaged, sampled = (

@@ -6,7 +6,7 @@ import pytest
 
 from mndmri.diffusion.gradients import Gradients
 from mndmri.diffusion.placement import tissue_share
-from mndmri.diffusion.stand_in import find_brain, make_stand_in
+from mndmri.diffusion.stand_in import brain_of_series, make_stand_in
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.io import InputError
 
@@ -49,7 +49,7 @@ def series(shade=0.0):
 
 @pytest.mark.parametrize("shade", [0.0, 0.5])
 def test_the_brain_is_found_and_its_ventricles_are_in_it(shade):
-    found = np.asarray(find_brain(*series(shade)).dataobj) > 0
+    found = np.asarray(brain_of_series(*series(shade)).dataobj) > 0
     truth = np.any(parts(world_coordinates(grid())), axis=0)
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.95
 
@@ -83,11 +83,26 @@ def test_a_series_without_a_brain_is_refused():
         make_stand_in(empty, gradients, max_b=1200)
 
 
-def test_a_slab_is_refused():
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("kept", [np.s_[:, :, 18:], np.s_[:, :, :28], np.s_[20:], np.s_[:36], np.s_[:, 22:]])
+def test_a_series_that_ends_inside_the_brain_is_refused(kept, padded):
+    """Along any axis, whether the rest is left out or filled with zeros."""
     dwi, gradients = series()
-    slab = dwi.slicer[:, :, 18:]
-    with pytest.raises(InputError, match=r"outermost slice holds 9\d% of the brain's .*a slab needs a T1w image"):
-        make_stand_in(slab, gradients, max_b=1200)
+    part = dwi.slicer[kept]
+    if padded:
+        values = np.zeros(dwi.shape, np.float32)
+        values[kept] = np.asarray(part.dataobj)
+        part = make_image(values, dwi)
+    with pytest.raises(InputError, match=r"outermost slice holds [6-9]\d% of the brain's .*a slab needs a T1w image"):
+        make_stand_in(part, gradients, max_b=1200)
+
+
+def test_a_whole_brain_in_padding_is_accepted():
+    dwi, gradients = series()
+    wide = [(4, 3), (0, 5), (6, 2), (0, 0)]
+    affine = nb.affines.from_matvec(np.diag(SIZES), nb.affines.apply_affine(dwi.affine, [-4, 0, -6]))
+    padded = nb.Nifti1Image(np.pad(np.asarray(dwi.dataobj), wide), affine)
+    assert np.asarray(make_stand_in(padded, gradients, max_b=1200).mask.dataobj).any()
 
 
 def test_tissue_is_told_from_fluid_at_any_b_value():

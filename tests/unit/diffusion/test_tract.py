@@ -10,9 +10,9 @@ from mndmri.diffusion.tract import (
     CST_REGIONS,
     MEASURES,
     REGIONS,
-    coverage_rows,
     measure_quality,
     measure_tract,
+    tract_coverage,
 )
 from mndmri.grids import make_image, to_canonical, world_coordinates
 from mndmri.tables.coverage import measure_coverage
@@ -167,7 +167,7 @@ def test_asymmetry_without_one_side_says_which_side_and_why():
 
 
 def test_coverage_is_told_for_every_region_even_where_it_is_none():
-    rows = coverage_rows(coverage(cst_pons=0.0, cst_plic=0.37, cst_peduncle=np.nan), atlas(), TABLE)
+    rows = tract_coverage(coverage(cst_pons=0.0, cst_plic=0.37, cst_peduncle=np.nan), atlas(), TABLE)
     assert len(rows) == len(REGIONS)
     assert value(rows, "coverage", "cst_pons", "L")["value"] == 0
     assert value(rows, "coverage", "cst_plic", "L")["value"] == pytest.approx(0.37)

@@ -1,67 +1,27 @@
 """The brainstem of made-up heads, whose place in the template is known."""
 
-from functools import cache
-
 import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.grids import make_image, resampled_grid, world_coordinates
+from mndmri.grids import make_image, world_coordinates
+from mndmri.io import InputError
 from mndmri.registration.brainstem import fit_affine, follow_affine, in_brainstem, match_outline, place_scan
 from mndmri.registration.register import Warp, jacobian_determinant
-from mndmri.registration.transforms import average_over_voxels, make_field, map_points, resample
-
-# from template to T1w points, and from T1w to scan points
-HEAD = nb.affines.from_matvec(nb.eulerangles.euler2mat(x=0.25, z=-0.1) @ np.diag([1.05, 0.95, 1.02]), [4.0, 3.0, -6.0])
-TO_SCAN = nb.affines.from_matvec(nb.eulerangles.euler2mat(y=0.1), [2.0, 0.0, 5.0])
-PONS = np.array([[-6.0, -25.0, -34.0], [6.0, -25.0, -34.0], [0.0, -25.0, -22.0], [-10.0, -21.0, -18.0]])
-
-
-def grid(mm, low, high):
-    shape = np.rint(np.subtract(high, low) / np.asarray(mm)).astype(int) + 1
-    return nb.Nifti1Image(np.zeros(shape, np.uint8), nb.affines.from_matvec(np.diag(np.broadcast_to(mm, 3)), low))
-
-
-TEMPLATE = grid(3.0, (-75, -105, -57), (75, 75, 80))
-
-
-def solid(points):
-    """Share of tissue of a made-up head at template points: brainstem, with a nose on the right, and others."""
-    x, y, z = np.moveaxis(points, -1, 0)
-    stem = np.hypot(x / 15, (y + 25 + 0.2 * (z + 22)) / (12 + 4 * (np.abs(z + 30) < 8))) < 1
-    nose = np.hypot(x - 14, y + 22) < 5
-    above = np.linalg.norm((points - [0, -15, 38]) / [60, 80, 42], axis=-1) < 1
-    behind = np.linalg.norm((points - [0, -66, -28]) / [45, 26, 20], axis=-1) < 1
-    return ((stem | nose) & (z < 5) | above | behind).astype(np.float32)
-
-
-@cache
-def softened():
-    """Tissue of the template, with the partial volume of its voxels."""
-    fine = resampled_grid(TEMPLATE, 1.5)
-    return average_over_voxels(make_image(solid(world_coordinates(fine)), fine), TEMPLATE, [])
-
-
-def folded(points):
-    """A deformation by 12 mm about the left of the pons, within 6 mm: no inverse."""
-    push = 12 * np.exp(-0.5 * np.sum((points - [-7, -25, -30]) ** 2, axis=-1) / 6**2)
-    return points + push[..., None] * [1.0, 0.0, 0.0]
-
-
-@cache
-def head():
-    """Registration of a T1w image that is wrong in the brainstem, and its brain."""
-    t1w = grid((3.0, 2.5, 3.0), (-80, -110, -75), (80, 85, 80))
-    points = world_coordinates(t1w)
-    template = nb.affines.apply_affine(np.linalg.inv(HEAD), points)
-    forth = nb.affines.apply_affine(HEAD, folded(world_coordinates(TEMPLATE))) - world_coordinates(TEMPLATE)
-    warp = Warp(make_field(forth, TEMPLATE), make_field(folded(template) - points, t1w))
-    return warp, make_image(solid(template), t1w)
+from mndmri.registration.transforms import make_field, map_points, resample
+from tests.unit.registration.stem import HEAD, PONS, TEMPLATE, TO_SCAN, grid, head, softened
 
 
 def test_the_affine_transform_is_that_of_the_head_in_spite_of_a_fold():
     affine = fit_affine(*head())
     np.testing.assert_allclose(nb.affines.apply_affine(affine, PONS), nb.affines.apply_affine(HEAD, PONS), atol=0.4)
+
+
+def test_a_brain_that_the_registration_takes_elsewhere_is_refused():
+    warp, brain = head()
+    far = make_field(np.full((*brain.shape, 3), [0.0, 0.0, 300.0]), brain)
+    with pytest.raises(InputError, match=r"^0 voxels of 3 mm of the T1w image's brain lie within 11 cm of the .*pons"):
+        fit_affine(warp._replace(fixed_to_moving=far), brain)
 
 
 def test_the_fold_is_gone_and_the_rest_as_it_was():
@@ -80,7 +40,27 @@ def test_one_direction_is_the_inverse_of_the_other():
     points = np.random.default_rng(1).uniform((-30, -50, -40), (30, 5, 15), (400, 3))
     points = points[np.linalg.norm(points - [-7, -25, -30], axis=1) > 20]  # as it came, the fold has no inverse
     there = map_points(points, [steady.moving_to_fixed])
-    np.testing.assert_allclose(map_points(there, [steady.fixed_to_moving]), points, atol=0.5)
+    np.testing.assert_allclose(map_points(there, [steady.fixed_to_moving]), points, atol=0.1)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_it_is_where_only_the_deformation_leads_to_the_brainstem(side):
+    """Beside the pons the deformation lies up to 4 mm outside of the affine transform."""
+
+    def push(points):
+        near = np.exp(-0.5 * np.sum((points - [side * 32, -25, -25]) ** 2, axis=-1) / 15**2)
+        return near[..., None] * [4.0 * side, 0.0, 0.0]
+
+    around = grid(2.0, (-60, -80, -60), (60, 30, 30))
+    points = world_coordinates(around)
+    back = points
+    for _ in range(30):
+        back = points - push(back)
+    warp = Warp(make_field(push(points), around), make_field(back - points, around))
+    steady = follow_affine(warp, np.eye(4))
+    inside = np.random.default_rng(1).uniform((-40, -55, -45), (40, 5, 15), (2000, 3))
+    there_and_back = map_points(inside, [steady.moving_to_fixed, steady.fixed_to_moving])
+    np.testing.assert_allclose(there_and_back, inside, atol=0.2)
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 0), (-3, 2, 4), (2, -4, -3)])

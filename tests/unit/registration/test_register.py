@@ -6,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from mndmri.grids import make_image, world_coordinates
+from mndmri.io import InputError
 from mndmri.registration import register as reg
 from mndmri.registration import transforms
 from mndmri.registration.transforms import map_points
@@ -25,6 +26,18 @@ def test_a_chain_is_met_in_the_order_given(brain):
     chained = transforms.resample(brain, brain, [turn, shift])
     product = transforms.resample(brain, brain, [shift @ turn])
     np.testing.assert_allclose(chained.get_fdata(), product.get_fdata(), atol=1e-3)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("seed", range(5))
+def test_an_image_on_its_own_oblique_grid_keeps_its_border(seed, interpolation):
+    rng = np.random.default_rng(seed)
+    affine = rigid(rng.uniform(-30, 30, 3), rng.uniform(-90, 90, 3)) @ np.diag([2, 2.5, 3, 1])
+    image = nb.Nifti1Image(rng.uniform(1, 2, (7, 8, 9)).astype(np.float32), affine)
+    same = transforms.resample(image, image, interpolation=interpolation)
+    np.testing.assert_allclose(same.get_fdata(), image.get_fdata(), atol=1e-5)
+    # what lies beyond the edge has none
+    assert not transforms.resample(image, image, [rigid((0, 0, 0), (90, 0, 0))]).get_fdata().any()
 
 
 def test_a_composed_field_does_what_its_parts_do(brain):
@@ -186,6 +199,12 @@ def test_a_brain_that_is_cut_is_not_drawn_out_over_what_it_lacks(brain, engine):
     told = error(recorded=make_image(recorded, moving))
     assert told < 1.5  # half a voxel
     assert told < 0.6 * error()
+
+
+def test_ants_refuses_a_brain_that_may_be_cut_without_its_tissue(brain):
+    recorded = make_image(np.ones(brain.shape, np.uint8), brain)
+    with pytest.raises(InputError, match="by its tissue alone, and none was given; give tissue, or use greedy"):
+        reg.register_deformable(brain, brain, recorded=recorded, engine="ants")
 
 
 def test_the_jacobian_of_a_shrinking_is_its_volume(brain):
