@@ -15,7 +15,7 @@ from mndmri.tables.codes import codes_for_missing
 from mndmri.tables.columns import FIELDS, HEMIS, Column, check_name, columns_by_mapping, columns_by_pattern
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import dictionary_path
-from mndmri.tables.measures import GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
+from mndmri.tables.measures import BY_ONSET, GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
 from mndmri.tables.sheets import MISSING_WORDS, Cell, Percent, Sheet, as_text, read_sheet, to_number
 from mndmri.tables.words import name_people
 
@@ -206,24 +206,22 @@ def clashes(rows: pd.DataFrame, measured: Iterable[tuple[str, str]]) -> list[str
     ]
 
 
-def unknown_primary(primary: Sequence[Mapping[str, str]], rows: pd.DataFrame, *, sides: Sequence[str]) -> list[str]:
+def unknown_primary(primary: Mapping[int, Mapping[str, str]], rows: pd.DataFrame) -> list[str]:
     """Primary measures that none of the tables has.
 
     Parameters
     ----------
-    primary : sequence of mapping
-        As in the config.
+    primary : mapping
+        Place in the config's list to the measure.
     rows : DataFrame
         Of `read_given`.
-    sides : sequence of str
-        Names of hemi that are made of L and R (contra, ipsi, mean).
     """
     known = {tuple(key) for key in rows[KEY].drop_duplicates().itertuples(index=False)}
     names = [" ".join(key) for key in known]
     problems = []
-    for index, chosen in enumerate(primary):
+    for index, chosen in primary.items():
         wanted = tuple(chosen[name] for name in KEY)
-        if wanted in known or (wanted[3] in sides and {(*wanted[:3], "L"), (*wanted[:3], "R")} <= known):
+        if wanted in known or (wanted[3] in BY_ONSET and {(*wanted[:3], "L"), (*wanted[:3], "R")} <= known):
             continue
         near = difflib.get_close_matches(" ".join(wanted), names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"they have {_few(sorted(names))}"

@@ -6,6 +6,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from openpyxl.worksheet.formula import ArrayFormula
 
 from mndmri.tables.given import (
     BROUGHT,
@@ -388,6 +389,7 @@ def whole_column_of_percentages(book):
         (cell("B2", datetime.datetime(2021, 3, 4)), "found a date or time (2021-03-04"),
         (cell("B2", datetime.time(2, 30)), "found a date or time (02:30"),
         (cell("B2", "=AVERAGE(C2:C4)"), "found the formula =AVERAGE(C2:C4) without a stored result"),
+        (cell("B2", ArrayFormula("B2", "=SUM(C2:C4)")), "found the formula =SUM(C2:C4) without a stored result"),
         (cell("B2", True), "found the logical value TRUE"),
         (cell("B2", "#DIV/0!"), "found Excel's error #DIV/0!"),
         (cell("B2", 0.12, "0%"), "1 of 3 numbers are percentages in Excel"),
@@ -395,7 +397,18 @@ def whole_column_of_percentages(book):
         (second_sheet, "has 2 sheets with something in them ('Sheet', 'notes'); name the one"),
         (lambda book: book.active.insert_rows(1, 1) or cell("A1", "Table 1")(book), "column 2 has no name"),
     ],
-    ids=["date", "time", "formula", "logical", "error", "one percentage", "merged header", "two sheets", "title line"],
+    ids=[
+        "date",
+        "time",
+        "formula",
+        "array formula",
+        "logical",
+        "error",
+        "one percentage",
+        "merged header",
+        "two sheets",
+        "title line",
+    ],
 )
 def test_a_workbook_that_cannot_be_used_is_refused_with_the_reason(workbook, change, words):
     assert words in "\n".join(workbook(*ROWS, change=change).problems)
