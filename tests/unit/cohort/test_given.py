@@ -167,3 +167,17 @@ def test_a_primary_measure_that_the_tables_lack_is_told_by_its_place_in_the_conf
     lab = workbook(tmp_path / "lab.xlsx")
     told = [problem.message for problem in study(lab, statistics={"primary": primary}).problems]
     assert told == ["statistics.primary[1]: the tables have no 't1w volumes gm L'; did you mean 't1w volume gm L'?"]
+
+
+def test_a_direction_of_a_measure_that_the_tables_lack_is_told(tmp_path):
+    lab = workbook(tmp_path / "lab.xlsx", [*HEADER[:5], "NAA_hand_L", "NAA_hand_R", "born"])
+    mrs = {"measures": WIDE | {"file": str(lab), "modality": "mrs"}}
+    assert study(lab, **mrs, higher_is={"mrs NAA": "health", "mrs NAA hand": "health"}).problems == ()
+    told = [
+        problem.message
+        for problem in study(lab, **mrs, higher_is={"mrs NA": "health", "mrs NAA hant": "health"}).problems
+    ]
+    assert told == [
+        "higher_is: the study has no measure 'mrs NA'; did you mean 'mrs NAA'?",
+        "higher_is: 'mrs NAA' has no region 'hant'; did you mean 'hand'?",
+    ]
