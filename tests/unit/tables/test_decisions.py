@@ -62,6 +62,13 @@ def test_without_t1w_nothing_is_left_and_the_reason_is_told():
     assert count_excluded(found.excluded) == {"t1w": 1}
 
 
+def test_rows_of_an_excluded_modality_are_dropped_and_those_of_others_stay():
+    strip = pd.DataFrame({"modality": ["swi", "swi", "qsm"], "value": [1.0, 2.0, 3.0]})
+    left = drop_excluded({"sub-01": strip, "sub-02": strip}, {"sub-01": {"swi": "excluded by reader: motion (AB)"}})
+    assert left["sub-01"]["value"].tolist() == [3.0]
+    pd.testing.assert_frame_equal(left["sub-02"], strip)
+
+
 def test_raters_who_disagree_are_told_of_and_the_consensus_decides():
     both = [
         table(["sub-01", "swi", "exclude", "motion", "AB", ""]),
@@ -151,10 +158,3 @@ def test_lines_for_pages_hold_modality_decision_reason_rater_and_date():
     found = decided(table(["sub-01", "swi", "exclude", "motion", "AB", "2026-11-29T10:00:00Z"]))
     rows = found.table.astype(object).where(found.table.notna(), "").to_dict("records")
     assert decision_lines(rows) == {"sub-01": ["swi: exclude, motion (AB, 2026-11-29)"]}
-
-
-def test_rows_of_an_excluded_modality_are_dropped_and_those_of_others_stay():
-    strip = pd.DataFrame({"modality": ["swi", "swi", "qsm"], "value": [1.0, 2.0, 3.0]})
-    left = drop_excluded({"sub-01": strip, "sub-02": strip}, {"sub-01": {"swi": "excluded by reader: motion (AB)"}})
-    assert left["sub-01"]["value"].tolist() == [3.0]
-    pd.testing.assert_frame_equal(left["sub-02"], strip)
