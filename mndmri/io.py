@@ -21,6 +21,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 MISSING = "n/a"  # BIDS specification, "Tabular files"
+LINE = "line"  # name of an index of the lines of a file
 SIGNIFICANT_DIGITS = 6
 EXACT = 17  # significant digits that tell any two numbers apart
 # a file's entity space-, where it is not one of the person's own
@@ -41,7 +42,7 @@ def _write_in_place(path: str | Path, write: Callable[[Path], object]) -> None:
         unfinished.replace(path)
 
 
-def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
+def read_table(path: str | Path, *, text: Iterable[str] = (), numbered: bool = False) -> pd.DataFrame:
     """Table in a BIDS tab-separated file.
 
     Parameters
@@ -51,6 +52,8 @@ def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
     text : iterable of str
         Columns that stay text where they look like numbers, besides ``participant_id``: 01 is not 1.
         Those that the table lacks are ignored.
+    numbered : bool
+        Whether the index is the line of each row in the file, named `LINE`.
 
     Returns
     -------
@@ -62,19 +65,21 @@ def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
     InputError
         If the file is absent, empty or not a table.
     """
-    rows = _rows_of(Path(path))
-    return pd.read_csv(
+    lines, rows = _rows_of(Path(path))
+    table = pd.read_csv(
         StringIO("\n".join("\t".join(row) for row in rows)),
         sep="\t",
         na_values=[MISSING],
         keep_default_na=False,
         dtype=dict.fromkeys(["participant_id", *text], str),
         quoting=csv.QUOTE_NONE,
+        skip_blank_lines=False,  # of one column, whose cell is missing
     ).replace("", np.nan)
+    return table.set_axis(pd.Index(lines, name=LINE)) if numbered else table
 
 
-def _rows_of(path: Path) -> list[list[str]]:
-    """Cells of a table's header and rows, each row as long as the header.
+def _rows_of(path: Path) -> tuple[list[int], list[list[str]]]:
+    """Lines of a table's rows, and cells of its header and rows, each row as long as the header.
 
     A line is a row, whatever quotation marks stand in it. Cells that are empty and beyond the header's last are
     left out; a row that ends before is filled up.
@@ -112,7 +117,7 @@ def _rows_of(path: Path) -> list[list[str]]:
                 "with a tab between them"
             )
         filled.append([*row, *[""] * len(header)][: len(header)])
-    return filled
+    return [number for number, _ in numbered[1:]], filled
 
 
 def _cells_of(line: str) -> list[str]:

@@ -3,7 +3,7 @@
 import copy
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import permutations
 from typing import Any
 
@@ -12,7 +12,7 @@ import jsonschema
 from mndmri.cohort.records import refuse
 from mndmri.tables import covariates
 from mndmri.tables.columns import HEMIS
-from mndmri.tables.measures import DEFINITIONS
+from mndmri.tables.measures import DAMAGE_DIRECTION, DEFINITIONS
 from mndmri.tables.participants import PROGRESSION_RATE
 
 # Keys of dwi that select corrections.
@@ -23,6 +23,7 @@ MEASURED_OF = {"swi": ("swi", "qsm", "r2star")}
 LIKENESS = 0.6
 # Of two equally similar names, the one in the same block is more probable.
 SAME_BLOCK = 0.15
+_NO_LAYOUT = "give one of pattern and mapping; they say which measures the columns are"
 
 _WORDS = {
     "string": "text",
@@ -309,7 +310,8 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
         problems.append("participants: missing; with measures, give the path of the table of groups and covariates")
     for key in ("measures", "tables"):
         problems += [
-            f"{key}[{index}].wide: pattern or mapping, one of the two; remove the other"
+            f"{key}[{index}].wide: "
+            + ("pattern or mapping, one of the two; remove the other" if entry["wide"]["pattern"] else _NO_LAYOUT)
             for index, entry in enumerate(config[key])
             if entry["wide"] and bool(entry["wide"]["pattern"]) == bool(entry["wide"]["mapping"])
         ]
@@ -356,6 +358,33 @@ def _unknown_measures(primary: list[dict[str, str]]) -> list[str]:
             near = difflib.get_close_matches(measure, known, n=1, cutoff=LIKENESS)
             hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(known)}"
             problems.append(f"statistics.primary[{index}]: {modality} has no measure '{measure}'; {hint}")
+    return problems
+
+
+def unknown_directions(higher_is: Iterable[str], known: Collection[tuple[str, str, str]]) -> list[str]:
+    """Measures of ``higher_is`` that the study does not have.
+
+    Parameters
+    ----------
+    higher_is : iterable of str
+        Modality and measure, perhaps a region, with blanks between them.
+    known : collection of (modality, measure, region)
+        Measures of the study; the region is empty where it is not known which there are.
+    """
+    regions: dict[str, set[str]] = {}
+    for modality, measure, region in known:
+        regions.setdefault(f"{modality} {measure}", set()).add(region)
+    problems = []
+    for place in higher_is:
+        name, region = " ".join(place.split()[:2]), " ".join(place.split()[2:])
+        if name not in regions:
+            near = difflib.get_close_matches(name, regions, n=1, cutoff=LIKENESS)
+            hint = f"did you mean '{near[0]}'?" if near else "correct the name, or remove the entry"
+            problems.append(f"higher_is: the study has no measure '{name}'; {hint}")
+        elif region and not regions[name] & {region, ""}:
+            near = difflib.get_close_matches(region, regions[name], n=1, cutoff=LIKENESS)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(sorted(regions[name]))}"
+            problems.append(f"higher_is: '{name}' has no region '{region}'; {hint}")
     return problems
 
 
@@ -494,10 +523,18 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
     if "higher_is" not in faulty:
         problems += [
             f"higher_is: '{place}' names a modality and a measure, or also a region, with one blank between them, as "
-            "qsm chi_mean"
+            "mrs naa"
             for place in config["higher_is"]
             if place.split(" ") != place.split() or len(place.split()) not in (2, 3)
         ]
+        problems += [
+            f"higher_is: '{place}' has a direction already, which holds; name a region too, or remove the entry"
+            for place in config["higher_is"]
+            if tuple(place.split()) in DAMAGE_DIRECTION and len(place.split()) == 2
+        ]
+    # with tables, what they hold is looked at once they are read
+    if not faulty & {"higher_is", "measures", "tables"} and not (config["measures"] or config["tables"]):
+        problems += unknown_directions(config["higher_is"], {(*key, "") for key in DEFINITIONS})
     if not faulty & {"measure_covariates", "measures", "tables", "quality"}:
         problems += _unknown_places(config)
     if not faulty & {"statistics", "onset_side"} and not config["onset_side"]:

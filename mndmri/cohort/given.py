@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from mndmri.cohort.config import primary_of_tables, scanned_modalities
+from mndmri.cohort.config import primary_of_tables, scanned_modalities, unknown_directions
 from mndmri.cohort.records import Problem
-from mndmri.cohort.table import category_columns, columns_used, listed_ids, participants_path, with_prefix
-from mndmri.io import read_table
+from mndmri.cohort.table import category_columns, columns_used, ids_of, listed_ids, participants_path
+from mndmri.io import LINE, InputError, read_table
 from mndmri.tables.given import Given, clashes, read_given, unknown_primary
-from mndmri.tables.measures import DEFINITIONS
-from mndmri.tables.sheets import MISSING_WORDS, as_text, read_sheet, to_number
-
-_MADE_OF_SIDES = ("contra", "ipsi", "mean")
+from mndmri.tables.measures import DEFINITIONS, KEY
+from mndmri.tables.sheets import MISSING_WORDS, Fault, as_text, read_sheet, to_number
 
 
 class Brought(NamedTuple):
@@ -30,28 +28,37 @@ class Brought(NamedTuple):
 def read_people(config: Mapping[str, Any]) -> pd.DataFrame:
     """The participants table, one row for each person; `category_columns` as text.
 
-    A table of measures may be it, too, and Excel's and comma-separated tables can be read.
+    A table of measures may be it, too, and Excel's and comma-separated tables can be read. The index is the row in the
+    file, named `mndmri.io.LINE`. What Excel has no text for (an error, a formula without a result) stays a `Fault`.
 
     Raises
     ------
     InputError
-        If the file cannot be read.
+        If the file cannot be read, or has two columns of participants.
     """
     path = participants_path(config)
     entry = _entry_of(path, config)
     if entry is None and path.suffix.lower() not in (".csv", ".xlsx", ".xlsm"):
-        return read_table(path, text=category_columns(config))
+        return read_table(path, text=category_columns(config), numbered=True)
     sheet = read_sheet(path, sheet=entry["sheet"] if entry else None)
 
+    if entry and entry["participant"] != "participant_id" and "participant_id" in sheet.header:
+        raise InputError(
+            f"{path}: has the column '{entry['participant']}' of participants (key participant) and a column "
+            "'participant_id'; name that one in the key, or rename it in the table"
+        )
+
     def plain(cell: Any) -> Any:
+        if isinstance(cell, Fault):
+            return cell.plain or cell
         if isinstance(cell, str) and cell in MISSING_WORDS:
             return np.nan
         value, wrong = to_number(cell, decimal_comma=sheet.decimal_comma)
         # a comma is decimal here, or the cell is text: a site called 1,2
         return value if wrong is None and isinstance(cell, str) and "," in cell else cell
 
-    cells = {name: pd.Series([plain(cell) for cell in sheet.column(name)], dtype=object) for name in sheet.header}
-    table = pd.DataFrame(cells)
+    cells = {name: [plain(cell) for cell in sheet.column(name)] for name in sheet.header}
+    table = pd.DataFrame(cells, index=pd.Index(sheet.lines, name=LINE), dtype=object)
     return table.rename(columns={entry["participant"]: "participant_id"}) if entry else table
 
 
@@ -76,22 +83,14 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
     scanned = scanned_modalities(config)
     problems += clashes(given.rows, [(of, name) for of, name in DEFINITIONS if of in scanned])
     if not given.problems:
-        problems += _primary(config, given)
+        problems += unknown_primary(primary_of_tables(config), given.rows)
+        if entries:  # without any, the config has been looked at
+            brought = {(str(m), str(n), str(r)) for m, n, r in given.rows[KEY[:3]].itertuples(index=False)}
+            measured = {(of, name, "") for of, name in DEFINITIONS if of in scanned}
+            problems += unknown_directions(config["higher_is"], brought | measured)
     return Brought(
         [Problem(text) for text in problems], _notes(config, given), _others(config, table, participants, given)
     )
-
-
-def _primary(config: Mapping[str, Any], given: Given) -> list[str]:
-    """Primary measures that neither scans nor tables have; the place in the list is the config's."""
-    wanted = primary_of_tables(config)
-    told = unknown_primary(list(wanted.values()), given.rows, sides=_MADE_OF_SIDES)
-    return [
-        text.replace(f"primary[{place}]", f"primary[{index}]", 1)
-        for text in told
-        for place, index in enumerate(wanted)
-        if text.startswith(f"statistics.primary[{place}]:")
-    ]
 
 
 def _notes(config: Mapping[str, Any], given: Given) -> list[str]:
@@ -116,7 +115,7 @@ def _others(config: Mapping[str, Any], table: pd.DataFrame, participants: pd.Dat
     names = [name for name in table.columns if name not in used]
     if _entry_of(participants_path(config), config):
         names = [name for name in names if name in given.unused]
-    own = table.assign(participant_id=[with_prefix(as_text(who)) for who in table["participant_id"]])
+    own = table.assign(participant_id=ids_of(table))
     own = own.drop_duplicates("participant_id")  # a problem already
     rows = own.set_index("participant_id").reindex(participants["participant_id"])[names]
     columns = {name: _typed(rows[name]) for name in names}
@@ -124,8 +123,11 @@ def _others(config: Mapping[str, Any], table: pd.DataFrame, participants: pd.Dat
 
 
 def _typed(column: pd.Series) -> Sequence[Any]:
-    """Numbers as numbers; otherwise text, as it stands in the file."""
-    cells = ["" if pd.isna(cell) else as_text(float(cell) if isinstance(cell, int) else cell) for cell in column]
+    """Numbers as numbers; otherwise text, as it stands in the file; what Excel has no text for is missing."""
+    cells = [
+        "" if pd.isna(cell) or isinstance(cell, Fault) else as_text(float(cell) if isinstance(cell, int) else cell)
+        for cell in column
+    ]
     read = [to_number(cell) for cell in cells]
     if all(wrong is None and not math.isinf(value) for value, wrong in read):
         return [value for value, _ in read]

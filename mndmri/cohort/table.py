@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from mndmri.cohort.records import Problem
-from mndmri.io import MISSING
+from mndmri.io import LINE, MISSING
 from mndmri.tables.codes import codes_for_missing
 from mndmri.tables.covariates import VOLUMES, is_measured, names_of
 from mndmri.tables.participants import PROGRESSION_RATE, body_side
 from mndmri.tables.qc import DEFINITIONS as QUALITY
+from mndmri.tables.sheets import Fault
 
 # BIDS: a label is letters and digits; anything else would also break file names apart
 _ID = re.compile(r"sub-[0-9A-Za-z]+")
@@ -60,7 +61,8 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     Parameters
     ----------
     table : DataFrame
-        The participants table, one row for each person; `category_columns` read as text.
+        The participants table, one row for each person; `category_columns` read as text. An index named
+        `mndmri.io.LINE` is the row in the file.
     config : mapping
         Resolved config.
 
@@ -84,9 +86,10 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     if problems:
         return pd.DataFrame(columns=["participant_id", "group"]), problems
 
-    ids = [with_prefix(_text(value)) for value in table["participant_id"]]
-    problems += _check_ids(ids, config["exclude"], plain=not config["measures"])
-    names, label_problems = _map_labels(table[groups["column"]], ids, groups)
+    ids = ids_of(table)
+    rows = list(table.index) if table.index.name == LINE else list(range(FIRST_ROW, len(ids) + FIRST_ROW))
+    problems += _check_ids(rows, ids, config["exclude"], plain=not config["measures"])
+    names, label_problems = _map_labels(table[groups["column"]], rows, ids, groups)
     problems += label_problems
     studied = [
         name is not None and participant not in config["exclude"] for name, participant in zip(names, ids, strict=True)
@@ -95,7 +98,7 @@ def load_participants(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[p
     columns: dict[str, Any] = {"participant_id": ids, "group": names}
     for column in used:
         number, category = column in numbers, column in categories
-        values, found = _read_column(table[column], ids, studied, category=category, number=number)
+        values, found = _read_column(table[column], rows, ids, studied, category=category, number=number)
         columns[column] = values
         problems += found
     participants = pd.DataFrame(columns)[np.array(studied, dtype=bool)].reset_index(drop=True)
@@ -130,7 +133,7 @@ def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict
     """
     if not {"participant_id", config["groups"]["column"]} <= set(table.columns):
         return {}, {}
-    ids = [with_prefix(_text(value)) for value in table["participant_id"]]
+    ids = ids_of(table)
     known = _label_to_name(config["groups"])
     labels = Counter(
         _text(label)
@@ -142,8 +145,13 @@ def count_left_out(table: pd.DataFrame, config: Mapping[str, Any]) -> tuple[dict
 
 def listed_ids(table: pd.DataFrame) -> list[str]:
     """participant_id of every row of the participants table, with ``sub-``, each once."""
-    ids = [with_prefix(_text(value)) for value in table.get("participant_id", [])]
+    ids = ids_of(table) if "participant_id" in table else []
     return [who for who in dict.fromkeys(ids) if who != MISSING]
+
+
+def ids_of(table: pd.DataFrame) -> list[str]:
+    """participant_id of each row of the participants table, with ``sub-``; n/a where it is missing."""
+    return [with_prefix(_text(value)) for value in table["participant_id"]]
 
 
 def _text(value: object) -> str:
@@ -194,13 +202,13 @@ def _missing_columns(table: pd.DataFrame, wanted: list[str], *, of_measures: lis
     return problems
 
 
-def _check_ids(ids: list[str], exclude: Mapping[str, str], *, plain: bool) -> list[Problem]:
+def _check_ids(lines: list[int], ids: list[str], exclude: Mapping[str, str], *, plain: bool) -> list[Problem]:
     """What is wrong with the ids; with ``plain``, they are to be in names of files."""
     problems = []
     if not ids:
         problems.append(Problem("participants table: no rows; list a person in each"))
     rows: dict[str, list[int]] = {}
-    for row, participant in enumerate(ids, FIRST_ROW):
+    for row, participant in zip(lines, ids, strict=True):
         rows.setdefault(participant, []).append(row)
         if participant == MISSING:
             problems.append(
@@ -231,15 +239,20 @@ def _check_ids(ids: list[str], exclude: Mapping[str, str], *, plain: bool) -> li
     return problems
 
 
-def _map_labels(labels: pd.Series, ids: list[str], groups: Mapping[str, Any]) -> tuple[list[str | None], list[Problem]]:
+def _map_labels(
+    labels: pd.Series, rows: list[int], ids: list[str], groups: Mapping[str, Any]
+) -> tuple[list[str | None], list[Problem]]:
     """Group of each row, None where the label is not mapped; a misspelt label is a problem."""
     known = _label_to_name(groups)
     deliberate = {_composed(str(label)) for label in groups["leave_out"]}
     names: list[str | None] = []
     problems = []
-    for row, (value, participant) in enumerate(zip(labels, ids, strict=True), FIRST_ROW):
+    for row, value, participant in zip(rows, labels, ids, strict=True):
         label = _composed(_text(value))
         names.append(known.get(label))
+        if isinstance(value, Fault):
+            problems.append(_unreadable(row, participant, labels.name, value))
+            continue
         if label in known or label in deliberate or label == MISSING:
             continue
         near = _nearest(label, known, SAME_LABEL)
@@ -271,7 +284,7 @@ def _empty_groups(participants: pd.DataFrame, groups: Mapping[str, Any], labels:
 
 
 def _read_column(
-    column: pd.Series, ids: list[str], studied: list[bool], *, category: bool, number: bool
+    column: pd.Series, rows: list[int], ids: list[str], studied: list[bool], *, category: bool, number: bool
 ) -> tuple[pd.Series, list[Problem]]:
     """Values of a covariate or score, and what is wrong with them in the rows studied.
 
@@ -280,7 +293,13 @@ def _read_column(
     texts = [_text(value) for value in column]
     numeric = [bool(_NUMBER.fullmatch(text)) for text in texts]
     used = [text for text, use in zip(texts, studied, strict=True) if use and text != MISSING]
-    problems = []
+    problems = [
+        _unreadable(row, participant, column.name, value)
+        for row, value, participant, use in zip(rows, column, ids, studied, strict=True)
+        if use and isinstance(value, Fault)
+    ]
+    if problems:
+        return pd.Series(np.nan, range(len(column)), dtype=object), problems
     if any(studied) and not used:
         problems.append(
             Problem(
@@ -289,7 +308,7 @@ def _read_column(
             )
         )
     if category or not (number or any(numeric)):
-        for row, (text, participant, use) in enumerate(zip(texts, ids, studied, strict=True), FIRST_ROW):
+        for row, text, participant, use in zip(rows, texts, ids, studied, strict=True):
             if use and text != MISSING and text.casefold() in _MISSING_WORDS:
                 problems.append(Problem(_not_missing(row, participant, column.name, text)))
         problems += _spelt_in_several_ways(str(column.name), used)
@@ -303,7 +322,7 @@ def _read_column(
         return pd.Series([np.nan if t == MISSING else t for t in texts], dtype=object), problems
 
     values = []
-    for row, (text, participant, use, good) in enumerate(zip(texts, ids, studied, numeric, strict=True), FIRST_ROW):
+    for row, text, participant, use, good in zip(rows, texts, ids, studied, numeric, strict=True):
         values.append(float(text) if good else np.nan)
         if not use or text == MISSING:
             continue
@@ -324,7 +343,7 @@ def _read_column(
                 )
             )
     read = pd.Series(values, dtype=float)
-    return read, [*problems, *_codes_for_missing(read, ids, studied, column.name)]
+    return read, [*problems, *_codes_for_missing(read, rows, ids, studied, column.name)]
 
 
 def _spelt_in_several_ways(column: str, used: Iterable[str]) -> list[Problem]:
@@ -358,18 +377,27 @@ def _no_side(participants: pd.DataFrame, column: str | None) -> list[Problem]:
     ]
 
 
-def _codes_for_missing(values: pd.Series, ids: list[str], studied: list[bool], column: object) -> list[Problem]:
+def _codes_for_missing(
+    values: pd.Series, rows: list[int], ids: list[str], studied: list[bool], column: object
+) -> list[Problem]:
     """Numbers that stand for a missing value, told by what they are and by how far they are from the others."""
     used = values[np.array(studied, bool)]
     coded = codes_for_missing(used)
     others = used[~coded]
     return [
         Problem(
-            f"participants table, row {row + FIRST_ROW} ({ids[row]}), column '{column}': found {used[row]:g}, far from "
+            f"participants table, row {rows[place]} ({ids[place]}), column '{column}': found {used[place]:g}, far from "
             f"the others ({others.min():g} to {others.max():g}), as codes for a missing value are; write n/a"
         )
-        for row in used.index[coded]
+        for place in used.index[coded]
     ]
+
+
+def _unreadable(row: int, participant: str, column: object, fault: Fault) -> Problem:
+    return Problem(
+        f"participants table, row {row} ({participant}), column '{column}': found {fault}; correct the cell, or leave "
+        "it empty"
+    )
 
 
 def _not_missing(row: int, participant: str, column: object, text: str) -> str:

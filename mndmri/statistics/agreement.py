@@ -21,30 +21,41 @@ class Agreement(NamedTuple):
     problem: str | None = None
 
 
-def detected(truth: np.ndarray, found: np.ndarray, *, alpha: float = 0.05) -> dict[str, Agreement]:
+def share(hits: int, n: int, *, alpha: float = 0.05) -> Interval:
+    """Percentage ``hits`` of ``n``, with Wilson's interval with continuity correction; unknown of nobody."""
+    if n == 0:
+        return UNKNOWN
+    result = stats.binomtest(hits, n)
+    limits = result.proportion_ci(1 - alpha, method="wilsoncc")
+    return Interval(*(100 * float(v) for v in (result.statistic, limits.low, limits.high)))
+
+
+def detected(
+    truth: np.ndarray, found: np.ndarray, *, what: str = "a band", alpha: float = 0.05
+) -> dict[str, Agreement]:
     """``sensitivity`` and ``specificity`` of what was found, percent, each with Wilson's interval with correction.
 
     Parameters
     ----------
     truth, found : ndarray of bool, shape (n,)
+    what : str
+        What is there or not, for the messages.
     alpha : float
         One minus the coverage of the interval.
     """
+    right = {
+        "sensitivity": (found[truth], f"nobody has {what}"),
+        "specificity": (~found[~truth], f"everybody has {what}"),
+    }
     return {
-        "sensitivity": _share(found[truth], alpha) if truth.any() else Agreement(UNKNOWN, "nobody has a band"),
-        "specificity": _share(~found[~truth], alpha) if not truth.all() else Agreement(UNKNOWN, "everybody has a band"),
+        name: Agreement(share(int(hits.sum()), len(hits), alpha=alpha), None if len(hits) else why)
+        for name, (hits, why) in right.items()
     }
 
 
 def equal_share(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> Agreement:
     """Percentage of people on whom two raters agree exactly, with Wilson's interval with continuity correction."""
-    return _share(first == second, alpha)
-
-
-def _share(hits: np.ndarray, alpha: float) -> Agreement:
-    result = stats.binomtest(int(hits.sum()), len(hits))
-    limits = result.proportion_ci(1 - alpha, method="wilsoncc")
-    return Agreement(Interval(*(100 * float(v) for v in (result.statistic, limits.low, limits.high))))
+    return Agreement(share(int((first == second).sum()), len(first), alpha=alpha))
 
 
 def kappa(

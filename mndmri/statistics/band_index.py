@@ -1,13 +1,14 @@
 """The motor band index: how dark the band of a person is, in standard deviations of controls, with its interval."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from mndmri.statistics.band_norms import Banded, band_of, spread_of
+from mndmri.statistics.band_norms import Banded, Spread, band_of, spread_of
+from mndmri.statistics.samples import NO_SPREAD
 from mndmri.tables.band_norms import INDEX, INDEX_REGION, MIN_CONTROLS
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.protocols import KIND, differences
@@ -31,16 +32,6 @@ _INDEX = {
     "note": "Why a number is missing; an age beyond the controls'; in what the scan was made otherwise than theirs, "
     "which stand in brackets.",
 }
-
-
-class Norm(NamedTuple):
-    """How an index varies in controls."""
-
-    mean: float
-    sd: float
-    freedom: float
-    mean_share: float
-    """Variance of the mean, as a share of the variance of one value."""
 
 
 def index_dictionary() -> dict[str, Any]:
@@ -68,6 +59,11 @@ def index_table(
     DataFrame
         Three rows a person; columns as in `index_dictionary`.
 
+    Raises
+    ------
+    InputError
+        As `mndmri.statistics.motor_band.score_motor_band`.
+
     Notes
     -----
     The limits are those of the noncentral t distribution (Crawford and Garthwaite 2002, Neuropsychologia 40:1196, for a
@@ -76,14 +72,11 @@ def index_table(
     band = band_of(measures, participants, protocols=protocols)
     own = measures[(measures["modality"] == INDEX[0]) & measures["measure"].isin([INDEX[1], ERROR])]
     rows = own.set_index(["participant_id", "measure", "hemi"])
-    shared = band.cutoffs(reference) if norms is None else norms
+    limits = band.limits(reference, norms)
     table = []
     for who in participants["participant_id"]:
-        is_learnt_from = norms is None and band.groups[who] == reference
-        limits = band.cutoffs(reference, without=who) if is_learnt_from else shared
-        table += [
-            {"participant_id": who, "group": band.groups[who], **line} for line in _person(band, who, rows, limits)
-        ]
+        lines = _person(band, who, rows, limits[who])
+        table += [{"participant_id": who, "group": band.groups[who], **line} for line in lines]
     return pd.DataFrame(table, columns=list(_INDEX))
 
 
@@ -121,20 +114,23 @@ def _against(value: float, error: float, kind: str, row: pd.Series | None, hemi:
     if n < MIN_CONTROLS:
         return {"n_controls": n, "note": f"{n} controls with a scan of the kind {kind}, at least {MIN_CONTROLS} needed"}
     norm = norm_of(row, hemi)
+    if not norm.sd > NO_SPREAD * abs(norm.mean):
+        return {"n_controls": n, "note": "the controls do not vary"}
     w = (value - norm.mean) / norm.sd
+    if np.isnan(error):
+        return {"w": w, "n_controls": n, "note": "no interval: the value has no standard error"}
     low, high = w_interval(w, np.hypot(np.sqrt(norm.mean_share), error / norm.sd), norm.freedom)
     return {"w": w, "w_low": low, "w_high": high, "n_controls": n, "note": ""}
 
 
-def norm_of(row: pd.Series, hemi: str) -> Norm:
+def norm_of(row: pd.Series, hemi: str) -> Spread:
     """How the index of a side, or the mean of both, varies in the controls of a row of the cut-offs."""
     if hemi != "both":
-        side = spread_of(row)
-        return Norm(side.mean, side.sd, side.freedom, side.mean_share)
+        return spread_of(row)
     n = int(row["n_both"])
     # squares of the means of two sides: half of the mean of their squares and products
     variance = n * row["sd_both"] ** 2 * (1 + row["sides_r"]) / 2 / (n - 1)
-    return Norm(float(row["mean_both"]), float(np.sqrt(variance)), n - 1, 1 / n)
+    return Spread(float(row["mean_both"]), float(np.sqrt(variance)), n - 1, 1 / n)
 
 
 def w_interval(w: float, error: float, freedom: float, *, alpha: float = 0.05) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from mndmri.tables.band_norms import (
     MILD_SHARE,
     MIN_CONTROLS,
     PARTS,
+    check_band_norms,
 )
 from mndmri.tables.measures import KEY
 from mndmri.tables.protocols import KIND, PROTOCOL, UNKNOWN, join_protocols
@@ -47,6 +48,23 @@ class Banded(NamedTuple):
             own = {KIND: kind, **join_protocols(self.protocols[chosen])}
             tables.append(limits_of(self.values[chosen], self.ages, own))
         return pd.concat(tables, ignore_index=True)
+
+    def limits(self, reference: str | None, norms: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+        """Table of cut-offs that each participant is compared with.
+
+        Those of other controls (``norms``), if there are any; otherwise those of the members of a group, of whom each
+        is compared with the others.
+
+        Raises
+        ------
+        InputError
+            If the norms are no such table (`mndmri.tables.band_norms.check_band_norms`).
+        """
+        if norms is not None:
+            return dict.fromkeys(self.groups.index, check_band_norms(norms))
+        shared = self.cutoffs(reference)
+        members = self.groups.index[self.groups == reference]
+        return dict.fromkeys(self.groups.index, shared) | {who: self.cutoffs(reference, without=who) for who in members}
 
     def kinds(self) -> list[str]:
         """Kinds of scan that there are; the unknown one where there is no scan."""

@@ -25,8 +25,9 @@ from mndmri.statistics.samples import (
     reference_last,
     select_people,
 )
-from mndmri.statistics.sides import BY_ONSET, OPPOSITE
+from mndmri.statistics.sides import OPPOSITE
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.measures import BY_ONSET
 
 _DESCRIPTIONS = {
     "modality": "Kind of image measured.",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mndmri.statistics.band_norms import Banded, band_of
 from mndmri.statistics.prevalence import NOT_ASSESSABLE, SCORE
-from mndmri.tables.band_norms import CONTRAST, MIN_CONTROLS, PARTS, check_band_norms
+from mndmri.tables.band_norms import CONTRAST, MIN_CONTROLS, PARTS
 from mndmri.tables.measures import GROUP_COLUMNS, OK, row
 from mndmri.tables.protocols import KIND
 
@@ -95,12 +95,10 @@ def score_motor_band(
     scan into a healthy one; the status gives the sum of the others instead.
     """
     band = band_of(measures, participants, protocols=protocols)
-    shared = band.cutoffs(reference) if norms is None else check_band_norms(norms)
+    limits = band.limits(reference, norms)
     scored = []
     for who in participants["participant_id"]:
-        is_learnt_from = norms is None and band.groups[who] == reference
-        limits = band.cutoffs(reference, without=who) if is_learnt_from else shared
-        lines = _score(band, who, limits)
+        lines = _score(band, who, limits[who])
         scored += [{"participant_id": who, "group": band.groups[who], **line} for line in lines]
     return pd.DataFrame(scored, columns=GROUP_COLUMNS)
 

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.stats.contingency import odds_ratio
 
 from mndmri.io import InputError
-from mndmri.statistics.agreement import LIMITS, Agreement, bland_altman, kappa
+from mndmri.statistics.agreement import LIMITS, Agreement, bland_altman, equal_share, kappa, share
 from mndmri.statistics.contrasts import OMNIBUS, Contrast, list_contrasts
 from mndmri.statistics.demographics import ALL, MAX_TABLES
 from mndmri.statistics.effect_sizes import UNKNOWN, Interval
@@ -108,11 +108,7 @@ class _Tally(NamedTuple):
 
     def share(self, alpha: float) -> Interval:
         """Percentage of the assessable with the sign."""
-        if self.assessable == 0:
-            return UNKNOWN
-        result = stats.binomtest(self.present, self.assessable)
-        limits = result.proportion_ci(1 - alpha, method="wilsoncc")
-        return Interval(*(100 * float(v) for v in (result.statistic, limits.low, limits.high)))
+        return share(self.present, self.assessable, alpha=alpha)
 
 
 def sign_prevalence(
@@ -226,7 +222,7 @@ def sign_agreement(
     )
     if both.any():
         signs = [source.present[both].to_numpy(int) for source in (judged, ratings)]
-        found["agreement"] = Agreement(_Tally(0, len(signs[0]), int((signs[0] == signs[1]).sum())).share(alpha))
+        found["agreement"] = equal_share(*signs, alpha=alpha)
         found["kappa"] = kappa(*signs, top=1, alpha=alpha)
     if both.any() and ratings.is_score:
         scores = [source.values[both].to_numpy(int) for source in (judged, ratings)]

@@ -25,7 +25,6 @@ from mndmri.tables.rated import AREAS, TOP
 
 RATERS = "all raters"
 EVERY_AREA = "all areas"
-OF_EVERY_AREA = ("kappa_linear", "kappa_quadratic")
 OF_SCORE = ("sensitivity", "specificity")
 # Statistics of two sources; those of the sign are of the total alone.
 PAIRWISE = ("agreement", "kappa_linear", "kappa_quadratic", "icc", "bias", *LIMITS)
@@ -181,8 +180,8 @@ def _of_pair(
         signs = [(own >= threshold).astype(int) for own in (first, second)]
         found["sign_agreement"] = equal_share(*signs, alpha=alpha)
         found["sign_kappa"] = kappa(*signs, top=1, alpha=alpha)
-    present = threshold if total else 1
-    found |= detected(first >= present, second >= present, alpha=alpha)
+    present, what = (threshold, "the sign") if total else (1, "a band")
+    found |= detected(first >= present, second >= present, what=what, alpha=alpha)
     return {name: found[name] for name in names}
 
 

@@ -13,10 +13,10 @@ from mndmri.statistics.families import corrected
 from mndmri.statistics.models import t_test
 from mndmri.statistics.samples import NO_SPREAD, check_columns, count_reasons, patient_groups
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import OK
+from mndmri.tables.measures import BY_ONSET, OK
 from mndmri.tables.participants import body_side
 
-CONTRA, IPSI, MEAN = BY_ONSET = ("contra", "ipsi", "mean")
+CONTRA, IPSI, MEAN = BY_ONSET
 OPPOSITE = {"L": "R", "R": "L"}
 _HEMISPHERE = {CONTRA: OPPOSITE, IPSI: {"L": "L", "R": "R"}}  # that a side of onset makes contra or ipsi
 NO_SIDE = "no side of onset"

@@ -145,8 +145,7 @@ def site_effects(
             own_rows = [measured.key | {"site": name} | found[name][contrast.name] for name in names]
             whole = measured.key | {"contrast": contrast.name} | _together(own_rows, alpha=alpha)
             whole["n_missing"] = len(people) - whole["n_used"]
-            if contrast.name in mixed:
-                _add_mixed(whole, mixed[contrast.name])
+            _add_mixed(whole, mixed[contrast.name])
             if without := int(people[site].isna().sum()):
                 whole["note"].append(f"left out: no {site} ({without})")
             rows += [*own_rows, whole]
@@ -186,8 +185,11 @@ def _together(rows: list[dict[str, Any]], *, alpha: float) -> dict[str, Any]:
     return together | {"q": pooled.q, "q_p": pooled.q_p}
 
 
-def _add_mixed(whole: dict[str, Any], mixed: Estimate) -> None:
+def _add_mixed(whole: dict[str, Any], mixed: Estimate | str) -> None:
     """Put the model with a random intercept beside the mean of the sites, with a sentence where they disagree."""
+    if isinstance(mixed, str):
+        whole["note"].append(f"no model with a random intercept: {mixed}")
+        return
     columns = ("mixed_estimate", "mixed_ci_low", "mixed_ci_high")
     whole |= dict(zip(columns, mixed.interval, strict=True)) | {"mixed_p": mixed.p}
     if "estimate" not in whole:

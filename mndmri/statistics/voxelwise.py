@@ -51,7 +51,7 @@ from mndmri.tables.names import contrast_label, file_names
 
 # A sum of float32 in another order is the same sum: relative
 _TIE = 1e-4
-NO_VALUE = "the map has no value (the reason is in the status of the measures)"
+NO_VALUE = "the map has no value in the mask (the reason is in the status of the measures)"
 # A participant without values in a larger share of the mask is named
 _INCOMPLETE = 0.05
 
@@ -138,7 +138,7 @@ def compare_maps(
     ----------
     maps : mapping
         ``participant_id`` to a map, 3D, all on the grid of ``mask``. A voxel that is not finite in
-        somebody is left out; who has no finite voxel at all has no map.
+        somebody is left out; who has no finite voxel in the mask has no map.
     mask : SpatialImage
         Where to compare: above 0.
     participants, groups, reference, covariates, contrasts, pooled
@@ -180,12 +180,17 @@ def compare_maps(
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     covariates, absent = covariates_for(key, people, covariates=covariates, chosen=measure_covariates)
     _check_tested(people, covariates, tested)
-    empty = {who: NO_VALUE for who in people.index.intersection(list(maps)) if _is_empty(maps[who])}
+    values = {who: _read(maps[who], mask) for who in people.index if who in maps}
+    empty = {who: NO_VALUE for who, own in values.items() if own.size and not np.isfinite(own).any()}
     has_map = pd.Series([1.0 if who in maps and who not in empty else np.nan for who in people.index], people.index)
     why = pd.Series([(empty | dict(reasons or {})).get(who, "no map") for who in people.index], people.index)
     sample = take_sample(Measured({}, has_map, why), people, groups=groups, covariates=covariates)
     design = build_design(sample.data, groups=sample.groups, covariates=covariates)
-    y, compared, notes = _read(maps, mask, sample)
+    # each row is let go once it is copied: of many people they do not fit in memory twice
+    y = np.empty((len(sample.data), np.count_nonzero(np.asarray(mask.dataobj) > 0)), np.float32)
+    for row_of_one, who in zip(y, sample.data.index, strict=True):
+        row_of_one[:] = values.pop(who)
+    y, compared, notes = _common(y, mask, sample)
     notes = [
         *sample.notes,
         *absent,
@@ -259,30 +264,27 @@ def _check_tested(people: pd.DataFrame, covariates: Sequence[str], tested: Seque
             )
 
 
-def _is_empty(image: SpatialImage) -> bool:
-    return not np.isfinite(np.asarray(image.dataobj)).any()
+def _read(image: SpatialImage, mask: SpatialImage) -> np.ndarray:
+    """Values inside the mask, shape (voxels,)."""
+    check_same_grid(mask, image)
+    return np.asarray(image.dataobj, np.float32)[np.asarray(mask.dataobj) > 0]
 
 
-def _read(
-    maps: Mapping[str, SpatialImage], mask: SpatialImage, sample: Sample
-) -> tuple[np.ndarray, SpatialImage, list[str]]:
-    """Values, shape (people, voxels), the voxels, and who lacks many."""
+def _common(y: np.ndarray, mask: SpatialImage, sample: Sample) -> tuple[np.ndarray, SpatialImage, list[str]]:
+    """Values of the voxels that everybody has, shape (people, voxels), these voxels, and who lacks many."""
     inside = np.asarray(mask.dataobj) > 0
-    y = np.empty((len(sample.data), int(inside.sum())), np.float32)
-    for row, who in zip(y, sample.data.index, strict=True):
-        check_same_grid(mask, maps[who])
-        row[:] = np.asarray(maps[who].dataobj, np.float32)[inside]
     known = np.isfinite(y)
     lacking = pd.Series(1 - known.mean(axis=1) if y.size else 0.0, sample.data.index)
     notes = [f"{who} has no value in {share:.0%} of the mask" for who, share in lacking[lacking > _INCOMPLETE].items()]
     kept = known.all(axis=0)
-    y = y[:, kept]
-    # who has the same value everywhere says nothing, and would divide nothing by nothing
-    varies = np.ptp(y, axis=0) > NO_SPREAD * np.abs(y).max(axis=0) if len(y) else np.ones(y.shape[1], dtype=bool)
+    if len(y):
+        # a voxel with the same value in everybody says nothing, and would divide nothing by nothing
+        with np.errstate(invalid="ignore"):
+            low, high = y.min(axis=0), y.max(axis=0)
+            kept &= high - low > NO_SPREAD * np.maximum(high, -low)
     compared = np.zeros(inside.shape, bool)
     compared[inside] = kept
-    compared[compared] = varies
-    return y[:, varies], make_image(compared, mask), notes
+    return y[:, kept], make_image(compared, mask), notes
 
 
 def _flip(

@@ -125,7 +125,10 @@ def check_band_norms(norms: pd.DataFrame) -> pd.DataFrame:
 
 
 def _enough(norms: pd.DataFrame) -> pd.DataFrame:
-    """Norms without the kinds of scan that too few controls have, where another has enough."""
-    few = pd.to_numeric(norms["n"], errors="coerce") < MIN_STORED
+    """Norms without the kinds of scan of which a limit has too few controls, where another kind has enough.
+
+    The index has none of the limits, and is missing in more people: in all whose band is missing in one area.
+    """
+    few = (pd.to_numeric(norms["n"], errors="coerce") < MIN_STORED) & (norms["measure"] == CONTRAST[1])
     has_few = few.groupby(norms[KIND]).transform("any").astype(bool)
     return norms if has_few.all() else norms[~has_few]

@@ -10,7 +10,7 @@ from mndmri.tables.sheets import MISSING_WORDS, Sheet, as_text
 
 HEMIS = ("L", "R", "both")
 FIELDS = (*KEY, "unit")
-# Words for a side, as they stand in names of columns
+# Words for a side, as they stand in tables and in names of columns
 _SIDES = {"l": "L", "left": "L", "lh": "L", "r": "R", "right": "R", "rh": "R", "both": "both", "bilateral": "both"}
 _FIELD = re.compile(r"\{([^{}]*)\}")
 # What spreadsheets take for a formula at the beginning, parts of paths, and what figures and rules take for their own
@@ -34,6 +34,17 @@ class Found(NamedTuple):
     problems: list[str]
 
 
+def tidy(what: str, text: str) -> str:
+    """One of `FIELDS` of a measure, however a table or a key writes it.
+
+    Words for a side are L, R or both, whatever their capitals; blanks inside the name of a modality, measure or region
+    are underscores.
+    """
+    if what == "hemi":
+        return _SIDES.get(text.casefold(), text)
+    return text.strip() if what == "unit" else "_".join(text.split())
+
+
 def check_name(what: str, name: str) -> str | None:
     """Why a name cannot be that of a modality, measure or region, if it cannot."""
     if not _REFUSED.search(name):
@@ -51,7 +62,7 @@ def columns_by_pattern(header: Sequence[str], pattern: str, fixed: Mapping[str, 
     header : sequence of str
     pattern : str
         What stands in braces is modality, measure, region, hemi (L, R, left, right, lh, rh, both) or unit; all else
-        is literal. Blanks inside a name become underscores.
+        is literal. Blanks inside a name become underscores (`tidy`).
     fixed : mapping
         What holds for all columns: those of `FIELDS` that the pattern does not have. A side that is neither in the
         pattern nor here is ``both``, a unit is unknown.
@@ -164,13 +175,13 @@ def _readings(text: str, tokens: Sequence[str]) -> Iterator[dict[str, str]]:
     last = len(tokens) == 3
     ends = [len(rest) - len(literal)] if last else [n for n in range(1, len(rest)) if rest.startswith(literal, n)]
     for end in ends:
-        part = _SIDES.get(rest[:end].casefold()) if field == "hemi" else rest[:end].strip()
-        if end > 0 and part:
-            yield from ({field: "_".join(part.split()), **others} for others in _readings(rest[end:], tokens[2:]))
+        part = tidy(field, rest[:end]) if end > 0 else ""
+        if part and (field != "hemi" or part in HEMIS):
+            yield from ({field: part, **others} for others in _readings(rest[end:], tokens[2:]))
 
 
 def _column(name: str, own: Mapping[str, str], fixed: Mapping[str, str | None]) -> Column:
-    parts = {field: own.get(field) or fixed.get(field) or "" for field in FIELDS}
+    parts = {field: tidy(field, own.get(field) or fixed.get(field) or "") for field in FIELDS}
     unit = parts.pop("unit")
     return Column(name, parts | {"hemi": parts["hemi"] or "both"}, unit)
 
@@ -181,7 +192,5 @@ def _bad_names(columns: Sequence[Column]) -> list[str]:
         told = [check_name(what, column.key[what]) for what in KEY[:3]]
         problems += [f"column '{column.name[:60]}': {text}" for text in told if text]
         if column.key["hemi"] not in HEMIS:
-            problems.append(
-                f"column '{column.name[:60]}' has hemi '{column.key['hemi']}', expected {' , '.join(HEMIS)}"
-            )
+            problems.append(f"column '{column.name[:60]}' has hemi '{column.key['hemi']}', expected {', '.join(HEMIS)}")
     return problems

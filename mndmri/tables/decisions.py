@@ -184,3 +184,18 @@ def decision_lines(table: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
             f"{own['modality']}: {own['decision']}{reason} ({own['rater']}{when})"
         )
     return lines
+
+
+def drop_excluded(
+    tables: Mapping[str, pd.DataFrame], excluded: Mapping[str, Mapping[str, str]]
+) -> dict[str, pd.DataFrame]:
+    """Tables without the rows of excluded modalities, where a row without a value would say nothing.
+
+    Parameters
+    ----------
+    tables : mapping
+        ``participant_id`` to that participant's table, with a column ``modality``.
+    excluded : mapping
+        As in `Decisions`.
+    """
+    return {who: own[~own["modality"].isin(list(excluded.get(who, {})))] for who, own in tables.items()}

@@ -12,10 +12,10 @@ import pandas as pd
 
 from mndmri.io import InputError
 from mndmri.tables.codes import codes_for_missing
-from mndmri.tables.columns import FIELDS, HEMIS, Column, check_name, columns_by_mapping, columns_by_pattern
+from mndmri.tables.columns import FIELDS, HEMIS, Column, check_name, columns_by_mapping, columns_by_pattern, tidy
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import dictionary_path
-from mndmri.tables.measures import GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
+from mndmri.tables.measures import BY_ONSET, GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
 from mndmri.tables.sheets import MISSING_WORDS, Cell, Percent, Sheet, as_text, read_sheet, to_number
 from mndmri.tables.words import name_people
 
@@ -177,12 +177,14 @@ def given_definitions(rows: pd.DataFrame, described: Mapping[str, Any]) -> dict[
         ``modality measure`` to a definition, from the ``measures`` of data dictionaries that lie beside the tables.
     """
     found = {}
+    spelt = {"_".join(name.split()): own for name, own in described.items()}  # with blanks inside a name
     for (modality, measure), own in rows.groupby(["modality", "measure"], sort=False):
         files = ", ".join(dict.fromkeys(own["file"]))
         units = [unit for unit in dict.fromkeys(own["unit"]) if unit]
         plain = {"Description": "From a table of the investigators; how it was measured is not known here."}
         plain |= {"Units": units[0]} if len(units) == 1 else {}
-        found[str(modality), str(measure)] = {**described.get(f"{modality} {measure}", plain), BROUGHT: files}
+        own_words = described.get(f"{modality} {measure}", spelt.get(f"{modality}_{measure}", plain))
+        found[str(modality), str(measure)] = {**own_words, BROUGHT: files}
     return found
 
 
@@ -206,24 +208,22 @@ def clashes(rows: pd.DataFrame, measured: Iterable[tuple[str, str]]) -> list[str
     ]
 
 
-def unknown_primary(primary: Sequence[Mapping[str, str]], rows: pd.DataFrame, *, sides: Sequence[str]) -> list[str]:
+def unknown_primary(primary: Mapping[int, Mapping[str, str]], rows: pd.DataFrame) -> list[str]:
     """Primary measures that none of the tables has.
 
     Parameters
     ----------
-    primary : sequence of mapping
-        As in the config.
+    primary : mapping
+        Place in the config's list to the measure.
     rows : DataFrame
         Of `read_given`.
-    sides : sequence of str
-        Names of hemi that are made of L and R (contra, ipsi, mean).
     """
     known = {tuple(key) for key in rows[KEY].drop_duplicates().itertuples(index=False)}
     names = [" ".join(key) for key in known]
     problems = []
-    for index, chosen in enumerate(primary):
+    for index, chosen in primary.items():
         wanted = tuple(chosen[name] for name in KEY)
-        if wanted in known or (wanted[3] in sides and {(*wanted[:3], "L"), (*wanted[:3], "R")} <= known):
+        if wanted in known or (wanted[3] in BY_ONSET and {(*wanted[:3], "L"), (*wanted[:3], "R")} <= known):
             continue
         near = difflib.get_close_matches(" ".join(wanted), names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"they have {_few(sorted(names))}"
@@ -262,6 +262,7 @@ def _long(sheet: Sheet, entry: Mapping[str, Any]) -> Given:
     n = len(sheet.rows)
     text = {name: columns.get(name, [entry.get(name) or ""] * n) for name in (*FIELDS, "status")}
     text["hemi"] = text["hemi"] if "hemi" in columns or entry["hemi"] else ["both"] * n
+    text |= {name: [tidy(name, cell) for cell in text[name]] for name in FIELDS}
     people = columns[entry["participant"]]
     values, problems, notes = [], [], []
     faults: dict[str, list[tuple[int, str, str]]] = {}
@@ -281,9 +282,16 @@ def _long(sheet: Sheet, entry: Mapping[str, Any]) -> Given:
                 problems.append(f"row {line} ({who}) has no {what}; name it")
             elif told := check_name(what, name):
                 problems.append(f"row {line} ({who}): {told}")
+    counts = [0.0] * n
+    if "n_voxels" in columns:
+        read = [to_number(cell, decimal_comma=sheet.decimal_comma) for cell in sheet.column("n_voxels")]
+        counts = [count for count, _ in read]
+        wrong_counts = [
+            (line, who, wrong) for line, who, (_, wrong) in zip(sheet.lines, people, read, strict=True) if wrong
+        ]
+        faults |= {"n_voxels": wrong_counts} if wrong_counts else {}
     problems = [*_some(problems), *(_told(name, own) for name, own in faults.items())]
     rows = pd.DataFrame(text).assign(participant_id=people, value=values, line=sheet.lines)
-    counts = [to_number(cell)[0] for cell in sheet.column("n_voxels")] if "n_voxels" in columns else [0.0] * n
     rows["n_voxels"] = np.nan_to_num(counts, posinf=0, neginf=0).astype(int)
     for name, own in rows.groupby(KEY, sort=False):
         problems += _codes(" ".join(map(str, name)), own)

@@ -86,6 +86,11 @@ def identify(
     date = rows["date"] if "date" in rows else pd.Series("", rows.index)
     when = pd.to_datetime(date.where(~date.isin(MISSING_WORDS)), errors="coerce", utc=True, format="ISO8601")
     kept = rows.assign(session=session, when=when)[people.isin(list(studied)) & ~rows["rater"].isin(MISSING_WORDS)]
+    undated = kept[kept["when"].isna() & ~date[kept.index].isin(MISSING_WORDS)]
+    problems += [
+        f"{name}, row {_listed(own)}: date '{written}' is not as 2026-11-29 or 2026-11-29T10:00; write it so"
+        for written, own in undated["row"].groupby(date[undated.index], sort=False)
+    ]
     several = kept.groupby("participant_id")["session"].nunique()
     problems += [
         f"{name}: rows of several sessions of {who}; one session is measured: keep the rows of that one"

@@ -27,6 +27,9 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # first line with w
 class Fault(str):
     """Cell that holds no number and no text, in the words in which it is told."""
 
+    plain: str = ""
+    """What the cell says where text is wanted; empty if nothing."""
+
 
 class Percent(float):
     """Number that Excel shows as a percentage: 12% is stored as 0.12."""
@@ -246,6 +249,7 @@ def _cell(cell: Any, origin: Any) -> Cell:
     """Value of a workbook's cell; ``origin`` is its formula, where it has one."""
     value = cell.value
     if value is None:
+        origin = getattr(origin, "text", origin)  # of an array formula
         if isinstance(origin, str) and origin.startswith("="):
             return Fault(
                 f"the formula {origin[:40]} without a stored result; open the workbook in Excel and save it, or paste "
@@ -253,9 +257,10 @@ def _cell(cell: Any, origin: Any) -> Cell:
             )
         return ""
     if isinstance(value, bool):
-        return Fault(f"the logical value {str(value).upper()}")
+        return _readable(Fault(f"the logical value {str(value).upper()}"), str(value).upper())
     if isinstance(value, datetime.datetime | datetime.date | datetime.time | datetime.timedelta):
-        return Fault(f"a date or time ({value}), into which Excel turns what looks like one; type the number again")
+        told = f"a date or time ({value}), into which Excel turns what looks like one; type the number again"
+        return _readable(Fault(told), str(value).removesuffix(" 00:00:00"))
     if isinstance(value, int | float):
         try:
             number = float(value)
@@ -265,6 +270,12 @@ def _cell(cell: Any, origin: Any) -> Cell:
     if cell.data_type == "e" and value != "#N/A":
         return Fault(f"Excel's error {value}")
     return str(value)
+
+
+def _readable(fault: Fault, plain: str) -> Fault:
+    """A fault that would be text, had somebody typed it."""
+    fault.plain = plain
+    return fault
 
 
 # -- both -----------------------------------------------------------------------------------------

@@ -319,8 +319,30 @@ def test_every_measure_of_the_scans_can_be_primary(modality, measure):
         ({"measures": {"file": "a", "wide": {"patern": "x"}}}, "did you mean measures.wide.pattern?"),
         ({"measures": {"file": "a", "wide": {"pattern": "x", "mapping": "y"}}}, "measures[0].wide: pattern or mapping"),
         ({"bids_dir": "data", "higher_is": {"qsm": "damage"}}, "higher_is: 'qsm' names a modality and a measure"),
-        ({"bids_dir": "data", "higher_is": {"qsm chi_mean": "worse"}}, "expected one of damage, health, neither"),
+        ({"bids_dir": "data", "higher_is": {"dwi ad": "worse"}}, "expected one of damage, health, neither"),
+        (
+            {"bids_dir": "data", "higher_is": {"dwi fa": "damage"}},
+            "'dwi fa' has a direction already, which holds; name a",
+        ),
+        (
+            {"measures": "m.tsv", "participants": "p.tsv", "higher_is": {"dwi fa": "damage"}},
+            "higher_is: 'dwi fa' has a direction already",
+        ),
+        (
+            {"bids_dir": "data", "higher_is": {"qsm chi_meen": "damage"}},
+            "higher_is: the study has no measure 'qsm chi_meen'; did you mean 'qsm chi_mean'?",
+        ),
+        ({"bids_dir": "data", "higher_is": {"xyz": "damage"}}, "higher_is: 'xyz' names a modality and a measure"),
+        ({"measures": {"file": "a", "wide": {"pattern": None}}}, "measures[0].wide: give one of pattern and mapping"),
     ],
 )
 def test_tables_that_contradict_other_keys_are_told(raw, words):
     assert words in refusal(raw)
+
+
+def test_a_direction_is_declared_of_what_has_none_or_of_a_region():
+    declared = {"dwi ad": "damage", "t1w volume lateral_ventricle": "damage"}
+    assert resolve_config({"bids_dir": "data", "higher_is": declared}, SCHEMA)["higher_is"] == declared
+    # a table that is brought may have measures of any name
+    of_table = {"measures": "m.tsv", "participants": "p.tsv", "higher_is": {"mrs naa": "health"}}
+    assert resolve_config(of_table, SCHEMA)["higher_is"] == {"mrs naa": "health"}

@@ -1,15 +1,18 @@
 """Participants in any format, and what the tables of measures leave over."""
 
+import datetime
 from pathlib import Path
 
 import numpy as np
 import openpyxl
 import pandas as pd
+import pytest
 import yaml
 
 from mndmri.cohort import Study, load_study, read_people
 from mndmri.cohort.config import resolve_config
 from mndmri.cohort.handover import hand_over, take_over
+from mndmri.io import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -28,10 +31,12 @@ def config(path: Path, **keys):
     return resolve_config(raw, SCHEMA)
 
 
-def workbook(path: Path) -> Path:
+def workbook(path: Path, header=HEADER, rows=ROWS, first: int = 1) -> Path:
+    """Table whose header is in row ``first``."""
     book = openpyxl.Workbook()
-    for row in (HEADER, *ROWS):
-        book.active.append(row)
+    for number, row in enumerate((header, *rows), first):
+        for place, cell in enumerate(row, 1):
+            book.active.cell(number, place, cell)
     book.save(path)
     return path
 
@@ -86,3 +91,93 @@ def test_jobs_take_over_what_the_tables_left_over(tmp_path):
     taken = take_over({}, tmp_path / "study.json")
     assert taken is not None and taken.listed == ("sub-1",)
     pd.testing.assert_frame_equal(taken.others, others)
+
+
+PEOPLE = ["participant_id", "group", "age", "sex", "smoker", "scanned"]
+FEW = [
+    ["P1", "ALS", 61, "F", True, datetime.datetime(2021, 3, 4)],
+    ["P2", "ALS", 60, "M", False, datetime.datetime(2021, 3, 5, 10, 30)],
+    ["P3", "HC", 58, "F", True, None],
+]
+
+
+def changed(row: int, column: str, value) -> list[list]:
+    rows = [list(own) for own in FEW]
+    rows[row][PEOPLE.index(column)] = value
+    return rows
+
+
+def by_workbook(tmp_path, rows=FEW, *, first=1, **keys) -> Study:
+    people = workbook(tmp_path / "people.xlsx", PEOPLE, rows, first)
+    lab = workbook(tmp_path / "lab.xlsx", ["Subject", "volume_gm_L"], [[own[0], 600.0] for own in rows if own])
+    levels = {"levels": {"ALS": ["ALS"], "control": ["HC"]}}
+    own = {"participants": str(people), "site": None, "groups": levels, "covariates": ["age", "sex", "smoker"]} | keys
+    return study(lab, **own)
+
+
+def test_logical_values_and_dates_of_excel_are_text_as_they_would_be_typed(tmp_path):
+    found = by_workbook(tmp_path)
+    assert found.problems == ()
+    assert found.participants["smoker"].tolist() == ["TRUE", "FALSE", "TRUE"]
+    others = by_workbook(tmp_path, covariates=["age"]).others.set_index("participant_id")
+    assert others["scanned"].tolist()[:2] == ["2021-03-04", "2021-03-05 10:30:00"]
+    assert pd.isna(others.at["sub-P3", "scanned"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("smoker", "#REF!"), ("smoker", "=A1"), ("group", "#REF!"), ("age", "=A1")]
+)
+def test_a_cell_without_a_value_is_refused_where_it_is_used_and_missing_where_it_is_not(tmp_path, column, value):
+    told = [problem.message for problem in by_workbook(tmp_path, changed(1, column, value)).problems]
+    words = "Excel's error #REF!" if value == "#REF!" else "the formula =A1 without a stored result"
+    assert f"participants table, row 3 (sub-P2), column '{column}': found {words}" in told[0]
+    unused = by_workbook(tmp_path, changed(1, "scanned", value))
+    assert unused.problems == () and pd.isna(unused.others["scanned"][1])
+
+
+@pytest.mark.parametrize("value", [True, datetime.datetime(2021, 3, 4)])
+def test_a_logical_value_or_date_is_no_number(tmp_path, value):
+    [told] = [problem.message for problem in by_workbook(tmp_path, changed(0, "age", value)).problems]
+    assert "row 2 (sub-P1), column 'age': found" in told and "expected a number" in told
+
+
+def test_a_problem_names_the_row_in_the_file(tmp_path):
+    """The header may be below the first line, and lines may be empty."""
+    rows = [FEW[0], [], changed(1, "age", "old")[1], changed(2, "sex", "unknown")[2], [*FEW[2][:2], 999, "F", True]]
+    told = "\n".join(problem.message for problem in by_workbook(tmp_path, rows, first=3).problems)
+    assert "row 6 (sub-P2), column 'age'" in told
+    assert "row 7 (sub-P3), column 'sex'" in told
+    assert "'sub-P3' is in rows 7, 8" in told
+    assert "row 8 (sub-P3), column 'age'" in told
+    people = tmp_path / "participants.tsv"
+    people.write_text("participant_id\tgroup\tage\tsex\nP1\tALS\t61\tF\n\nP2\tALSS\told\tM\nP3\tHC\t58\tF\n")
+    lab = workbook(tmp_path / "other.xlsx", ["Subject", "volume_gm_L"], [["P1", 1], ["P2", 2], ["P3", 3]])
+    told = "\n".join(problem.message for problem in study(lab, participants=str(people), site=None).problems)
+    assert "row 4 (sub-P2), column 'group': label 'ALSS'" in told
+
+
+def test_two_columns_of_participants_are_refused(tmp_path):
+    path = workbook(tmp_path / "lab.xlsx", [*HEADER[:-1], "participant_id"])
+    with pytest.raises(InputError, match=r"column 'Subject' of participants .* and a column 'participant_id'"):
+        study(path)
+
+
+def test_a_primary_measure_that_the_tables_lack_is_told_by_its_place_in_the_config(tmp_path):
+    primary = [{"modality": "t1w", "measure": name, "region": "gm", "hemi": "L"} for name in ("volume", "volumes")]
+    lab = workbook(tmp_path / "lab.xlsx")
+    told = [problem.message for problem in study(lab, statistics={"primary": primary}).problems]
+    assert told == ["statistics.primary[1]: the tables have no 't1w volumes gm L'; did you mean 't1w volume gm L'?"]
+
+
+def test_a_direction_of_a_measure_that_the_tables_lack_is_told(tmp_path):
+    lab = workbook(tmp_path / "lab.xlsx", [*HEADER[:5], "NAA_hand_L", "NAA_hand_R", "born"])
+    mrs = {"measures": WIDE | {"file": str(lab), "modality": "mrs"}}
+    assert study(lab, **mrs, higher_is={"mrs NAA": "health", "mrs NAA hand": "health"}).problems == ()
+    told = [
+        problem.message
+        for problem in study(lab, **mrs, higher_is={"mrs NA": "health", "mrs NAA hant": "health"}).problems
+    ]
+    assert told == [
+        "higher_is: the study has no measure 'mrs NA'; did you mean 'mrs NAA'?",
+        "higher_is: 'mrs NAA' has no region 'hant'; did you mean 'hand'?",
+    ]

@@ -114,6 +114,9 @@ def test_sensitivity_and_specificity_are_shares_of_those_with_and_without():
     assert shares["sensitivity"].interval == pytest.approx((900 / 13, 38.8849020666, 89.6414789897), rel=1e-9)
     assert shares["specificity"].interval.estimate == 75
     assert "nobody has a band" in detected(np.zeros(3, bool), np.zeros(3, bool))["sensitivity"].problem
+    everybody = detected(np.ones(3, bool), np.zeros(3, bool), what="the sign")
+    assert everybody["specificity"].problem == "everybody has the sign"
+    assert everybody["sensitivity"].interval.estimate == 0
 
 
 def test_what_cannot_be_computed_says_why():

@@ -5,11 +5,11 @@ from scipy import optimize, stats
 
 from mndmri.statistics.band_index import index_dictionary, index_table, norm_of, w_interval
 from mndmri.statistics.band_norms import limits_of
-from mndmri.statistics.motor_band import learn_cutoffs
+from mndmri.statistics.motor_band import learn_cutoffs, score_motor_band
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.measures import GROUP_COLUMNS
-from mndmri.tables.protocols import MAGNITUDE, protocol, protocol_table
-from tests.unit.statistics.test_motor_band import people
+from mndmri.tables.protocols import MAGNITUDE, VENDOR_SWI, protocol, protocol_table
+from tests.unit.statistics.test_motor_band import contrasts, people
 
 
 def indices(participants: pd.DataFrame, sides: np.ndarray, error: float = 0.004) -> pd.DataFrame:
@@ -128,6 +128,46 @@ def test_who_has_none_and_whom_nothing_compares_with_is_told(study):
     assert np.isfinite(alone["value"])
 
 
+def test_a_value_without_error_has_an_index_without_interval_and_stops_nobody(study):
+    everyone, sides = study
+    measures = indices(everyone, sides)
+    lost = (measures["participant_id"] == "sub-01") & (measures["measure"] == "band_index_error")
+    whole, without = (
+        index_table(own, everyone, reference="control").set_index(["participant_id", "hemi"])
+        for own in (measures, measures.assign(value=measures["value"].mask(lost)))
+    )
+    assert without.loc["sub-01", "w"].equals(whole.loc["sub-01", "w"])
+    assert without.loc["sub-01", ["w_low", "w_high", "ci_low"]].isna().all(axis=None)
+    assert (without.loc["sub-01", "note"] == "no interval: the value has no standard error").all()
+    pd.testing.assert_frame_equal(whole.drop("sub-01"), without.drop("sub-01"))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_controls_who_do_not_vary_give_no_index(study, value):
+    everyone, sides = study
+    sides[3:] = value
+    table = index_table(indices(everyone, sides), everyone, reference="control")
+    assert table["w"].isna().all() and np.isfinite(table["value"]).all()
+    assert (table["note"] == "the controls do not vary").all()
+
+
+def test_norms_that_give_no_score_give_no_index(study):
+    """Of a kind of scan that fewer than six controls have, beside one that enough have."""
+    everyone, sides = study
+    ids = everyone["participant_id"]
+    kind = {who: MAGNITUDE if number in (1, *range(10, 15)) else VENDOR_SWI for number, who in enumerate(ids)}
+    scans = protocol_table({who: protocol(own, (1, 1, 3), [{}]) for who, own in kind.items()})
+    options = {"reference": "control", "protocols": scans}
+    whole = pd.concat([indices(everyone, sides), contrasts(everyone)], ignore_index=True)
+    norms = learn_cutoffs(whole, everyone, **options)
+    told = index_table(whole, everyone, norms=norms, **options).groupby("participant_id")["note"].first()
+    scored = score_motor_band(whole, everyone, norms=norms, **options).groupby("participant_id")["value"].count()
+    assert (scored[told.index[told == ""]] == 7).all() and (told == "").sum() == 9
+    others = told[told != ""]
+    assert (scored[others.index] == 0).all()
+    assert set(others) == {"the norms have no index of scans of the kind magnitude"}
+
+
 def test_a_scan_made_otherwise_than_the_controls_is_told(study):
     everyone, sides = study
     ids = everyone["participant_id"]
@@ -137,7 +177,8 @@ def test_a_scan_made_otherwise_than_the_controls_is_told(study):
     notes = index_table(indices(everyone, sides), everyone, **options).groupby("participant_id")["note"].first()
     assert notes["sub-01"] == "field strength 1.5 T (3 T)"
     assert notes["sub-00"] == notes["sub-05"] == ""
-    norms = learn_cutoffs(indices(everyone, sides), everyone, **options).query("measure != 'band_index'")
+    whole = pd.concat([indices(everyone, sides), contrasts(everyone)], ignore_index=True)
+    norms = learn_cutoffs(whole, everyone, **options).query("measure != 'band_index'")
     stored = index_table(indices(everyone, sides), everyone, norms=norms, **options)
     assert stored.loc[3, "note"] == (
         "the norms have no index of scans of the kind magnitude; field strength 1.5 T (3 T)"

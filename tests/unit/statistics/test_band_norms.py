@@ -9,6 +9,7 @@ from mndmri.statistics.band_norms import pool_norms
 from mndmri.statistics.motor_band import learn_cutoffs, score_motor_band
 from mndmri.tables.band_norms import CUTOFF_COLUMNS, read_band_norms
 from mndmri.tables.protocols import HOMODYNE_SWI, MAGNITUDE, VENDOR_SWI, protocol, protocol_table
+from tests.unit.statistics.test_band_index import indices
 from tests.unit.statistics.test_motor_band import PARTS, contrasts, people, plant, totals
 
 NUMBERS = ["n", "n_both", "age_from", "age_to", "mean", "sd", "mean_both", "sd_both", "sides_r", "sides_alike"]
@@ -140,6 +141,22 @@ def test_a_kind_with_too_few_controls_does_not_spoil_the_norms_of_the_others(tmp
     write_table(norms, tmp_path / "norms.tsv", digits=17)
     (read,) = read_band_norms([tmp_path / "norms.tsv"])
     assert len(read) == 6
+
+
+def test_a_kind_whose_index_few_controls_have_keeps_its_limits(tmp_path):
+    """The index is missing in everybody whose band is missing in one area."""
+    everyone = people(control=16)
+    ids = everyone["participant_id"]
+    kinds = pd.concat([scans(ids[:8], VENDOR_SWI), scans(ids[8:], MAGNITUDE)])
+    sides = np.random.default_rng(1).normal(0.01, 0.01, (16, 2))
+    sides[:3] = np.nan
+    measures = pd.concat([contrasts(everyone), indices(everyone, sides)], ignore_index=True)
+    norms = learn_cutoffs(measures, everyone, reference="control", protocols=kinds)
+    assert norms.query("measure == 'band_index'").set_index("kind")["n"].to_dict() == {MAGNITUDE: 8, VENDOR_SWI: 5}
+    write_table(norms, tmp_path / "norms.tsv", digits=17)
+    (read,) = read_band_norms([tmp_path / "norms.tsv"])
+    scored = score_motor_band(measures, everyone, reference="control", protocols=kinds, norms=read)
+    assert (scored["status"] == "ok").all()
 
 
 def test_where_every_scan_was_lost_nobody_is_assessable():

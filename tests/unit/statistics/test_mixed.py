@@ -63,5 +63,24 @@ def test_one_site_or_a_measure_without_spread_has_no_such_model():
     people, measures = study([(8, 8), (8, 8)], [0, 1])
     flat = whole(people, measures.assign(value=1.0))
     assert np.isnan(flat["mixed_estimate"])
-    one = people.assign(site="s0")
-    assert np.isnan(whole(one, measures)["mixed_estimate"])
+    assert "no model with a random intercept: every value is the same" in flat["note"]
+    alone = whole(people.assign(site="s0"), measures)
+    assert np.isnan(alone["mixed_estimate"])
+    assert "no model with a random intercept: one site" in alone["note"]
+
+
+def test_sites_that_do_not_differ_have_the_model_of_everybody():
+    """The variance of the sites is estimated as zero in most of these, and the fit must not be lost."""
+    for seed in range(30):
+        people, measures = study([(7, 6)] * 3, [0, 0, 0], seed=seed)
+        row = whole(people, measures)
+        plain = smf.ols("value ~ C(group, Treatment('control'))", people).fit()
+        assert row["mixed_estimate"] == pytest.approx(plain.params.iloc[1], abs=1e-3)  # balanced
+
+
+def test_a_contrast_without_data_says_why_it_has_no_model():
+    people, measures = study([(8, 8), (8, 8)], [0, 1])
+    options = OPTIONS | {"groups": ["ALS", "PLS", "control"], "pooled": False}
+    rows = site_effects(measures, people, **options).query("site == 'all'").set_index("contrast")
+    assert "no model with a random intercept: a group of the contrast has no data" in rows.at["PLS-control", "note"]
+    assert np.isfinite(rows.at["ALS-control", "mixed_estimate"])

@@ -109,6 +109,16 @@ def test_a_rater_who_sees_what_the_program_sees_agrees_wholly(participants, trut
     assert cell(table, "AB", "automated", "precentral", "both", "bias")["estimate"] == 0
 
 
+def test_a_total_that_nobody_has_is_told_of_the_sign_and_an_area_of_the_band(participants, truth):
+    """One faint area in everybody: a band there, and no sign, which needs three points."""
+    faint = np.zeros_like(truth)
+    faint[:, 0] = 1
+    table = compared(rated(participants, faint, "AB"), scored(participants, truth), participants)
+    assert cell(table, "AB", "automated", "precentral", "both", "sensitivity")["note"] == "nobody has the sign"
+    assert cell(table, "AB", "automated", "precentral_leg", "L", "specificity")["note"] == "everybody has a band"
+    assert cell(table, "AB", "automated", "precentral_leg", "R", "sensitivity")["note"] == "nobody has a band"
+
+
 def test_swapped_sides_are_seen_by_side_and_not_in_the_sums(participants, truth):
     swapped = truth[:, [1, 0, 3, 2, 5, 4]]
     table = compared(rated(participants, swapped, "AB"), scored(participants, truth), participants)

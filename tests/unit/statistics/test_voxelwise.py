@@ -340,6 +340,33 @@ def test_a_map_without_a_value_leaves_out_its_participant_and_no_voxel(participa
     assert row["n_voxels"] == np.asarray(mask.dataobj).sum()
 
 
+def test_a_map_with_values_outside_the_mask_alone_leaves_out_its_participant_and_no_voxel(participants, mask, maps):
+    outside = np.where(np.asarray(mask.dataobj) > 0, np.nan, 1.0)
+    maps["sub-03"] = make_image(outside.astype(np.float32), mask)
+    row = compare_maps(maps, mask, participants, **STUDY, n_permutations=1).summary.iloc[0]
+    assert (row["n_missing"], row["n_voxels"]) == (1, np.asarray(mask.dataobj).sum())
+    assert "left out: the map has no value in the mask" in row["note"]
+
+
+def test_every_map_is_read_once(participants, mask, maps):
+    """Reading is unpacking: of a hundred people at 1 mm it takes minutes."""
+    counts = dict.fromkeys(maps, 0)
+
+    class Packed:
+        def __init__(self, who):
+            self.who, self.shape, self.dtype, self.ndim = who, SHAPE, np.dtype(np.float32), 3
+
+        def __array__(self, dtype=None, copy=None):
+            counts[self.who] += 1
+            return np.asarray(maps[self.who].dataobj, dtype)
+
+    packed = {who: nb.Nifti1Image(Packed(who), AFFINE) for who in maps}
+    found = compare_maps(packed, mask, participants, **STUDY, n_permutations=1)
+    assert set(counts.values()) == {1}
+    expected = compare_maps(maps, mask, participants, **STUDY, n_permutations=1)
+    pd.testing.assert_frame_equal(found.summary, expected.summary)
+
+
 def test_a_voxel_that_somebody_lacks_is_left_out_and_a_slab_is_named(participants, mask, maps):
     slab = maps["sub-03"].get_fdata()
     slab[:, :, :7] = np.nan

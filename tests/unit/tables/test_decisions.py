@@ -7,6 +7,7 @@ from mndmri.tables.decisions import (
     collect_decisions,
     count_excluded,
     decision_lines,
+    drop_excluded,
     leave_out,
     of_scans,
 )
@@ -62,6 +63,13 @@ def test_without_t1w_nothing_is_left_and_the_reason_is_told():
     assert count_excluded(found.excluded) == {"t1w": 1}
 
 
+def test_rows_of_an_excluded_modality_are_dropped_and_those_of_others_stay():
+    strip = pd.DataFrame({"modality": ["swi", "swi", "qsm"], "value": [1.0, 2.0, 3.0]})
+    left = drop_excluded({"sub-01": strip, "sub-02": strip}, {"sub-01": {"swi": "excluded by reader: motion (AB)"}})
+    assert left["sub-01"]["value"].tolist() == [3.0]
+    pd.testing.assert_frame_equal(left["sub-02"], strip)
+
+
 def test_raters_who_disagree_are_told_of_and_the_consensus_decides():
     both = [
         table(["sub-01", "swi", "exclude", "motion", "AB", ""]),
@@ -83,6 +91,27 @@ def test_later_decision_of_a_rater_counts_whatever_the_order_of_files():
         found = decided(*order)
         assert found.excluded == {}
         assert found.notes == ["1 decision of AB replaced by later ones"]
+
+
+def test_a_date_in_another_form_is_refused_because_it_would_count_as_the_oldest():
+    earlier = table(["sub-01", "swi", "exclude", "motion", "AB", "2026-01-01"])
+    later = table(
+        ["sub-01", "swi", "keep", "", "AB", "01.02.2026"],
+        ["sub-02", "swi", "keep", "", "AB", "01.02.2026"],
+        ["sub-03", "swi", "keep", "", "AB", "n/a"],
+    )
+    found = decided(earlier, later)
+    assert found.problems == [
+        "1.tsv, row 2, 3: date '01.02.2026' is not as 2026-11-29 or 2026-11-29T10:00; write it so"
+    ]
+
+
+@pytest.mark.parametrize(
+    "date", ["2026-02-01", "2026-02-01T10:00", "2026-02-01T10:00:00Z", "2026-02-01 10:00:00+01:00"]
+)
+def test_a_date_with_or_without_a_time_counts(date):
+    earlier = table(["sub-01", "swi", "exclude", "motion", "AB", "2026-01-01T10:00:00Z"])
+    assert decided(earlier, table(["sub-01", "swi", "keep", "", "AB", date])).excluded == {}
 
 
 def test_same_row_twice_is_one_and_two_answers_of_one_date_are_a_problem():

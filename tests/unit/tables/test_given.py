@@ -6,6 +6,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from openpyxl.worksheet.formula import ArrayFormula
 
 from mndmri.tables.given import (
     BROUGHT,
@@ -115,7 +116,7 @@ def test_a_missing_or_infinite_value_is_no_value_and_its_reason_stays(long):
 
 def test_all_that_is_wrong_with_a_table_is_told_in_one_list(long):
     found = long(
-        ("01", "dwi", "fa", "cst", "left", 0.5),
+        ("01", "dwi", "fa", "cst", "lateral", 0.5),
         ("02", "dwi", "fa", "cst", "L", "0,5"),
         ("03", "dwi", "fa", "cst", "L", 0.5),
         ("sub-03", "dwi", "fa", "cst", "L", 0.6),
@@ -123,7 +124,7 @@ def test_all_that_is_wrong_with_a_table_is_told_in_one_list(long):
     )
     told = "\n".join(found.problems)
     for words in (
-        "row 2 (01): hemi 'left', expected L, R, both",
+        "row 2 (01): hemi 'lateral', expected L, R, both",
         "found '0,5' with a comma; write the decimal point; expected a number",
         "sub-03: dwi fa cst L is there twice, lab.tsv row 4 and lab.tsv row 5",
         "row 6 (sub-02) has no region; name it",
@@ -211,10 +212,38 @@ def test_columns_are_named_by_a_mapping(wide, tmp_path):
     found = wide(text, wide=by_mapping)
     assert values(found)["sub-02", "volume", "both"] == 16
     assert set(found.rows["unit"]) == {"mm", "ml"}
-    mapping.write_text("column,measure,region,hemi\nlh_PreCGG,thickness,precentral,L\nPonsVol,volume,pons,left\n")
+    mapping.write_text("column,measure,region,hemi\nlh_PreCGG,thickness,precentral,L\nPonsVol,volume,pons,middle\n")
     told = "\n".join(wide(text, wide=by_mapping).problems)
     assert "the table has no column 'lh_PreCGG'; did you mean 'lh_PreCG'?" in told
-    assert "'PonsVol' has hemi 'left'" in told
+    assert "'PonsVol' has hemi 'middle', expected L, R, both" in told
+
+
+def test_sides_and_blanks_in_names_mean_the_same_however_they_are_written(wide, given, tmp_path):
+    """Of a pattern, of a mapping, of keys beside it, and of a long table."""
+    expected = [("pet", "SUV_mean", "middle_frontal", "R", "1e-3 mm2/s")] * 3
+    text = "participant_id,SUV mean: middle frontal right [1e-3 mm2/s]\n01,1\n02,2\n03,3\n"
+    pattern = PATTERN | {"pattern": "{measure}: {region} {hemi} [{unit}]"}
+    (tmp_path / "mapping.csv").write_text("column,measure,hemi\nx,SUV mean,RH\n")
+    mapping = {"pattern": None, "mapping": str(tmp_path / "mapping.csv")}
+    keys = {"region": "middle frontal", "unit": "1e-3 mm2/s", "modality": "pet"}
+    for found in (
+        wide(text, wide=pattern, modality="pet"),
+        wide("participant_id,x\n01,1\n02,2\n03,3\n", wide=mapping, **keys),
+        given("participant_id,measure,hemi,value\n" + "".join(f"0{n},SUV mean,Right,{n}\n" for n in (1, 2, 3)), **keys),
+    ):
+        assert found.problems == []
+        named = found.rows[["modality", "measure", "region", "hemi", "unit"]]
+        assert list(named.itertuples(index=False, name=None)) == expected
+    own = {"Description": "Standardised uptake.", "Units": "1"}
+    assert given_definitions(found.rows, {"pet SUV mean": own})["pet", "SUV_mean"]["Description"] == own["Description"]
+
+
+def test_counts_of_voxels_that_are_no_numbers_are_refused_and_decimal_commas_read(given):
+    head = "participant_id;modality;measure;region;hemi;value;n_voxels\n01;dwi;fa;cst;L;0,5;"
+    found = given(head + "120,0\n02;dwi;fa;cst;L;0,6;n/a\n")
+    assert found.problems == [] and found.rows["n_voxels"].tolist() == [120, 0]
+    [told] = given(head + "many\n02;dwi;fa;cst;L;0,6;few\n").problems
+    assert told == "lab.csv: n_voxels, row 2 (01): found 'many'; expected a number or n/a (and 1 more in it)"
 
 
 def test_values_keep_their_full_precision(wide, workbook):
@@ -389,6 +418,7 @@ def whole_column_of_percentages(book):
         (cell("B2", datetime.datetime(2021, 3, 4)), "found a date or time (2021-03-04"),
         (cell("B2", datetime.time(2, 30)), "found a date or time (02:30"),
         (cell("B2", "=AVERAGE(C2:C4)"), "found the formula =AVERAGE(C2:C4) without a stored result"),
+        (cell("B2", ArrayFormula("B2", "=SUM(C2:C4)")), "found the formula =SUM(C2:C4) without a stored result"),
         (cell("B2", True), "found the logical value TRUE"),
         (cell("B2", "#DIV/0!"), "found Excel's error #DIV/0!"),
         (cell("B2", 0.12, "0%"), "1 of 3 numbers are percentages in Excel"),
@@ -396,7 +426,18 @@ def whole_column_of_percentages(book):
         (second_sheet, "has 2 sheets with something in them ('Sheet', 'notes'); name the one"),
         (lambda book: book.active.insert_rows(1, 1) or cell("A1", "Table 1")(book), "column 2 has no name"),
     ],
-    ids=["date", "time", "formula", "logical", "error", "one percentage", "merged header", "two sheets", "title line"],
+    ids=[
+        "date",
+        "time",
+        "formula",
+        "array formula",
+        "logical",
+        "error",
+        "one percentage",
+        "merged header",
+        "two sheets",
+        "title line",
+    ],
 )
 def test_a_workbook_that_cannot_be_used_is_refused_with_the_reason(workbook, change, words):
     assert words in "\n".join(workbook(*ROWS, change=change).problems)
