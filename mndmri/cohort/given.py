@@ -82,7 +82,7 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
     problems = list(given.problems)
     scanned = scanned_modalities(config)
     problems += clashes(given.rows, [(of, name) for of, name in DEFINITIONS if of in scanned])
-    if not given.problems:
+    if not given.problems and len(participants):  # of a participants table with problems nobody is studied
         problems += unknown_primary(primary_of_tables(config), given.rows)
         if entries:  # without any, the config has been looked at
             brought = {(str(m), str(n), str(r)) for m, n, r in given.rows[KEY[:3]].itertuples(index=False)}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mndmri.statistics.sensitivity import MAIN
 from mndmri.tables.measures import KEY
 
 # Table, by the name of its file, to the column in which a result of it is a number
@@ -29,6 +30,7 @@ _PARTS = {"comparisons": ["test"], "correlations": ["method", "score"], "sensiti
 _FURTHER = {
     "comparisons": ["p_permutation"],
     "classification": ["auc_adjusted", "sensitivity", "ppv"],
+    "site_effects": ["mixed_estimate"],
 }
 
 
@@ -51,6 +53,8 @@ def analyses_done(tables: Mapping[str, pd.DataFrame]) -> set[str]:
         if name not in _RESULT or _RESULT[name] not in table:
             continue
         known = table[table[_RESULT[name]].notna()]
+        if name == "sensitivity":  # a variant that changed nothing, as nobody was flagged, was none
+            known = known[(known["variant"] == MAIN) | (known["change_percent"] != 0)]
         if known.empty:
             continue
         done.add(name)

@@ -65,8 +65,8 @@ def ancova_rows(
         row["note"] += problems
     for contrast in contrasts:
         sides = sample.values(contrast.left), sample.values(contrast.right)
-        size = hedges_g(*sides, alpha=alpha)
         for row in (plain[contrast], own[contrast]):
+            size = hedges_g(*sides, own_variances=row is own[contrast], alpha=alpha)
             row.update(zip(("hedges_g", "g_ci_low", "g_ci_high"), size, strict=True))
             if math.isnan(size.estimate) and fit is not None and min(map(len, sides)) > 1:
                 row["note"].append("no Hedges g: no variation within these groups")
@@ -97,11 +97,10 @@ def ancova_rows(
             for row in three:
                 row["note"].append(reason)
             continue
-        result = t_contrast(fit, vector, alpha=alpha)
-        fill(plain[contrast], result)
-        fill(own[contrast], welch_contrast(errors, sample.y, vector, alpha=alpha))
-        size = _adjusted_g(fit, vector, result, alpha=alpha)
-        for row in (plain[contrast], own[contrast]):
+        results = t_contrast(fit, vector, alpha=alpha), welch_contrast(errors, sample.y, vector, alpha=alpha)
+        for row, result in zip((plain[contrast], own[contrast]), results, strict=True):
+            fill(row, result)
+            size = _adjusted_g(fit, result, alpha=alpha)
             row.update(zip(("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"), size, strict=True))
             if math.isnan(size.estimate):
                 row["note"].append("no adjusted g: one residual degree of freedom")
@@ -218,9 +217,10 @@ def contrast_of(design: Design, sample: Sample, contrast: Contrast) -> tuple[np.
     return vector, _confounding(design, vector)
 
 
-def _adjusted_g(fit: Fit, vector: np.ndarray, result: Estimate, *, alpha: float) -> Interval:
-    scale = math.sqrt(vector @ fit.covariance @ vector / (fit.ssr / fit.df))
-    return g_of_t(result.statistic, df=fit.df, scale=scale, alpha=alpha)
+def _adjusted_g(fit: Fit, result: Estimate, *, alpha: float) -> Interval:
+    """Adjusted g of a contrast, whose limits agree with the test: both hold 0, or neither."""
+    scale = result.error / math.sqrt(fit.ssr / fit.df)
+    return g_of_t(result.statistic, df=result.df, sd_df=fit.df, scale=scale, alpha=alpha)
 
 
 def _no_hc3(fit: Fit, vector: np.ndarray) -> str | None:

@@ -44,12 +44,13 @@ _DESCRIPTIONS = {
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
     "hedges_g": "Unadjusted standardised difference (pooled SD), corrected for small samples.",
-    "g_ci_low": "Lower confidence limit of Hedges g, by the noncentral t distribution; it assumes equal variances.",
+    "g_ci_low": "Lower confidence limit of Hedges g, by the noncentral t distribution: of Welch's t in rows of "
+    "ancova_welch, else of Student's, which assumes equal variances.",
     "g_ci_high": "Upper confidence limit of Hedges g.",
     "adjusted_g": "Adjusted difference over the model's residual SD (pooled over the groups), corrected for small "
     "samples.",
-    "adj_g_ci_low": "Lower confidence limit of the adjusted g, by the noncentral t distribution; it assumes equal "
-    "variances, so that it can disagree with p where they are not.",
+    "adj_g_ci_low": "Lower confidence limit of the adjusted g, by the noncentral t distribution with the statistic and "
+    "df of the row: it agrees with its p.",
     "adj_g_ci_high": "Upper confidence limit of the adjusted g.",
     "partial_eta_sq": "Share of the variance not explained by the covariates that the groups explain (ancova).",
     "statistic": "F (ancova, ancova_welch of all groups), t (contrasts), H (kruskal), z (dunn).",

@@ -22,7 +22,7 @@ HUGE = 1e6  # t squared over df: beyond it the normal part of the noncentral t m
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
-def _noncentrality(t: float, df: int, probability: float) -> float:
+def _noncentrality(t: float, df: float, probability: float) -> float:
     """Noncentrality at which ``t`` is that quantile of the noncentral t distribution."""
     if t < 0:  # the distribution function is the less exact there, far out NaN
         return -_noncentrality(-t, df, 1 - probability)
@@ -39,8 +39,8 @@ def _noncentrality(t: float, df: int, probability: float) -> float:
     return optimize.brentq(excess, max(t - 7 * unit, -special.ndtri(probability) - 1), t + 7 * unit)
 
 
-def hedges_g(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> Interval:
-    """Hedges g of ``first`` minus ``second``, with its exact interval.
+def hedges_g(first: np.ndarray, second: np.ndarray, *, own_variances: bool = False, alpha: float = 0.05) -> Interval:
+    """Hedges g of ``first`` minus ``second``, with its interval.
 
     The standardised difference of means (pooled SD), times the exact small-sample factor
     J; the limits invert the noncentral t distribution and are scaled by the same factor.
@@ -49,6 +49,9 @@ def hedges_g(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> I
     ----------
     first, second : array, shape (n,)
         Finite values. A group of one, or no spread in either, has no g: NaN.
+    own_variances : bool
+        Limits from Welch's t and its degrees of freedom: they hold 0 where Welch's test does not reject it. Otherwise
+        from Student's t, exact if both groups vary alike.
     alpha : float
         One minus the coverage.
 
@@ -63,12 +66,22 @@ def hedges_g(first: np.ndarray, second: np.ndarray, *, alpha: float = 0.05) -> I
     pooled = math.sqrt(((len(first) - 1) * first.var(ddof=1) + (len(second) - 1) * second.var(ddof=1)) / df)
     if pooled <= 1e-12 * max(np.abs(first).max(), np.abs(second).max()):
         return UNKNOWN
-    scale = math.sqrt(1 / len(first) + 1 / len(second))
-    return g_of_t(float((first.mean() - second.mean()) / (pooled * scale)), df=df, scale=scale, alpha=alpha)
+    difference, own_df, scale = (
+        float(first.mean() - second.mean()),
+        float(df),
+        math.sqrt(1 / len(first) + 1 / len(second)),
+    )
+    if own_variances:
+        squares = [group.var(ddof=1) / len(group) for group in (first, second)]
+        own_df = sum(squares) ** 2 / sum(
+            square**2 / (len(group) - 1) for square, group in zip(squares, (first, second), strict=True)
+        )
+        scale = math.sqrt(sum(squares)) / pooled
+    return g_of_t(difference / (pooled * scale), df=own_df, sd_df=df, scale=scale, alpha=alpha)
 
 
-def g_of_t(t: float, *, df: int, scale: float, alpha: float = 0.05) -> Interval:
-    """Hedges g of a difference that a linear model estimates, with its exact interval.
+def g_of_t(t: float, *, df: float, sd_df: int, scale: float, alpha: float = 0.05) -> Interval:
+    """Hedges g of a difference that a linear model estimates, with its interval.
 
     The difference over the model's residual SD, times the exact small-sample factor J of
     its residual degrees of freedom. With covariates in the model it is the *adjusted* g.
@@ -77,10 +90,12 @@ def g_of_t(t: float, *, df: int, scale: float, alpha: float = 0.05) -> Interval:
     ----------
     t : float
         The difference over its standard error.
-    df : int
-        Residual; below 2 there is no J and no g: NaN.
+    df : float
+        Of this t: those of the residuals, or of a standard error by the groups' own variances.
+    sd_df : int
+        Of the residual SD; below 2 there is no J and no g: NaN.
     scale : float
-        The standard error over the residual SD: the root of c'(X'X)^-1 c for the contrast c.
+        The standard error over the residual SD; of one variance for all, the root of c'(X'X)^-1 c for the contrast c.
     alpha : float
         One minus the coverage.
 
@@ -89,9 +104,9 @@ def g_of_t(t: float, *, df: int, scale: float, alpha: float = 0.05) -> Interval:
     Hedges 1981, J Educ Stat 6:107; Lai and Kelley 2012, Br J Math Stat Psychol 65:350 (contrasts
     of an ANCOVA, standardised by its residual SD).
     """
-    if df < 2:
+    if sd_df < 2 or not df > 0:
         return UNKNOWN
-    correction = math.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) * math.sqrt(2 / df)
+    correction = math.exp(special.gammaln(sd_df / 2) - special.gammaln((sd_df - 1) / 2)) * math.sqrt(2 / sd_df)
     low, high = (_noncentrality(t, df, p) for p in (1 - alpha / 2, alpha / 2))
     return Interval(*(correction * scale * value for value in (t, low, high)))
 

@@ -55,7 +55,8 @@ _DESCRIPTIONS = {
     "n_sites": "Sites with an estimate.",
     "mixed_estimate": "The difference over all sites by a linear model with the site as a random intercept (REML), "
     "which takes it to be the same at every site.",
-    "mixed_ci_low": "Lower confidence limit, by t with the degrees of freedom of the model with fixed sites.",
+    "mixed_ci_low": "Lower confidence limit, by t with Satterthwaite's degrees of freedom; each group has its own "
+    "variance.",
     "mixed_ci_high": "Upper confidence limit.",
     "mixed_p": "Two-sided p of this difference, not corrected.",
     "note": "Excluded participants and missing numbers, with the reasons; a sentence where the mean of the sites and "

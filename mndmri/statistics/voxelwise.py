@@ -323,7 +323,8 @@ def _flip(
         tested = wald_test(errors, hypothesis, fitted, squares)
         root = np.sign(hypothesis[:, 0] @ fitted) * np.sqrt(tested.statistic)
         whole = [np.zeros(inside.shape, np.float32) for _ in range(3)]
-        whole[0][inside] = root if tested.numerator == 1 else tested.statistic
+        # without degrees of freedom there is no test: 0, as in the enhanced map
+        whole[0][inside] = root if tested.numerator == 1 else np.where(tested.df > 0, tested.statistic, 0)
         whole[1][box] = own[n]
         whole[2][inside] = -np.log10((extreme + 1) / (len(signs) + 1))
         results[name] = ((whole[0], whole[1], whole[2]), float(np.median(tested.df)))

@@ -7,6 +7,7 @@ from scipy import stats
 
 from mndmri.statistics.comparisons import compare_groups
 from mndmri.statistics.deviations import score_deviations
+from mndmri.statistics.effect_sizes import hedges_g
 from mndmri.statistics.prevalence import sign_prevalence
 from mndmri.statistics.roc import classify
 from tests.benchmark.calibration import largest_shares, table_of, table_shares
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.benchmark
 COHORTS = 2000
 SIZES = {"ALS": 13, "PLS": 5, "control": 10}
 STUDY = {"groups": list(SIZES), "reference": "control"}
+NO_PAIRS = ["group", "patients-control"]
 SHIFT = {"ALS": 1.0, "PLS": 1.5, "control": 0.0}  # standard deviations
 PREVALENCE = {"ALS": 0.7, "PLS": 0.8, "control": 0.1}
 
@@ -114,7 +116,7 @@ def test_profiles_and_maps_find_something_in_five_null_cohorts_of_a_hundred(kind
 
 def test_intervals_of_differences_hold_the_truth_in_ninety_five_of_a_hundred():
     table = compare_groups(cohorts(draw(shift=True)), people(), covariates=["age", "sex"], n_permutations=0, **STUDY)
-    rows = table[(table["test"] == "ancova_welch") & (table["contrast"] != "patients-control")]
+    rows = table[(table["test"] == "ancova_welch") & ~table["contrast"].isin(NO_PAIRS)]
     true = rows["contrast"].map(lambda name: SHIFT[name.split("-")[0]] - SHIFT[name.split("-")[1]])
     held = ((rows["ci_low"] <= true) & (true <= rows["ci_high"])).groupby(rows["contrast"]).mean()
     print(f"\nCoverage of the adjusted difference:\n{held.to_string()}")
@@ -125,7 +127,7 @@ def test_intervals_of_effect_sizes_and_areas_hold_the_truth():
     rng = np.random.default_rng(3)
     values = rng.standard_normal((COHORTS, len(people()))) + people()["group"].map(SHIFT).to_numpy()
     table = compare_groups(cohorts(values), people(), n_permutations=0, **STUDY)
-    rows = table[(table["test"] == "ancova_welch") & (table["contrast"] != "patients-control")]
+    rows = table[(table["test"] == "ancova_welch") & ~table["contrast"].isin(NO_PAIRS)]
     true = rows["contrast"].map(lambda name: SHIFT[name.split("-")[0]] - SHIFT[name.split("-")[1]])
     of_g = ((rows["g_ci_low"] <= true) & (true <= rows["g_ci_high"])).groupby(rows["contrast"]).mean()
     directions = {("dwi", f"cohort{n}"): 1 for n in range(COHORTS)}
@@ -136,6 +138,20 @@ def test_intervals_of_effect_sizes_and_areas_hold_the_truth():
     print(f"\nCoverage of Hedges g:\n{of_g.to_string()}\nCoverage of the AUC:\n{of_auc.to_string()}")
     assert of_g.between(0.93, 0.97).all()
     assert of_auc.between(0.93, 0.99).all()
+
+
+def test_limits_of_hedges_g_hold_the_truth_where_groups_vary_differently():
+    rng = np.random.default_rng(5)
+    found = {}
+    for n, m in ((13, 10), (5, 10), (13, 5)):
+        for spread in (1 / 3, 1, 3):
+            sd = np.sqrt(((n - 1) * spread**2 + m - 1) / (n + m - 2))
+            for true in (0, 1, 2):
+                samples = [(rng.normal(true * sd, spread, n), rng.normal(0, 1, m)) for _ in range(COHORTS)]
+                sizes = [hedges_g(*sample, own_variances=True) for sample in samples]
+                found[n, m, round(spread, 2), true] = np.mean([size.low <= true <= size.high for size in sizes])
+    print(f"\nCoverage of Hedges g by n, n, ratio of SDs and true g:\n{pd.Series(found).to_string()}")
+    assert pd.Series(found).between(0.9, 0.97).all()
 
 
 def test_five_in_a_hundred_healthy_people_lie_outside_of_ten_controls():

@@ -169,6 +169,14 @@ def test_a_primary_measure_that_the_tables_lack_is_told_by_its_place_in_the_conf
     assert told == ["statistics.primary[1]: the tables have no 't1w volumes gm L'; did you mean 't1w volume gm L'?"]
 
 
+def test_nothing_is_said_of_measures_where_the_participants_have_a_problem(tmp_path):
+    """Nobody is studied then, and no table has rows: every name would be unknown."""
+    primary = [{"modality": "t1w", "measure": "volume", "region": "gm", "hemi": "L"}]
+    lab = workbook(tmp_path / "lab.xlsx")
+    told = [p.message for p in study(lab, statistics={"primary": primary}, covariates=["age", "size"]).problems]
+    assert len(told) == 1 and "no column 'size'" in told[0]
+
+
 def test_a_direction_of_a_measure_that_the_tables_lack_is_told(tmp_path):
     lab = workbook(tmp_path / "lab.xlsx", [*HEADER[:5], "NAA_hand_L", "NAA_hand_R", "born"])
     mrs = {"measures": WIDE | {"file": str(lab), "modality": "mrs"}}

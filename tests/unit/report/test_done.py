@@ -39,10 +39,12 @@ CLAIMS = {
     "sensitivity age_matched": "groups matched for age and sex",
     "sensitivity motion_covariate": "head motion as covariate",
     "site_effects": "within each site and pooled",
+    "site_effects mixed_estimate": "the site as a random intercept",
     "profile_comparisons": "Along the tract the differences",
 }
 # What else has to be there for a sentence to be written at all
 WITH = {name: {"comparisons", "classification"} for name in CLAIMS}
+WITH["site_effects mixed_estimate"] |= {"site_effects"}
 
 
 def text(done, **changes):
@@ -86,6 +88,20 @@ def test_done_is_what_has_a_number():
     assert analyses_done(tables) == {"correlations", "correlations spearman", "correlations a"}
     assert "comparisons ancova_welch" in analyses_done({"comparisons": nothing.assign(p=0.5)})
     assert "comparisons p_permutation" in analyses_done({"comparisons": nothing.assign(p=0.5, p_permutation=0.1)})
+
+
+def test_a_variant_of_the_analysis_that_changed_nothing_was_not_done():
+    """Nobody was flagged, and motion was the same in everybody: both are the main analysis again."""
+    rows = pd.DataFrame(
+        {
+            "variant": ["main", "without_flagged", "motion_covariate", "without_covariates"],
+            "estimate": [-0.05, -0.05, -0.05, -0.04],
+            "change_percent": [0.0, 0.0, 0.0, -20.0],
+        }
+    )
+    done = analyses_done({"sensitivity": rows})
+    assert {"sensitivity", "sensitivity main", "sensitivity without_covariates"} == done
+    assert "sensitivity motion_covariate" in analyses_done({"sensitivity": rows.assign(change_percent=0.5)})
 
 
 def test_primary_measures_without_a_result_are_not_called_primary():

@@ -226,7 +226,7 @@ def test_numbers_are_those_of_the_config():
         "if less than 70% of a level of the tract",
         "less than 55% of the corticospinal tract",
         "9999 flips of the signs of the residuals",
-        "a specificity of 0.95",
+        "specificity of at least 0.95",
         "at a level of 0.01; intervals are of 99%",
     ):
         assert piece in text

@@ -619,3 +619,23 @@ def test_a_null_study_of_six_primary_measures_finds_something_in_one_of_twenty(p
         p.append(stats.f.sf(tested.statistic, 1, tested.df).reshape(cohorts, 6))
     found = np.mean([holm(row).min() <= 0.05 for row in np.hstack(p)])
     assert 0.02 <= found <= 0.065
+
+
+def test_limits_of_the_reported_sizes_agree_with_the_reported_test(participants, tidy):
+    """Groups that vary differently: limits by one variance for all would disagree with Welch's p."""
+    rng = np.random.default_rng(4)
+    spread = participants["group"].map({"ALS": 1.0, "PLS": 3.0, "control": 1.0}).to_numpy()
+    shift = participants["group"].map({"ALS": 1.0, "PLS": 2.0, "control": 0.0}).to_numpy()
+    values = {f"m{n}": shift + spread * rng.normal(size=len(participants)) for n in range(20)}
+    table = compare_groups(
+        tidy(participants, **values),
+        participants,
+        groups=GROUPS,
+        reference="control",
+        covariates=["age"],
+        n_permutations=0,
+    )
+    rows = table[table["test"].isin(["ancova_welch", "ancova_contrast"]) & table["adjusted_g"].notna()]
+    holds = (rows["adj_g_ci_low"] <= 0) & (rows["adj_g_ci_high"] >= 0)
+    assert (holds == (rows["p"] > 0.05)).all()
+    assert {*holds[rows["test"] == "ancova_welch"]} == {True, False}

@@ -28,6 +28,28 @@ def test_limits_of_hedges_g_put_the_observed_t_at_the_tails():
     assert stats.nct.cdf(t, 17, g.high / shrink) == pytest.approx(0.05, abs=1e-6)
 
 
+@pytest.mark.parametrize("spread", [1 / 3, 1.0, 3.0])
+def test_limits_by_own_variances_hold_0_where_welchs_test_does_not_reject_it(spread):
+    """SciPy's test is the second opinion; the limits of one variance for all disagree with it here."""
+    rng = np.random.default_rng(11)
+    agree = []
+    for _ in range(200):
+        first, second = rng.normal(1.2 * spread, spread, 5), rng.normal(0, 1, 10)
+        p = stats.ttest_ind(first, second, equal_var=False).pvalue
+        own, one = (hedges_g(first, second, own_variances=own) for own in (True, False))
+        assert own.estimate == pytest.approx(one.estimate)
+        agree.append([(size.low <= 0 <= size.high) == (p > 0.05) for size in (own, one)])
+    found = np.mean(agree, axis=0)
+    assert found[0] == 1
+    assert found[1] < 1
+
+
+def test_limits_by_own_variances_mirror():
+    first, second = np.random.default_rng(12).normal(size=(2, 9)) * [[3], [1]]
+    there, back = hedges_g(first, second, own_variances=True), hedges_g(second, first, own_variances=True)
+    assert [-back.estimate, -back.high, -back.low] == pytest.approx(list(there))
+
+
 def test_swapped_groups_mirror_the_effect():
     rng = np.random.default_rng(2)
     first, second = rng.normal(size=6), rng.normal(1, 1, 9)
@@ -45,13 +67,13 @@ def test_a_large_effect_has_finite_limits_around_it(distance):
 
 @pytest.mark.parametrize("t", [-5e4, -1500.0, -50.0, -0.5, 0.0, 50.0])
 def test_an_effect_and_its_mirror_image_have_finite_limits_with_few_degrees_of_freedom(t):
-    one, other = g_of_t(t, df=2, scale=1.0), g_of_t(-t, df=2, scale=1.0)
+    one, other = g_of_t(t, df=2, sd_df=2, scale=1.0), g_of_t(-t, df=2, sd_df=2, scale=1.0)
     assert one.low < one.estimate < one.high
     assert [-other.estimate, -other.high, -other.low] == pytest.approx(list(one))
 
 
 def test_limits_of_a_huge_effect_go_on_from_those_of_a_large_one():
-    below, above = (g_of_t(math.sqrt(HUGE * 20) * f, df=20, scale=1.0) for f in (0.999, 1.001))
+    below, above = (g_of_t(math.sqrt(HUGE * 20) * f, df=20, sd_df=20, scale=1.0) for f in (0.999, 1.001))
     assert np.array(above) / below == pytest.approx(1.001 / 0.999, rel=1e-5)
 
 

@@ -8,6 +8,7 @@ import statsmodels.formula.api as smf
 from mndmri.statistics.sites import site_effects
 
 GROUPS = ["ALS", "control"]
+KEY = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "status": "ok"}
 OPTIONS = {"groups": GROUPS, "reference": "control", "site": "site"}
 
 
@@ -21,8 +22,7 @@ def study(sizes, shift, *, seed=1, difference=1.0, varies=0.0):
             rows += [("s" + str(site), group, own + here * (group == "ALS") + rng.standard_normal()) for _ in range(n)]
     people = pd.DataFrame(rows, columns=["site", "group", "value"])
     people["participant_id"] = [f"sub-{n:03d}" for n in range(len(people))]
-    key = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "status": "ok"}
-    return people, people[["participant_id", "value"]].assign(**key)
+    return people, people[["participant_id", "value"]].assign(**KEY)
 
 
 def whole(people, measures):
@@ -31,13 +31,32 @@ def whole(people, measures):
 
 def test_with_as_many_of_each_group_at_each_site_it_is_the_model_with_fixed_sites():
     """In a balanced design the random intercept takes no information from between the sites."""
-    people, measures = study([(8, 8)] * 4, [0, 3, -2, 5])
-    row = whole(people, measures)
+    people, _ = study([(8, 8)] * 4, [0, 3, -2, 5])
+    # the same errors in both groups, so that their variances are estimated to be the same
+    controls = people.loc[people["group"] == "control", "value"].to_numpy()
+    people.loc[people["group"] == "ALS", "value"] = controls + 1.0
+    row = whole(people, people[["participant_id", "value"]].assign(**KEY))
     fixed = smf.ols("value ~ C(group, Treatment('control')) + site", people).fit()
     name = "C(group, Treatment('control'))[T.ALS]"
     assert row["mixed_estimate"] == pytest.approx(fixed.params[name])
     assert [row["mixed_ci_low"], row["mixed_ci_high"]] == pytest.approx(list(fixed.conf_int().loc[name]), rel=1e-4)
     assert row["mixed_p"] == pytest.approx(fixed.pvalues[name], rel=1e-3)
+
+
+def test_groups_that_vary_differently_are_no_difference():
+    """Of 13, 5 and 10 at a site the 5 have three times the SD: by one variance for all, 25% of such studies had one."""
+    rng = np.random.default_rng(17)
+    rows = [(f"s{s}", own) for s in range(3) for own, n in (("ALS", 13), ("PLS", 5), ("control", 10)) for _ in range(n)]
+    people = pd.DataFrame(rows, columns=["site", "group"])
+    people["participant_id"] = [f"sub-{n:03d}" for n in range(len(people))]
+    sd = people["group"].map({"ALS": 1, "PLS": 3, "control": 1})
+    tables = [
+        people[["participant_id"]].assign(**KEY | {"measure": f"m{n}"}, value=sd * rng.normal(size=len(people)))
+        for n in range(60)
+    ]
+    options = OPTIONS | {"groups": ["ALS", "PLS", "control"], "contrasts": [["PLS", "control"]], "pooled": False}
+    found = site_effects(pd.concat(tables), people, **options).query("site == 'all'")
+    assert len(found) == 60 and (found["mixed_p"] < 0.05).mean() < 0.12
 
 
 def test_a_site_with_one_group_alone_counts_in_the_model():

@@ -307,6 +307,15 @@ def test_a_group_of_one_is_compared_and_said(participants, mask, maps):
     assert set(found.maps) == set(CONTRASTS)
 
 
+def test_f_is_0_where_it_has_no_degrees_of_freedom(participants, mask, maps):
+    """Groups of three and a covariate leave some voxels none: their F would be negative."""
+    few = participants.groupby("group").head(3)
+    own, options = {who: maps[who] for who in few["participant_id"]}, STUDY | {"covariates": ["age"]}
+    whole = compare_maps(own, mask, few, **options, n_permutations=9).maps["group"].statistic
+    found = values(whole, mask)
+    assert found.min() == 0 and (found > 0).mean() > 0.5
+
+
 def test_a_group_confounded_with_the_site_has_no_map_and_says_why(participants, mask, maps):
     people = participants.assign(site=np.where(participants["group"] == "control", "Graz", "Linz"))
     found = compare_maps(maps, mask, people, **STUDY, n_permutations=1)
