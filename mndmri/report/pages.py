@@ -5,6 +5,7 @@ escaped by the templates.
 """
 
 import base64
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +61,11 @@ def _png_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
+def _anchor(heading: str) -> str:
+    """Name of a heading's place on the page, for links to it."""
+    return "-".join(re.findall(r"\w+", heading.lower()))
+
+
 def _cell(value: object) -> str:
     """Any value of a table as text; empty text stays empty."""
     if isinstance(value, bool | np.bool_):
@@ -96,7 +102,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"png_uri": _png_uri, "readable": readable, "capitalised": capitalised}
+    templates.filters |= {"png_uri": _png_uri, "anchor": _anchor, "readable": readable, "capitalised": capitalised}
     return templates
 
 
@@ -226,6 +232,8 @@ def _qc_records(qc: pd.DataFrame) -> list[dict[str, Any]]:
 def group_page(
     *,
     title: str,
+    written: str,
+    people_page: str,
     participants: pd.DataFrame,
     left_out: Sequence[str],
     failed: Mapping[str, str],
@@ -244,6 +252,10 @@ def group_page(
     ----------
     title : str
         Name of the study.
+    written : str
+        Date of the report.
+    people_page : str
+        Path of the index of quality control, from this page; empty if there is none.
     participants : DataFrame
         ``participant_id, group``: everyone in the study, in the config's order of groups.
     left_out : sequence of str
@@ -272,6 +284,8 @@ def group_page(
     return _render(
         "group.html.j2",
         title=title,
+        written=written,
+        people_page=people_page,
         summary=_summary(participants, failed, measures),
         n_participants=len(participants),
         left_out=list(left_out),

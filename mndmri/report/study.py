@@ -31,6 +31,8 @@ def study_page(
     maps: Mapping[str, ComparedMaps],
     *,
     title: str,
+    written: str,
+    people_page: str,
     primary: Sequence[Mapping[str, str]],
     methods: str,
     alpha: float = 0.05,
@@ -53,8 +55,8 @@ def study_page(
         PNG by the name of its file, without its ending: those of the primary measures and of the sections.
     maps : mapping
         Kind of map to what was found, as in `mndmri.report.brain_maps.map_sections`.
-    title : str
-        Name of the study.
+    title, written, people_page : str
+        As in `mndmri.report.pages.group_page`.
     primary : sequence of mapping
         Measures whose rows are shown, as in the config; the tables have all. Without any, the comparisons of those
         that differ most are shown, and named exploratory.
@@ -86,6 +88,8 @@ def study_page(
         shown[variable_name(*words)] = " ".join(words)
     return group_page(
         title=title,
+        written=written,
+        people_page=people_page,
         participants=participants,
         left_out=notes,
         failed=failed,

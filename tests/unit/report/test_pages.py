@@ -155,6 +155,8 @@ def _group(**changes):
     measures.loc[no_dwi, ["value", "status"]] = [np.nan, "no dwi in the dataset"]
     options = {
         "title": "Study",
+        "written": "2026-11-30",
+        "people_page": "../qc/index.html",
         "participants": pd.DataFrame(people, columns=["participant_id", "group"]),
         "left_out": ["sub-40 excluded: motion", "2 participants with group label FTD left out"],
         "failed": {"sub-02": "fit_tensor: 33 entries but 32 volumes"},
@@ -236,7 +238,7 @@ def _attacked_pages():
             versions=reasons,
         ),
         "group": _group(
-            title=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
+            title=ATTACK, written=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
             demographics=demographics, comparisons=comparisons, pictures=[picture], versions=reasons,
             sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK)],
         ),
@@ -367,6 +369,20 @@ def test_tables_of_other_sections_are_shown_with_p_values_as_p_values():
 def test_study_without_comparisons_says_so():
     text = " ".join(_Page(_group(comparisons=_comparisons().head(0), pictures=[])).text)
     assert "There is no comparison" in text
+
+
+def test_contents_lead_to_every_section_in_its_order_and_to_what_lies_beside_the_page():
+    page = _Page(_group(sections=[Section("Sites"), Section("Who & what: <b>")]))
+    headings = [attrs["id"] for attrs in page.attributes("h2")]
+    assert headings == ["study", "table-1-participants", "primary-measures-comparison-of-groups", "sites", "who-what-b"]
+    links = [attrs["href"] for attrs in page.attributes("a")]
+    assert links[:5] == [f"#{name}" for name in headings]
+    assert links[5:] == ["../qc/index.html", "tables.xlsx", "../provenance.json"]
+    assert "../qc/index.html" not in _group(people_page="")
+
+
+def test_the_report_says_when_it_was_written():
+    assert "2026-11-30" in _Page(_group()).text
 
 
 def test_index_links_every_page_that_exists_and_marks_what_to_look_at():

@@ -18,7 +18,8 @@ TABLES = {
 def page(monkeypatch):
     """What the page is made of."""
     monkeypatch.setattr(study, "group_page", lambda **parts: parts)
-    words = {"title": "T", "methods": "M", "notes": [], "failed": {}, "versions": {}}
+    words = {"title": "T", "written": "2026-11-30", "people_page": "", "methods": "M"}
+    words |= {"notes": [], "failed": {}, "versions": {}}
     return study_page(pd.DataFrame(), pd.DataFrame(), TABLES, FIGURES, {}, primary=PRIMARY, **words)
 
 
