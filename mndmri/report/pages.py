@@ -242,6 +242,7 @@ def group_page(
     comparisons: pd.DataFrame,
     pictures: Sequence[Picture],
     versions: Mapping[str, str],
+    findings: Sequence[str] = (),
     sections: Sequence[Section] = (),
     primary: bool = True,
     alpha: float = 0.05,
@@ -274,6 +275,8 @@ def group_page(
         One for each primary measure.
     versions : mapping
         Name of a program to its version.
+    findings : sequence of str
+        What was found, in sentences.
     sections : sequence of Section
         What follows the comparisons: motor band sign, classification, correlations and so on.
     primary : bool
@@ -296,6 +299,7 @@ def group_page(
         level=readable_level(alpha),
         comparisons=_comparison_tables(comparisons, measures),
         pictures=list(pictures),
+        findings=list(findings),
         sections=[
             section._asdict() | {"table": None if section.table is None else _shown(section.table)}
             for section in sections
@@ -367,11 +371,16 @@ def _summary_cell(row: Mapping[str, Any]) -> str:
     return f"{readable_number(row['mean'])} ({readable_number(row['sd'], digits=2)}){missing}"
 
 
-def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any]:
-    """Reported tests, and the others, each with rows under a heading for each measure in each place."""
+def compared_groups(comparisons: pd.DataFrame) -> list[str]:
+    """Groups of which a table of comparisons has a count."""
     groups = [column.removeprefix("n_") for column in comparisons.columns if column.startswith("n_")]
     # n_missing is a count of people too, but not of a group
-    groups = [group for group in groups if group != "missing"]
+    return [group for group in groups if group != "missing"]
+
+
+def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any]:
+    """Reported tests, and the others, each with rows under a heading for each measure in each place."""
+    groups = compared_groups(comparisons)
     key = ["modality", "measure"]
     units = measures.drop_duplicates(key).set_index(key)["unit"].to_dict()
     found: dict[str, dict[str, list[dict[str, Any]]]] = {"reported": {}, "others": {}}

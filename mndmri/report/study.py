@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mndmri.report.brain_maps import ComparedMaps, map_sections
+from mndmri.report.findings import describe_findings
 from mndmri.report.pages import Picture, group_page
 from mndmri.report.sections import group_sections
 from mndmri.tables.measures import KEY
@@ -104,5 +105,6 @@ def study_page(
             if name in shown
         ],
         sections=group_sections(tables, figures, primary=primary, methods=methods, alpha=alpha) + map_sections(maps),
+        findings=describe_findings(tables["comparisons"], tables.get("motor_band_sign"), alpha=alpha),
         versions=versions,
     )

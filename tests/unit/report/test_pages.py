@@ -240,7 +240,7 @@ def _attacked_pages():
         "group": _group(
             title=ATTACK, written=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
             demographics=demographics, comparisons=comparisons, pictures=[picture], versions=reasons,
-            sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK)],
+            findings=[ATTACK], sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK)],
         ),
         "qc": _index(
             participants=people, qc=qc, failed=reasons, versions=reasons, thumbnails={ATTACK: PNG}, pages=[ATTACK]
@@ -379,6 +379,11 @@ def test_contents_lead_to_every_section_in_its_order_and_to_what_lies_beside_the
     assert links[:5] == [f"#{name}" for name in headings]
     assert links[5:] == ["../qc/index.html", "tables.xlsx", "../provenance.json"]
     assert "../qc/index.html" not in _group(people_page="")
+
+
+def test_what_was_found_is_one_paragraph_before_everything_else():
+    html = _group(findings=["None is confirmed.", "FA < 0.4."])
+    assert html.index("<p>None is confirmed. FA &lt; 0.4.</p>") < html.index("<nav")
 
 
 def test_the_report_says_when_it_was_written():

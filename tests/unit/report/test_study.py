@@ -34,6 +34,10 @@ def test_its_comparisons_are_those_of_the_primary_measures(page):
     assert page["comparisons"]["p"].tolist() == [0.1]
 
 
+def test_what_was_found_is_of_all_comparisons_and_not_only_of_those_shown(page):
+    assert page["findings"] == ["There is no comparison."]
+
+
 def test_the_other_figures_stand_in_their_sections(page):
     titles = [picture.title for section in page["sections"] for picture in section.pictures]
     assert titles == ["ROC", "Effect sizes all DWI FA"]
