@@ -7,6 +7,8 @@ escaped by the templates.
 import base64
 import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -235,6 +237,7 @@ def group_page(
     written: str,
     people_page: str,
     participants: pd.DataFrame,
+    flow: Sequence[Mapping[str, Any]],
     left_out: Sequence[str],
     failed: Mapping[str, str],
     measures: pd.DataFrame,
@@ -259,6 +262,9 @@ def group_page(
         Path of the index of quality control, from this page; empty if there is none.
     participants : DataFrame
         ``participant_id, group``: everyone in the study, in the config's order of groups.
+    flow : sequence of mapping
+        ``step``, ``modality``, ``n`` and ``lost``, from the participants table to those measured
+        (`mndmri.cohort.flow.participant_flow`).
     left_out : sequence of str
         Exclusions with their reasons, a sentence each.
     failed : mapping
@@ -300,6 +306,8 @@ def group_page(
         comparisons=_comparison_tables(comparisons, measures),
         pictures=list(pictures),
         findings=list(findings),
+        # the steps of the whole study, then those of each modality
+        flow=[list(steps) for _, steps in groupby(flow, itemgetter("modality"))],
         sections=[
             section._asdict() | {"table": None if section.table is None else _shown(section.table)}
             for section in sections

@@ -40,8 +40,8 @@ def study_page(
     notes: Sequence[str],
     failed: Mapping[str, str],
     versions: Mapping[str, str],
+    flow: Sequence[Mapping[str, Any]],
     decisions: Sequence[Mapping[str, str]] = (),
-    flow: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Report of the study as HTML.
 
@@ -71,13 +71,13 @@ def study_page(
         ``participant_id`` to the reason, for those whose computation did not end.
     versions : mapping
         Name of a program to its version.
+    flow : sequence of mapping
+        As in `mndmri.report.pages.group_page`.
     decisions : sequence of mapping
         What readers have decided on the scans: rows of `mndmri.tables.decisions.DECISION_COLUMNS`.
-    flow : sequence of mapping
-        ``step``, ``n`` and ``who``, from the participants table to those measured.
     """
-    told = {"decisions": decisions, "flow": flow}
-    tables = {**tables, **{name: pd.DataFrame(rows) for name, rows in told.items() if rows}}
+    if decisions:
+        tables = {**tables, "decisions": pd.DataFrame(decisions)}
     if "deviations" in tables:
         own = tables["deviations"].merge(participants[["participant_id", "group"]], on="participant_id")
         tables = {**tables, "deviations": own}
@@ -92,6 +92,7 @@ def study_page(
         written=written,
         people_page=people_page,
         participants=participants,
+        flow=flow,
         left_out=notes,
         failed=failed,
         measures=measures,

@@ -18,7 +18,7 @@ TABLES = {
 def page(monkeypatch):
     """What the page is made of."""
     monkeypatch.setattr(study, "group_page", lambda **parts: parts)
-    words = {"title": "T", "written": "2026-11-30", "people_page": "", "methods": "M"}
+    words = {"title": "T", "written": "2026-11-30", "people_page": "", "methods": "M", "flow": []}
     words |= {"notes": [], "failed": {}, "versions": {}}
     return study_page(pd.DataFrame(), pd.DataFrame(), TABLES, FIGURES, {}, primary=PRIMARY, **words)
 
