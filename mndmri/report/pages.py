@@ -34,6 +34,7 @@ from mndmri.tables.words import (
 )
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_LONG_NOTE = 20  # characters; a longer one stands below the table, once
 
 
 class Picture(NamedTuple):
@@ -80,8 +81,19 @@ def _cell(value: object) -> str:
     return MISSING if value is None or value is pd.NA else str(value)
 
 
+def _numbered(notes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Notes of the rows of a table, the long ones as numbers in a list of them, which comes second."""
+    listed = list(dict.fromkeys(note for note in notes if len(note) > _LONG_NOTE))
+    numbers = {note: str(n) for n, note in enumerate(listed, start=1)}
+    return [numbers.get(note, note) for note in notes], listed
+
+
 def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
-    """Header and rows of a table as text, and which columns are numeric."""
+    """Header and rows of a table as text, which columns are numeric, and the long notes, which rows have by number."""
+    listed: list[str] = []
+    if "note" in table:
+        numbers, listed = _numbered(table["note"].map(_cell).to_list())
+        table = table.assign(note=numbers)
     columns = [
         [readable_p(v) if isinstance(v, float) else _cell(v) for v in table[name]]
         if name == "p" or str(name).startswith("p_")
@@ -92,6 +104,7 @@ def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
         "header": [readable(name) for name in table.columns],
         "numeric": [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes],
         "rows": list(zip(*columns, strict=True)),
+        "notes": listed,
     }
 
 
@@ -398,7 +411,13 @@ def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dic
         heading = f"{readable(row['modality'])}: {readable(row['measure'])}, {place}"
         table = found["reported" if row["reported"] == "yes" else "others"]
         table.setdefault(heading + (f" ({unit})" if unit else ""), []).append(_comparison(row, groups))
-    return {"groups": groups} | found
+    notes = {}
+    for kind, table in found.items():
+        rows = [row for of_measure in table.values() for row in of_measure]
+        numbers, notes[kind] = _numbered([row["note"] for row in rows])
+        for row, number in zip(rows, numbers, strict=True):
+            row["note"] = number
+    return {"groups": groups, "notes": notes} | found
 
 
 def _comparison(row: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:

@@ -379,6 +379,33 @@ def test_tables_of_other_sections_are_shown_with_p_values_as_p_values():
     assert "Motor band sign" in page.text
 
 
+LONG = "variance of PLS estimated from 3 people"
+
+
+def _listed(html):
+    """Texts of the lists of notes."""
+    lists = re.findall(r'<ol class="notes".*?</ol>', html, re.S)
+    return [[" ".join(item.split()) for item in re.findall("<li>(.*?)</li>", own, re.S)] for own in lists]
+
+
+def test_a_long_note_stands_once_below_its_table_and_its_rows_have_its_number():
+    notes = [LONG, "short", LONG + "; unequal spread", LONG, np.nan, "a < b " * 9]
+    html = _group(sections=[Section("Sides", table=pd.DataFrame({"n": range(6), "note": notes}))])
+    assert _listed(html) == [[LONG, LONG + "; unequal spread", ("a &lt; b " * 9).strip()]]
+    rows = next(table for table in _Page(html).tables if table[0] == ["n", "note"])[1:]
+    assert [row[1] for row in rows] == ["1", "short", "2", "1", "n/a", "3"]
+
+
+def test_notes_of_the_reported_and_of_the_other_tests_are_numbered_by_themselves():
+    table = _comparisons()
+    table["note"] = [LONG, "missing: 1 ALS", LONG + ", others", LONG]
+    html = _group(comparisons=table)
+    assert _listed(html) == [[LONG], [LONG + ", others", LONG]]
+    page = _Page(html)
+    assert page.rows_with("all groups")[0][-1] == "1"
+    assert page.rows_with("Dunn")[0][-1] == "2"
+
+
 def test_study_without_comparisons_says_so():
     text = " ".join(_Page(_group(comparisons=_comparisons().head(0), pictures=[])).text)
     assert "There is no comparison" in text
