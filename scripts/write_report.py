@@ -1,5 +1,6 @@
 """The study's page: participants, Table 1, comparisons, figures and all further results."""
 
+from datetime import date
 from pathlib import Path
 
 from mndmri.io import read_bytes, read_table, read_text, write_text
@@ -32,6 +33,8 @@ page = study_page(
     figures,
     maps,
     title=options.title,
+    written=date.today().isoformat(),
+    people_page=options.people,
     primary=options.primary,
     methods=read_text(given.methods),
     alpha=options.alpha,

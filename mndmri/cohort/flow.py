@@ -1,6 +1,6 @@
 """From everybody in the participants table to those in whom each modality is measured: who was lost where, and why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mndmri.cohort.records import Study
@@ -23,18 +23,19 @@ def participant_flow(study: Study, config: Mapping[str, Any], *, modalities: Ite
     Returns
     -------
     list of dict
-        ``step``, ``n`` and ``who``: participants by id and reason where they are lost, empty where they go on.
+        ``step``; ``modality`` of a step after *studied*, empty before; ``n``, participants; and ``lost``, reason to the
+        participants who are lost for it, empty where they go on.
     """
     studied = list(study.participants["participant_id"])
     by_readers = {who: why[EVERYTHING] for who, why in study.excluded.items() if EVERYTHING in why}
     by_config = {who: why for who, why in config["exclude"].items() if who in study.cases}
     by_readers = {who: why for who, why in by_readers.items() if who not in by_config}
     others = [who for who in study.cases if who not in {*studied, *by_config, *by_readers}]
-    steps = [_step("in the participants table", study.cases, {})]
-    steps += [_step("in no group of the study", others, dict.fromkeys(others, "label in no group"))] if others else []
-    steps += [_step("excluded in the config", by_config, by_config)] if by_config else []
-    steps += [_step("excluded by readers", by_readers, by_readers)] if by_readers else []
-    steps.append(_step("studied", studied, {}))
+    steps = [_step("in the participants table", study.cases)]
+    steps += [_lost("in no group of the study", dict.fromkeys(others, "label in no group"))] if others else []
+    steps += [_lost("excluded in the config", by_config)] if by_config else []
+    steps += [_lost("excluded by readers", by_readers)] if by_readers else []
+    steps.append(_step("studied", studied))
     for modality in modalities if study.scans else []:
         name = readable(modality)
         out = {who: why[modality] for who, why in study.excluded.items() if modality in why and who in studied}
@@ -44,15 +45,18 @@ def participant_flow(study: Study, config: Mapping[str, Any], *, modalities: Ite
             for who in studied
             if who not in {*there, *out}
         }
-        steps += [_step(f"{name}: without", lacking, lacking)] if lacking else []
-        steps += [_step(f"{name}: excluded by readers", out, out)] if out else []
-        steps.append(_step(f"{name}: measured", there, {}))
+        steps += [_lost(f"{name}: without", lacking, modality)] if lacking else []
+        steps += [_lost(f"{name}: excluded by readers", out, modality)] if out else []
+        steps.append(_step(f"{name}: measured", there, modality))
     return steps
 
 
-def _step(step: str, people: Iterable[str], reasons: Mapping[str, str]) -> dict[str, Any]:
+def _step(step: str, people: Collection[str], modality: str = "") -> dict[str, Any]:
+    return {"step": step, "modality": modality, "n": len(people), "lost": {}}
+
+
+def _lost(step: str, reasons: Mapping[str, str], modality: str = "") -> dict[str, Any]:
     by_reason: dict[str, list[str]] = {}
     for who, why in reasons.items():
         by_reason.setdefault(why, []).append(who)
-    told = "; ".join(f"{', '.join(own)}: {why}" for why, own in by_reason.items())
-    return {"step": step, "n": len(list(people)), "who": told}
+    return _step(step, reasons, modality) | {"lost": by_reason}

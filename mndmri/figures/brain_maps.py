@@ -10,15 +10,27 @@ from matplotlib.figure import Figure
 from nibabel.spatialimages import SpatialImage
 from nilearn.plotting import plot_glass_brain
 
-from mndmri.figures.slices import CONVENTION, data_of, draw_slice, extent_of, prepare, spread_slices
+from mndmri.figures.slices import (
+    CONVENTION,
+    OUTLINE_COLOURS,
+    data_of,
+    draw_outline,
+    draw_slice,
+    extent_of,
+    prepare,
+    spread_slices,
+)
 from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.registration.transforms import resample
 
 # diverging, distinguishable for every reader: blue lower, red higher
 _COLOURS = "RdBu_r"
 _BRIGHTEST = 0.75  # of the template's grey, so that colours stand out
+_OUTLINE = OUTLINE_COLOURS[2]  # yellow, no colour of the scale
+# Of the absolute statistic in the mask, where the colours end: its maximum is that of a voxel with next to no variance.
+_PERCENTILE = 99
 _COLUMNS, _ROWS = 7, (2, 1)  # slices of each of the views: axial, coronal
-_PICTURE_INCHES, _GLASS_INCHES, _HEADER_INCHES, _FOOTER_INCHES = 1.6, 2.3, 0.45, 0.4
+_PICTURE_INCHES, _GLASS_INCHES, _HEADER_INCHES, _FOOTER_INCHES = 1.6, 2.3, 0.45, 0.5
 
 
 def brain_map(
@@ -31,12 +43,15 @@ def brain_map(
     sides: Sequence[str] = ("higher", "lower"),
     alpha: float = 0.05,
 ) -> Figure:
-    """One contrast: its statistic wherever p, corrected over the brain, is at most a level, seen through and in slices.
+    """One contrast: its statistic in slices, with an outline where p, corrected over the brain, is at most a level.
+
+    Slices show the whole statistic, the paler the smaller it is, so that a reader sees what did not survive the
+    correction too (Taylor and others 2023, NeuroImage 274:120138). The glass brain has only what did.
 
     Parameters
     ----------
     statistic : SpatialImage
-        t or F, 3D, in the template's world.
+        t or F, 3D, in the template's world; 0 outside the mask.
     log_p : SpatialImage
         Minus the decimal logarithm of the corrected p, on the same grid.
     template : SpatialImage
@@ -45,14 +60,14 @@ def brain_map(
     name : str
         Of the statistic, on the scale.
     sides : sequence of str
-        What positive and negative values mean, in words.
+        What positive and negative values mean, in words; of one side, negative values are no result and not shown.
     alpha : float
         The level.
 
     Returns
     -------
     Figure
-        Where nothing is significant the brain is empty, and it says so.
+        Where nothing is significant there is no outline, and it says so.
 
     Raises
     ------
@@ -61,20 +76,31 @@ def brain_map(
     """
     check_same_grid(statistic, log_p)
     statistic, log_p = prepare(statistic), prepare(log_p)
-    values, p = data_of(statistic), data_of(log_p)
+    values, p = np.nan_to_num(data_of(statistic)), data_of(log_p)
+    values = values if len(sides) > 1 else values.clip(min=0)
     significant = p >= -np.log10(alpha) - 1e-6
-    shown = make_image(np.where(significant, values, 0), statistic)
-    found = bool(significant.any())
-    top = float(np.abs(shown.get_fdata()).max()) if found else 1.0
+    size = np.abs(values)
+    top = float(np.percentile(size[size > 0], _PERCENTILE)) if size.any() else 1.0
+    opacity = np.where(significant, 1, np.clip(size / top, 0, 1) ** 2) * (size > 0)
+    shown, opaque, outlined = (make_image(v.astype(np.float32), statistic) for v in (values, opacity, significant))
 
     width = _COLUMNS * _PICTURE_INCHES
     heights = [_PICTURE_INCHES * 1.17] * _ROWS[0] + [_PICTURE_INCHES] * _ROWS[1]
     height = _HEADER_INCHES + _GLASS_INCHES + sum(heights) + _FOOTER_INCHES
     figure = Figure(figsize=(width, height), facecolor="black")
-    _draw_glass(figure, shown, top, (0.0, 1 - (_HEADER_INCHES + _GLASS_INCHES) / height, 0.9, _GLASS_INCHES / height))
-    _draw_slices(figure, template, shown, top, heights)
-    if found:
-        _draw_scale(figure, top, name, (0.93, 1 - (_HEADER_INCHES + 0.9 * _GLASS_INCHES) / height), height)
+    survived = make_image(np.where(significant, values, 0), statistic)
+    _draw_glass(
+        figure, survived, top, (0.0, 1 - (_HEADER_INCHES + _GLASS_INCHES) / height, 0.9, _GLASS_INCHES / height)
+    )
+    _draw_slices(figure, template, shown, opaque, outlined, top, heights)
+    _draw_scale(
+        figure,
+        -top if len(sides) > 1 else 0,
+        top,
+        name,
+        (0.93, 1 - (_HEADER_INCHES + 0.9 * _GLASS_INCHES) / height),
+        height,
+    )
     inch = 1 / height
     ml = [np.count_nonzero(significant & (sign * values > 0)) * voxel_volume_ml(statistic) for sign in (1, -1)]
     said = ", ".join(f"{side} in {v:.1f} ml" for side, v in zip(sides, ml, strict=False) if v)
@@ -82,7 +108,12 @@ def brain_map(
     said = f"{level}: {said}" if said else f"nothing at {level}"
     figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center")
     figure.text(0.994, 1 - 0.24 * inch, said, color="white", fontsize=9, va="center", ha="right")
-    figure.text(0.006, 0.2 * inch, CONVENTION, color="#BBBBBB", fontsize=8, va="center")
+    key = (
+        f"Slices: {name} in every voxel compared, paler where it is smaller; colours end at the {_PERCENTILE}th "
+        f"percentile of its size. Outlines and glass brain: {level}."
+    )
+    for line, text in ((0.34, key), (0.14, CONVENTION)):
+        figure.text(0.006, line * inch, text, color="#BBBBBB", fontsize=8, va="center")
     return figure
 
 
@@ -95,10 +126,18 @@ def _draw_glass(figure: Figure, shown: SpatialImage, top: float, place: tuple[fl
 
 
 def _draw_slices(
-    figure: Figure, template: SpatialImage, shown: SpatialImage, top: float, heights: Sequence[float]
+    figure: Figure,
+    template: SpatialImage,
+    shown: SpatialImage,
+    opaque: SpatialImage,
+    outlined: SpatialImage,
+    top: float,
+    heights: Sequence[float],
 ) -> None:
+    """Slices of the template under a statistic of some opacity, 0 to 1, and the outline of a mask."""
     template = prepare(template)
     values = data_of(template)
+    mask = data_of(outlined)
     brightest = np.percentile(values[values > 0], 99.5)
     brain = make_image(values > 0, template)
     places = spread_slices(template, [brain], _COLUMNS * max(_ROWS))
@@ -112,15 +151,19 @@ def _draw_slices(
         for column, index in enumerate(indices):
             axes = figure.add_axes((column / _COLUMNS, bottom, 1 / _COLUMNS, inches / size[1]))
             where = (slice(None),) * axis + (slice(index, index + 1),)
-            overlay = data_of(resample(shown, brain.slicer[where], interpolation="nearest"))
-            grey = np.clip(values[where] / brightest, 0, 1) * _BRIGHTEST
+            overlay, opacity = (
+                data_of(resample(image, brain.slicer[where], interpolation="nearest")) for image in (shown, opaque)
+            )
+            grey = np.clip(values[where] / brightest, 0, 1)[..., None] * _BRIGHTEST
             colour = matplotlib.colormaps[_COLOURS](Normalize(-top, top)(overlay))[..., :3]
-            picture[where] = np.where((overlay != 0)[..., None], colour, grey[..., None])
+            picture[where] = grey + opacity[..., None] * (colour - grey)
             draw_slice(axes, template, picture, axis, index, crop, None)
+            draw_outline(axes, template, outlined, mask, axis, index, _OUTLINE)
 
 
-def _draw_scale(figure: Figure, top: float, name: str, corner: tuple[float, float], height: float) -> None:
+def _draw_scale(figure: Figure, low: float, top: float, name: str, corner: tuple[float, float], height: float) -> None:
     axes = figure.add_axes((*corner, 0.012, 0.75 * _GLASS_INCHES / height))
-    bar = figure.colorbar(ScalarMappable(Normalize(-top, top), _COLOURS), cax=axes)
+    bar = figure.colorbar(ScalarMappable(Normalize(-top, top), _COLOURS), cax=axes, extend="both" if low else "max")
+    bar.ax.set_ylim(low, top)
     bar.ax.tick_params(colors="white", labelsize=8)
     bar.ax.set_title(name, color="white", fontsize=9)

@@ -15,6 +15,11 @@ KINDS = {
     "swi": "Signal on SWI",
 }
 
+_CAPTION = (
+    "Slices: the statistic in every voxel compared, paler where it is smaller. Yellow outlines, and the glass brain: "
+    "what survives the correction."
+)
+
 
 class ComparedMaps(NamedTuple):
     """What there is of one kind of map: two tables, and a PNG for each contrast by the name of its maps."""
@@ -43,7 +48,7 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
                 "the corrected level.",
                 pd.DataFrame({title: list(map(cell, _records(found.summary))) for title, cell in _SUMMARY.items()}),
                 [
-                    Picture(f"{KINDS[kind]}: {names[name]}", "Glass brain and slices.", png, wide=True)
+                    Picture(f"{KINDS[kind]}: {names[name]}", _CAPTION, png, wide=True)
                     for name, png in found.pictures.items()
                 ],
             )

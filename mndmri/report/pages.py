@@ -5,7 +5,10 @@ escaped by the templates.
 """
 
 import base64
+import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -31,6 +34,7 @@ from mndmri.tables.words import (
 )
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_LONG_NOTE = 20  # characters; a longer one stands below the table, once
 
 
 class Picture(NamedTuple):
@@ -60,6 +64,11 @@ def _png_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
+def _anchor(heading: str) -> str:
+    """Name of a heading's place on the page, for links to it."""
+    return "-".join(re.findall(r"\w+", heading.lower()))
+
+
 def _cell(value: object) -> str:
     """Any value of a table as text; empty text stays empty."""
     if isinstance(value, bool | np.bool_):
@@ -72,8 +81,19 @@ def _cell(value: object) -> str:
     return MISSING if value is None or value is pd.NA else str(value)
 
 
+def _numbered(notes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Notes of the rows of a table, the long ones as numbers in a list of them, which comes second."""
+    listed = list(dict.fromkeys(note for note in notes if len(note) > _LONG_NOTE))
+    numbers = {note: str(n) for n, note in enumerate(listed, start=1)}
+    return [numbers.get(note, note) for note in notes], listed
+
+
 def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
-    """Header and rows of a table as text, and which columns are numeric."""
+    """Header and rows of a table as text, which columns are numeric, and the long notes, which rows have by number."""
+    listed: list[str] = []
+    if "note" in table:
+        numbers, listed = _numbered(table["note"].map(_cell).to_list())
+        table = table.assign(note=numbers)
     columns = [
         [readable_p(v) if isinstance(v, float) else _cell(v) for v in table[name]]
         if name == "p" or str(name).startswith("p_")
@@ -84,6 +104,7 @@ def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
         "header": [readable(name) for name in table.columns],
         "numeric": [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes],
         "rows": list(zip(*columns, strict=True)),
+        "notes": listed,
     }
 
 
@@ -96,7 +117,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"png_uri": _png_uri, "readable": readable, "capitalised": capitalised}
+    templates.filters |= {"png_uri": _png_uri, "anchor": _anchor, "readable": readable, "capitalised": capitalised}
     return templates
 
 
@@ -226,7 +247,10 @@ def _qc_records(qc: pd.DataFrame) -> list[dict[str, Any]]:
 def group_page(
     *,
     title: str,
+    written: str,
+    people_page: str,
     participants: pd.DataFrame,
+    flow: Sequence[Mapping[str, Any]],
     left_out: Sequence[str],
     failed: Mapping[str, str],
     measures: pd.DataFrame,
@@ -234,6 +258,7 @@ def group_page(
     comparisons: pd.DataFrame,
     pictures: Sequence[Picture],
     versions: Mapping[str, str],
+    findings: Sequence[str] = (),
     sections: Sequence[Section] = (),
     primary: bool = True,
     alpha: float = 0.05,
@@ -244,8 +269,15 @@ def group_page(
     ----------
     title : str
         Name of the study.
+    written : str
+        Date of the report.
+    people_page : str
+        Path of the index of quality control, from this page; empty if there is none.
     participants : DataFrame
         ``participant_id, group``: everyone in the study, in the config's order of groups.
+    flow : sequence of mapping
+        ``step``, ``modality``, ``n`` and ``lost``, from the participants table to those measured
+        (`mndmri.cohort.flow.participant_flow`).
     left_out : sequence of str
         Exclusions with their reasons, a sentence each.
     failed : mapping
@@ -262,6 +294,8 @@ def group_page(
         One for each primary measure.
     versions : mapping
         Name of a program to its version.
+    findings : sequence of str
+        What was found, in sentences.
     sections : sequence of Section
         What follows the comparisons: motor band sign, classification, correlations and so on.
     primary : bool
@@ -272,6 +306,8 @@ def group_page(
     return _render(
         "group.html.j2",
         title=title,
+        written=written,
+        people_page=people_page,
         summary=_summary(participants, failed, measures),
         n_participants=len(participants),
         left_out=list(left_out),
@@ -282,6 +318,9 @@ def group_page(
         level=readable_level(alpha),
         comparisons=_comparison_tables(comparisons, measures),
         pictures=list(pictures),
+        findings=list(findings),
+        # the steps of the whole study, then those of each modality
+        flow=[list(steps) for _, steps in groupby(flow, itemgetter("modality"))],
         sections=[
             section._asdict() | {"table": None if section.table is None else _shown(section.table)}
             for section in sections
@@ -353,11 +392,16 @@ def _summary_cell(row: Mapping[str, Any]) -> str:
     return f"{readable_number(row['mean'])} ({readable_number(row['sd'], digits=2)}){missing}"
 
 
-def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any]:
-    """Reported tests, and the others, each with rows under a heading for each measure in each place."""
+def compared_groups(comparisons: pd.DataFrame) -> list[str]:
+    """Groups of which a table of comparisons has a count."""
     groups = [column.removeprefix("n_") for column in comparisons.columns if column.startswith("n_")]
     # n_missing is a count of people too, but not of a group
-    groups = [group for group in groups if group != "missing"]
+    return [group for group in groups if group != "missing"]
+
+
+def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any]:
+    """Reported tests, and the others, each with rows under a heading for each measure in each place."""
+    groups = compared_groups(comparisons)
     key = ["modality", "measure"]
     units = measures.drop_duplicates(key).set_index(key)["unit"].to_dict()
     found: dict[str, dict[str, list[dict[str, Any]]]] = {"reported": {}, "others": {}}
@@ -367,7 +411,13 @@ def _comparison_tables(comparisons: pd.DataFrame, measures: pd.DataFrame) -> dic
         heading = f"{readable(row['modality'])}: {readable(row['measure'])}, {place}"
         table = found["reported" if row["reported"] == "yes" else "others"]
         table.setdefault(heading + (f" ({unit})" if unit else ""), []).append(_comparison(row, groups))
-    return {"groups": groups} | found
+    notes = {}
+    for kind, table in found.items():
+        rows = [row for of_measure in table.values() for row in of_measure]
+        numbers, notes[kind] = _numbered([row["note"] for row in rows])
+        for row, number in zip(rows, numbers, strict=True):
+            row["note"] = number
+    return {"groups": groups, "notes": notes} | found
 
 
 def _comparison(row: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def group_sections(
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
         ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``,
-        ``sides``, ``deviations`` (with the group of each), ``agreement``, ``decisions``, ``flow``;
+        ``sides``, ``deviations`` (with the group of each), ``agreement``, ``decisions``;
         some may be missing.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
@@ -68,7 +68,6 @@ def group_sections(
 
     deviations = _of_primary(tables.get("deviations"), chosen)
     sections = [
-        Section("Flow of participants", "Who was lost at which step, and why.", _flow_table(tables.get("flow"))),
         Section(
             "Decisions of the readers",
             "Excluded scans are n/a in every table and in no map.",
@@ -180,11 +179,6 @@ def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) 
     levels = {"ci": readable_level(alpha), "ci_tost": readable_level(2 * alpha)}
     cells = {title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()}
     return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
-
-
-def _flow_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Steps from the participants table to those measured; the losses stand between them."""
-    return None if table is None else table.rename(columns={"n": "participants", "who": "who, and why"})
 
 
 def _decision_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:

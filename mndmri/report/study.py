@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mndmri.report.brain_maps import ComparedMaps, map_sections
+from mndmri.report.findings import describe_findings
 from mndmri.report.pages import Picture, group_page
 from mndmri.report.sections import group_sections
 from mndmri.tables.measures import KEY
@@ -31,14 +32,16 @@ def study_page(
     maps: Mapping[str, ComparedMaps],
     *,
     title: str,
+    written: str,
+    people_page: str,
     primary: Sequence[Mapping[str, str]],
     methods: str,
     alpha: float = 0.05,
     notes: Sequence[str],
     failed: Mapping[str, str],
     versions: Mapping[str, str],
+    flow: Sequence[Mapping[str, Any]],
     decisions: Sequence[Mapping[str, str]] = (),
-    flow: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Report of the study as HTML.
 
@@ -53,8 +56,8 @@ def study_page(
         PNG by the name of its file, without its ending: those of the primary measures and of the sections.
     maps : mapping
         Kind of map to what was found, as in `mndmri.report.brain_maps.map_sections`.
-    title : str
-        Name of the study.
+    title, written, people_page : str
+        As in `mndmri.report.pages.group_page`.
     primary : sequence of mapping
         Measures whose rows are shown, as in the config; the tables have all. Without any, the comparisons of those
         that differ most are shown, and named exploratory.
@@ -68,13 +71,13 @@ def study_page(
         ``participant_id`` to the reason, for those whose computation did not end.
     versions : mapping
         Name of a program to its version.
+    flow : sequence of mapping
+        As in `mndmri.report.pages.group_page`.
     decisions : sequence of mapping
         What readers have decided on the scans: rows of `mndmri.tables.decisions.DECISION_COLUMNS`.
-    flow : sequence of mapping
-        ``step``, ``n`` and ``who``, from the participants table to those measured.
     """
-    told = {"decisions": decisions, "flow": flow}
-    tables = {**tables, **{name: pd.DataFrame(rows) for name, rows in told.items() if rows}}
+    if decisions:
+        tables = {**tables, "decisions": pd.DataFrame(decisions)}
     if "deviations" in tables:
         own = tables["deviations"].merge(participants[["participant_id", "group"]], on="participant_id")
         tables = {**tables, "deviations": own}
@@ -86,7 +89,10 @@ def study_page(
         shown[variable_name(*words)] = " ".join(words)
     return group_page(
         title=title,
+        written=written,
+        people_page=people_page,
         participants=participants,
+        flow=flow,
         left_out=notes,
         failed=failed,
         measures=measures,
@@ -100,5 +106,6 @@ def study_page(
             if name in shown
         ],
         sections=group_sections(tables, figures, primary=primary, methods=methods, alpha=alpha) + map_sections(maps),
+        findings=describe_findings(tables["comparisons"], tables.get("motor_band_sign"), alpha=alpha),
         versions=versions,
     )

@@ -57,6 +57,7 @@ _TESTS = {
 # The contrast, in the comparisons table, of a test over all groups at once
 OMNIBUS = "group"
 MISSING = "n/a"
+_ENDLESS = 1e6  # an interval as wide as this has no decimals, and too many digits before them
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -108,6 +109,8 @@ def readable_interval(estimate: float, low: float, high: float) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{readable_number(estimate)} [{MISSING}]"
     width = high - low
+    if width >= _ENDLESS:
+        return f"{readable_number(estimate)} [{readable_number(low)}, {readable_number(high)}]"
     decimals = min(max(2 - math.floor(math.log10(width)), 0), 6) if width > 0 else 3
     shown = [f"{round(v, decimals) + 0.0:.{decimals}f}".replace("-", _MINUS) for v in (estimate, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"

@@ -56,6 +56,7 @@ from mndmri.cohort.lock import lock_results
 from mndmri.cohort.readings import key_files
 from mndmri.cohort.records import refuse
 from mndmri.cohort.table import columns_used
+from mndmri.cohort.title import study_title
 from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_text, write_json

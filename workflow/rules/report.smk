@@ -44,11 +44,8 @@ rule write_report:
         failed=failures(LOSSES),
         decisions=[dict(own) for own in STUDY.decisions],
         flow=participant_flow(STUDY, config, modalities=MODALITIES),
-        title=(
-            "Simulated cohort"
-            if config["simulation"]
-            else Path(config["bids_dir"] or config["measures"][0]["file"]).stem
-        ),
+        title=study_title(config),
+        people="../qc/index.html" if STUDY.scans else "",
     script:
         "../../scripts/write_report.py"
 

@@ -32,11 +32,20 @@ def test_everybody_is_counted_at_each_step_and_who_is_lost_is_named():
         ("SWI: excluded by readers", 1),
         ("SWI: measured", 1),
     ]
-    who = {row["step"]: row["who"] for row in flow}
-    assert who["excluded in the config"] == "sub-04: moved"
-    assert who["SWI: excluded by readers"] == "sub-01: excluded by reader: motion (AB)"
-    assert who["SWI: without"] == "sub-03: no file in the dataset"
-    assert who["studied"] == ""
+    assert [row["modality"] for row in flow] == [""] * 5 + ["t1w"] + ["swi"] * 3
+    lost = {row["step"]: row["lost"] for row in flow}
+    assert lost["excluded in the config"] == {"moved": ["sub-04"]}
+    assert lost["SWI: excluded by readers"] == {"excluded by reader: motion (AB)": ["sub-01"]}
+    assert lost["SWI: without"] == {"no file in the dataset": ["sub-03"]}
+    assert lost["studied"] == {}
+
+
+def test_people_lost_for_one_reason_stand_together():
+    flow = participant_flow(
+        STUDY, {"exclude": {"sub-04": "moved", "sub-05": "metal", "sub-06": "moved"}}, modalities=[]
+    )
+    (lost,) = [row["lost"] for row in flow if row["step"] == "excluded in the config"]
+    assert lost == {"moved": ["sub-04", "sub-06"], "metal": ["sub-05"]}
 
 
 def test_study_of_tables_alone_has_no_scans_in_its_flow():

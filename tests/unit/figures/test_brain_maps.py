@@ -1,4 +1,4 @@
-"""Pictures of maps: colour where it is significant, on the side it is on, and words where nothing is."""
+"""Pictures of maps: an outline where it is significant, colour on the side it is on, and words where nothing is."""
 
 import nibabel as nb
 import numpy as np
@@ -60,17 +60,73 @@ def test_a_map_stored_from_right_to_left_gives_the_same_picture(template):
     assert first == other
 
 
-def test_only_what_is_significant_is_coloured_and_its_volume_is_told(template):
+def outlined(figure, view):
+    """Names of the pictures of a view with an outline."""
+    return {name for name, axes in slices(figure, view).items() if axes.collections}
+
+
+def scale(figure):
+    """Name and ends of the scale of colours."""
+    (axes,) = [axes for axes in figure.axes if axes.get_title() in ("t", "F")]
+    return axes.get_title(), *axes.get_ylim()
+
+
+def sum_of(template, *images):
+    return make_image(sum(image.get_fdata() for image in images).astype(np.float32), template)
+
+
+def test_what_is_significant_is_in_full_colour_with_an_outline_and_its_volume_is_told(template):
     statistic, log_p = spot(template, (-38, -20, 30), value=6.0)
     weak, _ = spot(template, (38, -20, 30), value=-3.0)
-    both = make_image(statistic.get_fdata() + weak.get_fdata(), template)
+    both = sum_of(template, statistic, weak)
     figure = brain_map(both, log_p, template, title="x", alpha=0.05)
     columns = blue_and_red(figure, "axial")
     assert columns["red"] and not columns["blue"]
+    where = {name for name in slices(figure, "axial") if abs(4 * int(name.split()[1]) - 70 - 30) < 13}
+    assert where and outlined(figure, "axial") == where
     ml = np.count_nonzero(statistic.get_fdata()) * 0.064
     assert f"p < 0.05, corrected over the brain: higher in {ml:.1f} ml" in [text.get_text() for text in figure.texts]
-    nothing = brain_map(both, log_p, template, title="x", alpha=0.001)
-    assert "nothing at p < 0.001, corrected over the brain" in [text.get_text() for text in nothing.texts]
+
+
+def test_where_nothing_is_significant_the_statistic_is_there_without_an_outline(template):
+    statistic, log_p = spot(template, (38, -20, 30), value=6.0)
+    figure = brain_map(statistic, log_p, template, title="x", alpha=0.001)
+    assert blue_and_red(figure, "axial")["red"]
+    assert not outlined(figure, "axial") | outlined(figure, "coronal")
+    assert "nothing at p < 0.001, corrected over the brain" in [text.get_text() for text in figure.texts]
+    assert any("Outlines and glass brain: p < 0.001" in text.get_text() for text in figure.texts)
+
+
+def test_what_is_not_significant_is_the_paler_the_smaller_it_is(template):
+    redness = []
+    for value in (2.0, 4.0, 8.0):
+        maps = sum_of(
+            template, spot(template, (-38, -20, 30), value=8.0)[0], spot(template, (38, -20, 30), value=value)[0]
+        )
+        none = make_image(np.zeros(template.shape, np.float32), template)
+        pictures = slices(brain_map(maps, none, template, title="x"), "axial").values()
+        right = [np.asarray(axes.images[0].get_array())[:, 20:] for axes in pictures]
+        redness.append(max((colour[..., 0] - colour[..., 2]).max() for colour in right))
+    assert 0 < redness[0] < 0.1 < redness[1] < redness[2]
+
+
+def test_a_voxel_without_variance_does_not_pale_all_others(template):
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=template.shape) * (template.get_fdata() > 0)
+    values[20, 20, 20] = 1e4
+    none = make_image(np.zeros(template.shape, np.float32), template)
+    name, low, high = scale(brain_map(make_image(values.astype(np.float32), template), none, template, title="x"))
+    assert name == "t" and high == -low
+    assert 2.5 < high < 2.65  # 99% of the absolute values of a normal distribution lie below 2.58
+
+
+def test_a_statistic_with_one_side_shows_no_negative_values(template):
+    positive, log_p = spot(template, (-38, -20, 30), value=9.0)
+    both = sum_of(template, positive, spot(template, (38, -20, 30), value=-40.0)[0])
+    figure = brain_map(both, log_p, template, title="x", name="F", sides=("different",))
+    assert scale(figure) == ("F", 0, 9)
+    columns = blue_and_red(figure, "axial")
+    assert columns["red"] and not columns["blue"]
 
 
 def test_an_empty_result_is_a_picture_that_says_so(template):

@@ -148,6 +148,16 @@ def _demographics():
     return pd.DataFrame(rows, columns=columns)
 
 
+FLOW = [
+    {"step": "in the participants table", "modality": "", "n": 7, "lost": {}},
+    {"step": "excluded in the config", "modality": "", "n": 2, "lost": {"motion": ["sub-40"], "stroke": ["sub-41"]}},
+    {"step": "studied", "modality": "", "n": 5, "lost": {}},
+    {"step": "T1w: measured", "modality": "t1w", "n": 5, "lost": {}},
+    {"step": "DWI: without", "modality": "dwi", "n": 1, "lost": {"no dwi in the dataset": ["sub-00"]}},
+    {"step": "DWI: measured", "modality": "dwi", "n": 4, "lost": {}},
+]
+
+
 def _group(**changes):
     people = [(f"sub-{n:02d}", "ALS" if n < 3 else "control") for n in range(5)]
     measures = pd.concat([_measures(*person) for person in people], ignore_index=True)
@@ -155,7 +165,10 @@ def _group(**changes):
     measures.loc[no_dwi, ["value", "status"]] = [np.nan, "no dwi in the dataset"]
     options = {
         "title": "Study",
+        "written": "2026-11-30",
+        "people_page": "../qc/index.html",
         "participants": pd.DataFrame(people, columns=["participant_id", "group"]),
+        "flow": FLOW,
         "left_out": ["sub-40 excluded: motion", "2 participants with group label FTD left out"],
         "failed": {"sub-02": "fit_tensor: 33 entries but 32 volumes"},
         "measures": measures,
@@ -225,6 +238,7 @@ def _attacked_pages():
     measures = _everything_attacked(_measures(ATTACK, ATTACK))
     qc = _qc(ATTACK).assign(reason=ATTACK, region=ATTACK, unit=ATTACK)
     reasons = {ATTACK: ATTACK}
+    flow = [FLOW[0] | {"step": ATTACK, "lost": {ATTACK: [ATTACK]}}]
     comparisons = _comparisons().rename(columns={"n_ALS": f"n_{ATTACK}"})
     contrast = comparisons["contrast"].mask(comparisons["contrast"] != "group", ATTACK)
     comparisons = comparisons.assign(note=ATTACK, contrast=contrast, region=ATTACK)
@@ -236,8 +250,9 @@ def _attacked_pages():
             versions=reasons,
         ),
         "group": _group(
-            title=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
+            title=ATTACK, written=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
             demographics=demographics, comparisons=comparisons, pictures=[picture], versions=reasons,
+            findings=[ATTACK], flow=flow,
             sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK)],
         ),
         "qc": _index(
@@ -364,9 +379,76 @@ def test_tables_of_other_sections_are_shown_with_p_values_as_p_values():
     assert "Motor band sign" in page.text
 
 
+LONG = "variance of PLS estimated from 3 people"
+
+
+def _listed(html):
+    """Texts of the lists of notes."""
+    lists = re.findall(r'<ol class="notes".*?</ol>', html, re.S)
+    return [[" ".join(item.split()) for item in re.findall("<li>(.*?)</li>", own, re.S)] for own in lists]
+
+
+def test_a_long_note_stands_once_below_its_table_and_its_rows_have_its_number():
+    notes = [LONG, "short", LONG + "; unequal spread", LONG, np.nan, "a < b " * 9]
+    html = _group(sections=[Section("Sides", table=pd.DataFrame({"n": range(6), "note": notes}))])
+    assert _listed(html) == [[LONG, LONG + "; unequal spread", ("a &lt; b " * 9).strip()]]
+    rows = next(table for table in _Page(html).tables if table[0] == ["n", "note"])[1:]
+    assert [row[1] for row in rows] == ["1", "short", "2", "1", "n/a", "3"]
+
+
+def test_notes_of_the_reported_and_of_the_other_tests_are_numbered_by_themselves():
+    table = _comparisons()
+    table["note"] = [LONG, "missing: 1 ALS", LONG + ", others", LONG]
+    html = _group(comparisons=table)
+    assert _listed(html) == [[LONG], [LONG + ", others", LONG]]
+    page = _Page(html)
+    assert page.rows_with("all groups")[0][-1] == "1"
+    assert page.rows_with("Dunn")[0][-1] == "2"
+
+
 def test_study_without_comparisons_says_so():
     text = " ".join(_Page(_group(comparisons=_comparisons().head(0), pictures=[])).text)
     assert "There is no comparison" in text
+
+
+def test_contents_lead_to_every_section_in_its_order_and_to_what_lies_beside_the_page():
+    page = _Page(_group(sections=[Section("Sites"), Section("Who & what: <b>")]))
+    headings = [attrs["id"] for attrs in page.attributes("h2")]
+    assert headings == [
+        "study",
+        "flow-of-participants",
+        "table-1-participants",
+        "primary-measures-comparison-of-groups",
+        "sites",
+        "who-what-b",
+    ]
+    links = [attrs["href"] for attrs in page.attributes("a")]
+    assert links[:6] == [f"#{name}" for name in headings]
+    assert links[6:] == ["../qc/index.html", "tables.xlsx", "../provenance.json"]
+    assert "../qc/index.html" not in _group(people_page="")
+
+
+def test_what_was_found_is_one_paragraph_before_everything_else():
+    html = _group(findings=["None is confirmed.", "FA < 0.4."])
+    assert html.index("<p>None is confirmed. FA &lt; 0.4.</p>") < html.index("<nav")
+
+
+def test_the_flow_of_participants_has_a_branch_for_each_modality_and_names_who_is_lost():
+    html = _group()
+    diagram = html[html.index('<div class="flow">') : html.index('id="table-1-participants"')]
+    trunk, t1w, dwi = (" ".join(re.sub("<[^>]*>", " ", own).split()) for own in diagram.split("<ol>")[1:])
+    assert trunk == (
+        "In the participants table n = 7 Excluded in the config n = 2 motion (1): sub-40 stroke (1): sub-41 "
+        "Studied n = 5"
+    )
+    assert t1w == "T1w: measured n = 5"
+    assert dwi.startswith("DWI: without n = 1 no dwi in the dataset (1): sub-00 DWI: measured n = 4")
+    assert diagram.count('class="lost"') == 2
+    assert 'class="branches"' not in _group(flow=FLOW[:3])
+
+
+def test_the_report_says_when_it_was_written():
+    assert "2026-11-30" in _Page(_group()).text
 
 
 def test_index_links_every_page_that_exists_and_marks_what_to_look_at():

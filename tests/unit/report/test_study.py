@@ -18,7 +18,8 @@ TABLES = {
 def page(monkeypatch):
     """What the page is made of."""
     monkeypatch.setattr(study, "group_page", lambda **parts: parts)
-    words = {"title": "T", "methods": "M", "notes": [], "failed": {}, "versions": {}}
+    words = {"title": "T", "written": "2026-11-30", "people_page": "", "methods": "M", "flow": []}
+    words |= {"notes": [], "failed": {}, "versions": {}}
     return study_page(pd.DataFrame(), pd.DataFrame(), TABLES, FIGURES, {}, primary=PRIMARY, **words)
 
 
@@ -31,6 +32,10 @@ def test_the_page_opens_with_the_figures_of_the_primary_measures(page):
 
 def test_its_comparisons_are_those_of_the_primary_measures(page):
     assert page["comparisons"]["p"].tolist() == [0.1]
+
+
+def test_what_was_found_is_of_all_comparisons_and_not_only_of_those_shown(page):
+    assert page["findings"] == ["There is no comparison."]
 
 
 def test_the_other_figures_stand_in_their_sections(page):

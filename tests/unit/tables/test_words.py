@@ -58,6 +58,7 @@ def test_interval_keeps_the_sign_of_its_ends():
     assert readable_interval(np.nan, np.nan, np.nan) == "n/a"
     assert readable_interval(1.5, np.nan, 2.0) == "1.50 [n/a]"
     assert readable_interval(-0.0001, -2.0, 2.0) == "0.00 [−2.00, 2.00]"
+    assert readable_interval(-2.0, -7.3075200000e31, 7.3e31) == "−2.00 [−7.31e+31, 7.30e+31]"
 
 
 def test_small_p_values_are_not_zero():
