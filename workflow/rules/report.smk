@@ -56,9 +56,9 @@ rule write_report:
 rule describe_results:
     """Write what made the results: versions, config, who was left out."""
     output:
-        provenance="<results>/provenance.json",
-        description="<results>/dataset_description.json",
-        ignore="<results>/.bidsignore",
+        provenance="<place>/provenance.json",
+        description="<place>/dataset_description.json",
+        ignore="<place>/.bidsignore",
     log:
         "<logs>/describe_results/study.log",
     benchmark:
