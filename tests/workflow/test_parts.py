@@ -95,6 +95,16 @@ def test_head_size_is_measured_where_the_measures_of_a_part_are_adjusted_for_it(
     assert not any("thickness" in path for path in files)
 
 
+def test_somebody_without_a_scan_of_the_part_has_no_page_in_it(all_modalities):
+    study = all_modalities()
+    for path in (study.bids / "sub-03/dwi").iterdir():
+        path.unlink()
+    plan = study.plan("cst")
+    of = people_of(plan)
+    assert "draw_participant" in of["sub-01"] and "sub-03" not in of
+    assert "gather_measures" in group_of(plan)
+
+
 def test_a_job_that_fails_costs_a_participant_the_part_and_the_others_nothing(all_modalities):
     study = all_modalities()
     study.set_fates({"sub-02_desc-cst_measures.tsv": "fail"})

@@ -287,11 +287,12 @@ def measure_the_others():
 
 
 def people(modality=None):
-    """Labels of the participants who have a modality, or any."""
+    """Labels of the participants who have a modality, or any that is measured."""
+    wanted = {modality} if modality else {*PARTS[PART]} if PART else None
     return [
         who.removeprefix("sub-")
         for who, own in STUDY.scans.items()
-        if (own if modality is None else modality in own)
+        if (own if wanted is None else wanted & set(own))
     ]
 
 
