@@ -48,7 +48,8 @@ rule write_report:
             "Simulated cohort"
             if config["simulation"]
             else Path(config["bids_dir"] or config["measures"][0]["file"]).stem
-        ),
+        )
+        + (f": {PART} alone" if PART else ""),
     script:
         "../../scripts/write_report.py"
 
