@@ -33,9 +33,10 @@ pathvars:
     anat=f"{RESULTS}/sub-{{subject}}/anat/sub-{{subject}}",
     dwi=f"{RESULTS}/sub-{{subject}}/dwi/sub-{{subject}}",
     swi=f"{RESULTS}/sub-{{subject}}/swi/sub-{{subject}}",
-    participant=f"{RESULTS}/sub-{{subject}}/sub-{{subject}}",
-    group=f"{RESULTS}/group",
-    qc=f"{RESULTS}/qc",
+    place=PLACE,
+    participant=f"{PLACE}/sub-{{subject}}/sub-{{subject}}",
+    group=f"{PLACE}/group",
+    qc=f"{PLACE}/qc",
 
 
 wildcard_constraints:
@@ -48,6 +49,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     statistics,
+    qc,
 
 
 rule all:
@@ -55,7 +57,7 @@ rule all:
     input:
         "<group>/report.html",
         "<qc>/index.html" if STUDY.scans else [],
-        "<results>/provenance.json",
+        "<place>/provenance.json",
         lambda wildcards: [] if config["measures"] else READERS,
         "<results>/simulation/truth.tsv" if config["simulation"] else [],
         lambda wildcards: free_water_maps(),
@@ -65,7 +67,26 @@ rule statistics:
     """Make the group's tables and its page, from whatever measures there are."""
     input:
         "<group>/report.html",
-        "<results>/provenance.json",
+        "<place>/provenance.json",
+
+
+rule qc:
+    """Make every participant's page and the quality index, and compare no groups."""
+    input:
+        "<qc>/index.html",
+
+
+for part in PARTS:
+
+    rule:
+        """Make the tables and pages of one modality alone, below parts in the results."""
+        name:
+            part
+        input:
+            "<group>/report.html",
+            "<qc>/index.html",
+            "<place>/provenance.json",
+        localrule: True
 
 
 if config["simulation"]:

@@ -40,6 +40,7 @@ BIDSIGNORE = (
     "*_qc.tsv",
     "*.html",
     "reader/",
+    "parts/",
     "resources/",
     "simulation/",
 )

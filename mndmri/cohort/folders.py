@@ -13,7 +13,18 @@ MARKER = ".simulated_by_mndmri.json"  # a dataset that may be written over has i
 RESULTS_MARKER = ".results_of_mndmri.json"  # and a folder of results
 CHECKED = ".checked_inputs.json"  # what was known of the inputs when they were last looked at
 # What is written into a folder of results.
-_WRITTEN = ("sub-*", "group", "qc", "reader", "resources", "simulation", "logs", "benchmarks", "provenance.json")
+_WRITTEN = (
+    "sub-*",
+    "group",
+    "qc",
+    "reader",
+    "parts",
+    "resources",
+    "simulation",
+    "logs",
+    "benchmarks",
+    "provenance.json",
+)
 _SHOWN = 5
 
 

@@ -10,12 +10,18 @@ from typing import Any
 import yaml
 
 from mndmri import __version__
+from mndmri.cohort.parts import FOLDER, PARTS, QUALITY_TARGET
 from mndmri.command.draft import draft_config
 from mndmri.command.place import pipeline_folder
 from mndmri.command.show import describe
 from mndmri.io import InputError, read_text
 
 STUDY = "study.yaml"
+_TARGETS = (
+    f"what to make (default: everything): {', '.join(PARTS)}: tables and pages of the tract, of grey matter or of the "
+    f"SWI alone, in {FOLDER}/ of the results; {QUALITY_TARGET}: participants' pages and quality index; statistics: "
+    "group tables and report; or any file of the results"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(do=_run)
     for command in (check, run):
         command.add_argument("config", type=Path, help="the study's config")
-        command.add_argument("targets", nargs="*", help="what to make, as statistics (default: everything)")
+        command.add_argument("targets", nargs="*", help=_TARGETS)
         command.add_argument("--cores", default="all", help="cores to use (default: all)")
 
     show = commands.add_parser("show", help="print a study's primary comparisons and where its pages are")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.io import flag, is_flagged
 
@@ -53,6 +54,15 @@ from mndmri.cohort.folders import (
 from mndmri.cohort.handover import HANDED_OVER, hand_over, take_over
 from mndmri.cohort.last_look import last_look
 from mndmri.cohort.lock import lock_results
+from mndmri.cohort.parts import (
+    FOLDER,
+    PARTS,
+    QUALITY_TARGET,
+    measured,
+    narrow_config,
+    narrow_study,
+    part_asked_for,
+)
 from mndmri.cohort.readings import key_files
 from mndmri.cohort.records import refuse
 from mndmri.cohort.table import columns_used
@@ -71,6 +81,8 @@ from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
 WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
+# Names the part of the study that a run makes, for its jobs.
+PART_MADE = "MNDMRI_PART"
 # Modality that a participant loses when a job fails, by the file in which the job's rule stands. A rule in any other
 # file stands alone: its failure costs what it makes and what needs that.
 BRANCHES = {
@@ -101,6 +113,19 @@ def read_config():
     if workflow.is_main_process:
         refuse(check_folders(resolved, schema), "in the config")
     return resolved
+
+
+def read_part():
+    """Part of the study that this run makes, None for all of it; a job takes it from the run's main process."""
+    if not workflow.is_main_process:
+        return os.environ.get(PART_MADE) or None
+    # of the command line, because Snakemake tells its targets when all rules have been read
+    targets = []
+    if not {*PARTS, QUALITY_TARGET}.isdisjoint(sys.argv):
+        targets = get_argument_parser().parse_known_args(sys.argv[1:])[0].targets
+    part = part_asked_for(targets, config)
+    os.environ[PART_MADE] = part or ""
+    return part
 
 
 def read_study():
@@ -140,7 +165,7 @@ def begin_writing():
     except InputError as error:
         raise WorkflowError(str(error)) from None
     mark_results(RESULTS)
-    hand_over(SETTLED, config, Path(RESULTS, HANDED_OVER))
+    hand_over(SETTLED, AS_A_WHOLE, Path(RESULTS, HANDED_OVER))
     if config["simulation"]:
         mark_simulated(config["bids_dir"])
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -160,7 +185,7 @@ def notice(number, handler):
 
 def look_back():
     """Say what the run leaves behind."""
-    print(*last_look(STUDY, LOSSES, RESULTS, MODALITIES), sep="\n", file=sys.stderr)
+    print(*last_look(STUDY, LOSSES, PLACE, MODALITIES), sep="\n", file=sys.stderr)
 
 
 def follow_files():
@@ -263,11 +288,12 @@ def measure_the_others():
 
 
 def people(modality=None):
-    """Labels of the participants who have a modality, or any."""
+    """Labels of the participants who have a modality, or any that is measured."""
+    wanted = {modality} if modality else {*PARTS[PART]} if PART else None
     return [
         who.removeprefix("sub-")
         for who, own in STUDY.scans.items()
-        if (own if modality is None else modality in own)
+        if (own if wanted is None else wanted & set(own))
     ]
 
 
@@ -465,6 +491,7 @@ def group_of(who):
 
 try:
     config = read_config()
+    PART = read_part()
     BAND_NORMS = read_norms_files(config) if workflow.is_main_process else []
     if config["norms"] and workflow.is_main_process:
         check_norms(
@@ -486,14 +513,19 @@ try:
             check_atlas(config["atlas"])
         TOOLS = check_tools(config)
     RESULTS = config["output_dir"]
+    # of tables and pages; those of a part do not take the place of the study's
+    PLACE = f"{RESULTS}/{FOLDER}/{PART}" if PART else RESULTS
     LOGS = f"{RESULTS}/logs"
     # where packages keep what they find out about fonts and the like: not in somebody's home folder
     for variable in ("MPLCONFIGDIR", "NIPYPE_CONFIG_DIR"):
         place = Path(RESULTS, "resources", "cache", variable.split("_")[0].lower())
         os.environ.setdefault(variable, str(place.resolve()))
-    SETTLED = read_study()
+    SETTLED = STUDY = read_study()
+    AS_A_WHOLE = config
+    if PART:
+        STUDY, config = narrow_study(SETTLED, PART), narrow_config(config, PART)
     if workflow.is_main_process and WITHOUT_FAILED not in os.environ:
-        print(*first_look(SETTLED, config, tools=TOOLS), sep="\n", file=sys.stderr)
+        print(*first_look(STUDY, config, tools=TOOLS), sep="\n", file=sys.stderr)
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
 except InputError as error:
     # not as an exception: Snakemake would add its own source lines to what is wrong
@@ -507,7 +539,7 @@ if WITHOUT_FAILED in os.environ:
     LOSSES = {who: Loss(**own) for who, own in lost["losses"].items()}
     TRIED = set(lost["tried"])
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
-STUDY = without(SETTLED, LOSSES)
+STUDY = without(STUDY, LOSSES)
 if config["t1w"]["template"] == "study" and STUDY.scans and not counted():
     print(
         "t1w.template: no T1w image is left to make the study's template of; set it to mni, or look at what was left "

@@ -92,7 +92,11 @@ MAPS = {
         measure="normalised_signal",
     ),
 }
-MAPS = {kind: own for kind, own in MAPS.items() if counted(own["modality"])}
+MAPS = {
+    kind: own
+    for kind, own in MAPS.items()
+    if counted(own["modality"]) and (not PART or own["modality"] in PARTS[PART])
+}
 
 
 rule compare_maps:

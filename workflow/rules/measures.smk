@@ -1,8 +1,11 @@
+# Of the T1w image, a part of the study has the measures that belong to it.
+OF_T1W = measured(PART, config)
+VOLUMES = [has("t1w", rules.segment_t1w.output.measures)] if OF_T1W["volumes"] else []
 # Thickness is measured where there is none of a surface program.
 THICKNESS = (
-    []
-    if config["t1w"]["surface_stats_pattern"]
-    else [has("t1w", rules.measure_thickness.output.measures)]
+    [has("t1w", rules.measure_thickness.output.measures)]
+    if OF_T1W["others"] and not config["t1w"]["surface_stats_pattern"]
+    else []
 )
 SIGNAL = [
     has(
@@ -12,6 +15,7 @@ SIGNAL = [
         )[0],
     )
     for contrast in ("T1w", "FLAIR", "T2w")
+    if OF_T1W["others"]
 ]
 
 GRADIENTS = (
@@ -28,7 +32,7 @@ rule collect_measures:
     """Put a participant's measures of all stages into one table, and the quality checks into another."""
     input:
         measures=joined(
-            has("t1w", rules.segment_t1w.output.measures),
+            *VOLUMES,
             *THICKNESS,
             *SIGNAL,
             has("dwi", rules.extract_cst.output.measures),
@@ -45,7 +49,7 @@ rule collect_measures:
             has("swi", rules.measure_swi.output.qc),
             has("qsm", rules.map_susceptibility.output.qc),
         ),
-        surface_stats=scans("t1w", "surface_stats"),
+        surface_stats=scans("t1w", "surface_stats") if VOLUMES else [],
     output:
         measures="<participant>_measures.tsv",
         qc="<participant>_qc.tsv",

@@ -29,7 +29,7 @@ rule draw_participant:
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
         names=has("swi", rules.locate_regions.output.names, "qsm"),
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
-        reader=has("swi", rules.draw_reader.output.page, "qsm"),
+        reader=[] if PART else has("swi", rules.draw_reader.output.page, "qsm"),
         measures=rules.collect_measures.output.measures,
         scores=[rules.gather_measures.output.measures] if people("swi") else [],
         index=[rules.gather_measures.output.index] if people("swi") else [],

@@ -44,7 +44,7 @@ rule write_report:
         failed=failures(LOSSES),
         decisions=[dict(own) for own in STUDY.decisions],
         flow=participant_flow(STUDY, config, modalities=MODALITIES),
-        title=study_title(config),
+        title=study_title(config) + (f": {PART} alone" if PART else ""),
         people="../qc/index.html" if STUDY.scans else "",
     script:
         "../../scripts/write_report.py"
@@ -53,9 +53,9 @@ rule write_report:
 rule describe_results:
     """Write what made the results: versions, config, who was left out."""
     output:
-        provenance="<results>/provenance.json",
-        description="<results>/dataset_description.json",
-        ignore="<results>/.bidsignore",
+        provenance="<place>/provenance.json",
+        description="<place>/dataset_description.json",
+        ignore="<place>/.bidsignore",
     log:
         "<logs>/describe_results/study.log",
     benchmark:

@@ -18,7 +18,7 @@ def test_index_shows_decisions_and_who_is_excluded_as_a_whole():
     row = page.split(">sub-02<")[1].split("</tr>")[0]
     assert "Reader: swi: exclude, &lt;i&gt;motion&lt;/i&gt; (AB, 2026-11-29)" in row
     assert "Reader:" not in page.split(">sub-01<")[1].split("</tr>")[0]
-    assert "stroke" in page.split("Excluded as a whole by readers")[1]
+    assert "stroke" in page.split("Excluded as a whole by readers</h2>")[1]
     without = qc_index(PEOPLE, pd.DataFrame(columns=QC_COLUMNS), failed={}, versions={})
     assert "Excluded as a whole" not in without and "Reader:" not in without
 

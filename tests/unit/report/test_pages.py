@@ -357,9 +357,9 @@ def test_other_tests_are_folded_away_and_not_lost():
 
 
 def test_table_one_has_a_column_a_group_and_the_tests_of_each_variable():
-    table = next(t for t in _Page(_group()).tables if t[0][:2] == ["", "ALS"])
+    table = next(t for t in _Page(_group()).tables if t[0][:2] == ["Variable", "ALS"])
     assert table == [
-        ["", "ALS", "control", "all", "p", "Note"],
+        ["Variable", "ALS", "control", "all", "p", "Note"],
         ["age, mean (SD)", "61.2 (9.8)", "60.4 (10), 1 missing", "60.9 (9.9), 1 missing", "ANOVA 0.710", ""],
         ["sex: F", "6 (42.9%)", "6 (50.0%)", "12 (46.2%)", "Fisher-Freeman-Halton 0.920", "few people"],
     ]
@@ -368,8 +368,8 @@ def test_table_one_has_a_column_a_group_and_the_tests_of_each_variable():
 def test_levels_that_are_numbers_stay_apart_from_a_variable_without_levels():
     table = _demographics().replace({"sex": "site"})
     numbered = table.assign(level=[0.0 if level == "F" else np.nan for level in table["level"]])
-    table = next(t for t in _Page(_group(demographics=numbered)).tables if t[0][:2] == ["", "ALS"])
-    assert [row[0] for row in table] == ["", "age, mean (SD)", "site: 0"]
+    table = next(t for t in _Page(_group(demographics=numbered)).tables if t[0][:2] == ["Variable", "ALS"])
+    assert [row[0] for row in table] == ["Variable", "age, mean (SD)", "site: 0"]
 
 
 def test_tables_of_other_sections_are_shown_with_p_values_as_p_values():
