@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mndmri.statistics.sensitivity import MAIN
 from mndmri.tables.measures import KEY
 
 # Table, by the name of its file, to the column in which a result of it is a number
@@ -54,7 +53,7 @@ def analyses_done(tables: Mapping[str, pd.DataFrame]) -> set[str]:
             continue
         known = table[table[_RESULT[name]].notna()]
         if name == "sensitivity":  # a variant that changed nothing, as nobody was flagged, was none
-            known = known[(known["variant"] == MAIN) | (known["change_percent"] != 0)]
+            known = known[known["change_percent"] != 0]
         if known.empty:
             continue
         done.add(name)

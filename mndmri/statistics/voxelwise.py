@@ -321,10 +321,10 @@ def _flip(
         height = np.abs(own[n].flat[place]) * (1 - _TIE)
         extreme = len(signs) - np.searchsorted(largest[:, n], height)
         tested = wald_test(errors, hypothesis, fitted, squares)
-        root = np.sign(hypothesis[:, 0] @ fitted) * np.sqrt(tested.statistic)
+        squared = np.where(tested.df > 0, tested.statistic, 0)  # as in the enhanced map: no df, no test
+        root = np.sign(hypothesis[:, 0] @ fitted) * np.sqrt(squared)
         whole = [np.zeros(inside.shape, np.float32) for _ in range(3)]
-        # without degrees of freedom there is no test: 0, as in the enhanced map
-        whole[0][inside] = root if tested.numerator == 1 else np.where(tested.df > 0, tested.statistic, 0)
+        whole[0][inside] = root if tested.numerator == 1 else squared
         whole[1][box] = own[n]
         whole[2][inside] = -np.log10((extreme + 1) / (len(signs) + 1))
         results[name] = ((whole[0], whole[1], whole[2]), float(np.median(tested.df)))

@@ -108,8 +108,8 @@ MUTANTS = (
     ),
     Mutant(
         "scan-to-t1w",
-        "to_t1w: list[Transform] = [np.linalg.inv(to_scan)]\n    points =",
-        "to_t1w: list[Transform] = [to_scan]\n    points =",
+        "to_t1w: list[Transform] = [np.linalg.inv(to_scan if",
+        "to_t1w: list[Transform] = [np.asarray(to_scan if",
         "regions are brought to a scan against the head's movement: off by twice of it",
     ),
     # diffusion
