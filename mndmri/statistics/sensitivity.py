@@ -69,6 +69,7 @@ class _Study(NamedTuple):
     flagged: Mapping[str, Collection[str]] | None
     sites: pd.Series | None
     matched_by: Sequence[str]  # age, then what else matched pairs share; empty for no matching
+    absent: Sequence[str] = ()  # notes on covariates that the measure should have and the study lacks
 
 
 class _Variant(NamedTuple):
@@ -150,8 +151,8 @@ def sensitivity_table(
     )
     rows: list[dict[str, Any]] = []
     for measured in each_measure(measures[is_primary(measures, primary)], people):
-        names, _ = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
-        of_measure = study._replace(covariates=names)
+        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
+        of_measure = study._replace(covariates=names, absent=absent)
         rows += [measured.key | row for row in _measure_rows(measured, of_measure, alpha=alpha)]
     return pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups)))
 
@@ -183,7 +184,7 @@ def _variants(measured: Measured, study: _Study) -> Iterator[_Variant]:
 
     def variant(name: str, kept: Measured, *, covariates: Sequence[str], note: str = "") -> _Variant:
         sample = take_sample(kept, study.people, groups=study.groups, covariates=covariates)
-        sample.notes.extend([note] if note else [])
+        sample.notes.extend([*study.absent, *([note] if note else [])])
         return _Variant(name, sample, covariates, study.contrasts)
 
     main = variant(MAIN, measured, covariates=study.covariates)
@@ -231,7 +232,7 @@ def _matched(measured: Measured, study: _Study, contrast: Contrast) -> _Variant:
     unmatched = sides.index.isin(complete.index) & ~sides.index.isin(matched)
     kept = _leave_out(there, unmatched, "no match")
     sample = take_sample(kept, sides, groups=names, covariates=needed)
-    sample.notes.append(f"{len(pairs)} pairs, {age} within {caliper:.3g}")
+    sample.notes.extend([*study.absent, f"{len(pairs)} pairs, {age} within {caliper:.3g}"])
     return _Variant("age_matched", sample, study.covariates, [contrast])
 
 

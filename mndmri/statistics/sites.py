@@ -138,7 +138,7 @@ def site_effects(
             sample.notes.extend(absent)
             found[name] = _site_rows(sample, compared, covariates=covariates, alpha=alpha)
         at_sites = people[people[site].notna()]
-        names_of_all, _ = covariates_for(measured.key, at_sites, covariates=kept, chosen=measure_covariates)
+        names_of_all, absent = covariates_for(measured.key, at_sites, covariates=kept, chosen=measure_covariates)
         local = Measured(measured.key, measured.values[at_sites.index], measured.reasons[at_sites.index])
         everybody = take_sample(local, at_sites, groups=groups, covariates=names_of_all)
         mixed = random_intercept(everybody, people[site], covariates=names_of_all, contrasts=compared, alpha=alpha)
@@ -146,6 +146,7 @@ def site_effects(
             own_rows = [measured.key | {"site": name} | found[name][contrast.name] for name in names]
             whole = measured.key | {"contrast": contrast.name} | _together(own_rows, alpha=alpha)
             whole["n_missing"] = len(people) - whole["n_used"]
+            whole["note"] += absent
             _add_mixed(whole, mixed[contrast.name])
             if without := int(people[site].isna().sum()):
                 whole["note"].append(f"left out: no {site} ({without})")

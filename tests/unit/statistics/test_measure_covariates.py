@@ -82,6 +82,17 @@ def test_sites_and_sensitivity_have_the_same_model(study):
     assert sites.loc[sites["site"] == "Linz", "estimate"].tolist() == pytest.approx(main)
 
 
+def test_sites_and_sensitivity_say_what_nobody_has(study):
+    people, measures = study
+    volumes, people = measures[measures["region"] == "precentral"], people.assign(tiv=np.nan)
+    options = STUDY | {"covariates": ["age"], "measure_covariates": OF_VOLUMES}
+    for table in (
+        sensitivity_table(volumes, people, **options, age="age"),
+        site_effects(volumes, people, **options, site="site"),
+    ):
+        assert len(table) and table["note"].str.contains("not adjusted for tiv: nobody has it").all()
+
+
 def test_the_differences_checked_are_the_reported_ones(study):
     people, measures = study
     options = STUDY | {"covariates": ["age"], "measure_covariates": OF_VOLUMES}
