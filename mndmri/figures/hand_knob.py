@@ -1,6 +1,6 @@
 """The hand knobs on the SWI, close up, as a radiologist looks for the motor band."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ from mndmri.io import InputError
 _SIDES = {"L": "Left hand knob", "R": "Right hand knob"}
 _AXIAL = 2  # array axis of a canonical image that is cut across
 _FIELD_MM = 50.0  # the knob is 1.4 cm wide on average (Yousry et al. 1997, Brain 120:141): it and its neighbours
+_SHOWN_PERCENT = (1.0, 97.0)  # the darkest are veins, the brightest fluid
 _SCALE_BAR_MM = 10.0
 _PICTURE_INCHES, _GAP_INCHES = 2.0, 0.12
 _HEADER_INCHES, _FOOTER_INCHES = 0.7, 0.4
@@ -37,14 +38,15 @@ def hand_knob_sheet(
     knobs: Mapping[str, SpatialImage],
     *,
     title: str,
-    window: tuple[float, float] = (0.4, 1.5),
     n_slices: int = 3,
     projection_mm: float = 4.0,
 ) -> Figure:
     """Axial slices of a normalised SWI through both hand knobs: plain, outlined, and as minimum-intensity projection.
 
     The plain row is what a reader judges the motor band on, the outlines show what was measured; the
-    projection, which carries veins and bands of neighbouring slices along, is for viewing only.
+    projection, which carries veins and bands of neighbouring slices along, is for viewing only. Black and white are
+    percentiles 1 and 97 of the participant's own voxels round both knobs, since contrast differs between sequences:
+    darkness is compared within a sheet.
 
     Parameters
     ----------
@@ -57,8 +59,6 @@ def hand_knob_sheet(
         over whose height the slices are spread. An empty one is said to be so.
     title : str
         With the study's id of the participant.
-    window : two floats
-        Values shown black and white; the same for everyone, so that sheets can be compared.
     n_slices : int
         Of each side.
     projection_mm : float
@@ -75,6 +75,9 @@ def hand_knob_sheet(
     thickness = max(round(projection_mm / voxel_sizes(swi)[_AXIAL]), 2)
     rows = {"plain": data_of(swi), "outlined": data_of(swi), "projection": _project_minimum(data_of(swi), thickness)}
     masks = [(image, data_of(image)) for image in map(to_canonical, outlines.values())]
+    canonical = {hemi: to_canonical(knobs[hemi]) for hemi in _SIDES}
+    crops = {hemi: _square(swi, knob) for hemi, knob in canonical.items() if (data_of(knob) >= 0.5).any()}
+    window = _window(data_of(swi), crops.values())
 
     half = n_slices * _PICTURE_INCHES
     width = 2 * half + _GAP_INCHES
@@ -83,21 +86,18 @@ def hand_knob_sheet(
     figure = Figure(figsize=(width, height), facecolor="black")
     for place, (hemi, heading) in enumerate(_SIDES.items()):
         left = place * (half + _GAP_INCHES) / width
-        knob = to_canonical(knobs[hemi])
-        seen = bool((data_of(knob) >= 0.5).any())
-        heading += "" if seen else ": not in this scan"
+        heading += "" if hemi in crops else ": not in this scan"
         figure.text(left + 0.006, 1 - 0.56 * inch, heading, color="white", fontsize=10, va="center")
-        if not seen:
+        if hemi not in crops:
             continue
         grid = figure.add_gridspec(
             len(rows), n_slices, wspace=0.01, hspace=0.01, left=left + 0.002, right=left + half / width - 0.002,
             bottom=_FOOTER_INCHES * inch, top=1 - _HEADER_INCHES * inch,
         )  # fmt: skip
-        crop = _square(swi, knob)
         for row, (kind, shown) in enumerate(rows.items()):
-            for column, index in enumerate(spread_slices(swi, [knob], n_slices)[_AXIAL]):
+            for column, index in enumerate(spread_slices(swi, [canonical[hemi]], n_slices)[_AXIAL]):
                 axes = figure.add_subplot(grid[row, column])
-                draw_slice(axes, swi, shown, _AXIAL, index, crop, window)
+                draw_slice(axes, swi, shown, _AXIAL, index, crops[hemi], window)
                 axes.set_label(f"{kind} {hemi} {index}")
                 _draw_scale_bar(axes)
                 for text in axes.texts:  # fluid is as white as they are
@@ -106,7 +106,7 @@ def hand_knob_sheet(
                     draw_outline(axes, swi, mask, values, _AXIAL, index, colour)
 
     note = (
-        f"Grey scale from {window[0]:g} to {window[1]:g} x reference white matter. Last row: minimum over "
+        f"Grey scale from {window[0]:.2f} to {window[1]:.2f} x reference white matter. Last row: minimum over "
         f"{thickness} slices, {thickness * voxel_sizes(swi)[_AXIAL]:.2g} mm, for viewing only. "
     )
     figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center")
@@ -120,6 +120,15 @@ def hand_knob_sheet(
         frameon=False, labelcolor="white", fontsize=8, borderaxespad=0.2,
     )  # fmt: skip
     return figure
+
+
+def _window(values: np.ndarray, crops: Iterable[np.ndarray]) -> tuple[float, float]:
+    """Values shown black and white, from the voxels with a signal in some boxes."""
+    boxes = [values[tuple(slice(max(int(low), 0), int(high) + 1) for low, high in crop)].ravel() for crop in crops]
+    near = np.concatenate([*boxes, np.empty(0)])
+    near = near[np.isfinite(near) & (near != 0)]
+    black, white = (float(v) for v in np.percentile(near, _SHOWN_PERCENT)) if near.size else (0.0, 1.0)
+    return (black, white) if white > black else (black - 0.5, black + 0.5)
 
 
 def _project_minimum(values: np.ndarray, thickness: int) -> np.ndarray:

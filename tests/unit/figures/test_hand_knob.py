@@ -110,6 +110,20 @@ def test_every_picture_is_a_square_of_5_cm_round_the_middle_of_the_knob_with_a_b
             assert "10 mm" in [text.get_text() for text in axes.texts]
 
 
+@pytest.mark.parametrize(("grey", "spread"), [(1.0, 0.05), (0.7, 0.2)])
+def test_grey_of_the_knobs_own_voxels_fills_the_scale(grey, spread):
+    """Cortex of a real scan that differs by a tenth would be flat grey on a scale made for another sequence."""
+    rng = np.random.default_rng(0)
+    swi = _stored(lambda xyz: rng.normal(grey, spread, xyz.shape[:-1]) * (np.abs(xyz[..., 0]) < 60))
+    swi.get_fdata()[0, 0, 0] = 1000.0  # far from both knobs
+    sheet = hand_knob_sheet(swi, {}, _knobs(), title="sub-01", n_slices=1)
+    limits = {axes.images[0].get_clim() for side in "LR" for axes in _panels(sheet, "plain", side)}
+    ((black, white),) = limits
+    assert black == pytest.approx(grey - 2.33 * spread, abs=0.2 * spread)  # percentiles 1 and 97 of a normal one
+    assert white == pytest.approx(grey + 1.88 * spread, abs=0.2 * spread)
+    assert any(f"from {black:.2f} to {white:.2f}" in text.get_text() for text in sheet.texts)
+
+
 def test_slices_of_each_side_are_spread_over_its_own_knob():
     swi = _stored(lambda xyz: np.ones(xyz.shape[:-1]))
     knobs = {"L": _stored(_ball([-38, -20, 24], 7)), "R": _stored(_ball([38, -20, 2], 7))}
