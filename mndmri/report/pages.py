@@ -347,8 +347,10 @@ def _lacking(measures: pd.DataFrame) -> list[dict[str, str]]:
     found = []
     for (who, modality), rows in measures.groupby(["participant_id", "modality"], sort=False):
         if rows["value"].isna().all():
-            reasons = "; ".join(dict.fromkeys(rows["status"].astype(str)))
-            found.append({"participant_id": who, "modality": readable(modality), "reason": reasons})
+            reasons = dict.fromkeys(rows["status"].astype(str))
+            # what was not assessable for a reason that stands there already says nothing more
+            own = [reason for reason in reasons if not any(reason.endswith(f": {other}") for other in reasons)]
+            found.append({"participant_id": who, "modality": readable(modality), "reason": "; ".join(own)})
     return found
 
 

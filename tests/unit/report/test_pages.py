@@ -330,6 +330,15 @@ def test_who_has_no_value_of_a_modality_is_named_with_the_reason_and_no_one_else
     assert table[1:] == [["sub-00", "DWI", "no dwi in the dataset"]]
 
 
+def test_a_reason_that_stands_in_another_is_said_once():
+    rows = _measures().query("modality == 'dwi'").assign(value=np.nan, status="no file")
+    rows.iloc[-1, rows.columns.get_loc("status")] = "not assessable: no file"
+    rows.iloc[-2, rows.columns.get_loc("status")] = "not assessable: too coarse"
+    page = _Page(_group(measures=rows))
+    table = next(t for t in page.tables if t[0] == ["Participant", "Modality", "Reason"])
+    assert table[1:] == [["sub-01", "DWI", "no file; not assessable: too coarse"]]
+
+
 def test_a_comparison_has_n_estimate_interval_effect_and_corrected_p():
     page = _Page(_group())
     header = next(table[0] for table in page.tables if "Contrast" in table[0])
