@@ -25,6 +25,7 @@ from mndmri.statistics.models import (
 from mndmri.statistics.samples import NO_OTHERS, NO_SPREAD, Sample, each_sample
 from mndmri.statistics.welch import ErrorModel, error_model, flip_p, welch_contrast, welch_omnibus
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.measures import UNIT, with_units
 
 # The test that a report prints: it holds where groups vary differently, and loses little where they do not
 REPORTED = "ancova_welch"
@@ -36,6 +37,7 @@ _MEANS = {
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
     "hemi": "Side of the person's body the region is on: L, R, or both.",
+    **UNIT,
     "group": "Study group.",
     "n": "Participants of the group with a value and every covariate.",
     "estimate": "Mean of the group at the average covariates of everyone compared, in the measure's unit.",
@@ -172,7 +174,7 @@ def adjusted_means(
                 notes.append(str(reason))
             numbers = dict(zip(("estimate", "ci_low", "ci_high"), interval, strict=True))
             rows.append(measured.key | {"group": group, "n": n, **numbers, "note": "; ".join(notes)})
-    return pd.DataFrame(rows, columns=list(_MEANS))
+    return with_units(pd.DataFrame(rows, columns=list(_MEANS)), measures)
 
 
 def fit_sample(sample: Sample, covariates: Sequence[str]) -> tuple[Design, Fit | None, list[str]]:

@@ -21,6 +21,7 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import column_names, dictionary
+from mndmri.tables.measures import with_units
 
 _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -139,7 +140,6 @@ def compare_groups(
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     rows = []
-    units = measures.drop_duplicates(KEY).set_index(KEY)["unit"].to_dict() if "unit" in measures else {}
     for measured in each_measure(measures, people):
         names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
         adjusted = take_sample(measured, people, groups=groups, covariates=names)
@@ -154,10 +154,9 @@ def compare_groups(
         )
         unadjusted = take_sample(measured, people, groups=groups)
         of_ranks = rank_rows(unadjusted, contrasts=compared, alpha=alpha)
-        key = measured.key | {"unit": units.get(tuple(measured.key.values()), np.nan)}
         for tests, sample in ((made, adjusted), (of_ranks, unadjusted)):
-            rows += [key | row | {"note": "; ".join([*row["note"], *sample.uneven()])} for row in tests]
-    table = pd.DataFrame(rows, columns=column_names(comparisons_dictionary(groups)))
+            rows += [measured.key | row | {"note": "; ".join([*row["note"], *sample.uneven()])} for row in tests]
+    table = with_units(pd.DataFrame(rows, columns=column_names(comparisons_dictionary(groups))), measures)
     pairs = table["contrast"].isin([contrast.name for contrast in compared if contrast.is_pair])
     chosen, reported = is_primary(table, primary), table["test"] == REPORTED
     table["primary"], table["reported"] = (np.where(which, "yes", "no") for which in (chosen, reported))

@@ -30,7 +30,7 @@ from mndmri.statistics.samples import (
 from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, assumed_sides, by_onset, paired_rows, side_of_onset
 from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import KEY
+from mndmri.tables.measures import KEY, UNIT
 from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_norms, check_people
 
 NO_CONTROLS = "the study has no controls"
@@ -44,6 +44,7 @@ _DESCRIPTIONS = {
     "region": "Where it was measured.",
     "hemi": "Side of the participant's body: L, R, or both; with a side of onset also contra and ipsi (the rows of "
     "L and R under another name) and mean.",
+    **UNIT,
     "value": "The participant's value.",
     "expected": "Value expected of a control with the same covariates.",
     "w_score": "(value - expected) / (s sqrt(1 + h)): s is the controls' residual standard deviation, h the leverage "
@@ -146,7 +147,8 @@ def score_deviations(
         names, notes = model_covariates(one.key, people, covariates=covariates, chosen=measure_covariates, known=known)
         own = people.assign(**{name: np.nan for name in names if name not in people})
         norm = _norm_of(one, own, names, reference=reference, unit=unit, known=known)
-        rows.append(_rows(one, own, names, norm, own_controls=reference if known is None else None, alpha=alpha))
+        made = _rows(one, own, names, norm, own_controls=reference if known is None else None, alpha=alpha)
+        rows.append(made.assign(unit=unit))
         if isinstance(norm, Norm):
             rows[-1]["note"] = [_joined(*notes, note) for note in rows[-1]["note"]]
             models.append(norm_rows(one.key, unit, norm))

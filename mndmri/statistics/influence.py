@@ -11,25 +11,30 @@ from mndmri.statistics.differences import AS_REPORTED, PLACE, Difference, report
 from mndmri.statistics.families import is_primary
 from mndmri.statistics.samples import NO_OTHERS, each_sample
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.measures import UNIT, with_units
 
-_INFLUENCE = PLACE | {
-    "contrast": "The two groups, first minus second; patients is all of them.",
-    "n": "Participants in the model.",
-    "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
-    "p": f"Two-sided, not corrected: {AS_REPORTED}.",
-    "estimate_low": "Lowest difference that is left when one participant is left out.",
-    "who_low": "That participant.",
-    "estimate_high": "Highest difference.",
-    "who_high": "That participant.",
-    "p_low": "Lowest p.",
-    "who_p_low": "That participant.",
-    "p_high": "Highest p.",
-    "who_p_high": "That participant.",
-    "n_sign": "Participants each of whom, left out, turns the sign of the difference.",
-    "n_significance": "Participants each of whom, left out, takes p across alpha; who_decides names them.",
-    "who_decides": "Those who turn the sign or take p across alpha, the first ten.",
-    "note": "Why a number is missing, and groups without a spread of their own.",
-}
+_INFLUENCE = (
+    PLACE
+    | UNIT
+    | {
+        "contrast": "The two groups, first minus second; patients is all of them.",
+        "n": "Participants in the model.",
+        "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
+        "p": f"Two-sided, not corrected: {AS_REPORTED}.",
+        "estimate_low": "Lowest difference that is left when one participant is left out.",
+        "who_low": "That participant.",
+        "estimate_high": "Highest difference.",
+        "who_high": "That participant.",
+        "p_low": "Lowest p.",
+        "who_p_low": "That participant.",
+        "p_high": "Highest p.",
+        "who_p_high": "That participant.",
+        "n_sign": "Participants each of whom, left out, turns the sign of the difference.",
+        "n_significance": "Participants each of whom, left out, takes p across alpha; who_decides names them.",
+        "who_decides": "Those who turn the sign or take p across alpha, the first ten.",
+        "note": "Why a number is missing, and groups without a spread of their own.",
+    }
+)
 
 
 def influence_dictionary() -> dict[str, Any]:
@@ -84,7 +89,7 @@ def influence_table(
             left = _numbers({who: differences[k] for who, differences in without.items()})
             row |= {"estimate": estimate, "p": p} | _ranges(left, estimate, p, alpha=alpha)
             rows.append(row | {"note": "; ".join([*found.notes, *row["note"]])})
-    return pd.DataFrame(rows, columns=list(_INFLUENCE))
+    return with_units(pd.DataFrame(rows, columns=list(_INFLUENCE)), measures)
 
 
 def _numbers(found: Mapping[str, Difference | str]) -> pd.DataFrame:

@@ -26,13 +26,14 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import KEY
+from mndmri.tables.measures import KEY, UNIT, with_units
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
     "hemi": "Side of the participant's body: L, R, or both.",
+    **UNIT,
     "contrast": f"The two groups: the first is the positive class, the second the negative; {POOLED} is every patient.",
 }
 _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
@@ -326,10 +327,11 @@ def classify(
                 row["note"] = "; ".join([note for note in (row["note"], f"adjusted AUC: {absent[0]}") if note])
             rows.append(row)
             points += _curve(adjusted if site and measured.key["measure"] not in RATINGS else split) if drawn else []
-    table = pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS))
+    table = with_units(pd.DataFrame(rows, columns=list(_TABLE_DESCRIPTIONS)), measures)
     chosen = is_primary(table, primary)
     table["q_fdr"] = corrected(table[chosen], ["contrast"], stats.false_discovery_control)
-    return Classification(table, pd.DataFrame(points, columns=list(_POINTS_DESCRIPTIONS)))
+    curves = with_units(pd.DataFrame(points, columns=list(_POINTS_DESCRIPTIONS)), measures)
+    return Classification(table, curves)
 
 
 def _curve(split: _Split) -> list[dict[str, Any]]:

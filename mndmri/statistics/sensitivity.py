@@ -25,6 +25,7 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import column_names, dictionary
+from mndmri.tables.measures import UNIT, with_units
 
 MAIN = "main"
 MOTION_SCAN = "dwi"
@@ -35,6 +36,7 @@ _DESCRIPTIONS = {
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
     "hemi": "Side of the participant's body: L, R, or both.",
+    **UNIT,
     "variant": "main: as in comparisons.tsv. without_flagged: without participants whose scan of this modality was "
     "flagged by quality control. motion_covariate: with head motion as an additional covariate. age_matched: pairs, "
     "one of "
@@ -154,7 +156,7 @@ def sensitivity_table(
         names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
         of_measure = study._replace(covariates=names, absent=absent)
         rows += [measured.key | row for row in _measure_rows(measured, of_measure, alpha=alpha)]
-    return pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups)))
+    return with_units(pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups))), measures)
 
 
 def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from mndmri.statistics.families import corrected
 from mndmri.statistics.models import t_test
 from mndmri.statistics.samples import NO_SPREAD, check_columns, count_reasons, patient_groups
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import BY_ONSET, OK
+from mndmri.tables.measures import BY_ONSET, OK, UNIT, with_units
 from mndmri.tables.participants import body_side
 
 CONTRA, IPSI, MEAN = BY_ONSET
@@ -26,6 +26,7 @@ _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
+    **UNIT,
     "group": f"Group of patients; {POOLED} is all of them.",
     "test": f"{PAIRED}: paired t test. {ADJUSTED}: the mean of the two sides of onset, each "
     "counting alike, which takes out the asymmetry of left and right that is there without disease (Welch). "
@@ -189,7 +190,7 @@ def compare_sides(
                 told = [*notes, *([result.pop("note")] if "note" in result else [])]
                 last = {"n_missing": len(people) - len(kept), "note": "; ".join(told)}
                 rows.append(first | {"test": test} | counts | result | last)
-    table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
+    table = with_units(pd.DataFrame(rows, columns=list(_DESCRIPTIONS)), measures)
     chosen = np.zeros(len(table), bool)
     for wanted in primary or []:
         chosen |= np.logical_and.reduce([table[k] == wanted[k] for k in _PLACE])

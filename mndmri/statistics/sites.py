@@ -26,6 +26,7 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.measures import UNIT, with_units
 
 ALL_SITES = "all"
 _DESCRIPTIONS = {
@@ -33,6 +34,7 @@ _DESCRIPTIONS = {
     "measure": "What was measured; see measures.json.",
     "region": "Where it was measured.",
     "hemi": "Side of the participant's body: L, R, or both.",
+    **UNIT,
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient, each group weighted by its "
     "size at the site.",
     "site": f"Site; {ALL_SITES} is the random-effects mean of the sites that have an estimate.",
@@ -153,7 +155,7 @@ def site_effects(
             rows += [*own_rows, whole]
     for row in rows:
         row["note"] = "; ".join(row["note"])
-    return pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
+    return with_units(pd.DataFrame(rows, columns=list(_DESCRIPTIONS)), measures)
 
 
 def _site_rows(

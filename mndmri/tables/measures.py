@@ -34,6 +34,9 @@ COLUMN_DESCRIPTIONS = {
     "status": "ok, or the reason why there is no value.",
 }
 
+# Column of tables of results whose numbers are in the unit of a measure
+UNIT = {"unit": "Unit of the measure; 1 for a ratio or fraction."}
+
 # (modality, measure): description, unit, source
 DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     ("t1w", "volume"): {
@@ -270,6 +273,23 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("flair", "signal_ratio"): 1,
     ("t2w", "signal_ratio"): 1,
 }
+
+
+def with_units(table: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """A table of results with the unit of each row's measure.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns of `KEY`, or some of them, and ``unit``, which is filled.
+    measures : DataFrame
+        The measures table; without a column ``unit`` none is known.
+    """
+    if "unit" not in measures:
+        return table
+    keys = [name for name in KEY if name in table]
+    units = measures.drop_duplicates(keys)[[*keys, "unit"]]
+    return table.assign(unit=table[keys].merge(units, on=keys, how="left")["unit"].to_numpy())
 
 
 def row(

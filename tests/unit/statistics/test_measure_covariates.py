@@ -7,6 +7,7 @@ import pytest
 
 from mndmri.statistics import adjusted_means, compare_groups
 from mndmri.statistics.assumptions import assumptions_table
+from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.equivalence import equivalence_table
 from mndmri.statistics.influence import influence_table
 from mndmri.statistics.multimodal import multimodal_index
@@ -171,3 +172,25 @@ def test_a_map_has_the_covariates_of_its_measure(study):
     other = t_map(measure_covariates=OF_VOLUMES, place={"modality": "dwi", "measure": "fa"})
     np.testing.assert_array_equal(own.get_fdata(), t_map(covariates=["tiv"]).get_fdata())
     np.testing.assert_array_equal(other.get_fdata(), t_map().get_fdata())
+
+
+def test_every_table_in_the_unit_of_a_measure_has_it(study):
+    people, measures = study
+    measures = measures.assign(unit=np.where(measures["modality"] == "t1w", "ml", "1"))
+    options = STUDY | {"covariates": ["age"]}
+    tables = [
+        compare_groups(measures, people, **options, n_permutations=0),
+        adjusted_means(measures, people, groups=GROUPS, covariates=["age"]),
+        sensitivity_table(measures, people, **options),
+        site_effects(measures, people, **options, site="site"),
+        influence_table(measures, people, **options, primary=None),
+        equivalence_table(measures, people, **options, margin_sd=0.5),
+        score_deviations(measures, people, groups=GROUPS, reference="control", covariates=["age"]).deviations,
+        classify(measures, people, **options, directions={}).table,
+    ]
+    for table in tables:
+        found = table.groupby("modality")["unit"].unique().map(list).to_dict()
+        assert found == {"t1w": ["ml"], "dwi": ["1"]}
+        assert list(table).index("unit") == list(table).index("hemi") + 1
+    without = sensitivity_table(measures.drop(columns="unit"), people, **options)
+    assert len(without) and without["unit"].isna().all()
