@@ -85,7 +85,7 @@ def test_jobs_of_a_part_are_handed_its_measures_and_its_modalities_alone(with_tr
     assert primary and {measure["modality"] for measure in primary} == {"dwi"}
     report = records[Job("write_report")].params
     assert any(note.startswith("only the part cst of the study") for note in report["notes"])
-    assert report["title"] == "bids: cst alone"
+    assert report["title"] == "made up: cst alone"
 
 
 def test_head_size_is_measured_where_the_measures_of_a_part_are_adjusted_for_it(all_modalities):
