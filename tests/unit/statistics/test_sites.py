@@ -259,7 +259,8 @@ def test_columns_are_explained_and_an_empty_table_gives_an_empty_one(people, val
     columns = ["contrast", "site", "n_first", "n_second", "n_missing", "estimate", "ci_low", "ci_high", "se"]
     columns += ["hedges_g", "g_ci_low", "g_ci_high", "weight_percent", *OVER_SITES]
     columns += ["mixed_estimate", "mixed_ci_low", "mixed_ci_high", "mixed_p", "note"]
-    assert list(effects(measures, people).columns) == [*KEY, "unit", *columns] == column_names(site_effects_dictionary())
+    columns = [*KEY, "unit", *columns]
+    assert list(effects(measures, people).columns) == columns == column_names(site_effects_dictionary())
     assert effects(measures.iloc[:0], people).empty
 
 
