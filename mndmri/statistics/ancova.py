@@ -106,6 +106,8 @@ def ancova_rows(
             row.update(zip(("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"), size, strict=True))
             if math.isnan(size.estimate):
                 row["note"].append("no adjusted g: one residual degree of freedom")
+            elif math.isnan(size.low):
+                row["note"].append("no limits of g: less than one degree of freedom")
         hypotheses.append((own[contrast], vector))
         if reason := _no_hc3(fit, vector):
             robust[contrast]["note"].append(reason)

@@ -91,7 +91,8 @@ def g_of_t(t: float, *, df: float, sd_df: int, scale: float, alpha: float = 0.05
     t : float
         The difference over its standard error.
     df : float
-        Of this t: those of the residuals, or of a standard error by the groups' own variances.
+        Of this t: those of the residuals, or of a standard error by the groups' own variances. Below 1 the tails are
+        so heavy that limits by them may leave out the estimate: there are none, NaN.
     sd_df : int
         Of the residual SD; below 2 there is no J and no g: NaN.
     scale : float
@@ -104,10 +105,10 @@ def g_of_t(t: float, *, df: float, sd_df: int, scale: float, alpha: float = 0.05
     Hedges 1981, J Educ Stat 6:107; Lai and Kelley 2012, Br J Math Stat Psychol 65:350 (contrasts
     of an ANCOVA, standardised by its residual SD).
     """
-    if sd_df < 2 or not df > 0:
+    if sd_df < 2:
         return UNKNOWN
     correction = math.exp(special.gammaln(sd_df / 2) - special.gammaln((sd_df - 1) / 2)) * math.sqrt(2 / sd_df)
-    low, high = (_noncentrality(t, df, p) for p in (1 - alpha / 2, alpha / 2))
+    low, high = (_noncentrality(t, df, p) if df >= 1 else math.nan for p in (1 - alpha / 2, alpha / 2))
     return Interval(*(correction * scale * value for value in (t, low, high)))
 
 

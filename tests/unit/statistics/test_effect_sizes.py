@@ -72,6 +72,18 @@ def test_an_effect_and_its_mirror_image_have_finite_limits_with_few_degrees_of_f
     assert [-other.estimate, -other.high, -other.low] == pytest.approx(list(one))
 
 
+@pytest.mark.parametrize("t", [-300.0, -7.2, -1.0, 0.5, 40.0])
+def test_limits_are_on_both_sides_of_the_estimate_or_there_are_none(t):
+    """A standard error by the groups' own variances can have less than one degree of freedom."""
+    for df in (1.0, 1.3, 2.5):
+        size = g_of_t(t, df=df, sd_df=5, scale=1.0)
+        assert size.low < size.estimate < size.high
+    for df in (0.006, 0.4, 0.99):
+        size = g_of_t(t, df=df, sd_df=5, scale=1.0)
+        assert size.estimate == g_of_t(t, df=5, sd_df=5, scale=1.0).estimate
+        assert np.isnan([size.low, size.high]).all()
+
+
 def test_limits_of_a_huge_effect_go_on_from_those_of_a_large_one():
     below, above = (g_of_t(math.sqrt(HUGE * 20) * f, df=20, sd_df=20, scale=1.0) for f in (0.999, 1.001))
     assert np.array(above) / below == pytest.approx(1.001 / 0.999, rel=1e-5)
