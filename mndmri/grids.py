@@ -80,6 +80,11 @@ def voxel_sizes(image: SpatialImage) -> np.ndarray:
     return np.asarray(nb.affines.voxel_sizes(image.affine))
 
 
+def longest_edge_mm(image: SpatialImage) -> float:
+    """Longest edge of an image's voxels, mm, to 0.01: limits are compared with it, and headers are in single precision."""
+    return round(float(voxel_sizes(image).max()), 2)
+
+
 def slice_axis(image: SpatialImage) -> int:
     """Array axis across the slices of a canonical image: that of the thickest voxels.
 

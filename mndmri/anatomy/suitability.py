@@ -5,7 +5,7 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.volumes import WHOLE_BRAIN
-from mndmri.grids import voxel_sizes
+from mndmri.grids import longest_edge_mm
 from mndmri.tables.coverage import coverage_rows, coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
@@ -18,8 +18,8 @@ def too_coarse(image: SpatialImage, *, max_voxel_mm: float) -> str:
     Slices of real heads of 1 mm, averaged: docs/validation.md. A voxel that is long in one direction alone mixes
     cortex with what lies above and below it, and the mixture is called white matter.
     """
-    longest = float(voxel_sizes(image).max())
-    if round(longest, 2) <= max_voxel_mm:
+    longest = longest_edge_mm(image)
+    if longest <= max_voxel_mm:
         return ""
     return (
         f"voxels of {longest:.3g} mm are too long to measure grey and white matter, at most {max_voxel_mm:g} mm "
@@ -77,7 +77,7 @@ def suitability_rows(image: SpatialImage, coverage: pd.Series, border_cm2: float
     """
     rows = [
         row("t1w", "border_area", "brain", "both", border_cm2, unit="cm2", n_voxels=n_voxels),
-        row("t1w", "longest_voxel", "brain", "both", float(voxel_sizes(image).max()), unit="mm", n_voxels=n_voxels),
+        row("t1w", "longest_voxel", "brain", "both", longest_edge_mm(image), unit="mm", n_voxels=n_voxels),
     ]
     shown = coverage_rows("t1w", "region_coverage", coverage, n_voxels)
     return pd.concat([pd.DataFrame(rows, columns=MEASURE_COLUMNS), shown], ignore_index=True)

@@ -8,7 +8,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.anatomy.direct_thickness import cortical_thickness
 from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.regions import select
-from mndmri.grids import bounding_box, check_same_grid, make_image, resampled_grid, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, longest_edge_mm, make_image, resampled_grid
 from mndmri.registration.transforms import resample
 from mndmri.tables.coverage import coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
@@ -63,7 +63,7 @@ def measure_thickness(
     # half of a head is not brain
     box = bounding_box(gm)
     gm, wm, atlas = gm.slicer[box], wm.slicer[box], atlas.slicer[box]
-    longest = float(voxel_sizes(gm).max())
+    longest = longest_edge_mm(gm)
     if longest > max_voxel_mm:
         reason = f"voxels of {longest:.3g} mm do not resolve the cortex; at most {max_voxel_mm:g} mm needed"
         return _table({(region, h): (np.nan, 0, reason) for region in THICKNESS_REGIONS for h in "LR"})

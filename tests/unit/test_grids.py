@@ -118,3 +118,9 @@ def test_a_stored_direction_is_found_in_the_canonical_image(axes, letter):
 def test_an_axis_that_no_image_has_is_refused(letter):
     with pytest.raises(InputError, match="expected i, j or k"):
         grids.canonical_direction(letter, np.eye(4))
+
+
+@pytest.mark.parametrize("edge", [1.2, 2.5, 4.8])
+def test_the_longest_edge_is_the_scanners_number_in_spite_of_rounding_in_the_header(edge):
+    for off in (-4e-6, 0.0, 4e-6):
+        assert grids.longest_edge_mm(nb.Nifti1Image(np.zeros((3, 3, 3)), np.diag([1, edge + off, 1, 1]))) == edge
