@@ -81,7 +81,7 @@ def voxel_sizes(image: SpatialImage) -> np.ndarray:
 
 
 def longest_edge_mm(image: SpatialImage) -> float:
-    """Longest edge of an image's voxels, mm, to 0.01: limits are compared with it, and headers are in single precision."""
+    """Longest edge of a voxel, mm, to 0.01: it is compared with limits, and headers are of single precision."""
     return round(float(voxel_sizes(image).max()), 2)
 
 
