@@ -25,6 +25,8 @@ _RESULT = {
 }
 # Table, to the columns whose values tell results of it apart, as in `analyses_done`
 _PARTS = {"comparisons": ["test"], "correlations": ["method", "score"], "sensitivity": ["variant"]}
+# Table, to the column in which a result that is another one again has 0: where nobody was flagged, nobody was left out
+_CHANGE = {"sensitivity": "change_percent"}
 # Results that stand in further columns
 _FURTHER = {
     "comparisons": ["p_permutation"],
@@ -52,8 +54,8 @@ def analyses_done(tables: Mapping[str, pd.DataFrame]) -> set[str]:
         if name not in _RESULT or _RESULT[name] not in table:
             continue
         known = table[table[_RESULT[name]].notna()]
-        if name == "sensitivity":  # a variant that changed nothing, as nobody was flagged, was none
-            known = known[known["change_percent"] != 0]
+        if name in _CHANGE:
+            known = known[known[_CHANGE[name]] != 0]
         if known.empty:
             continue
         done.add(name)

@@ -62,22 +62,17 @@ def hedges_g(first: np.ndarray, second: np.ndarray, *, own_variances: bool = Fal
     first, second = np.asarray(first, float), np.asarray(second, float)
     if min(len(first), len(second)) < 2:
         return UNKNOWN
-    df = len(first) + len(second) - 2
-    pooled = math.sqrt(((len(first) - 1) * first.var(ddof=1) + (len(second) - 1) * second.var(ddof=1)) / df)
+    n = np.array([len(first), len(second)])
+    variances = np.array([first.var(ddof=1), second.var(ddof=1)])
+    df = int(n.sum()) - 2
+    pooled = math.sqrt((n - 1) @ variances / df)
     if pooled <= 1e-12 * max(np.abs(first).max(), np.abs(second).max()):
         return UNKNOWN
-    difference, own_df, scale = (
-        float(first.mean() - second.mean()),
-        float(df),
-        math.sqrt(1 / len(first) + 1 / len(second)),
-    )
-    if own_variances:
-        squares = [group.var(ddof=1) / len(group) for group in (first, second)]
-        own_df = sum(squares) ** 2 / sum(
-            square**2 / (len(group) - 1) for square, group in zip(squares, (first, second), strict=True)
-        )
-        scale = math.sqrt(sum(squares)) / pooled
-    return g_of_t(difference / (pooled * scale), df=own_df, sd_df=df, scale=scale, alpha=alpha)
+    squares = (variances if own_variances else pooled**2) / n  # of the standard errors of the means
+    error = math.sqrt(squares.sum())
+    welch = float(error**4 / (squares**2 / (n - 1)).sum())
+    t = float(first.mean() - second.mean()) / error
+    return g_of_t(t, df=welch if own_variances else df, sd_df=df, scale=error / pooled, alpha=alpha)
 
 
 def g_of_t(t: float, *, df: float, sd_df: int, scale: float, alpha: float = 0.05) -> Interval:

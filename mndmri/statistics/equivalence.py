@@ -15,29 +15,27 @@ from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import UNIT, with_units
 
 POWER = 0.8
-_EQUIVALENCE = (
-    PLACE
-    | UNIT
-    | {
-        "contrast": "The two groups, first minus second.",
-        "n_first": "Participants of the first group.",
-        "n_second": "Participants of the second group.",
-        "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
-        "se": f"Its standard error, {AS_REPORTED}.",
-        "df": "Its degrees of freedom.",
-        "sd": "Standard deviation of the model's residuals: root of the mean of the two groups' variances (of several "
-        "groups together their mean, weighted by size), as the reported test estimates them.",
-        "margin": "Differences below it count as none: statistics.equivalence_sd times sd, in the unit of the measure.",
-        "p_tost": "Larger p of the two one-sided tests that the difference lies within the margin (Schuirmann 1987).",
-        "ci_low": "Lower limit of the interval of 1 - 2 alpha that belongs to it.",
-        "ci_high": "Upper limit.",
-        "conclusion": "equivalent (the interval lies within the margin), different (the two-sided test rejects 0), "
-        "different but small (both), or undecided (neither).",
-        "detectable": f"Smallest difference that a two-sided test finds with a power of {POWER:.0%}, from se and df.",
-        "detectable_sd": "The same in sd.",
-        "note": "Why a number is missing, and groups without a spread of their own.",
-    }
-)
+_EQUIVALENCE = {
+    **PLACE,
+    **UNIT,
+    "contrast": "The two groups, first minus second.",
+    "n_first": "Participants of the first group.",
+    "n_second": "Participants of the second group.",
+    "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
+    "se": f"Its standard error, {AS_REPORTED}.",
+    "df": "Its degrees of freedom.",
+    "sd": "Standard deviation of the model's residuals: root of the mean of the two groups' variances (of several "
+    "groups together their mean, weighted by size), as the reported test estimates them.",
+    "margin": "Differences below it count as none: statistics.equivalence_sd times sd, in the unit of the measure.",
+    "p_tost": "Larger p of the two one-sided tests that the difference lies within the margin (Schuirmann 1987).",
+    "ci_low": "Lower limit of the interval of 1 - 2 alpha that belongs to it.",
+    "ci_high": "Upper limit.",
+    "conclusion": "equivalent (the interval lies within the margin), different (the two-sided test rejects 0), "
+    "different but small (both), or undecided (neither).",
+    "detectable": f"Smallest difference that a two-sided test finds with a power of {POWER:.0%}, from se and df.",
+    "detectable_sd": "The same in sd.",
+    "note": "Why a number is missing, and groups without a spread of their own.",
+}
 
 
 def equivalence_dictionary() -> dict[str, Any]:

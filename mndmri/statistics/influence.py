@@ -13,28 +13,26 @@ from mndmri.statistics.samples import NO_OTHERS, each_sample
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import UNIT, with_units
 
-_INFLUENCE = (
-    PLACE
-    | UNIT
-    | {
-        "contrast": "The two groups, first minus second; patients is all of them.",
-        "n": "Participants in the model.",
-        "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
-        "p": f"Two-sided, not corrected: {AS_REPORTED}.",
-        "estimate_low": "Lowest difference that is left when one participant is left out.",
-        "who_low": "That participant.",
-        "estimate_high": "Highest difference.",
-        "who_high": "That participant.",
-        "p_low": "Lowest p.",
-        "who_p_low": "That participant.",
-        "p_high": "Highest p.",
-        "who_p_high": "That participant.",
-        "n_sign": "Participants each of whom, left out, turns the sign of the difference.",
-        "n_significance": "Participants each of whom, left out, takes p across alpha; who_decides names them.",
-        "who_decides": "Those who turn the sign or take p across alpha, the first ten.",
-        "note": "Why a number is missing, and groups without a spread of their own.",
-    }
-)
+_INFLUENCE = {
+    **PLACE,
+    **UNIT,
+    "contrast": "The two groups, first minus second; patients is all of them.",
+    "n": "Participants in the model.",
+    "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
+    "p": f"Two-sided, not corrected: {AS_REPORTED}.",
+    "estimate_low": "Lowest difference that is left when one participant is left out.",
+    "who_low": "That participant.",
+    "estimate_high": "Highest difference.",
+    "who_high": "That participant.",
+    "p_low": "Lowest p.",
+    "who_p_low": "That participant.",
+    "p_high": "Highest p.",
+    "who_p_high": "That participant.",
+    "n_sign": "Participants each of whom, left out, turns the sign of the difference.",
+    "n_significance": "Participants each of whom, left out, takes p across alpha; who_decides names them.",
+    "who_decides": "Those who turn the sign or take p across alpha, the first ten.",
+    "note": "Why a number is missing, and groups without a spread of their own.",
+}
 
 
 def influence_dictionary() -> dict[str, Any]:
