@@ -10,6 +10,7 @@ from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.effect_sizes import hedges_g
 from mndmri.statistics.prevalence import sign_prevalence
 from mndmri.statistics.roc import classify
+from mndmri.statistics.sites import site_effects
 from tests.benchmark.calibration import largest_shares, table_of, table_shares
 from tests.benchmark.cohorts import NOTHING_HOLDS
 from tests.benchmark.cohorts import SIZES as COHORT_SIZES
@@ -38,9 +39,9 @@ def people() -> pd.DataFrame:
     )
 
 
-def cohorts(values: np.ndarray) -> pd.DataFrame:
+def cohorts(values: np.ndarray, table: pd.DataFrame | None = None) -> pd.DataFrame:
     """Measures table in which each cohort is a measure of its own; values of shape (cohorts, people)."""
-    who = people()["participant_id"]
+    who = (people() if table is None else table)["participant_id"]
     return pd.DataFrame(
         {
             "participant_id": np.tile(who, len(values)),
@@ -148,10 +149,30 @@ def test_limits_of_hedges_g_hold_the_truth_where_groups_vary_differently():
             sd = np.sqrt(((n - 1) * spread**2 + m - 1) / (n + m - 2))
             for true in (0, 1, 2):
                 samples = [(rng.normal(true * sd, spread, n), rng.normal(0, 1, m)) for _ in range(COHORTS)]
-                sizes = [hedges_g(*sample, own_variances=True) for sample in samples]
-                found[n, m, round(spread, 2), true] = np.mean([size.low <= true <= size.high for size in sizes])
-    print(f"\nCoverage of Hedges g by n, n, ratio of SDs and true g:\n{pd.Series(found).to_string()}")
-    assert pd.Series(found).between(0.9, 0.97).all()
+                found[n, m, round(spread, 2), true] = {
+                    kind: np.mean([size.low <= true <= size.high for size in sizes])
+                    for kind, own in (("own variances", True), ("one variance", False))
+                    for sizes in [[hedges_g(*sample, own_variances=own) for sample in samples]]
+                }
+    table = pd.DataFrame(found).T
+    print(f"\nCoverage of Hedges g by n, n, ratio of SDs and true g:\n{table.to_string()}")
+    assert table["own variances"].between(0.92, 0.97).all()
+
+
+@pytest.mark.parametrize("spread", [1, 3])
+def test_a_model_with_a_random_intercept_finds_nothing_in_null_studies(spread):
+    """Three sites of a cohort each; the PLS vary ``spread`` times as much as the others."""
+    rng, n_studies = np.random.default_rng(17), 400
+    sites = pd.concat([people().assign(site=f"s{n}") for n in range(3)], ignore_index=True)
+    sites["participant_id"] = [f"sub-{n:03d}" for n in range(len(sites))]
+    sd = np.where(sites["group"] == "PLS", spread, 1)
+    level = sites["site"].map({"s0": 0, "s1": 1, "s2": -1}).to_numpy()
+    measures = cohorts(level + sd * rng.standard_normal((n_studies, len(sites))), sites)
+    found = site_effects(measures, sites, site="site", **STUDY).query("site == 'all'")
+    share = (found["mixed_p"] <= 0.05).groupby(found["contrast"]).mean()
+    print(f"\nWith a random intercept, SD of PLS {spread}, p <= 0.05 in {n_studies} null studies:\n{share.to_string()}")
+    assert found["mixed_p"].notna().all()
+    assert share.between(0.02, 0.08).all()
 
 
 def test_five_in_a_hundred_healthy_people_lie_outside_of_ten_controls():
