@@ -1,16 +1,13 @@
 """No page breaks a rule of axe-core, wide or narrow. Skipped where there is no Chromium."""
 
 import pytest
-from playwright import sync_api as playwright
 
 from mndmri.report.pages import Section
 from mndmri.report.reader import reader_page
 from tests.unit.report import test_pages
 from tests.unit.report.test_reader import case
-from tests.unit.report.test_reader_browser import ARGUMENTS, CHROMIUM
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, or its path in MNDMRI_CHROMIUM")
 
 RATED = "#ratings input[value='2']"
 WIDTHS = (1280, 390)
@@ -34,14 +31,6 @@ PAGES = {
     "index": test_pages._index,
     "reader": lambda: reader_page([case(100_001), case(200_002, las=True)]),
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as own:
-        browser = own.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -7,21 +7,9 @@ from io import BytesIO
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright import sync_api as playwright
 
 from mndmri.report.pages import Picture, Section
 from tests.unit.report.test_pages import FLOW, _group
-from tests.unit.report.test_reader_browser import ARGUMENTS, CHROMIUM
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, or its path in MNDMRI_CHROMIUM")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as own:
-        browser = own.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def opened(browser, html, *, width=1280):

@@ -1,15 +1,12 @@
 """The reader's page in a browser: sides, keys, mouse, touch, rating, saving. Skipped where there is no Chromium."""
 
 import base64
-import os
-import shutil
 from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright import sync_api as playwright
 
 from mndmri.cohort.readings import load_readings
 from mndmri.io import read_table
@@ -19,26 +16,7 @@ from mndmri.tables.decisions import collect_decisions
 from mndmri.tables.rated import collect_ratings
 from tests.unit.report.test_reader import case
 
-CHROMIUM = os.environ.get("MNDMRI_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, or its path in MNDMRI_CHROMIUM")
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-sync",
-]
 AREAS = [(area, hemi) for area in ("leg", "hand", "face") for hemi in "LR"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as own:
-        browser = own.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
