@@ -47,8 +47,8 @@ REFERENCES = {
     "diseased populations. NeuroImage 2010;49:2457-2466.",
     "fabes2017": "Fabes J, Matthews L, Filippini N, Talbot K, Jenkinson M, Turner MR. Quantitative FLAIR MRI in "
     "amyotrophic lateral sclerosis. Acad Radiol 2017;24:1187-1194.",
-    "hutton2008": "Hutton C, De Vita E, Ashburner J, Deichmann R, Turner R. Voxel-based cortical thickness measurements "
-    "in MRI. NeuroImage 2008;40:1701-1710.",
+    "hutton2008": "Hutton C, De Vita E, Ashburner J, Deichmann R, Turner R. Voxel-based cortical thickness "
+    "measurements in MRI. NeuroImage 2008;40:1701-1710.",
     "lee2009": "Lee JE, Chung MK, Lazar M, et al. A study of diffusion tensor imaging by tissue-specific, "
     "smoothing-compensated voxel-based analysis. NeuroImage 2009;44:870-883.",
     "lerch2005": "Lerch JP, Evans AC. Cortical thickness analysis examined through power analysis and a population "
