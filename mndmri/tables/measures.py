@@ -46,8 +46,8 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },
     ("t1w", "thickness"): {
-        "Description": "Mean thickness of the gyrus's cortex along the normals of white matter's surface, to where half "
-        "of a voxel is fluid, or another bank is met.",
+        "Description": "Mean thickness of the gyrus's cortex along the normals of white matter's surface, to where "
+        "half of a voxel is fluid, or another bank is met.",
         "Units": "mm",
         "Source": "Lerch and Evans 2005, NeuroImage 24:163; Hutton et al. 2008, NeuroImage 40:1701",
     },
