@@ -146,6 +146,24 @@ def bounding_box(mask: SpatialImage, *, margin: int = 2, margin_mm: float | None
     return box[0], box[1], box[2]
 
 
+def uncrop(part: SpatialImage, box: tuple[slice, slice, slice], whole: SpatialImage) -> nb.Nifti1Image:
+    """Part of an image on the whole grid again, 0 elsewhere.
+
+    Parameters
+    ----------
+    part : SpatialImage
+        3D or 4D, as from ``whole.slicer[box]``.
+    box : tuple of slice
+        As from `bounding_box`.
+    whole : SpatialImage
+        Its grid is that of the result; its values are not used.
+    """
+    values = np.asanyarray(part.dataobj)
+    full = np.zeros((*whole.shape[:3], *values.shape[3:]), values.dtype, order="F")
+    full[box] = values
+    return make_image(full, whole)
+
+
 def world_coordinates(image: SpatialImage) -> np.ndarray:
     """World (scanner or template) coordinates of every voxel centre, shape (X, Y, Z, 3), mm."""
     shape, matrix = image.shape[:3], image.affine[:3, :3]

@@ -11,6 +11,8 @@ import ctypes
 import errno
 import logging
 import os
+import re
+import resource
 import sys
 import threading
 import traceback
@@ -22,7 +24,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from mndmri.io import InputError, read_json, write_json
+from mndmri.io import InputError, read_json, read_text, write_json
 
 # Parameters of glibc's mallopt (malloc.h).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -59,7 +61,47 @@ def start_job(snakemake: Any) -> logging.Logger:
     )
     _leave_a_note(_note(log_path), snakemake, terminal)
     _end_with_the_run()
-    return logging.getLogger(snakemake.rule)
+    log = logging.getLogger(snakemake.rule)
+    atexit.register(_say_cost, log)
+    return log
+
+
+class Cost(NamedTuple):
+    """What a job used, with its children."""
+
+    cpu_s: float
+    """Seconds of CPU, in user and system mode, imports included."""
+    peak_mb: float
+    """Largest resident memory of one process, MB (2^20 bytes)."""
+
+
+_COST = "CPU %.1f s, peak memory %.0f MB"
+
+
+def _say_cost(log: logging.Logger) -> None:
+    """Write into the log what the job has used: Snakemake's benchmarks look at a process every half minute only."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kB elsewhere
+    log.info(_COST, sum(own.ru_utime + own.ru_stime for own in used), max(own.ru_maxrss for own in used) / unit)
+
+
+def cost_of_job(log: str | Path) -> Cost:
+    """What a job used that has ended, from its log.
+
+    Parameters
+    ----------
+    log : path
+
+    Raises
+    ------
+    InputError
+        If the log does not say: the job has not ended, or was killed.
+    """
+    said = re.findall(r"CPU ([0-9.]+) s, peak memory ([0-9]+) MB", read_text(log))
+    if not said:
+        raise InputError(f"{log} does not say what its job used; the job has not ended, or was killed")
+    cpu_s, peak_mb = said[-1]
+    return Cost(float(cpu_s), float(peak_mb))
 
 
 def _keep_memory() -> None:

@@ -11,7 +11,7 @@ from mndmri.anatomy.vbm import correct_head_size, leave_out_unseen, map_to_compa
 from mndmri.anatomy.volumes import VOLUME_REGIONS, measure_volumes
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
-from mndmri.grids import resampled_grid, voxel_volume_ml
+from mndmri.grids import bounding_box, resampled_grid, uncrop, voxel_volume_ml
 from mndmri.io import EXACT, load_field, load_image, read_table, save_image, write_table
 from mndmri.jobs import start_job
 
@@ -37,8 +37,11 @@ atlas, table = restrict(
     load_image(snakemake.input.atlas), read_table(snakemake.input.table), VOLUME_REGIONS, boxed=True
 )
 person = Person(from_template, to_template, atlas, table, white_matter=tissue["WM"])
-here = on_scan(t1w, person, recorded=fov)
-save_image(here.weights, snakemake.output.weights)
+# a head is three times its brain
+box = bounding_box(mask)
+here = on_scan(t1w.slicer[box], person, recorded=fov)
+weights = uncrop(here.weights, box, t1w)
+save_image(weights, snakemake.output.weights)
 write_table(
     here.table.merge(here.coverage.rename("coverage"), on=["region", "hemi"]), snakemake.output.table, digits=EXACT
 )
@@ -46,7 +49,7 @@ write_table(
 border_cm2 = border_area_cm2(mask, fov)
 limits = {name: options[name] for name in ("min_coverage", "max_border_cm2")}
 reasons = unmeasurable(here.coverage, border_cm2, coarse, **limits)
-volumes = measure_volumes(tissue, here.weights, table, reasons=reasons)
+volumes = measure_volumes(tissue, weights, table, reasons=reasons)
 write_table(volumes, snakemake.output.measures, digits=EXACT)
 quality = [
     measure_quality(mask, tissue, expected, to_template),

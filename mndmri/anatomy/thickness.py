@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.direct_thickness import cortical_thickness
+from mndmri.anatomy.ray_thickness import Rays, cast_rays
 from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY, VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.regions import select
-from mndmri.grids import bounding_box, check_same_grid, longest_edge_mm, make_image, resampled_grid
+from mndmri.grids import bounding_box, check_same_grid, longest_edge_mm, make_image, resampled_grid, voxel_sizes
+from mndmri.masks import dilate
 from mndmri.registration.transforms import resample
 from mndmri.tables.coverage import coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
@@ -21,7 +22,10 @@ GYRI = tuple(region for region in VOLUME_REGIONS if region != "paracentral")
 WORKING_MM = 1.0
 # Cortex beyond a gyrus's edge, with the white matter and fluid that bound it, so that the edge is no border.
 _MARGIN_MM = 6.0
+# Half of the thickest cortex: a ray begins so near to the gyrus in which its middle lies.
+_RAY_MM = 4.0
 _MIN_VOXELS = 50
+_MIN_CORTEX = 0.5  # share of grey matter in a voxel of cortex
 
 
 def measure_thickness(
@@ -52,12 +56,12 @@ def measure_thickness(
     -------
     DataFrame
         Columns `MEASURE_COLUMNS`, a row for each of `THICKNESS_REGIONS` and side. The value is the mean over the
-        gyrus's surface, as a surface program gives it: the harmonic mean over its voxels, as a column of cortex
-        fills voxels in proportion to its thickness.
+        gyrus's share of the surface of white matter, as a surface program gives it; ``n_voxels`` are of its cortex.
 
     Notes
     -----
-    `direct_thickness.cortical_thickness`, in a box about the two gyri of a side as `volumes.in_gyrus` defines them.
+    `ray_thickness.cast_rays`, in a box about the two gyri of a side as `volumes.in_gyrus` defines them. A ray is of the
+    gyrus in which the middle of its cortex lies.
     """
     check_same_grid(gm, wm, atlas)
     # half of a head is not brain
@@ -74,22 +78,34 @@ def measure_thickness(
         either = make_image(np.max(list(maps.values()), axis=0) >= MIN_REGION_PROBABILITY, gm)
         grid = _working_grid(either)
         grey, white = (resample(part, grid) for part in (gm, wm))
-        thickness = cortical_thickness(grey, white).get_fdata()
+        near = dilate(resample(either, grid, interpolation="nearest"), _RAY_MM).get_fdata() > 0
+        rays, cortex = cast_rays(grey, white, within=near), grey.get_fdata() >= _MIN_CORTEX
         winning = resample(make_image(_winning(atlas), gm), grid).get_fdata()
         for region, probability in maps.items():
-            own = resample(make_image(probability, gm), grid).get_fdata()
-            inside = in_gyrus(own, winning) & (thickness > 0)
-            n = int(inside.sum())
+            gyrus = in_gyrus(resample(make_image(probability, gm), grid).get_fdata(), winning)
+            value, n = _mean(rays, gyrus, voxel_sizes(grid)), int((gyrus & cortex).sum())
             status = coverage_status(
                 seen[region, hemi], n, min_coverage=min_coverage, min_voxels=_MIN_VOXELS, place="region", kind="cortex"
             )
-            found[region, hemi] = n / float(np.sum(1 / thickness[inside])) if status == OK else np.nan, n, status
+            if status == OK and np.isnan(value):
+                status = "no white matter borders its cortex"
+            found[region, hemi] = value if status == OK else np.nan, n, status
     return _table(found)
 
 
 def _winning(atlas: SpatialImage) -> np.ndarray:
     """Highest probability of any gyrus in each voxel."""
     return np.asarray(atlas.dataobj, np.float32).max(axis=-1)
+
+
+def _mean(rays: Rays, gyrus: np.ndarray, zooms: np.ndarray) -> float:
+    """Mean thickness of the rays in a gyrus, each counting as the surface that it stands for; NaN without any."""
+    crossing = np.isfinite(rays.thickness_mm)
+    thickness = rays.thickness_mm[crossing]
+    middle = rays.origin[crossing] + thickness[:, None] / 2 * rays.normal[crossing] / zooms
+    at = np.clip(np.rint(middle).astype(int), 0, np.array(gyrus.shape) - 1)
+    own = gyrus[tuple(at.T)]
+    return float(np.average(thickness[own], weights=rays.area[crossing][own])) if own.any() else np.nan
 
 
 def _working_grid(region: SpatialImage) -> SpatialImage:

@@ -3,10 +3,10 @@
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.grids import make_image
+from mndmri.grids import bounding_box, make_image, uncrop, world_coordinates
 from mndmri.intensity import TissueMaps, classify_tissue
 from mndmri.registration.smoothing import smooth
-from mndmri.registration.transforms import resample
+from mndmri.registration.transforms import map_points, sample_points
 
 TISSUES = ("GM", "WM", "CSF")
 
@@ -106,11 +106,16 @@ def segment_tissue(
     dict of str to SpatialImage
         Keys `TISSUES`; 0 to 1, summing to 1 in the mask.
     """
-    here = resample(_priors(tissue), t1w, [warp_to_template]).get_fdata(dtype=np.float32)
+    box = bounding_box(mask)
+    whole, t1w, mask = t1w, t1w.slicer[box], mask.slicer[box]
+    points = map_points(world_coordinates(t1w), [warp_to_template])
+    here = sample_points(_priors(tissue), points)
     here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)  # beyond the template's edge
     prior = dict(zip(TISSUES, np.moveaxis(here, -1, 0), strict=True))
     priors = TissueMaps(**{name.lower(): make_image(values, t1w) for name, values in prior.items()})
     nuclei = None if nuclei is None else known_nuclei(nuclei)
     if nuclei is not None:
-        nuclei = resample(make_image(_blur(nuclei, NUCLEI_SD_MM), nuclei), t1w, [warp_to_template])
-    return _by_name(classify_tissue(t1w, mask, priors=priors, nuclei=nuclei))
+        blurred = make_image(_blur(nuclei, NUCLEI_SD_MM), nuclei)
+        nuclei = make_image(sample_points(blurred, points), t1w)
+    found = _by_name(classify_tissue(t1w, mask, priors=priors, nuclei=nuclei))
+    return {name: uncrop(part, box, whole) for name, part in found.items()}

@@ -45,12 +45,14 @@ REFERENCES = {
     "2008;12:26-41.",
     "avants2010": "Avants BB, Yushkevich P, Pluta J, et al. The optimal template effect in hippocampus studies of "
     "diseased populations. NeuroImage 2010;49:2457-2466.",
-    "das2009": "Das SR, Avants BB, Grossman M, Gee JC. Registration based cortical thickness measurement. NeuroImage "
-    "2009;45:867-879.",
     "fabes2017": "Fabes J, Matthews L, Filippini N, Talbot K, Jenkinson M, Turner MR. Quantitative FLAIR MRI in "
     "amyotrophic lateral sclerosis. Acad Radiol 2017;24:1187-1194.",
+    "hutton2008": "Hutton C, De Vita E, Ashburner J, Deichmann R, Turner R. Voxel-based cortical thickness "
+    "measurements in MRI. NeuroImage 2008;40:1701-1710.",
     "lee2009": "Lee JE, Chung MK, Lazar M, et al. A study of diffusion tensor imaging by tissue-specific, "
     "smoothing-compensated voxel-based analysis. NeuroImage 2009;44:870-883.",
+    "lerch2005": "Lerch JP, Evans AC. Cortical thickness analysis examined through power analysis and a population "
+    "simulation. NeuroImage 2005;24:163-173.",
     "smith2006": "Smith SM, Jenkinson M, Johansen-Berg H, et al. Tract-based spatial statistics: voxelwise analysis of "
     "multi-subject diffusion data. NeuroImage 2006;31:1487-1505.",
     "smith2009": "Smith SM, Nichols TE. Threshold-free cluster enhancement: addressing problems of smoothing, "

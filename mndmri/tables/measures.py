@@ -46,9 +46,10 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },
     ("t1w", "thickness"): {
-        "Description": "Mean cortical thickness of the gyrus by diffeomorphic registration (DiReCT).",
+        "Description": "Mean thickness of the gyrus's cortex along the normals of white matter's surface, to where "
+        "half of a voxel is fluid, or another bank is met.",
         "Units": "mm",
-        "Source": "Das et al. 2009, NeuroImage 45:867",
+        "Source": "Lerch and Evans 2005, NeuroImage 24:163; Hutton et al. 2008, NeuroImage 40:1701",
     },
     **{
         (modality, "signal_ratio"): {

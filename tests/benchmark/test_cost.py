@@ -1,8 +1,9 @@
-"""What a real person costs: CPU time and memory of every stage, from Snakemake's own benchmarks."""
+"""What a real person costs: CPU time and memory of every stage, as its log says."""
 
 import pandas as pd
 import pytest
 
+from mndmri.jobs import cost_of_job
 from tests.e2e.conftest import demo_config
 from tests.running import finish
 
@@ -59,13 +60,14 @@ def test_thirty_two_directions_of_two_millimetres_stay_within_eight_cpu_minutes_
 
 def cost_of(folder, who, branches):
     """CPU seconds and peak memory of each branch, printed rule by rule."""
-    rows = [
-        pd.read_csv(folder / f"results/benchmarks/{rule}/{who}.tsv", sep="\t").assign(rule=rule, branch=branch)
-        for branch, rules in branches.items()
-        for rule in rules
-    ]
-    cost = pd.concat(rows)[["branch", "rule", "s", "cpu_time", "max_rss"]]
+    cost = pd.DataFrame(
+        [
+            {"branch": branch, "rule": rule, **cost_of_job(folder / f"results/logs/{rule}/{who}.log")._asdict()}
+            for branch, rules in branches.items()
+            for rule in rules
+        ]
+    )
     print(f"\n{cost.to_string(index=False)}")
-    whole = cost.groupby("branch").agg(cpu_s=("cpu_time", "sum"), peak_mb=("max_rss", "max"))
+    whole = cost.groupby("branch").agg(cpu_s=("cpu_s", "sum"), peak_mb=("peak_mb", "max"))
     print(f"\n{whole}")
     return whole

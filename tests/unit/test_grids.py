@@ -124,3 +124,14 @@ def test_an_axis_that_no_image_has_is_refused(letter):
 def test_the_longest_edge_is_the_scanners_number_in_spite_of_rounding_in_the_header(edge):
     for off in (-4e-6, 0.0, 4e-6):
         assert grids.longest_edge_mm(nb.Nifti1Image(np.zeros((3, 3, 3)), np.diag([1, edge + off, 1, 1]))) == edge
+
+
+def test_a_part_comes_back_to_its_place_and_the_rest_is_zero():
+    whole = image()
+    box = slice(1, 4), slice(2, 8), slice(0, 5)
+    volumes = grids.make_image(np.stack([whole.get_fdata(), whole.get_fdata() + 9], axis=-1), whole)
+    for original in (whole, volumes):
+        back = grids.uncrop(original.slicer[box], box, original)
+        grids.check_same_grid(back, original)
+        np.testing.assert_array_equal(back.get_fdata()[box], original.get_fdata()[box])
+        assert np.count_nonzero(back.get_fdata()) == original.get_fdata()[box].size

@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
-from mndmri.jobs import bad_end, describe_error
+from mndmri.io import InputError
+from mndmri.jobs import bad_end, cost_of_job, describe_error
 
 LOG = "logs/fit_tensor/sub-07.log"
 START = """
@@ -44,6 +45,21 @@ def test_a_job_that_ends_well_leaves_no_note(tmp_path):
     assert run(tmp_path, "print('done')").returncode == 0
     assert not notes(tmp_path)
     assert "begun" in (tmp_path / LOG).read_text()
+
+
+def test_the_log_ends_with_the_cpu_time_and_the_memory_that_the_job_has_used(tmp_path):
+    """Both of a child, which Snakemake's benchmarks may miss: a job of 2 s is looked at once or twice."""
+    child = "x = bytearray(300 * 2**20); import time; t = time.process_time()\nwhile time.process_time() - t < 1: pass"
+    assert run(tmp_path, f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])").returncode == 0
+    cost = cost_of_job(tmp_path / LOG)
+    assert 1.0 < cost.cpu_s < 5
+    assert 300 < cost.peak_mb < 600
+
+
+def test_the_cost_of_a_job_that_has_not_ended_is_not_known(tmp_path):
+    (tmp_path / "job.log").write_text("begun\n")
+    with pytest.raises(InputError, match=r"job\.log does not say what its job used"):
+        cost_of_job(tmp_path / "job.log")
 
 
 def test_the_reason_of_a_failure_is_on_the_terminal_and_in_the_note(tmp_path):
