@@ -170,6 +170,8 @@ REFERENCES = {
     "empirical Bayes methods. Biostatistics 2007;8:118-127.",
     "kellner2016": "Kellner E, Dhital B, Kiselev VG, Reisert M. Gibbs-ringing artifact removal based on local "
     "subvoxel-shifts. Magn Reson Med 2016;76:1574-1581.",
+    "streitberg1986": "Streitberg B, Röhmel J. Exact distributions for permutation and rank tests: an introduction to "
+    "some recently published algorithms. Stat Softw Newsl 1986;12:10-17.",
     "kruskal1952": "Kruskal WH, Wallis WA. Use of ranks in one-criterion variance analysis. J Am Stat Assoc "
     "1952;47:583-621.",
     "leemans2009": "Leemans A, Jones DK. The B-matrix must be rotated when correcting for subject motion in DTI data. "

@@ -10,11 +10,10 @@ from scipy import stats
 
 from mndmri.io import InputError
 from mndmri.statistics.auc import area_within, components, delong_interval, likelihood_ratios, predictive_value
-from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.deviations import NO_CONTROLS, NOT_IN_NORMS, model_covariates, score_deviations
 from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
-from mndmri.statistics.exact import permuted_ranks_p
+from mndmri.statistics.exact import rank_sum_p
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.norms import stored_norms
 from mndmri.statistics.samples import (
@@ -26,7 +25,7 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import KEY, UNIT, with_units
+from mndmri.tables.measures import KEY, RATINGS, UNIT, with_units
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -441,17 +440,12 @@ def _area(
         return auc, p, ["no interval of the AUC: too few pairs of one site"] if math.isnan(auc.low) else []
     auc, notes = auc_delong(positive, negative, alpha=alpha), []
     tied = len(np.unique([*positive, *negative])) < len(positive) + len(negative)
-    exact = max(len(positive), len(negative)) < EXACT_BELOW
-    if exact and tied:
-        p = permuted_ranks_p(positive, negative)
-    else:
-        p = float(stats.mannwhitneyu(positive, negative, method="exact" if exact else "asymptotic").pvalue)
+    p, how = rank_sum_p(positive, negative)
     if math.isnan(auc.low):
         notes.append("no interval of the AUC: DeLong's variance needs two participants on each side")
     elif auc.estimate in (0, 1):
         notes.append("AUC at its bound, where DeLong's variance is 0: interval by Newcombe's score method")
     if tied:
-        how = "over every division of the midranks" if exact else "by the normal approximation"
         notes.append(f"tied values: p {how}")
     return auc, p, notes
 

@@ -15,6 +15,8 @@ GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
 OK = "ok"
 # Names of hemi that are made of L and R: by the side of onset, and the mean of both
 BY_ONSET = ("contra", "ipsi", "mean")
+# Whole numbers with a meaning of their own: compared by ranks, never scaled
+RATINGS = ("motor_band_score",)
 NOTHING_BROUGHT: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType({})
 NOT_MEASURED = "not measured in this participant"
 NO_SCORE = "no motor band score in the measures table"
