@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 
 from mndmri.provenance import OF_IMAGES
-from mndmri.tables.covariates import VOLUMES, covariates_of
+from mndmri.tables.covariates import covariates_of, place_of
 from mndmri.tables.decisions import EVERYTHING
 from mndmri.tables.given import BROUGHT
 from mndmri.tables.participants import PROGRESSION_RATE
@@ -246,7 +246,7 @@ def study_facts(
     sizes = participants["group"].value_counts()
     known = measures[measures["value"].notna()]
     kinds = known[["modality", "measure", "region"]].drop_duplicates().to_dict("records")
-    volumes = {kind["region"] for kind in kinds if kind["modality"] == "t1w" and kind["measure"] == "volume"}
+    places = {tuple(kind.values()) for kind in kinds}
     pairs = known[["modality", "measure"]].drop_duplicates().itertuples(index=False, name=None)
     brought: dict[str, list[str]] = {}
     imaged = set()
@@ -257,7 +257,7 @@ def study_facts(
             imaged.add(modality)
     own = {}
     for place, names in (measure_covariates or {}).items():
-        had = [name for name in names if name not in VOLUMES or name in volumes | set(participants)]
+        had = [name for name in names if name in participants or not (of := place_of(name)) or of[:3] in places]
         if had and any(covariates_of(kind, {place: had}) for kind in kinds):
             own[place] = had
     return {
