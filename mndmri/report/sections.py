@@ -103,7 +103,8 @@ def group_sections(
         Section(
             "Classification by each primary measure",
             "Area under the ROC curve in the direction in which damage changes the measure, adjusted for covariates of "
-            "this measure alone (volumes: head size), and of W-scores, adjusted for all. Predictive values are in classification.tsv, at statistics.prevalence.",
+            "this measure alone (volumes: head size), and of W-scores, adjusted for all. Predictive values are in "
+            "classification.tsv, at statistics.prevalence.",
             shown("classification", _CLASSIFICATION),
             drawn("roc", "The first group of the contrast against the second."),
         ),
@@ -134,8 +135,8 @@ def group_sections(
         ),
         Section(
             "Clinical scores",
-            "Spearman’s correlation within patients, of volumes adjusted for head size. Kendall’s tau, partial correlations and all other measures are in "
-            "correlations.tsv.",
+            "Spearman’s correlation within patients, of volumes adjusted for head size. Kendall’s tau, partial "
+            "correlations and all other measures are in correlations.tsv.",
             shown("correlations", _CORRELATIONS, query="method == 'spearman'"),
             drawn("correlation", "Patients only."),
         ),
