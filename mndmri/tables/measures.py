@@ -399,3 +399,10 @@ def data_dictionary(
     defined = {**DEFINITIONS, **brought}
     found = {f"{m} {n}": defined[m, n] for m, n in dict.fromkeys(measures) if (m, n) in defined}
     return {TITLE: "Every measure of every participant, one a row"} | columns | {"measures": found}
+
+
+def person_dictionary(measures: Iterable[tuple[str, str]], *, space: str | None = None) -> dict[str, Any]:
+    """BIDS data dictionary of the measures table of one participant."""
+    described = data_dictionary(measures, space=space)
+    kept = {name: described[name] for name in (*MEASURE_COLUMNS, "measures")}
+    return {TITLE: "Every measure of this participant, one a row"} | kept
