@@ -6,7 +6,7 @@ from typing import Any
 
 from mndmri.cohort.records import Study
 from mndmri.io import InputError
-from mndmri.tables.covariates import VOLUMES, names_of
+from mndmri.tables.covariates import names_of, place_of
 from mndmri.tables.decisions import of_scans
 
 # Modalities whose measures a part has, the one that the config names first.
@@ -57,7 +57,8 @@ def measured(part: str | None, config: Mapping[str, Any]) -> dict[str, bool]:
 
     A part has none but its own, and head size where the config adjusts its measures for that.
     """
-    adjusted = not {*VOLUMES}.isdisjoint(names_of(config["measure_covariates"]))
+    places = map(place_of, names_of(config["measure_covariates"]))
+    adjusted = any(place[:2] == ("t1w", "volume") for place in places if place)
     return {"volumes": part in (None, "vbm") or adjusted, "others": part is None}
 
 

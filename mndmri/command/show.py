@@ -54,7 +54,7 @@ def _comparisons(results: Path, primary: pd.DataFrame, *, alpha: float) -> list[
             f"difference [{readable_level(alpha)}]": [
                 readable_interval(*v) for v in rows[["estimate", "ci_low", "ci_high"]].to_numpy()
             ],
-            "adjusted g": rows["adjusted_g"].map("{:.2f}".format),
+            "adjusted g": rows["adjusted_g"].map(lambda g: "" if np.isnan(g) else f"{g:.2f}"),
             "p": rows["p"].map(readable_p),
             "p confirmatory": rows["p_confirmatory"].map(readable_p),
         }

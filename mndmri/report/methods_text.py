@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 
 from mndmri.provenance import OF_IMAGES
-from mndmri.tables.covariates import VOLUMES, covariates_of
+from mndmri.tables.covariates import covariates_of, place_of
 from mndmri.tables.decisions import EVERYTHING
 from mndmri.tables.given import BROUGHT
 from mndmri.tables.participants import PROGRESSION_RATE
@@ -172,6 +172,8 @@ REFERENCES = {
     "empirical Bayes methods. Biostatistics 2007;8:118-127.",
     "kellner2016": "Kellner E, Dhital B, Kiselev VG, Reisert M. Gibbs-ringing artifact removal based on local "
     "subvoxel-shifts. Magn Reson Med 2016;76:1574-1581.",
+    "streitberg1986": "Streitberg B, Röhmel J. Exact distributions for permutation and rank tests: an introduction to "
+    "some recently published algorithms. Stat Softw Newsl 1986;12:10-17.",
     "kruskal1952": "Kruskal WH, Wallis WA. Use of ranks in one-criterion variance analysis. J Am Stat Assoc "
     "1952;47:583-621.",
     "leemans2009": "Leemans A, Jones DK. The B-matrix must be rotated when correcting for subject motion in DTI data. "
@@ -246,7 +248,7 @@ def study_facts(
     sizes = participants["group"].value_counts()
     known = measures[measures["value"].notna()]
     kinds = known[["modality", "measure", "region"]].drop_duplicates().to_dict("records")
-    volumes = {kind["region"] for kind in kinds if kind["modality"] == "t1w" and kind["measure"] == "volume"}
+    places = {tuple(kind.values()) for kind in kinds}
     pairs = known[["modality", "measure"]].drop_duplicates().itertuples(index=False, name=None)
     brought: dict[str, list[str]] = {}
     imaged = set()
@@ -257,7 +259,7 @@ def study_facts(
             imaged.add(modality)
     own = {}
     for place, names in (measure_covariates or {}).items():
-        had = [name for name in names if name not in VOLUMES or name in volumes | set(participants)]
+        had = [name for name in names if name in participants or not (of := place_of(name)) or of[:3] in places]
         if had and any(covariates_of(kind, {place: had}) for kind in kinds):
             own[place] = had
     return {

@@ -55,11 +55,13 @@ def group_sections(
         found = {name: png for name, png in pictures.items() if name == start or name.startswith(f"{start}_")}
         return [Picture(capitalised(readable(name)), caption, png, wide=True) for name, png in found.items()]
 
-    def shown(name: str, columns: Mapping[str, _Column], *, query: str = "") -> pd.DataFrame | None:
+    def shown(
+        name: str, columns: Mapping[str, _Column], *, query: str = "", of_all: bool = False
+    ) -> pd.DataFrame | None:
         table = tables.get(name)
         if table is None:
             return None
-        keys = [key for key in KEY if key in table.columns]
+        keys = [] if of_all else [key for key in KEY if key in table.columns]
         rows = table.merge(chosen[keys].drop_duplicates(), on=keys) if keys else table
         rows = rows.query(query) if query else rows
         if rows.empty:
@@ -100,15 +102,17 @@ def group_sections(
         ),
         Section(
             "Classification by each primary measure",
-            "Area under the ROC curve in the direction in which damage changes the measure, without covariates, and of "
-            "W-scores, adjusted for them. Predictive values are in classification.tsv, at statistics.prevalence.",
+            "Area under the ROC curve in the direction in which damage changes the measure, adjusted for covariates of "
+            "this measure alone (volumes: head size), and of W-scores, adjusted for all. Predictive values are in "
+            "classification.tsv, at statistics.prevalence.",
             shown("classification", _CLASSIFICATION),
             drawn("roc", "The first group of the contrast against the second."),
         ),
         Section(
             "Markers compared",
-            "Areas of two primary measures in the same participants (DeLong). Complete: marker_comparisons.tsv.",
-            shown("marker_comparisons", _MARKERS, query="p.notna()"),
+            "Areas of two primary measures, or of the motor band score and its human rating, in the same participants "
+            "(DeLong). Complete: marker_comparisons.tsv.",
+            shown("marker_comparisons", _MARKERS, query="p.notna()", of_all=True),
         ),
         Section(
             "Effect sizes of all measures",
@@ -131,8 +135,8 @@ def group_sections(
         ),
         Section(
             "Clinical scores",
-            "Spearman’s correlation within patients. Kendall’s tau, partial correlations and all other measures are in "
-            "correlations.tsv.",
+            "Spearman’s correlation within patients, of volumes adjusted for head size. Kendall’s tau, partial "
+            "correlations and all other measures are in correlations.tsv.",
             shown("correlations", _CORRELATIONS, query="method == 'spearman'"),
             drawn("correlation", "Patients only."),
         ),

@@ -21,9 +21,8 @@ from mndmri.statistics.samples import (
     select_people,
 )
 from mndmri.tables.dictionaries import TITLE, dictionary
+from mndmri.tables.measures import RATINGS
 
-# Whole numbers with a meaning of their own, which half a point of a site's shift would take away.
-RATINGS = ("motor_band_score",)
 _CONVERGED = 1e-10  # of a shift and a variance, both relative to the spread of the measure
 _STEPS = 10_000
 _ALONE = "no other site to compare with"

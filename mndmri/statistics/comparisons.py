@@ -9,8 +9,9 @@ from scipy import stats
 
 from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
+from mndmri.statistics.effect_sizes import EXACT_BELOW
 from mndmri.statistics.families import corrected, holm, is_primary
-from mndmri.statistics.ranks import rank_rows
+from mndmri.statistics.ranks import RANKS, rank_rows, rating_rows
 from mndmri.statistics.samples import (
     KEY,
     NO_OTHERS,
@@ -21,7 +22,7 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import column_names, dictionary
-from mndmri.tables.measures import with_units
+from mndmri.tables.measures import RATINGS, with_units
 
 _DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -33,14 +34,18 @@ _DESCRIPTIONS = {
     "with a variance of its own; without covariates a pair is Welch's t test. ancova: F test of the groups (type II), "
     "all with one variance. ancova_contrast: t test of an adjusted difference, all groups with one variance. "
     "ancova_hc3: the same difference with errors robust to any unequal variances (HC3), degrees of freedom by Bell and "
-    "McCaffrey. kruskal: Kruskal-Wallis, unadjusted. dunn: Dunn's test of a pair, unadjusted.",
+    "McCaffrey. kruskal: Kruskal-Wallis, unadjusted. dunn: Dunn's test of a pair, unadjusted. "
+    f"{RANKS}, of ratings (the motor band score) alone: sum of midranks of the two sides, unadjusted, exact where both "
+    f"have fewer than {EXACT_BELOW}, else by the normal approximation; of all groups Kruskal and Wallis's statistic "
+    "among random divisions; the note has which.",
     "contrast": f"The groups compared, first minus second; {OMNIBUS} is all of them at once, {POOLED} is "
     "every patient, each group weighted by its size.",
     "primary": "yes or no: whether the measure is one of the primary measures of the config.",
-    "reported": f"yes or no: whether this is the test that the report prints ({REPORTED}); one row for each measure, "
-    "region, hemi and contrast.",
+    "reported": f"yes or no: whether this is the test that the report prints ({REPORTED}; of ratings {RANKS}); one row "
+    "for each measure, region, hemi and contrast.",
     "n_missing": "Excluded participants of the study's groups: no value, or no covariate (ancova).",
-    "estimate": "Difference in the measure's unit: of adjusted means, or (dunn) the Hodges-Lehmann shift.",
+    "estimate": "Difference in the measure's unit: of adjusted means, or (dunn, "
+    f"{RANKS}) the Hodges-Lehmann shift, whose limits do not allow for ties.",
     "se": "Standard error of the estimate.",
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
@@ -54,7 +59,8 @@ _DESCRIPTIONS = {
     "df of the row: it agrees with its p.",
     "adj_g_ci_high": "Upper confidence limit of the adjusted g.",
     "partial_eta_sq": "Share of the variance not explained by the covariates that the groups explain (ancova).",
-    "statistic": "F (ancova, ancova_welch of all groups), t (contrasts), H (kruskal), z (dunn).",
+    "statistic": "F (ancova, ancova_welch of all groups), t (contrasts), H (kruskal), z (dunn); of "
+    f"{RANKS} U of the first side, of all groups H.",
     "df_num": "Numerator degrees of freedom of F; missing for other tests.",
     "df": "Degrees of freedom: of the denominator for F, of t, and for H the number of groups less one.",
     "p": "Two-sided, by the test's distribution, not corrected.",
@@ -92,7 +98,8 @@ def compare_groups(
 ) -> pd.DataFrame:
     """Compare every measure between the groups: ANCOVA, its contrasts, and rank tests.
 
-    Of each contrast one test is the reported one, `ancova_welch`, which lets each group have its own variance.
+    Of each contrast one test is the reported one: `ancova_welch`, which lets each group have its own variance; of
+    ratings `permuted_ranks`.
 
     Parameters
     ----------
@@ -118,7 +125,7 @@ def compare_groups(
         The confirmatory family, with all pairs of groups: each names a modality, measure, region and
         hemi, or some of these. Default every measure.
     n_permutations : int
-        Sign flips; 0 for none.
+        Sign flips, and divisions of the ranks of ratings; 0 for none.
     seed : int
         The flips of a measure depend on this and on how many have it, not on the other
         measures.
@@ -154,13 +161,18 @@ def compare_groups(
         )
         unadjusted = take_sample(measured, people, groups=groups)
         of_ranks = rank_rows(unadjusted, contrasts=compared, alpha=alpha)
+        if measured.key["measure"] in RATINGS:
+            of_ranks += rating_rows(
+                unadjusted, contrasts=compared, n_permutations=n_permutations, seed=seed, alpha=alpha
+            )
         for tests, sample in ((made, adjusted), (of_ranks, unadjusted)):
             rows += [measured.key | row | {"note": "; ".join([*row["note"], *sample.uneven()])} for row in tests]
     table = with_units(pd.DataFrame(rows, columns=column_names(comparisons_dictionary(groups))), measures)
     pairs = table["contrast"].isin([contrast.name for contrast in compared if contrast.is_pair])
-    chosen, reported = is_primary(table, primary), table["test"] == REPORTED
+    chosen = is_primary(table, primary)
+    reported = table["test"] == np.where(table["measure"].isin(RATINGS), RANKS, REPORTED)
     table["primary"], table["reported"] = (np.where(which, "yes", "no") for which in (chosen, reported))
-    table["p_confirmatory"] = corrected(table[pairs & chosen & reported], ["test"], holm)
+    table["p_confirmatory"] = corrected(table[pairs & chosen & reported], [], holm)
     table["q_exploratory"] = corrected(table[reported], ["contrast"], stats.false_discovery_control)
     table["p_holm"] = corrected(table[pairs], [*KEY, "test"], holm)
     table["q_fdr"] = corrected(table[chosen], ["test", "contrast"], stats.false_discovery_control)

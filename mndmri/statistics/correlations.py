@@ -16,11 +16,14 @@ from mndmri.statistics.models import covariate_columns
 from mndmri.statistics.progression import clinical_numbers
 from mndmri.statistics.rank_correlations import ENUMERATED, KENDALL_EXACT, MIN_PEOPLE, has_ties, kendall, spearman
 from mndmri.statistics.samples import (
+    NO_OTHERS,
     NO_SPREAD,
     Measured,
     check_columns,
     count_reasons,
+    covariates_for,
     each_measure,
+    own_columns,
     patient_groups,
     reference_last,
     select_people,
@@ -40,7 +43,8 @@ _DESCRIPTIONS = {
     "(there is no row for the same hemisphere). not lateralised: the score or the region has no side.",
     "method": "spearman: rho. kendall: tau-b. partial_spearman: Pearson correlation of the residuals of "
     "the ranks given the covariates (as ranks; categories as they are).",
-    "adjusted_for": f"Adjustment of the correlation. group, for {POOLED}: spearman and partial_spearman by "
+    "adjusted_for": "Adjustment of the correlation. Covariates of the measure (measure_covariates, as head size of "
+    f"volumes): spearman and partial_spearman. group, for {POOLED}: spearman and partial_spearman by "
     "subtracting the mean ranks of the groups, kendall by using pairs of patients of one group only.",
     "n": "Patients in this row.",
     "n_missing": "Excluded patients of the group: no value, no score, or no covariate (partial_spearman).",
@@ -73,6 +77,7 @@ def correlation_table(
     scores: Sequence[str],
     sides: Mapping[str, str] | None = None,
     adjust: Sequence[str] = ("age",),
+    measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     reasons: Mapping[str, pd.Series] | None = None,
     primary: Sequence[Mapping[str, str]] | None = None,
     alpha: float = 0.05,
@@ -99,6 +104,8 @@ def correlation_table(
         and against regions of both.
     adjust : sequence of str
         Covariates of the partial correlation; numbers by their ranks, text as categories.
+    measure_covariates : mapping
+        Covariates of some measures, as in `mndmri.tables.covariates.covariates_of`: of both of Spearman's correlations.
     reasons : mapping, optional
         Score to a text for each row of ``participants`` (by index) that says why the score is missing,
         as `progression_reasons` gives it.
@@ -123,7 +130,8 @@ def correlation_table(
     sides = dict(sides or {})
     _check_sides(sides, scores)
     patients = patient_groups(reference_last(groups, reference), reference)
-    people = _select_patients(participants, patients, scores=scores, adjust=adjust)
+    own = own_columns(participants, measure_covariates)
+    people = _select_patients(participants, patients, scores=scores, adjust=[*adjust, *own])
     lacking = _lacking(participants, people, reasons or {})
     populations = {name: [name] for name in patients} | ({POOLED: patients} if len(patients) > 1 else {})
 
@@ -134,6 +142,7 @@ def correlation_table(
 
     rows = []
     for measured in each_measure(measures, people):
+        names, absent = covariates_for(measured.key, people, covariates=(), chosen=measure_covariates)
         for score in scores:
             # limbs of one side are compared with the other hemisphere, not with one that onset has chosen
             if score in sides and measured.key["hemi"] in (sides[score], *BY_ONSET):
@@ -142,9 +151,20 @@ def correlation_table(
             pair = {"score": score, "laterality": "contralateral" if lateral else "not lateralised"}
             for group, members in populations.items():
                 made = _rows(
-                    measured, people, lacking, columns, score=score, members=members, adjust=adjust, alpha=alpha
+                    measured,
+                    people,
+                    lacking,
+                    columns,
+                    score=score,
+                    members=members,
+                    adjust=adjust,
+                    own=[name for name in names if name != score],
+                    alpha=alpha,
                 )
-                rows += [measured.key | {"group": group} | pair | row for row in made]
+                for row in made:
+                    told = absent if row["method"] != "kendall" else []
+                    row["note"] = "; ".join([note for note in (row["note"], *told) if note])
+                    rows.append(measured.key | {"group": group} | pair | row)
     table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
     chosen = is_primary(table, primary)
     table["q_fdr"] = corrected(table[chosen], ["group", "score", "method"], stats.false_discovery_control)
@@ -193,6 +213,7 @@ def _rows(
     score: str,
     members: Sequence[str],
     adjust: Sequence[str],
+    own: Sequence[str],
     alpha: float,
 ) -> Iterator[dict[str, Any]]:
     """A row of each method, of the patients of these groups."""
@@ -201,7 +222,8 @@ def _rows(
     everyone = people.assign(value=measured.values)[inside]
     no_value = np.where(measured.values.isna(), measured.reasons, "")
     for method in ("spearman", "kendall", *(["partial_spearman"] if adjust else [])):
-        adjusted = [*strata, *(adjust if method == "partial_spearman" else [])]
+        of_method = {"spearman": own, "kendall": [], "partial_spearman": [*adjust, *own]}[method]
+        adjusted = list(dict.fromkeys([*strata, *of_method]))
         why = no_value
         for name in (score, *(name for name in adjusted if name in lacking)):
             why = np.where(why == "", lacking[name], why)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
-from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.norms import (
     MIN_CONTROLS,
     Norm,
@@ -30,7 +29,7 @@ from mndmri.statistics.samples import (
 from mndmri.statistics.sides import CONTRA, IPSI, NO_SIDE, assumed_sides, by_onset, paired_rows, side_of_onset
 from mndmri.tables.covariates import column_of, covariates_of
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import KEY, UNIT
+from mndmri.tables.measures import KEY, RATINGS, UNIT
 from mndmri.tables.norms import INTERCEPT, NORM_COLUMNS, check_norms, check_people
 
 NO_CONTROLS = "the study has no controls"

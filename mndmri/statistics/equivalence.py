@@ -12,7 +12,7 @@ from mndmri.statistics.differences import AS_REPORTED, PLACE, Difference, report
 from mndmri.statistics.samples import NO_OTHERS, each_sample
 from mndmri.statistics.welch import FEWEST_DF
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import UNIT, with_units
+from mndmri.tables.measures import RATINGS, UNIT, with_units
 
 POWER = 0.8
 _EQUIVALENCE = {
@@ -77,7 +77,11 @@ def equivalence_table(
     for measured, sample in each_sample(
         measures, participants, groups=groups, covariates=covariates, chosen=measure_covariates
     ):
-        for contrast, found in zip(compared, reported_differences(sample, compared), strict=True):
+        rating = measured.key["measure"] in RATINGS
+        differences = (
+            ["a rating, compared by ranks"] * len(compared) if rating else reported_differences(sample, compared)
+        )
+        for contrast, found in zip(compared, differences, strict=True):
             sizes = [len(sample.values(side)) for side in (contrast.left, contrast.right)]
             row: dict[str, Any] = measured.key | {"contrast": contrast.name}
             row |= dict(zip(("n_first", "n_second"), sizes, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from mndmri.io import InputError
+from mndmri.statistics.effect_sizes import EXACT_BELOW
 
 
 def _fillings(total: int, room: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -73,6 +74,26 @@ def fisher_freeman_halton(table: np.ndarray) -> float:
     limit = math.prod(map(_multinomial, observed))
     extreme = sum(weight * number for (_, weight), number in states.items() if weight <= limit)
     return extreme / sum(weight * number for (_, weight), number in states.items())
+
+
+def rank_sum_p(first: np.ndarray, second: np.ndarray) -> tuple[float, str]:
+    """Two-sided p of the sum of ranks of two groups, and how it was computed.
+
+    Exact where both groups have fewer than `EXACT_BELOW`, with ties over every division of the midranks
+    (`permuted_ranks_p`); otherwise by the normal approximation with the variance of the ties and correction for
+    continuity.
+
+    Parameters
+    ----------
+    first, second : array, shape (m,) and (n,)
+        Finite values, at least one in each.
+    """
+    tied = len(np.unique([*first, *second])) < len(first) + len(second)
+    exact = max(len(first), len(second)) < EXACT_BELOW
+    if exact and tied:
+        return permuted_ranks_p(first, second), "over every division of the midranks"
+    p = float(stats.mannwhitneyu(first, second, method="exact" if exact else "asymptotic").pvalue)
+    return p, "exact" if exact else "by the normal approximation"
 
 
 def permuted_ranks_p(first: np.ndarray, second: np.ndarray) -> float:

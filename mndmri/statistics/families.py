@@ -18,9 +18,9 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def corrected(table: pd.DataFrame, family: list[str], correct: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
-    """Corrected p within each family, over the tests that have one."""
+    """Corrected p within each family, over the tests that have one; without columns to tell them apart it is one."""
     known = table[table["p"].notna()].astype({"p": float})
-    return known.groupby(family)["p"].transform(lambda p: correct(p.to_numpy())).astype(float)
+    return known.groupby(family or np.zeros(len(known)))["p"].transform(lambda p: correct(p.to_numpy())).astype(float)
 
 
 def is_primary(table: pd.DataFrame, primary: Sequence[Mapping[str, str]] | None) -> np.ndarray:

@@ -7,18 +7,19 @@ import numpy as np
 import pandas as pd
 
 from mndmri.statistics.contrasts import list_contrasts
-from mndmri.statistics.differences import AS_REPORTED, PLACE, Difference, reported_differences
+from mndmri.statistics.differences import AS_REPORTED, PLACE, Difference, each_reported, reported_differences
 from mndmri.statistics.families import is_primary
-from mndmri.statistics.samples import NO_OTHERS, each_sample
+from mndmri.statistics.samples import NO_OTHERS
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import UNIT, with_units
+from mndmri.tables.measures import RATINGS, UNIT, with_units
 
 _INFLUENCE = {
     **PLACE,
     **UNIT,
     "contrast": "The two groups, first minus second; patients is all of them.",
     "n": "Participants in the model.",
-    "estimate": "Difference adjusted for the covariates, in the unit of the measure.",
+    "estimate": "Difference adjusted for the covariates, of ratings the Hodges-Lehmann shift, in the unit of the "
+    "measure.",
     "p": f"Two-sided, not corrected: {AS_REPORTED}.",
     "estimate_low": "Lowest difference that is left when one participant is left out.",
     "who_low": "That participant.",
@@ -70,12 +71,13 @@ def influence_table(
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     chosen = measures[is_primary(measures, primary)]
     rows = []
-    for measured, sample in each_sample(
+    for measured, sample in each_reported(
         chosen, participants, groups=groups, covariates=covariates, chosen=measure_covariates
     ):
-        everybody = reported_differences(sample, compared)
+        rating = measured.key["measure"] in RATINGS
+        everybody = reported_differences(sample, compared, rating=rating)
         without = {
-            who: reported_differences(sample._replace(data=sample.data.drop(who)), compared)
+            who: reported_differences(sample._replace(data=sample.data.drop(who)), compared, rating=rating)
             for who in sample.data.index
         }
         for k, (contrast, found) in enumerate(zip(compared, everybody, strict=True)):

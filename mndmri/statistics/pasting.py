@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mndmri.statistics.ancova import REPORTED
 from mndmri.tables.dictionaries import column_names, dictionary
 from mndmri.tables.measures import KEY
 from mndmri.tables.words import OMNIBUS, readable_interval, readable_p
@@ -30,7 +29,7 @@ _DESCRIPTIONS = {
     "primary": "yes or no: whether the measure is one of the primary measures of the config.",
     "text": "The reported result in words: difference with its limits, and p.",
     "n_missing": "Excluded participants of the study's groups: no value, or no covariate.",
-    **dict.fromkeys(_REPORTED, f"Of the reported test ({REPORTED}); see comparisons.json."),
+    **dict.fromkeys(_REPORTED, "Of the reported test; see comparisons.json."),
     "p_one_variance": "p with one variance for all groups (ancova, ancova_contrast), not corrected.",
     "p_hc3": "p with errors robust to any unequal variances (ancova_hc3), not corrected; none of all groups at once.",
     "p_ranks": "p of ranks, without covariates (dunn, kruskal), not corrected.",

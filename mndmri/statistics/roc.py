@@ -10,13 +10,13 @@ from scipy import stats
 
 from mndmri.io import InputError
 from mndmri.statistics.auc import area_within, components, delong_interval, likelihood_ratios, predictive_value
-from mndmri.statistics.combat import RATINGS
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.deviations import NO_CONTROLS, NOT_IN_NORMS, model_covariates, score_deviations
 from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
-from mndmri.statistics.exact import permuted_ranks_p
+from mndmri.statistics.exact import rank_sum_p
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.norms import stored_norms
+from mndmri.statistics.own_covariates import adjust_measured
 from mndmri.statistics.samples import (
     NO_OTHERS,
     Measured,
@@ -26,7 +26,7 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import dictionary
-from mndmri.tables.measures import KEY, UNIT, with_units
+from mndmri.tables.measures import KEY, RATINGS, UNIT, with_units
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -43,7 +43,9 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "direction": "Whether higher or lower values are positive: the direction declared in advance, in "
     "which upper-motor-neuron damage changes the measure, also between groups of patients; where none is declared, "
     "the direction in which the groups differ, as stated in the note.",
-    "auc": "Area under the ROC curve in that direction, not adjusted for covariates: the probability that a "
+    "auc": "Area under the ROC curve in that direction, adjusted for the covariates of the measure alone "
+    "(measure_covariates, as head size of volumes; each person by slopes within the groups estimated from the others; "
+    "note says so), not for those of every measure: the probability that a "
     "participant of the first group is beyond one of the second, ties counting half; where the study names sites, "
     "one of the same site. Below 0.5, the difference is opposite to expectation.",
     "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale; of sites, by each person's influence).",
@@ -58,8 +60,9 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "a control with the same covariates than one of the second.",
     "adjusted_ci_low": "Lower confidence limit of the adjusted AUC (DeLong, on the logit scale).",
     "adjusted_ci_high": "Upper confidence limit.",
-    "threshold": "In the measure's unit; of W-scores where the study names sites. Values strictly beyond it are "
-    "positive. Set on the second group alone: the nearest of its values with at least the specificity of the config.",
+    "threshold": "In the measure's unit (at the average of the measure's own covariates, if any); of W-scores where "
+    "the study names sites. Values strictly beyond it are positive. Set on the second group alone: the nearest of its "
+    "values with at least the specificity of the config.",
     "sensitivity": "Share of the first group beyond the threshold.",
     "sens_ci_low": "Lower confidence limit of the sensitivity at this threshold (Wilson).",
     "sens_ci_high": "Upper confidence limit of the sensitivity at this threshold.",
@@ -249,7 +252,8 @@ def classify(
         (modality, measure), or (modality, measure, region) where a region differs, to 1 if damage
         raises it, -1 if it lowers it, and 0 for none; `mndmri.tables.measures.DAMAGE_DIRECTION`.
     measure_covariates : mapping
-        More of them for some measures, as in `mndmri.tables.covariates.covariates_of`, for the adjusted area.
+        More of them for some measures, as in `mndmri.tables.covariates.covariates_of`, which every area is adjusted
+        for.
     contrasts : sequence of pairs, optional
         Pairs of groups, the first the positive class; default all, the reference second.
     pooled : bool
@@ -289,10 +293,9 @@ def classify(
         out of its range, or stored norms do not fit the study (`mndmri.statistics.deviations.score_deviations`).
     """
     own = own_columns(participants, measure_covariates)
-    everyone = select_people(
-        participants, groups=groups, covariates=list(dict.fromkeys([*([site] if site else []), *own]))
-    )
-    in_model = list(dict.fromkeys([*covariates, *([site] if site else [])]))
+    in_site = [site] if site else []
+    everyone = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*in_site, *own])))
+    in_model = list(dict.fromkeys([*covariates, *in_site]))
     scores = _w_scores(
         measures,
         participants,
@@ -316,14 +319,16 @@ def classify(
         kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
         declared = directions.get(kind, directions.get(kind[:2], 0))
         drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
+        freed, told = adjust_measured(measured, everyone, chosen=measure_covariates, within=["group", *in_site])
         for contrast in compared:
             # damage is in the patients, also where they are named second
             sign = -declared if contrast.left == (reference,) else declared
-            split = _split(measured, people[contrast], contrast, sign, site=site)
+            split = _split(freed, people[contrast], contrast, sign, site=site)
+            split.notes.extend(told if not split.problem else [])
             adjusted = _adjusted(measured, scores, people[contrast], contrast, split)
             share = _share_of_first(contrast, prevalence, reference)
             row = _classified(split, adjusted, specificity=specificity, prevalence=share, alpha=alpha)
-            if "auc_adjusted" in row and absent:
+            if "auc_adjusted" in row and absent and absent != told:
                 row["note"] = "; ".join([note for note in (row["note"], f"adjusted AUC: {absent[0]}") if note])
             rows.append(row)
             points += _curve(adjusted if site and measured.key["measure"] not in RATINGS else split) if drawn else []
@@ -441,17 +446,12 @@ def _area(
         return auc, p, ["no interval of the AUC: too few pairs of one site"] if math.isnan(auc.low) else []
     auc, notes = auc_delong(positive, negative, alpha=alpha), []
     tied = len(np.unique([*positive, *negative])) < len(positive) + len(negative)
-    exact = max(len(positive), len(negative)) < EXACT_BELOW
-    if exact and tied:
-        p = permuted_ranks_p(positive, negative)
-    else:
-        p = float(stats.mannwhitneyu(positive, negative, method="exact" if exact else "asymptotic").pvalue)
+    p, how = rank_sum_p(positive, negative)
     if math.isnan(auc.low):
         notes.append("no interval of the AUC: DeLong's variance needs two participants on each side")
     elif auc.estimate in (0, 1):
         notes.append("AUC at its bound, where DeLong's variance is 0: interval by Newcombe's score method")
     if tied:
-        how = "over every division of the midranks" if exact else "by the normal approximation"
         notes.append(f"tied values: p {how}")
     return auc, p, notes
 

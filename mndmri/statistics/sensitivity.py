@@ -12,6 +12,7 @@ from mndmri.io import InputError
 from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.families import is_primary
+from mndmri.statistics.ranks import RANKS, rating_rows
 from mndmri.statistics.samples import (
     MOTION,
     NO_OTHERS,
@@ -25,7 +26,7 @@ from mndmri.statistics.samples import (
     take_sample,
 )
 from mndmri.tables.dictionaries import column_names, dictionary
-from mndmri.tables.measures import UNIT, with_units
+from mndmri.tables.measures import RATINGS, UNIT, with_units
 
 MAIN = "main"
 MOTION_SCAN = "dwi"
@@ -45,11 +46,12 @@ _DESCRIPTIONS = {
     "without_site_<site>: without the participants of that site.",
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient, each group weighted by its size.",
     "n_missing": "Excluded participants of the study's groups (age_matched: of the contrast's groups).",
-    "estimate": "Adjusted difference in the measure's unit.",
+    "estimate": "Adjusted difference in the measure's unit; of ratings the Hodges-Lehmann shift, never adjusted.",
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
     "adjusted_g": "Adjusted difference over the model's residual SD, corrected for small samples.",
-    "p": "Two-sided, by t with a variance of its own for each group (ancova_welch), not corrected.",
+    "p": "Two-sided, by t with a variance of its own for each group (ancova_welch); of ratings by ranks "
+    "(permuted_ranks). Not corrected.",
     "change_percent": "Change of the estimate against main, in percent of main; -100 is no remaining difference.",
     "same_sign": "Whether the estimate has the sign of main's: yes or no.",
     "note": "Excluded participants and missing numbers, with the reasons.",
@@ -155,6 +157,8 @@ def sensitivity_table(
     for measured in each_measure(measures[is_primary(measures, primary)], people):
         names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
         of_measure = study._replace(covariates=names, absent=absent)
+        if measured.key["measure"] in RATINGS:
+            of_measure = study._replace(covariates=[])
         rows += [measured.key | row for row in _measure_rows(measured, of_measure, alpha=alpha)]
     return with_units(pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups))), measures)
 
@@ -163,9 +167,13 @@ def _measure_rows(measured: Measured, study: _Study, *, alpha: float) -> list[di
     """Rows of one measure, contrast by contrast."""
     found: dict[str, list[dict[str, Any]]] = {contrast.name: [] for contrast in study.contrasts}
     for name, sample, covariates, contrasts in _variants(measured, study):
-        made = ancova_rows(sample, covariates=covariates, contrasts=contrasts, n_permutations=0, seed=0, alpha=alpha)
+        options: dict[str, Any] = {"contrasts": contrasts, "n_permutations": 0, "seed": 0, "alpha": alpha}
+        if measured.key["measure"] in RATINGS:
+            made = rating_rows(sample, **options)
+        else:
+            made = ancova_rows(sample, covariates=covariates, **options)
         for row in made:
-            if row["test"] == REPORTED and row["contrast"] in found:
+            if row["test"] in (REPORTED, RANKS) and row["contrast"] in found:
                 found[row["contrast"]].append({"variant": name} | row)
     rows = []
     for variants in found.values():

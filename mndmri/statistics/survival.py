@@ -187,7 +187,7 @@ def _cox(data: pd.DataFrame, time: str, event: str, adjusted: Sequence[str], *, 
     half = stats.norm.isf(alpha / 2) * error
     row |= dict(zip(("hazard_ratio", "ci_low", "ci_high"), np.exp([beta, beta - half, beta + half]), strict=True))
     row |= {"statistic": beta / error, "p": float(2 * stats.norm.sf(abs(beta / error)))}
-    row["p_proportional"] = _proportional(fit, times, seen)
+    row["p_proportional"] = _proportional(fit, matrix, times, seen, data["group"].to_numpy())
     notes = [f"constant, not adjusted for: {', '.join(constant)}"] if constant else []
     if row["n_events"] < MIN_EVENTS * matrix.shape[1]:
         notes.append(f"fewer than {MIN_EVENTS} events for each of {matrix.shape[1]} terms")
@@ -202,15 +202,34 @@ def _compares(times: np.ndarray, seen: np.ndarray) -> bool:
     return bool(((times >= first) & ~(seen & (times == first))).any())
 
 
-def _proportional(fit: Any, times: np.ndarray, seen: np.ndarray) -> float:
+def _proportional(fit: Any, matrix: np.ndarray, times: np.ndarray, seen: np.ndarray, strata: np.ndarray) -> float:
     """P of the correlation of the first term's scaled Schoenfeld residuals with the rank of time; NaN for no test.
 
     Residuals as they are would show the changing hazard of any term that the first is correlated with. Multiplied by
     the covariance of the coefficients, they are of the term itself (Grambsch and Therneau 1994).
     """
-    residuals = np.asarray(fit.schoenfeld_residuals)
-    known = seen & np.isfinite(residuals).all(axis=1)
-    if known.sum() <= 3 or np.ptp(times[known]) == 0:
+    if seen.sum() <= 3 or np.ptp(times[seen]) == 0:
         return np.nan
-    scaled = residuals[known] @ fit.cov_params()
-    return float(stats.pearsonr(stats.rankdata(times[known]), scaled[:, 0]).pvalue)
+    residuals = _schoenfeld(matrix, np.exp(matrix @ fit.params), times, seen, strata)[seen]
+    scaled = residuals @ fit.cov_params()
+    return float(stats.pearsonr(stats.rankdata(times[seen]), scaled[:, 0]).pvalue)
+
+
+def _schoenfeld(
+    matrix: np.ndarray, hazards: np.ndarray, times: np.ndarray, seen: np.ndarray, strata: np.ndarray
+) -> np.ndarray:
+    """Terms of each event less their mean in those at risk, shape (n, k); NaN without an event.
+
+    Where several have an event at once, the mean is that of Efron's likelihood: those at risk as one after the other
+    of them is counted out in part. (statsmodels' residuals leave them in, whatever the ties.)
+    """
+    residuals = np.full(matrix.shape, np.nan)
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        for time in np.unique(times[inside & seen]):
+            at_risk, tied = inside & (times >= time), inside & seen & (times == time)
+            left_in = 1 - np.arange(tied.sum())[:, None] / tied.sum() * tied  # (events, n)
+            weights = hazards * left_in * at_risk
+            means = weights @ matrix / weights.sum(axis=1, keepdims=True)
+            residuals[tied] = matrix[tied] - means.mean(axis=0)
+    return residuals

@@ -19,9 +19,17 @@ def is_of_quality(name: str) -> bool:
     return name in qc.DEFINITIONS
 
 
+def place_of(name: str) -> tuple[str, ...] | None:
+    """Modality, measure and region, perhaps hemi, of a covariate that is a measure; None of any other name."""
+    if name in VOLUMES:
+        return ("t1w", "volume", name, "both")
+    words = tuple(name.split())
+    return words if len(words) in (3, 4) else None
+
+
 def is_measured(name: str) -> bool:
-    """Whether a covariate comes from measures.tsv or qc.tsv, and not from the participants table."""
-    return name in VOLUMES or is_of_quality(name)
+    """Whether a covariate comes from measures.tsv or qc.tsv, unless it is a column of the participants table."""
+    return place_of(name) is not None or is_of_quality(name)
 
 
 def covariates_of(key: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -> list[str]:
@@ -30,19 +38,25 @@ def covariates_of(key: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -
     Parameters
     ----------
     key : mapping
-        modality, measure and region.
+        modality, measure and region, and hemi where covariates of one side are chosen.
     chosen : mapping
         A modality, or modality and measure, or also a region, with spaces between them, to names of covariates.
 
     Returns
     -------
     list of str
-        Each once. A volume is no covariate of itself.
+        Each once. A measure is no covariate of itself.
     """
     words = [key["modality"], key["measure"], key["region"]]
     names = [name for place, own in chosen.items() for name in own if words[: len(place.split())] == place.split()]
-    is_volume = words[:2] == ["t1w", "volume"]
-    return [name for name in dict.fromkeys(names) if not (is_volume and name == key["region"])]
+    itself = (*words, key.get("hemi"))
+    return [name for name in dict.fromkeys(names) if not _is_of(name, itself)]
+
+
+def _is_of(name: str, key: tuple[str | None, ...]) -> bool:
+    """Whether a covariate is the measure of a key, whose hemi may be unknown; one named without a side is of any."""
+    place = (place_of(name) or ())[: max(len(name.split()), 3)]
+    return bool(place) and all(own in (other, None) for own, other in zip(key, place, strict=False))
 
 
 def column_of(name: str, modality: str) -> str:
@@ -80,9 +94,9 @@ def join_measured(
         if name in participants:  # what somebody gives is taken before what was measured
             columns[column_of(name, modality)] = participants[name].to_numpy(float)
             continue
-        if name in VOLUMES:
-            place = {"modality": "t1w", "measure": "volume", "region": name, "hemi": "both"}
-            rows = measures[(measures[list(place)] == pd.Series(place)).all(axis=1)]
+        if place := place_of(name):
+            columns_of = ["modality", "measure", "region", "hemi"][: len(place)]
+            rows = measures[(measures[columns_of].astype(str) == list(place)).all(axis=1)]
         elif quality is None:
             raise InputError(f"measure_covariates: {name} is a measure of qc.tsv, which is not given; give quality")
         else:
@@ -90,7 +104,8 @@ def join_measured(
         values = rows.set_index("participant_id")["value"].astype(float)
         if values.index.has_duplicates:
             twice = values.index[values.index.duplicated()][0]
-            raise InputError(f"{twice}: {modality} has more than one {name}; it cannot be a covariate")
+            hint = "name its side too" if len(name.split()) == 3 else "it cannot be a covariate"
+            raise InputError(f"{twice}: {modality} has more than one {name}; {hint}")
         own = values.reindex(participants["participant_id"]).to_numpy(float)
         columns[column_of(name, modality)] = np.where(np.isfinite(own), own, np.nan)
     return participants.assign(**columns)

@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import pandas as pd
 from mndmri.io import InputError
 from mndmri.tables.codes import codes_for_missing
 from mndmri.tables.columns import FIELDS, HEMIS, Column, check_name, columns_by_mapping, columns_by_pattern, tidy
+from mndmri.tables.covariates import VOLUMES, place_of
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.measures import BY_ONSET, GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
@@ -228,6 +229,43 @@ def unknown_primary(primary: Mapping[int, Mapping[str, str]], rows: pd.DataFrame
         near = difflib.get_close_matches(" ".join(wanted), names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"they have {_few(sorted(names))}"
         problems.append(f"statistics.primary[{index}]: the tables have no '{' '.join(wanted)}'; {hint}")
+    return problems
+
+
+def unknown_covariates(
+    chosen: Mapping[str, Sequence[str]],
+    rows: pd.DataFrame,
+    *,
+    measured: Collection[tuple[str, str]],
+    known: Collection[str],
+) -> list[str]:
+    """Covariates of some measures that are named as measures, and are neither in the tables nor measured.
+
+    Parameters
+    ----------
+    chosen : mapping
+        As in `mndmri.tables.covariates.covariates_of`.
+    rows : DataFrame
+        Of `read_given`.
+    measured : collection of pairs
+        Modality and measure that the scans give, in some region.
+    known : collection of str
+        Columns of the participants table.
+    """
+    brought = {tuple(key) for key in rows[KEY].drop_duplicates().itertuples(index=False)}
+    problems = []
+    for place, names in chosen.items():
+        for name in names:
+            of, where = place_of(name), f"measure_covariates: '{place}'"
+            if of is None or name in VOLUMES or name in known or of[:2] in measured:
+                continue
+            sides = [key[3] for key in brought if key[: len(of)] == of]
+            if not sides:
+                near = difflib.get_close_matches(name, {" ".join(key[: len(of)]) for key in brought}, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else "correct the name"
+                problems.append(f"{where}: '{name}' is no measure of the tables and no column; {hint}")
+            elif len(sides) > 1:
+                problems.append(f"{where}: the tables have {name} of {', '.join(sorted(sides))}; name one side too")
     return problems
 
 

@@ -15,6 +15,8 @@ GROUP_COLUMNS = ["participant_id", "group", *MEASURE_COLUMNS]
 OK = "ok"
 # Names of hemi that are made of L and R: by the side of onset, and the mean of both
 BY_ONSET = ("contra", "ipsi", "mean")
+# Whole numbers with a meaning of their own: compared by ranks, never scaled
+RATINGS = ("motor_band_score",)
 NOTHING_BROUGHT: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType({})
 NOT_MEASURED = "not measured in this participant"
 NO_SCORE = "no motor band score in the measures table"
@@ -398,3 +400,10 @@ def data_dictionary(
     defined = {**DEFINITIONS, **brought}
     found = {f"{m} {n}": defined[m, n] for m, n in dict.fromkeys(measures) if (m, n) in defined}
     return {TITLE: "Every measure of every participant, one a row"} | columns | {"measures": found}
+
+
+def person_dictionary(measures: Iterable[tuple[str, str]], *, space: str | None = None) -> dict[str, Any]:
+    """BIDS data dictionary of the measures table of one participant."""
+    described = data_dictionary(measures, space=space)
+    kept = {name: described[name] for name in (*MEASURE_COLUMNS, "measures")}
+    return {TITLE: "Every measure of this participant, one a row"} | kept

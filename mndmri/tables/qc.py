@@ -12,6 +12,7 @@ import pandas as pd
 from mndmri.io import InputError
 from mndmri.robust import MAD_TO_SD
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.measures import COLUMN_DESCRIPTIONS, MEASURE_COLUMNS
 
 _DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",
@@ -180,9 +181,19 @@ MIN_GROUP_FOR_OUTLIERS = 5
 def quality_dictionary(measures: Iterable[str] = ()) -> dict[str, Any]:
     """BIDS data dictionary of qc.tsv, and the meaning of the quality measures in it."""
     described = dictionary("Quality measures of every scan, compared with the limits", _DESCRIPTIONS)
-    return described | {
-        "measures": {name: DEFINITIONS[name] for name in dict.fromkeys(measures) if name in DEFINITIONS}
-    }
+    return described | {"measures": _defined(measures)}
+
+
+def person_quality_dictionary(measures: Iterable[str]) -> dict[str, Any]:
+    """BIDS data dictionary of the table of quality measures of one participant, not yet compared with the limits."""
+    columns = {name: COLUMN_DESCRIPTIONS[name] for name in MEASURE_COLUMNS}
+    columns["measure"] = "Quality measure; measures are defined below."
+    described = dictionary("Quality measures of the scans of this participant", columns)
+    return described | {"measures": _defined(measures)}
+
+
+def _defined(measures: Iterable[str]) -> dict[str, dict[str, str]]:
+    return {name: DEFINITIONS[name] for name in dict.fromkeys(measures) if name in DEFINITIONS}
 
 
 def limits_from_config(qc: Mapping[str, float]) -> Limits:

@@ -1,6 +1,6 @@
 """Shares of null cohorts in which each test finds something, and its power: what the calibration table is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from mndmri.statistics.welch import (
     sums_of,
     wald_test,
 )
-from tests.benchmark.cohorts import CELLS, NAMES, SEED, SIZES, design, draw
+from tests.benchmark.cohorts import CELLS, NAMES, SEED, SIZES, VARIANCE, Cell, design, draw
 
 LEVEL, POWER = 0.05, 0.8
 HYPOTHESES = {
@@ -37,7 +37,11 @@ def p_of(tested: Tested) -> np.ndarray:
 
 
 def cohort_p(
-    y: np.ndarray, matrix: np.ndarray, owner: np.ndarray, signs: np.ndarray
+    y: np.ndarray,
+    matrix: np.ndarray,
+    owner: np.ndarray,
+    signs: np.ndarray,
+    hypotheses: Mapping[str, list[list[float]]] = HYPOTHESES,
 ) -> dict[tuple[str, str], np.ndarray]:
     """Probability by (test, hypothesis) in many cohorts, y of shape (people, cohorts)."""
     found = {}
@@ -45,7 +49,7 @@ def cohort_p(
     basis = fit.basis
     residuals = y - basis @ (basis.T @ y)
     df = len(y) - basis.shape[1]
-    for name, weights in HYPOTHESES.items():
+    for name, weights in hypotheses.items():
         hypothesis = np.array(weights, float)
         effect = hypothesis @ fit.inverse @ y
         middle = np.linalg.inv(hypothesis @ fit.inverse @ fit.inverse.T @ hypothesis.T)
@@ -63,17 +67,17 @@ def cohort_p(
     for key in {tuple(column) for column in alike.T}:
         own = (key == alike.T).all(axis=1)
         errors = error_model(matrix, owner, borrowing=list(key))
-        directions = {name: directions_of(errors, np.array(weights, float)) for name, weights in HYPOTHESES.items()}
+        directions = {name: directions_of(errors, np.array(weights, float)) for name, weights in hypotheses.items()}
         fitted, squares = sums_of(errors, y[:, own])
         for name, hypothesis in directions.items():
             p = found.setdefault(("own variances", name), np.ones(y.shape[1]))
             p[own] = p_of(wald_test(errors, hypothesis, fitted, squares))
         if not len(signs):
             continue
-        hypotheses = list(directions.values())
-        (observed,) = flipped_pivots(errors, y[:, own], hypotheses, np.ones((1, len(y))))
-        extreme = [np.zeros(int(own.sum()), int) for _ in hypotheses]
-        for drawn in flipped_pivots(errors, y[:, own], hypotheses, signs):
+        tested = list(directions.values())
+        (observed,) = flipped_pivots(errors, y[:, own], tested, np.ones((1, len(y))))
+        extreme = [np.zeros(int(own.sum()), int) for _ in tested]
+        for drawn in flipped_pivots(errors, y[:, own], tested, signs):
             for count, d, o in zip(extreme, drawn, observed, strict=True):
                 count += (np.abs(d) >= np.abs(o) * (1 - 1e-9)).sum(axis=0)
         for name, count in zip(directions, extreme, strict=True):
@@ -88,17 +92,23 @@ def _bell_mccaffrey(basis: np.ndarray, weights: np.ndarray) -> float:
     return float(np.trace(middle) ** 2 / (middle**2).sum())
 
 
-def shift_for_power(matrix: np.ndarray, hypothesis: np.ndarray, power: float = POWER) -> np.ndarray:
-    """What added to everybody gives the test with one variance this power, were the variance 1; shape (people,)."""
+def shift_for_power(
+    matrix: np.ndarray, owner: np.ndarray, hypothesis: np.ndarray, cell: Cell, power: float = POWER
+) -> np.ndarray:
+    """Shift of the first group of a pair, by so many true standard errors of their difference; shape (people,).
+
+    As many as give the test with one variance this power where all errors are normal and of one variance.
+    """
     along = (hypothesis @ linalg.pinv(matrix))[0]
     df = len(matrix) - np.linalg.matrix_rank(matrix)
     limit = stats.t.isf(LEVEL / 2, df)
     distance = optimize.brentq(lambda d: stats.nct.sf(limit, df, d) - power, 0, 20)
-    return along / np.sqrt(along @ along) * distance
+    error = np.sqrt(along**2 @ (VARIANCE[cell.errors] * np.array(cell.spread)[owner] ** 2))
+    return (owner == np.argmax(hypothesis[0])) * distance * error
 
 
 def table_shares(size: str, *, designs: int, cohorts: int, flips: int) -> Iterator[dict[str, object]]:
-    """Share of cohorts with p <= 0.05, of every cell, test and hypothesis, and power with equal groups."""
+    """Share of cohorts with p <= 0.05, of every cell, test and hypothesis, and its power."""
     for cell, kind in CELLS.items():
         positive: dict[tuple[str, str, str], list[float]] = {}
         for number in range(designs):
@@ -108,14 +118,11 @@ def table_shares(size: str, *, designs: int, cohorts: int, flips: int) -> Iterat
             signs = sign_flips(len(owner), number=flips, seed=number)
             for key, p in cohort_p(y, matrix, owner, signs).items():
                 positive.setdefault((*key, "error"), []).append(np.mean(p <= LEVEL))
-            if cell != "equal":
-                continue
             for name in PAIRS:
-                shift = shift_for_power(matrix, np.array(HYPOTHESES[name], float))
-                found = cohort_p(y + shift[:, None], matrix, owner, signs)
-                for (test, hypothesis), p in found.items():
-                    if hypothesis == name:
-                        positive.setdefault((test, name, "power"), []).append(np.mean(p <= LEVEL))
+                shift = shift_for_power(matrix, owner, np.array(HYPOTHESES[name], float), kind)
+                found = cohort_p(y + shift[:, None], matrix, owner, signs, {name: HYPOTHESES[name]})
+                for (test, _), p in found.items():
+                    positive.setdefault((test, name, "power"), []).append(np.mean(p <= LEVEL))
         for (test, name, what), shares in positive.items():
             row = {"size": size, "cell": cell, "test": test, "hypothesis": name, "what": what}
             yield row | {"percent": 100 * float(np.mean(shares))}

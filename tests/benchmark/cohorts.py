@@ -31,6 +31,14 @@ CELLS = {
 NOTHING_HOLDS = "lognormal 1/3/1"
 PRESENT = 0.45  # of the zero-inflated, in every group
 OUTLIERS, FACTOR = 0.05, 6.0
+# Of the errors of `draw` with a spread of 1
+VARIANCE = {
+    "normal": 1.0,
+    "lognormal": (np.e - 1) * np.e,
+    "t3": 3.0,
+    "outliers": 1 + OUTLIERS * (FACTOR**2 - 1),
+    "zero-inflated": PRESENT * 10 - (3 * PRESENT) ** 2,
+}
 
 
 def design(sizes: tuple[int, int, int], number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -228,7 +228,13 @@ rule classify_groups:
         | SITE
         | dict(onset_side=config["onset_side"])
         | keys_of("statistics", "primary", "specificity", "prevalence"),
-        compared=CONTRASTS | SITE | keys_of("statistics", "primary"),
+        compared=CONTRASTS
+        | SITE
+        | keys_of("statistics", "primary")
+        | dict(
+            measure_covariates=config["measure_covariates"],
+            rated=config["statistics"]["rated_sign"],
+        ),
         higher_is=config["higher_is"],
     script:
         "../../scripts/classify_groups.py"
@@ -239,6 +245,7 @@ rule correlate_scores:
     input:
         **PARTICIPANTS,
         measures=MEASURES,
+        quality=OF_SCANS,
     output:
         correlations="<group>/correlations.tsv",
         dictionary="<group>/correlations.json",
@@ -255,6 +262,7 @@ rule correlate_scores:
             scores=score_columns(config),
             sides=config["clinical_sides"],
             adjust=config["covariates"],
+            measure_covariates=config["measure_covariates"],
         ),
         progression=config["progression"],
     script:

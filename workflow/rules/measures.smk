@@ -52,7 +52,9 @@ rule collect_measures:
         surface_stats=scans("t1w", "surface_stats") if VOLUMES else [],
     output:
         measures="<participant>_measures.tsv",
+        dictionary="<participant>_measures.json",
         qc="<participant>_qc.tsv",
+        qc_dictionary="<participant>_qc.json",
     log:
         "<logs>/collect_measures/sub-{subject}.log",
     benchmark:
@@ -62,6 +64,7 @@ rule collect_measures:
     params:
         version=VERSION,
         excluded=excluded,
+        space=SPACE,
     script:
         "../../scripts/collect_measures.py"
 

@@ -189,3 +189,29 @@ def test_a_direction_of_a_measure_that_the_tables_lack_is_told(tmp_path):
         "higher_is: the study has no measure 'mrs NA'; did you mean 'mrs NAA'?",
         "higher_is: 'mrs NAA' has no region 'hant'; did you mean 'hand'?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("t1w volume gm L", None),
+        (
+            "t1w volume gn L",
+            "'t1w volume gn L' is no measure of the tables and no column; did you mean 't1w volume gm L'?",
+        ),
+        ("t1w volume gm", None),
+        ("t1w volume wm", "the tables have t1w volume wm of L, R; name one side too"),
+        ("Head size cm", None),
+        ("Head size mm", "'Head size mm' is no measure of the tables and no column"),
+    ],
+)
+def test_a_covariate_of_some_measures_is_a_measure_of_the_tables_or_a_column(tmp_path, name, said):
+    header = [*HEADER, "volume_wm_L", "volume_wm_R", "Head size cm"]
+    path = workbook(tmp_path / "lab.xlsx", header, [[*row, 1.0, 2.0, 55.0] for row in ROWS])
+    found = study(path, measure_covariates={"t1w volume": [name]})
+    assert [
+        problem.message.removeprefix("measure_covariates: 't1w volume': ")[: len(said or "")]
+        for problem in found.problems
+    ] == ([said] if said else [])
+    if name == "Head size cm":
+        assert found.participants[name].tolist() == [55.0, 55.0, 55.0]

@@ -1,4 +1,6 @@
-"""Every estimator against R 4.2 (car, emmeans, sandwich, effectsize, base): the code beside its numbers.
+"""Every estimator against R 4.2, the code beside its numbers.
+
+Packages: car, clubSandwich, coin, effectsize, emmeans, nlme, pROC, sandwich, survival.
 
 The data, in R::
 
@@ -19,9 +21,18 @@ import pytest
 from scipy import stats
 
 from mndmri.statistics import adjusted_means, compare_groups, fisher_freeman_halton, hedges_g, hodges_lehmann
+from mndmri.statistics.assumptions import assumptions_table
+from mndmri.statistics.auc import compare_areas
+from mndmri.statistics.contrasts import list_contrasts
+from mndmri.statistics.deviations import score_deviations
+from mndmri.statistics.equivalence import equivalence_table
+from mndmri.statistics.exact import permuted_ranks_p
 from mndmri.statistics.families import holm
+from mndmri.statistics.mixed import random_intercept
 from mndmri.statistics.models import build_design, contrast_vector
 from mndmri.statistics.ranks import dunn
+from mndmri.statistics.samples import Sample
+from mndmri.statistics.survival import survival_table
 from mndmri.statistics.welch import error_model, flip_p
 
 GROUPS = ["ALS", "PLS", "control"]
@@ -234,3 +245,266 @@ def test_permutation_p_is_that_of_enumerating_every_flip():
     (found,) = flip_p(errors, y, [contrast_vector(design, {"A": 1, "B": -1})], number=m, seed=0)
     assert 0.05 < exact < 0.95
     assert found == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / m))
+
+
+@pytest.mark.parametrize(
+    ("contrast", "expected"),
+    [
+        ("ALS-PLS", [0.0437924726510, 0.010461606562, 4.932317108833, 0.008862548975034]),
+        ("ALS-control", [-0.0502549423519, 0.01386186909061, 7.806556088026, 0.007014344983778]),
+        ("PLS-control", [-0.0940474150029, 0.0135867219569, 6.399106904622, 0.000339463753468]),
+        ("patients-control", [-0.0677719314123, 0.01276180251293, 6.432245030043, 0.001455260510383]),
+    ],
+)
+def test_differences_by_own_variances_are_those_of_whole_matrices(table, contrast, expected):
+    """No package does this: least squares, unbiased variances of the groups, Satterthwaite. Rows of L as above.
+
+    X <- model.matrix(y ~ 0 + group + age + sex, d); P <- solve(crossprod(X), t(X)); M <- diag(16) - X %*% P
+    g <- as.integer(d$group); E <- lapply(1:3, function(k) diag(as.numeric(g == k))); r <- c(M %*% d$y)
+    T <- sapply(1:3, function(h) sapply(1:3, function(k) sum(diag(M %*% E[[k]] %*% M %*% E[[h]]))))
+    s <- solve(T, sapply(1:3, function(k) sum(r[g == k]^2))); V <- diag(s[g])
+    K <- 2 * sapply(1:3, function(a) sapply(1:3, function(b)
+      sum(diag(E[[a]] %*% M %*% V %*% M %*% E[[b]] %*% M %*% V %*% M))))
+    K <- solve(T) %*% K %*% t(solve(T))
+    for (i in 1:4) { w <- (c(L[[i]], 0, 0) %*% P)^2; w <- sapply(1:3, function(k) sum(w[g == k]))
+      e <- sum(c(L[[i]], 0, 0) %*% P %*% d$y); se <- sqrt(sum(w * s)); df <- 2 * sum(w * s)^2 / c(w %*% K %*% w)
+      print(c(e, se, df, 2 * pt(-abs(e / se), df))) }
+    """
+    np.testing.assert_allclose(row(table, "ancova_welch", contrast, ["estimate", "se", "df", "p"]), expected, rtol=1e-9)
+
+
+def test_all_groups_by_own_variances_are_those_of_whole_matrices(table):
+    """With the matrices above.
+
+    C <- rbind(c(1, 0, -1, 0, 0), c(0, 1, -1, 0, 0))
+    A <- lapply(1:3, function(k) C %*% P %*% E[[k]] %*% t(P) %*% t(C)); S <- Reduce(`+`, Map(`*`, A, s)); tr <- 0
+    for (a in 1:3) for (b in 1:3) tr <- tr + K[a, b] * sum(diag(solve(S, A[[a]]) %*% solve(S, A[[b]])))
+    nu <- 6 / tr; b <- C %*% P %*% d$y; F <- c(t(b) %*% solve(S, b)) * (nu - 1) / (2 * nu)
+    c(F, nu - 1, pf(F, 2, nu - 1, lower.tail = FALSE))
+    """
+    expected = [21.99021688577, 6.050195717136, 0.001677157791861]
+    np.testing.assert_allclose(row(table, "ancova_welch", "group", ["statistic", "df", "p"]), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "expected"),
+    [
+        ("ALS-PLS", [0.056, 0.02224335106648, 7.552635610348, 0.03759222783484]),
+        ("ALS-control", [-0.0545, 0.01918810395358, 8.835220605435, 0.01974672371739]),
+        ("PLS-control", [-0.1105, 0.01900219285591, 5.777324207422, 0.001296727209812]),
+    ],
+)
+def test_differences_without_covariates_are_welch_s_and_those_of_gls(measures, contrast, expected):
+    """The same estimates and, to 2e-8, standard errors by gls(y ~ 0 + group, d, weights = varIdent(form = ~1 | group)).
+
+    t <- t.test(d$y[d$group == "ALS"], d$y[d$group == "PLS"]); c(t$stderr, t$parameter, t$p.value)
+    """
+    table = compare_groups(measures, PEOPLE, groups=GROUPS, reference="control", n_permutations=0)
+    np.testing.assert_allclose(row(table, "ancova_welch", contrast, ["estimate", "se", "df", "p"]), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "expected"),
+    [
+        ("ALS-PLS", [0.04113972419335, 0.01043519139797]),
+        ("ALS-control", [-0.05079037841167, 0.01367107566462]),
+        ("PLS-control", [-0.09193010260502, 0.01368619279892]),
+        ("patients-control", [-0.06724626808901, 0.01268579372942]),
+    ],
+)
+def test_differences_by_own_variances_are_near_those_of_gls_which_weights(table, contrast, expected):
+    """Generalised least squares gives participants of groups that vary less more weight in the covariates' effects.
+
+    f <- gls(y ~ 0 + group + age + sex, d, weights = varIdent(form = ~1 | group)); l <- c(L[[i]], 0, 0)
+    c(sum(l * coef(f)), sqrt(c(l %*% vcov(f) %*% l)))
+    """
+    estimate, se = row(table, "ancova_welch", contrast, ["estimate", "se"])
+    assert estimate == pytest.approx(expected[0], abs=0.3 * se)
+    assert se == pytest.approx(expected[1], rel=0.02)
+
+
+def test_robust_degrees_of_freedom_are_bell_and_mccaffrey_s_of_clubsandwich(table):
+    """Every participant a cluster: CR3 is HC3.
+
+    fit <- lm(y ~ 0 + group + age + sex, d)
+    linear_contrast(fit, vcovCR(fit, cluster = 1:16, type = "CR3"), rbind(c(1, -1, 0, 0, 0), ...))[c("SE", "df")]
+    """
+    expected = [
+        [0.01705292007728, 3.905014630327],
+        [0.01289540784717, 7.926190491936],
+        [0.01672012621452, 5.005307624519],
+        [0.01190829435393, 7.325420513009],
+    ]
+    contrasts = ["ALS-PLS", "ALS-control", "PLS-control", "patients-control"]
+    found = [row(table, "ancova_hc3", contrast, ["se", "df"]) for contrast in contrasts]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_two_one_sided_tests_are_those_of_t_test(measures):
+    """Margin of half an SD; interval of 90%.
+
+    x <- d$y[d$group == "ALS"]; z <- d$y[d$group == "PLS"]; m <- 0.5 * sqrt((var(x) + var(z)) / 2)
+    max(t.test(x, z, mu = -m, alternative = "greater")$p.value, t.test(x, z, mu = m, alternative = "less")$p.value)
+    t.test(x, z, conf.level = .9)$conf.int
+    """
+    table = equivalence_table(measures, PEOPLE, groups=GROUPS, reference="control", margin_sd=0.5, pooled=False)
+    expected = [
+        [0.0176101296607, 0.9375637167215, 0.01431755318702, 0.09768244681298],
+        [0.01661738547426, 0.9598063614637, -0.08974879588274, -0.01925120411726],
+        [0.01448634414429, 0.9987010889287, -0.1476811365617, -0.07331886343827],
+    ]
+    found = table.set_index("contrast").loc[["ALS-PLS", "ALS-control", "PLS-control"]]
+    np.testing.assert_allclose(found[["margin", "p_tost", "ci_low", "ci_high"]], expected, rtol=1e-9)
+
+
+def test_limits_of_hodges_lehmann_are_those_of_the_exact_wilcox_test():
+    """wilcox.test(x, z, exact = TRUE, conf.int = TRUE), values without ties."""
+    x = np.array([3.1, 0.4, 5.6, 2.2, 7.7, 4.8, 1.9, 6.3, 8.4, 2.9, 5.1, 0.7, 9.2])
+    z = np.array([1.2, 0.1, 2.6, 3.3, 0.9, 4.1, 1.7, 2.4, 0.3, 3.8])
+    np.testing.assert_allclose(hodges_lehmann(x, z), [2.2, 0.2, 4.7], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([0, 4, 6, 12, 3, 8, 0, 5, 9, 7, 2, 10, 6], [0, 0, 1, 0, 3, 0, 0, 2, 0, 0], 0.0008338679761482),
+        ([0, 4, 6, 12, 3, 8], [5, 0, 3, 2], 0.2333333333333),
+        ([0, 4, 6, 12, 3, 8], [0, 0, 1, 0, 0, 3], 0.03246753246753),
+        ([5, 0, 3, 2], [0, 0, 1, 0, 0, 3], 0.1666666666667),
+    ],
+)
+def test_exact_permutation_of_tied_ranks_is_that_of_coin(first, second, expected):
+    """pvalue(wilcox_test(s ~ g, data, distribution = "exact"))"""
+    assert permuted_ranks_p(np.array(first), np.array(second)) == pytest.approx(expected, rel=1e-10)
+
+
+def test_spread_of_the_groups_is_tested_as_levene_test_with_medians(measures):
+    """leveneTest(resid(fit) ~ d$group, center = median)"""
+    table = assumptions_table(measures, PEOPLE, groups=GROUPS, covariates=["age", "sex"]).set_index("check")
+    found = table.loc["brown_forsythe", ["statistic", "df_num", "df", "p"]].astype(float)
+    np.testing.assert_allclose(found, [0.3500943549341, 2, 13, 0.711064864641], rtol=1e-9)
+
+
+SECOND = np.array([1.9, 2.6, 1.4, 2.2, 3.1, 2.0, 1.1, 2.4, 1.6, 2.9, 2.8, 3.4, 2.5, 3.9, 3.0, 2.7])
+
+
+@pytest.mark.parametrize(
+    ("positives", "expected"),
+    [
+        (
+            ["ALS", "PLS"],
+            [0.9333333333333, 0.8666666666667, -0.1126499056063, 0.2459832389397, 0.7286792513359, 0.4661978876635],
+        ),
+        (
+            ["ALS"],
+            [0.8888888888889, 0.8611111111111, -0.1759309366824, 0.2314864922379, 0.2672612419124, 0.7892680261343],
+        ),
+    ],
+)
+def test_two_markers_are_compared_as_by_roc_test(positives, expected):
+    """Without PLS in the second; lower values are positive.
+
+    s <- c(1.9, 2.6, 1.4, 2.2, 3.1, 2.0, 1.1, 2.4, 1.6, 2.9, 2.8, 3.4, 2.5, 3.9, 3.0, 2.7); k <- d$group != "control"
+    r <- lapply(list(d$y, s), function(v) roc(k, v, levels = c(FALSE, TRUE), direction = ">"))
+    t <- roc.test(r[[1]], r[[2]], paired = TRUE, method = "delong"); c(t$estimate, t$conf.int, t$statistic, t$p.value)
+    """
+    first, second = PEOPLE["group"].isin(positives).to_numpy(), (PEOPLE["group"] == "control").to_numpy()
+    found = compare_areas(*((-v[first], -v[second]) for v in (Y, SECOND)))
+    got = [*found.areas, found.interval.low, found.interval.high, found.z, found.p]
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
+
+
+# Miller 1997: weeks of remission in acute myelogenous leukaemia, maintained and not (survival::aml)
+AML = pd.DataFrame(
+    {
+        "participant_id": [f"s{i:02d}" for i in range(23)],
+        "time": [9.0, 13, 13, 18, 23, 28, 31, 34, 45, 48, 161, 5, 5, 8, 8, 12, 16, 23, 27, 30, 33, 43, 45],
+        "event": [1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1],
+        "age": [61.0, 55, 68, 70, 50, 63, 59, 66, 72, 60, 57, 65, 52, 69, 62, 55, 71, 48, 64, 58, 67, 53, 60],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("groups", "model", "expected"),
+    [
+        (["ALS"], "alone", [0.9155325750147, 0.511934275172, 0.07371486063905, 0.975746044445]),
+        (["ALS"], "adjusted", [0.8551004748537, 0.5249746301776, 0.1033465724891, 0.9815593451899]),
+        (["ALS", "PLS"], "adjusted", [0.7780105140945, 0.536016554093, 0.1466497743479, 0.8526488413233]),
+    ],
+)
+def test_hazard_ratios_are_those_of_coxph(groups, model, expected):
+    """Efron's ties; groups of patients as strata (g is ALS, PLS, ALS, ...).
+
+    p of proportionality is of the correlation with the rank of time; cox.zph(f, transform = "rank", terms = FALSE), a
+    score test since survival 3.0, gives 0.9836, 0.9836 and 0.8369.
+
+    q <- cbind(aml, age = c(61, 55, 68, ...), g = rep(c("ALS", "PLS"), length.out = 23)); q$x <- rep(0:1, c(11, 12))
+    f <- coxph(Surv(time, status) ~ x + age + strata(g), q); summary(f)$coef["x", ]
+    s <- as.matrix(residuals(f, "scaledsch")); cor.test(rank(as.numeric(rownames(s))), s[, 1])$p.value
+    """
+    people = AML.assign(group=np.resize(groups, len(AML)))
+    place = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "status": "ok"}
+    measured = people[["participant_id"]].assign(value=np.repeat([0.0, 1.0], [11, 12]), **place)
+    options = {"groups": groups, "reference": None, "time": "time", "event": "event", "covariates": ["age"]}
+    found = survival_table(measured, people, **options).set_index("model").loc[model]
+    coefficient = np.log(found["hazard_ratio"]) / found["sd"]
+    got = [coefficient, coefficient / found["statistic"], found["p"], found["p_proportional"]]
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_w_scores_with_covariates_are_those_of_predict():
+    """Two patients, and a control by the model of the others.
+
+    co <- data.frame(y = c(.489, .462, ...), age = c(57.1, ...), sex = c("F", ...)); f <- lm(y ~ age + sex, co)
+    p <- predict(f, data.frame(age = c(61.2, 75.4), sex = c("M", "F")), se.fit = TRUE)
+    w <- (c(.412, .455) - p$fit) / sqrt(p$se.fit^2 + p$residual.scale^2); cbind(p$fit, w, 100 * pt(w, p$df))
+    f <- lm(y ~ age + sex, co[-1, ]); ... co[1, ]
+    """
+    values = [0.489, 0.462, 0.503, 0.447, 0.512, 0.458, 0.471, 0.495, 0.480, 0.466, 0.501, 0.452]
+    age = [57.1, 64.9, 52.3, 69.4, 61.8, 55.0, 60.2, 66.7, 49.5, 71.3, 58.8, 63.6]
+    people = pd.DataFrame(
+        {
+            "participant_id": ["c00", *(f"c{n:02d}" for n in range(1, 12)), "p0", "p1"],
+            "group": [*["control"] * 12, "ALS", "ALS"],
+            "age": [*age, 61.2, 75.4],
+            "sex": [*"FMFMFFMMFMFM", "M", "F"],
+        }
+    )
+    place = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "status": "ok"}
+    measured = people[["participant_id"]].assign(value=[*values, 0.412, 0.455], **place)
+    found = score_deviations(measured, people, groups=["ALS", "control"], reference="control").deviations
+    found = found.set_index("participant_id").loc[["p0", "p1", "c00"], ["expected", "w_score", "percentile"]]
+    expected = [
+        [0.4609055202681, -2.288959201408, 2.392803143847],
+        [0.5092435695635, -1.587915575899, 7.338394539237],
+        [0.4923864155711, -0.154551902862, 44.05012864524],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_random_intercept_is_that_of_lme():
+    """Weights by the groups' variances in the model with fixed sites, unbiased as above.
+
+    All variances by REML, lme with weights = varIdent(form = ~1 | group), gives 1.12863 (se 1.05141),
+    -0.89969 (0.17154) and -2.02832 (1.04737).
+
+    e <- data.frame(group = factor(rep(c("ALS", "PLS", "control"), c(9, 6, 9))), site = rep(c("A", "B", "C"), 8),
+      age = c(61, ...), y = c(4.1, ...))
+    X <- cbind(model.matrix(~0 + group + age, e), model.matrix(~site, e)[, -1]); g <- as.integer(e$group)
+    M <- diag(24) - X %*% solve(crossprod(X), t(X)); r <- c(M %*% e$y)
+    T <- sapply(1:3, function(h) sapply(1:3, function(k) sum(M[g == k, g == h]^2)))
+    v <- solve(T, sapply(1:3, function(k) sum(r[g == k]^2))); e$v <- v[g]
+    f <- lme(y ~ 0 + group + age, e, random = ~1 | site, weights = varFixed(~v)); l <- c(1, -1, 0, 0)
+    c(sum(l * fixef(f)), sqrt(c(l %*% vcov(f) %*% l)))
+    """
+    y = [4.1, 5.9, 2.2, 4.6, 6.8, 3.1, 4.4, 6.1, 2.0, 2.1, 8.4, -2.0, 5.8, 3.3, 1.9]
+    y += [5.2, 7.1, 3.5, 5.5, 7.4, 3.2, 5.0, 6.9, 3.9]
+    age = [61, 55, 68, 70, 50, 63, 59, 66, 72, 60, 57, 65, 52, 69, 62, 55, 71, 48, 64, 58, 67, 53, 60, 56]
+    people = pd.DataFrame({"group": np.repeat(GROUPS, [9, 6, 9]), "value": y, "age": np.array(age, float)})
+    contrasts = list_contrasts(GROUPS, reference="control", pooled=False)
+    sites = pd.Series(list("ABC") * 8)
+    fitted = random_intercept(Sample(people, GROUPS, 0, []), sites, covariates=["age"], contrasts=contrasts, alpha=0.05)
+    found = [[fitted[name].interval.estimate, fitted[name].error] for name in ("ALS-PLS", "ALS-control", "PLS-control")]
+    expected = [[1.125162322867, 0.9832213584251], [-0.9064191987489, 0.1878743492101], [-2.031581521616, 0.9741209540]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)

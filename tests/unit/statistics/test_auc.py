@@ -8,6 +8,7 @@ from scipy import stats
 from mndmri.statistics.auc import area_within, compare_areas, likelihood_ratios, predictive_value
 from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.markers import compare_markers, markers_dictionary
+from mndmri.statistics.prevalence import SCORE
 from mndmri.statistics.roc import auc_delong, classify
 from mndmri.tables.dictionaries import column_names
 
@@ -210,3 +211,22 @@ def test_markers_are_compared_in_those_who_have_both_each_in_its_direction():
     assert (row["auc"], row["auc_2"], row["p"]) == pytest.approx((*found.areas, found.p))
     assert (row["n_positive"], row["n_negative"], row["n_missing"]) == (19, 14, 2)
     assert table.loc[table["measure_2"] == "odd", "note"].eq("no declared direction of damage").all()
+
+
+def test_the_score_is_compared_with_the_reader_in_those_who_have_both():
+    people = cohort((20, 15))
+    rng = np.random.default_rng(8)
+    sick = (people["group"] == "ALS").to_numpy()
+    people["read"] = np.where(rng.random(35) < 0.3 + 0.5 * sick, 6.0, 0.0)
+    people.loc[[2, 30], "read"] = np.nan
+    score = rng.integers(0, 9, 35) + 2.0 * sick
+    measures = people[["participant_id"]].assign(**SCORE, value=score, status="ok")
+    options = {"directions": {("swi", "motor_band_score"): 1}, "primary": [{"modality": "dwi"}], **OPTIONS}
+    assert compare_markers(measures, people, **options).empty
+    row = compare_markers(measures, people, rated="read", **options).iloc[0]
+    assert (row["measure"], row["modality_2"], row["measure_2"]) == ("motor_band_score", "rated", "read")
+    assert (row["n_positive"], row["n_negative"], row["n_missing"]) == (19, 14, 2)
+    known = people["read"].notna().to_numpy()
+    expected = compare_areas(*((v[sick & known], v[~sick & known]) for v in (score, people["read"].to_numpy())))
+    assert (row["auc"], row["auc_2"]) == pytest.approx(expected.areas)
+    assert row["p"] == pytest.approx(expected.p)

@@ -7,11 +7,15 @@ import pytest
 
 from mndmri.statistics import adjusted_means, compare_groups
 from mndmri.statistics.assumptions import assumptions_table
+from mndmri.statistics.correlations import correlation_table
 from mndmri.statistics.deviations import score_deviations
 from mndmri.statistics.equivalence import equivalence_table
 from mndmri.statistics.influence import influence_table
+from mndmri.statistics.markers import compare_markers
 from mndmri.statistics.multimodal import multimodal_index
+from mndmri.statistics.own_covariates import adjust_measured
 from mndmri.statistics.roc import classify
+from mndmri.statistics.samples import Measured
 from mndmri.statistics.sensitivity import sensitivity_table
 from mndmri.statistics.sites import site_effects
 from mndmri.statistics.survival import survival_table
@@ -124,24 +128,24 @@ def test_head_size_alone_separates_nobody_in_roc_and_index():
     """Groups that differ in head size and in nothing else: the adjusted areas are 0.5 within their error."""
     rng = np.random.default_rng(1)
     areas = []
+    options = {"groups": ["ALS", "control"], "reference": "control", "directions": {("t1w", "volume"): -1}}
     people = pd.DataFrame({"participant_id": [f"sub-{n:02d}" for n in range(50)]})
     people["group"] = np.repeat(["ALS", "control"], [20, 30])
     place = {"modality": "t1w", "measure": "volume", "region": "precentral", "hemi": "L", "status": "ok"}
     for _ in range(40):
         people["tiv"] = 1400 + 100 * rng.normal(size=50) - 100 * (people["group"] == "ALS")
         measures = people[["participant_id"]].assign(value=0.01 * people["tiv"] + rng.normal(size=50), **place)
-        found = classify(
-            measures, people, groups=["ALS", "control"], reference="control", directions={("t1w", "volume"): -1},
-            measure_covariates=OF_VOLUMES,
-        )  # fmt: skip
-        areas.append(found.table[["auc", "auc_adjusted"]].iloc[0])
-    raw, adjusted = pd.DataFrame(areas).mean()
+        raw = classify(measures, people, **options).table.iloc[0]["auc"]
+        found = classify(measures, people, **options, measure_covariates=OF_VOLUMES).table.iloc[0]
+        areas.append([raw, found["auc"], found["auc_adjusted"]])
+        assert "adjusted for tiv" in found["note"]
+    raw, own, adjusted = np.mean(areas, axis=0)
     error = 0.084 / np.sqrt(40)  # of an area of 0.5 with 20 and 30 people, and 40 studies
     assert abs(adjusted - 0.5) < 4 * error
+    assert abs(own - 0.5) < 4 * error
     assert raw > 0.6
-    options = {"groups": ["ALS", "control"], "reference": "control", "directions": {("t1w", "volume"): -1}}
     nobody = classify(measures, people.drop(columns="tiv"), **options, measure_covariates=OF_VOLUMES).table.iloc[0]
-    assert nobody["note"] == "adjusted AUC: not adjusted for tiv: nobody has it"
+    assert nobody["note"] == "not adjusted for tiv: nobody has it"
     assert nobody["auc_adjusted"] == pytest.approx(nobody["auc"], abs=0.05)
     people["tiv"] = 1400 + 100 * rng.normal(size=50) - 250 * (people["group"] == "ALS")
     measures = people[["participant_id"]].assign(value=0.01 * people["tiv"] + rng.normal(size=50), **place)
@@ -194,3 +198,64 @@ def test_every_table_in_the_unit_of_a_measure_has_it(study):
         assert list(table).index("unit") == list(table).index("hemi") + 1
     without = sensitivity_table(measures.drop(columns="unit"), people, **options)
     assert len(without) and without["unit"].isna().all()
+
+
+def test_each_value_is_adjusted_by_slopes_of_the_others(study):
+    """Refitted without each person: groups with a mean each, age and the levels of a category."""
+    people, _ = study
+    people = people.set_index("participant_id")
+    people.iloc[4, people.columns.get_loc("age")] = np.nan
+    values = pd.Series(np.random.default_rng(6).normal(size=28) + 0.1 * people["tiv"], people.index)
+    values.iloc[7] = np.nan
+    key = {"modality": "t1w", "measure": "volume", "region": "gm", "hemi": "both"}
+    chosen = {"t1w": ["tiv", "age", "site"]}
+    measured = Measured(key, values, pd.Series("no scan", people.index))
+    found, notes = adjust_measured(measured, people, chosen=chosen, within=["group"])
+    assert notes == ["adjusted for tiv, age, site"]
+    assert np.isnan(found.values.iloc[[4, 7]]).all()
+    assert found.reasons.iloc[4] == "no age" and found.reasons.iloc[7] == "no scan"
+    known = people.drop(people.index[[4, 7]])
+    x = known[["tiv", "age"]].assign(site=known["site"] == known["site"].max()).astype(float)
+    x -= x.mean()
+    cells = pd.get_dummies(known["group"], dtype=float)
+    for who in known.index:
+        matrix = pd.concat([cells, x], axis=1).drop(who)
+        slopes = np.linalg.lstsq(matrix.to_numpy(), values[matrix.index].to_numpy(), rcond=None)[0][-3:]
+        assert found.values[who] == pytest.approx(values[who] - x.loc[who].to_numpy() @ slopes)
+
+
+def test_too_few_people_are_left_as_they_are_with_a_note(study):
+    people, _ = study
+    few = people.set_index("participant_id").iloc[[0, 1, 14, 20]]
+    values = pd.Series([1.0, 2, 3, 4], few.index)
+    key = {"modality": "t1w", "measure": "volume", "region": "gm", "hemi": "both"}
+    found, notes = adjust_measured(
+        Measured(key, values, pd.Series("", few.index)), few, chosen=OF_VOLUMES, within=["group"]
+    )
+    assert found.values.equals(values) and notes == ["not adjusted for tiv: too few participants"]
+
+
+def test_markers_are_compared_with_head_size_taken_out(study):
+    people, measures = study
+    options = STUDY | {"directions": {("t1w", "volume"): -1, ("dwi", "fa"): -1}, "pooled": False}
+    both = [{"measure": "volume", "region": "precentral"}, {"measure": "fa"}]
+    rows = compare_markers(measures, people, primary=both, measure_covariates=OF_VOLUMES, **options)
+    areas = classify(measures, people, measure_covariates=OF_VOLUMES, **options).table.set_index(["region", "contrast"])
+    for row in rows.itertuples():
+        assert row.auc == pytest.approx(areas.loc[("precentral", row.contrast), "auc"])
+        assert row.auc_2 == pytest.approx(areas.loc[("cst", row.contrast), "auc"])
+
+
+def test_a_correlation_with_head_size_alone_is_none(study):
+    people, measures = study
+    people = people.assign(score=-people["tiv"])  # who has a small head has a high score
+    volumes = measures[measures["region"] == "precentral"]
+    plain = correlation_table(volumes, people, **STUDY, scores=["score"], adjust=["age"])
+    found = correlation_table(volumes, people, **STUDY, scores=["score"], adjust=["age"], measure_covariates=OF_VOLUMES)
+    als, before = (table[table["group"] == "ALS"].set_index("method") for table in (found, plain))
+    assert before.loc["spearman", "estimate"] < -0.6
+    assert np.isnan(als.loc["spearman", "estimate"]) or abs(als.loc["spearman", "estimate"]) < 0.6
+    assert als.loc["spearman", "adjusted_for"] == "tiv"
+    assert als.loc["partial_spearman", "adjusted_for"] == "age, tiv"
+    assert als.loc["kendall", "estimate"] == before.loc["kendall", "estimate"]
+    assert als.loc["kendall", "adjusted_for"] == "" or pd.isna(als.loc["kendall", "adjusted_for"])

@@ -358,7 +358,7 @@ def test_every_column_is_explained(participants, tidy, values):
     measures = tidy(participants, fa=values)
     assert list(table_of(measures, participants).columns) == column_names(classification_dictionary())
     assert list(points_of(measures, participants).columns) == column_names(roc_points_dictionary())
-    assert "not adjusted for covariates" in classification_dictionary()["auc"]["Description"]
+    assert "not for those of every measure" in classification_dictionary()["auc"]["Description"]
 
 
 @pytest.mark.parametrize("digits", [8, 0])

@@ -29,6 +29,15 @@ def test_head_size_is_no_covariate_of_itself():
     assert covariates_of(key("t1w", "volume", "tiv"), CHOSEN) == []
 
 
+def test_any_measure_can_be_a_covariate_and_none_is_one_of_itself():
+    chosen = {"fs": ["fs volume eTIV", "fs volume V1 L"]}
+    assert covariates_of(key("fs", "volume", "V1"), chosen) == ["fs volume eTIV"]  # hemi not known
+    assert covariates_of(key("fs", "volume", "V1") | {"hemi": "R"}, chosen) == ["fs volume eTIV", "fs volume V1 L"]
+    assert covariates_of(key("fs", "volume", "V1") | {"hemi": "L"}, chosen) == ["fs volume eTIV"]
+    assert covariates_of(key("fs", "volume", "eTIV") | {"hemi": "both"}, chosen) == ["fs volume V1 L"]
+    assert covariates_of(key("fs", "thickness", "V1") | {"hemi": "L"}, chosen) == chosen["fs"]
+
+
 def rows(of, values):
     return pd.DataFrame([of | {"participant_id": who, "value": value} for who, value in values.items()])
 
@@ -71,3 +80,17 @@ def test_a_place_that_is_misspelt_is_refused_with_the_nearest(place, right):
 def test_a_place_that_the_table_has_not_measured_is_no_matter():
     measures = pd.DataFrame([{"participant_id": "sub-01", **VOLUME, "value": 1500.0}])
     assert list(join_measured(PEOPLE, measures, None, {"dwi fa": ["age"]})) == list(PEOPLE)
+
+
+def test_a_measure_named_as_in_the_table_is_joined_and_one_of_two_sides_needs_its_side():
+    of = {"modality": "fs", "measure": "volume", "region": "eTIV", "hemi": "both"}
+    measures = pd.concat(
+        [rows(of, {"sub-02": 1.5, "sub-03": 1.4})]
+        + [rows(of | {"region": "V1", "hemi": side}, {"sub-01": value}) for side, value in (("L", 7.0), ("R", 8.0))]
+    )
+    chosen = {"fs volume": ["fs volume eTIV", "fs volume V1 R"]}
+    found = join_measured(PEOPLE, measures, None, chosen)
+    np.testing.assert_array_equal(found["fs volume eTIV"], [np.nan, 1.5, 1.4])
+    np.testing.assert_array_equal(found["fs volume V1 R"], [8.0, np.nan, np.nan])
+    with pytest.raises(InputError, match="sub-01: fs has more than one fs volume V1; name its side too"):
+        join_measured(PEOPLE, measures, None, {"fs": ["fs volume V1"]})

@@ -4,17 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mndmri.tables.dictionaries import TITLE
 from mndmri.tables.measures import (
     DAMAGE_DIRECTION,
     DEFINITIONS,
     GROUP_COLUMNS,
+    MEASURE_COLUMNS,
     data_dictionary,
     directions,
+    person_dictionary,
     row,
     split_quality,
     stack_measures,
     stack_tables,
 )
+from mndmri.tables.qc import person_quality_dictionary
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-1", "sub-2", "sub-3"], "group": ["ALS", "ALS", "control"]})
 
@@ -105,3 +109,14 @@ def test_a_declared_direction_is_taken_before_that_of_this_program():
     assert declared["qsm", "chi_thalamus"] == 1 and declared["t1w", "volume", "ventricle"] == 1
     assert declared["dwi", "fa"] == 0 and declared["t1w", "volume"] == DAMAGE_DIRECTION["t1w", "volume"]
     assert directions({"csf nfl": "health"})["csf", "nfl"] == -1
+
+
+def test_the_tables_of_a_participant_are_described_column_by_column():
+    described = person_dictionary([("dwi", "fa"), ("dwi", "fa"), ("own", "thing")], space="MNI152NLin6Asym")
+    assert list(described) == [TITLE, *MEASURE_COLUMNS, "measures"]
+    assert list(described["measures"]) == ["dwi fa"]
+    assert "MNI152NLin6Asym" in described["region"]["Description"]
+    quality = person_quality_dictionary(["mean_fd", "mean_fd", "brain_volume"])
+    assert list(quality) == [TITLE, *MEASURE_COLUMNS, "measures"]
+    assert quality["measures"]["brain_volume"]["Units"] == "ml"
+    assert list(quality["measures"]) == ["mean_fd", "brain_volume"]
