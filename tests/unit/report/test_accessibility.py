@@ -4,7 +4,7 @@ import pytest
 
 from mndmri.report.pages import Section
 from mndmri.report.reader import reader_page
-from tests.unit.report import test_pages
+from tests.unit.report import test_cohort, test_pages
 from tests.unit.report.test_reader import case
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
@@ -28,7 +28,8 @@ PAGES = {
     "participant": lambda: test_pages._participant(decisions=["dwi excluded (motion)"], reader="sub-01_reader.html"),
     "report": report,
     "nobody": lambda: test_pages._group(failed={}, left_out=[], pictures=[], primary=False),
-    "index": test_pages._index,
+    "index": test_cohort.index,
+    "contact sheet": lambda: test_cohort.sheets()["tract"],
     "reader": lambda: reader_page([case(100_001), case(200_002, las=True)]),
 }
 
