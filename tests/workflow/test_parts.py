@@ -11,7 +11,7 @@ TRACT = {"preprocess_dwi", "fit_tensor", "check_gradients", "extract_cst", "trac
 MOTOR_BAND = {"locate_regions", "measure_swi", "measure_qsm", "map_susceptibility", "map_relaxation", "unfold_sulcus"}
 OTHERS = {"measure_thickness", "align_contrast", "measure_signal", "draw_reader", "gather_readers", "map_free_water"}
 ANATOMY = {"prepare_template", "preprocess_t1w", "register_t1w", "segment_t1w"}
-COMPARISON = {"gather_measures", "compare_groups", "write_report", "judge_quality", "draw_participant"}
+COMPARISON = {"gather_measures", "compare_groups", "write_report", "judge_quality", "draw_participant", "draw_cohort"}
 MAPS = {"cst": {"fa"}, "vbm": {"vbm", "vbm_headsize"}, "swi": {"swi"}}
 OWN = {
     "cst": TRACT | {"gather_profiles", "compare_profiles"},
@@ -66,7 +66,7 @@ def test_the_whole_study_takes_what_a_part_has_made(with_tract):
 def test_a_part_takes_what_the_whole_study_has_made_and_leaves_it_as_it_is(finished):
     before = (finished.results / "group/report.html").stat().st_mtime_ns
     jobs = finished.finish("swi")
-    assert people_of(dict.fromkeys(jobs, ""))["sub-01"] == {"collect_measures", "draw_participant"}
+    assert people_of(dict.fromkeys(jobs, ""))["sub-01"] == {"collect_measures", "draw_participant", "draw_thumbnails"}
     assert not {"prepare_template", "compare_profiles"} & group_of(dict.fromkeys(jobs, ""))
     assert (finished.results / "group/report.html").stat().st_mtime_ns == before
     assert finished.plan() == {}

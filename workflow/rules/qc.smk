@@ -76,7 +76,7 @@ rule draw_thumbnails:
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
         names=has("swi", rules.locate_regions.output.names, "qsm"),
     output:
-        folder=directory(f"{PLACE}/sub-{{subject}}/thumbnails"),
+        folder=directory("<participant>_thumbnails"),
     log:
         "<logs>/draw_thumbnails/sub-{subject}.log",
     benchmark:
