@@ -39,6 +39,7 @@ BIDSIGNORE = (
     "*_measures.tsv",
     "*_qc.tsv",
     "*.html",
+    "*_thumbnails/",
     "reader/",
     "parts/",
     "resources/",

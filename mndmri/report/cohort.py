@@ -1,6 +1,5 @@
 """Pages of the whole cohort: an index of quality control, and a contact sheet of each step."""
 
-import base64
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -161,11 +160,7 @@ def contact_sheets(
 
 
 def _render(template: str, **values: Any) -> str:
-    templates = environment()
-    templates.filters["webp_uri"] = lambda picture: (
-        "data:image/webp;base64," + base64.b64encode(picture).decode("ascii")
-    )
-    return templates.get_template(template).render(**values)
+    return environment().get_template(template).render(**values)
 
 
 def _people(

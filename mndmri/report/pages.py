@@ -16,6 +16,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from mndmri.report.pictures import media_type
 from mndmri.tables.measures import OK
 from mndmri.tables.qc import FLAGGED
 from mndmri.tables.words import (
@@ -37,7 +38,7 @@ _LONG_NOTE = 20  # characters; a longer one stands below the table, once
 
 
 class Picture(NamedTuple):
-    """A figure on a page: title, caption and PNG.
+    """A figure on a page: title, caption and the bytes of a PNG or WebP file.
 
     A wide one has the full width of the page.
     """
@@ -59,8 +60,8 @@ class Section(NamedTuple):
     """Shown verbatim, to be copied."""
 
 
-def _png_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _picture_uri(picture: bytes) -> str:
+    return f"data:{media_type(picture)};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def _anchor(heading: str) -> str:
@@ -116,7 +117,12 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"png_uri": _png_uri, "anchor": _anchor, "readable": readable, "capitalised": capitalised}
+    templates.filters |= {
+        "picture_uri": _picture_uri,
+        "anchor": _anchor,
+        "readable": readable,
+        "capitalised": capitalised,
+    }
     return templates
 
 

@@ -396,7 +396,8 @@ def study_quality(
     """
     rows = pd.concat([table.assign(participant_id=who) for who, table in own.items()])
     _, max_motion_mm = limits[("mean_fd", "brain")]
-    rows = pd.concat([rows, grade_rows(rows, max_motion_mm=max_motion_mm)])
+    grades = grade_rows(rows, max_motion_mm=max_motion_mm)
+    rows = rows if grades.empty else pd.concat([rows, grades])
     kinds = {(p["modality"], p["measure"], p["region"]) for p in primary}
     outliers = robust_outliers(measures, kinds, limit=max_robust_z)
     return pd.concat([flag_uncorrected(qc_table(rows, limits)), outliers], ignore_index=True)
