@@ -58,6 +58,7 @@ STEPS = {
 }
 THUMBNAIL = "brain_mask"
 """Step that stands for a person on the index."""
+_WHOLE = "brain"  # region of a measure of the whole scan
 _KEYS = ["modality", "measure", "region", "hemi"]
 
 
@@ -243,7 +244,8 @@ def _strips(people: list[dict[str, Any]], qc: pd.DataFrame) -> dict[str, Any]:
                 values[places[row["participant_id"]]] = float(f"{row['value']:.4g}")
         if any(value is not None for value in values):
             ends = {end: _limit(own[end]) for end in ("lower", "upper")}
-            name = f"{capitalised(readable(measure))}, {readable_place(region, hemi)}"
+            place = "" if region == _WHOLE else f", {readable_place(region, hemi)}"
+            name = capitalised(readable(measure)) + place
             measures.append(
                 {"modality": readable(modality), "name": name, "unit": readable_unit(own["unit"].iloc[0])}
                 | {"whole": hemi == "both", "values": values}

@@ -128,6 +128,7 @@ def test_the_output_is_what_the_contract_says(demo):
         "benchmarks/extract_cst/sub-01.tsv",
     ):
         assert (demo / name).is_file(), name
+    assert (demo / "group/report.html").stat().st_size < 8e6
 
 
 def test_the_score_tells_who_has_a_motor_band(demo):

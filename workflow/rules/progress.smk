@@ -14,13 +14,16 @@ def watch_progress():
     with suppress(Exception):
         jobs = jobs_in_order()
         places = {job: place for place, job in enumerate(jobs)}
+        lost = lost_before()
         watch = Watch(
-            [task_of(job, places) for job in jobs],
-            lambda: look_at(jobs),
+            [task_of(job, places) for job in jobs]
+            + [Task("lost", own["who"], own["stage"], []) for own in lost],
+            lambda: look_at(jobs, lost),
             lambda line: print(line, file=sys.stderr),
             results=RESULTS,
             stages={
                 modality: [f"sub-{who}" for who in people(modality)]
+                + [own["who"] for own in lost if own["stage"] == modality]
                 for modality in MODALITIES
                 if people(modality)
             },
@@ -65,8 +68,19 @@ def task_of(job, places):
     return Task(job.rule.name, whose, branch.format(**wildcards).lower(), needs)
 
 
-def look_at(jobs):
-    """State of each job, and those that failed."""
+def lost_before():
+    """What participants lack because of jobs that failed in the pass before."""
+    return [
+        {"who": who, "stage": part, "job": f"{part} of {who}", "reason": reason}
+        | {"log": f"{LOGS}/{reason.split()[0]}"}
+        for who, loss in LOSSES.items()
+        for part, reasons in loss.reasons.items()
+        for reason in reasons
+    ]
+
+
+def look_at(jobs, lost):
+    """State of each job, then of what was lost before, and all that failed."""
     failed, running = (
         single_jobs(found)
         for found in (workflow.scheduler.failed, workflow.scheduler.running)
@@ -79,7 +93,8 @@ def look_at(jobs):
             return DONE
         return RUNNING if job in running else WAITING
 
-    return [state(job) for job in jobs], failed_now()
+    states = [state(job) for job in jobs] + [FAILED] * len(lost)
+    return states, [*lost, *failed_now()]
 
 
 def failed_now():

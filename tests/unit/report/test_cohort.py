@@ -121,7 +121,7 @@ def test_strips_have_everybodys_value_in_the_order_of_the_people_with_the_limits
     found = values(index())
     assert [person["id"] for person in found["people"]] == ["sub-01", "sub-02", "sub-03", "sub-04"]
     assert [person["page"] for person in found["people"]][1] == ""
-    motion = next(own for own in found["measures"] if own["name"] == "Mean FD, brain")
+    motion = next(own for own in found["measures"] if own["name"] == "Mean FD")
     assert motion["values"] == [1.31, None, 0.2, 0.4]
     assert (motion["lower"], motion["upper"], motion["unit"], motion["modality"]) == (None, 1.0, "mm", "DWI")
     # a measure that nobody has is not drawn
