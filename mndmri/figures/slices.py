@@ -67,7 +67,7 @@ def contour_sheet(
     """
     background = prepare(background)
     contours = {name: to_canonical(mask) for name, mask in contours.items()}
-    window = grey_window(data_of(background))
+    window = window_of(data_of(background))
     masks = list(contours.values())
     return _sheet(
         background,
@@ -195,7 +195,7 @@ def data_of(image: SpatialImage) -> np.ndarray:
     return np.asarray(image.dataobj, dtype=np.float32)
 
 
-def grey_window(values: np.ndarray) -> tuple[float, float]:
+def window_of(values: np.ndarray) -> tuple[float, float]:
     """Grey scale that leaves out the darkest and brightest half percent of what is not background."""
     values = values[::2, ::2, ::2] if min(values.shape) > 32 else values  # an eighth tells as much
     seen = values[np.isfinite(values) & (values != 0)]

@@ -17,7 +17,7 @@ from mndmri.figures.slices import (
     data_of,
     direction_colours,
     extent_of,
-    grey_window,
+    window_of,
     mask_on_slice,
     prepare,
     spread_slices,
@@ -50,7 +50,7 @@ def contour_thumbnail(background: SpatialImage, contours: Mapping[str, SpatialIm
     background = prepare(background)
     values = data_of(background)
     crop = extent_of(background, [to_canonical(mask) for mask in contours.values()], _MARGIN_MM)
-    low, high = grey_window(values[tuple(slice(first, last + 1) for first, last in crop)])
+    low, high = window_of(values[tuple(slice(first, last + 1) for first, last in crop)])
     grey = np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)
     return _row(background, grey, contours, OUTLINE_COLOURS, crop)
 

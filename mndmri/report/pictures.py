@@ -5,7 +5,7 @@ from io import BytesIO
 from PIL import Image
 
 _QUALITY = 88  # of lossy WebP, 0 to 100
-_WEBP = {"format": "WEBP", "method": 2}
+_METHOD = 2  # of 0 to 6: twice as fast as the default, a tenth larger
 
 
 def compact(png: bytes) -> bytes:
@@ -20,9 +20,9 @@ def compact(png: bytes) -> bytes:
     """
     picture = Image.open(BytesIO(png)).convert("RGB")
     found = []
-    for options in ({"lossless": True, "quality": 20}, {"quality": _QUALITY}):
+    for lossless, quality in ((True, 20), (False, _QUALITY)):
         buffer = BytesIO()
-        picture.save(buffer, **_WEBP, **options)
+        picture.save(buffer, format="WEBP", method=_METHOD, lossless=lossless, quality=quality)
         found.append(buffer.getvalue())
     return min(found, key=len)
 

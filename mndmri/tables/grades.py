@@ -40,7 +40,7 @@ def percent(mark: float) -> float:
     return float(np.clip(105 - 10 * mark, 0, 100))
 
 
-def grade_rows(qc: pd.DataFrame, *, max_motion_mm: float) -> pd.DataFrame:
+def grade_rows(qc: pd.DataFrame, *, max_motion_mm: float | None) -> pd.DataFrame:
     """Marks of every scan.
 
     Parameters
@@ -48,8 +48,8 @@ def grade_rows(qc: pd.DataFrame, *, max_motion_mm: float) -> pd.DataFrame:
     qc : DataFrame
         Quality measures of everybody: ``participant_id, modality, measure, value`` and, where a value is missing, the
         reason in ``status``.
-    max_motion_mm : float
-        Limit of mean framewise displacement, the config's ``qc.max_mean_fd_mm``.
+    max_motion_mm : float, optional
+        Limit of mean framewise displacement, the config's ``qc.max_mean_fd_mm``; without one motion has no mark.
 
     Returns
     -------
@@ -66,8 +66,9 @@ def grade_rows(qc: pd.DataFrame, *, max_motion_mm: float) -> pd.DataFrame:
             together = np.mean([row["value"] ** _EXPONENT for row in parts]) ** (1 / _EXPONENT)
             worst_row = next((row for row in parts if not np.isfinite(row["value"])), parts[0])
             rows.append({**worst_row, "measure": MARK, "value": together})
-        still, limit = 0.0, max_motion_mm * (_WORST - _BEST) / (_MARK_AT_LIMIT - _BEST)
-        rows += [_mark(who, MARK, source, still, limit) for source in _named(own, "dwi", _MOTION)]
+        if max_motion_mm:
+            limit = max_motion_mm * (_WORST - _BEST) / (_MARK_AT_LIMIT - _BEST)
+            rows += [_mark(who, MARK, source, 0.0, limit) for source in _named(own, "dwi", _MOTION)]
     return pd.DataFrame(rows, columns=list(dict.fromkeys([*qc.columns, "status"])))
 
 

@@ -395,7 +395,7 @@ def study_quality(
         Columns `QC_COLUMNS`.
     """
     rows = pd.concat([table.assign(participant_id=who) for who, table in own.items()])
-    _, max_motion_mm = limits[("mean_fd", "brain")]
+    _, max_motion_mm = limits.get(("mean_fd", "brain"), (None, None))
     grades = grade_rows(rows, max_motion_mm=max_motion_mm)
     rows = rows if grades.empty else pd.concat([rows, grades])
     kinds = {(p["modality"], p["measure"], p["region"]) for p in primary}
