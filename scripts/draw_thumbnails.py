@@ -20,7 +20,7 @@ if given.fa:
     pictures["tract"] = colour_fa_thumbnail(
         load_image(given.fa), load_image(given.v1), {hemi: select(weights, names, "cst", hemi) for hemi in "LR"}
     )
-if given.regions:
+if given.regions and (given.swi or given.chi):
     image = load_image(given.swi or given.chi)
     pictures["swi_regions"] = contour_thumbnail(
         image, outline_regions(load_image(given.regions), read_table(given.names))

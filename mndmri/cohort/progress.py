@@ -18,7 +18,7 @@ _SECONDS = {
     "register_t1w": 100, "segment_t1w": 128, "smooth_fa": 13, "smooth_swi": 16, "track_cst": 63, "unfold_sulcus": 8,
 }  # fmt: skip
 _OTHERS_S = 4.0
-_READ = 30  # benchmarks of a rule
+_READ = 10  # benchmarks of a rule
 # Share of the work from which the run's own pace is taken in the place of the number of jobs at once.
 _PACE_FROM = 0.1
 

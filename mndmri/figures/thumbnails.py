@@ -17,11 +17,11 @@ from mndmri.figures.slices import (
     data_of,
     direction_colours,
     extent_of,
-    window_of,
     mask_on_slice,
     prepare,
     spread_slices,
     template_edges,
+    window_of,
 )
 from mndmri.grids import to_canonical, voxel_sizes
 

@@ -56,26 +56,34 @@ def grade_rows(qc: pd.DataFrame, *, max_motion_mm: float | None) -> pd.DataFrame
     DataFrame
         As the input: a row for each mark, and ``mark``, of the scan; none of a scan without their measures.
     """
-    rows = []
-    for who, own in qc.groupby("participant_id", sort=False):
-        for mark, (measure, best, worst) in _OF_T1W.items():
-            rows += [_mark(who, mark, source, best, worst) for source in _named(own, "t1w", measure)]
-        marks = {row["measure"]: row for row in rows if row["participant_id"] == who}
-        if marks.keys() >= set(_TOGETHER):
-            parts = [marks[name] for name in _TOGETHER]
-            together = np.mean([row["value"] ** _EXPONENT for row in parts]) ** (1 / _EXPONENT)
-            worst_row = next((row for row in parts if not np.isfinite(row["value"])), parts[0])
-            rows.append({**worst_row, "measure": MARK, "value": together})
+    rows: list[dict[str, Any]] = []
+    for _, own in qc.groupby("participant_id", sort=False):
+        rows += _of_t1w(own)
         if max_motion_mm:
             limit = max_motion_mm * (_WORST - _BEST) / (_MARK_AT_LIMIT - _BEST)
-            rows += [_mark(who, MARK, source, 0.0, limit) for source in _named(own, "dwi", _MOTION)]
+            rows += [_mark(MARK, source, 0.0, limit) for source in _named(own, "dwi", _MOTION)]
     return pd.DataFrame(rows, columns=list(dict.fromkeys([*qc.columns, "status"])))
+
+
+def _of_t1w(own: pd.DataFrame) -> list[dict[str, Any]]:
+    """Marks of the parts of a person's T1w image, and the one of all of it."""
+    marks = {
+        name: _mark(name, source, best, worst)
+        for name, (measure, best, worst) in _OF_T1W.items()
+        for source in _named(own, "t1w", measure)
+    }
+    parts = [marks[name] for name in _TOGETHER if name in marks]
+    if len(parts) < len(_TOGETHER):
+        return list(marks.values())
+    value = np.mean([part["value"] ** _EXPONENT for part in parts]) ** (1 / _EXPONENT)
+    missing = [part for part in parts if not np.isfinite(part["value"])]
+    return [*marks.values(), {**(missing or parts)[0], "measure": MARK, "value": value}]
 
 
 def _named(own: pd.DataFrame, modality: str, measure: str) -> list[dict[str, Any]]:
     return own[(own["modality"] == modality) & (own["measure"] == measure)].to_dict("records")
 
 
-def _mark(who: object, name: str, source: dict[str, Any], best: float, worst: float) -> dict[str, Any]:
+def _mark(name: str, source: dict[str, Any], best: float, worst: float) -> dict[str, Any]:
     value = np.clip(_BEST + (_WORST - _BEST) * (source["value"] - best) / (worst - best), *_ENDS)
-    return {**source, "participant_id": who, "measure": name, "value": value, "unit": "1"}
+    return {**source, "measure": name, "value": value, "unit": "1"}
