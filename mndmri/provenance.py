@@ -39,6 +39,7 @@ BIDSIGNORE = (
     "*_measures.*",
     "*_qc.*",
     "*.html",
+    "*_thumbnails/",
     "reader/",
     "parts/",
     "resources/",

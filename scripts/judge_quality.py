@@ -1,13 +1,8 @@
-"""Every participant's quality held against the limits, as a table and as a page."""
+"""Every participant's quality held against the limits, as a table."""
 
-from pathlib import Path
-
-from mndmri.io import EXACT, read_own_tables, read_table, write_json, write_table, write_text
+from mndmri.io import EXACT, read_own_tables, read_table, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.provenance import versions
-from mndmri.report.pages import qc_index
 from mndmri.tables.decisions import leave_out
-from mndmri.tables.participants import read_participants
 from mndmri.tables.qc import limits_from_config, quality_dictionary, study_quality
 
 log = start_job(snakemake)
@@ -21,13 +16,4 @@ qc = study_quality(
 )
 write_table(qc, snakemake.output.qc, digits=EXACT)
 write_json(quality_dictionary(qc["measure"]), snakemake.output.dictionary)
-page = qc_index(
-    read_participants(snakemake.input.participants),
-    qc,
-    failed=options.failed,
-    decisions=options.decisions,
-    versions=versions(),
-    pages=[Path(path).stem for path in snakemake.input.pages],
-)
-write_text(page, snakemake.output.page)
 log.info("%d of %d checks flagged", (qc.flag == "yes").sum(), len(qc))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.anatomy.field_of_view import border_area_cm2
+from mndmri.anatomy.grade import measure_scan
 from mndmri.anatomy.quality import measure_quality
 from mndmri.anatomy.suitability import suitability_rows, too_coarse, unmeasurable
 from mndmri.anatomy.tissue import segment_tissue
@@ -12,7 +13,7 @@ from mndmri.anatomy.volumes import VOLUME_REGIONS, measure_volumes
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.grids import bounding_box, resampled_grid, uncrop, voxel_volume_ml
-from mndmri.io import EXACT, load_field, load_image, read_table, save_image, write_table
+from mndmri.io import EXACT, load_field, load_image, load_optional, read_table, save_image, write_table
 from mndmri.jobs import start_job
 
 log = start_job(snakemake)
@@ -54,6 +55,7 @@ write_table(volumes, snakemake.output.measures, digits=EXACT)
 quality = [
     measure_quality(mask, tissue, expected, to_template),
     suitability_rows(t1w, here.coverage, border_cm2, n_voxels=int(np.asarray(mask.dataobj).sum())),
+    measure_scan(load_optional(snakemake.input.scanned), t1w, tissue),
 ]
 write_table(pd.concat(quality, ignore_index=True), snakemake.output.qc, digits=EXACT)
 log.info(

@@ -7,13 +7,14 @@ from mndmri.io import read_bytes, read_table, read_text, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.brain_maps import ComparedMaps
+from mndmri.report.pictures import compact
 from mndmri.report.study import study_page
 from mndmri.tables.participants import read_participants
 
 
 def read_pictures(folder: str | Path) -> dict[str, bytes]:
-    """PNG by the name of its file."""
-    return {path.stem: read_bytes(path) for path in sorted(Path(folder).glob("*.png"))}
+    """Pictures by the names of their files, as small as a page needs them."""
+    return {path.stem: compact(read_bytes(path)) for path in sorted(Path(folder).glob("*.png"))}
 
 
 log = start_job(snakemake)

@@ -14,7 +14,15 @@ ABSENT = "not in the dataset"
 _PLACES = {"Report": "group/report.html", "Quality": "qc/index.html", "Tables": "group", "Logs": "logs"}
 
 
-def last_look(study: Study, losses: Mapping[str, Loss], results: str | Path, modalities: Sequence[str]) -> list[str]:
+def last_look(
+    study: Study,
+    losses: Mapping[str, Loss],
+    results: str | Path,
+    modalities: Sequence[str],
+    *,
+    logs: str | Path,
+    failed: Sequence[Mapping[str, str]] = (),
+) -> list[str]:
     """Lines of the last screen.
 
     Parameters
@@ -27,23 +35,46 @@ def last_look(study: Study, losses: Mapping[str, Loss], results: str | Path, mod
         The study's folder of results.
     modalities : sequence of str
         Those that the study has.
+    logs : path
+        Folder of the logs, a folder a rule.
+    failed : sequence of mapping
+        ``job, reason, log`` of jobs of the whole study that failed.
 
     Returns
     -------
     list of str
-        People with every modality; for each reason of a modality that is missing, whom it concerns; flags of
-        qc.tsv, if it has been made; and paths of what there is.
+        People with every modality; for each reason of a modality that is missing, whom it concerns, and the log of
+        what failed; flags of qc.tsv, if it has been made; and paths of what there is.
     """
     results = Path(results)
     lines = []
     if study.scans:
-        lines += _people(study, losses, modalities)
+        lines += _people(study, losses, modalities, Path(logs))
+    lines += failed_jobs(failed)
+    if study.scans:
         lines += _flags(results / "qc/qc.tsv")
+    return [*lines, *places(results)]
+
+
+def failed_jobs(failed: Sequence[Mapping[str, str]]) -> list[str]:
+    """A line for each job, with the reason and the log.
+
+    Parameters
+    ----------
+    failed : sequence of mapping
+        ``job, reason, log``.
+    """
+    return [f"Failed: {own['job']} ({own['reason']}); log: {own['log']}" for own in failed]
+
+
+def places(results: str | Path) -> list[str]:
+    """Paths of what there is to look at."""
+    results = Path(results)
     there = {name: results / path for name, path in _PLACES.items() if (results / path).exists()}
-    return [*lines, *(f"{name + ':':<9}{path.resolve()}" for name, path in there.items())]
+    return [f"{name + ':':<9}{path.resolve()}" for name, path in there.items()]
 
 
-def _people(study: Study, losses: Mapping[str, Loss], modalities: Sequence[str]) -> list[str]:
+def _people(study: Study, losses: Mapping[str, Loss], modalities: Sequence[str], logs: Path) -> list[str]:
     """How many have everything, and what the others lack, failures last."""
     had = {part for own in study.scans.values() for part in own}
     had |= {part for loss in losses.values() for part in loss.reasons}
@@ -62,8 +93,16 @@ def _people(study: Study, losses: Mapping[str, Loss], modalities: Sequence[str])
             lacking.setdefault((own["status"] == "failed", own["stage"], own["reason"]), []).append(who)
     lines = [f"Done: {len(complete)} of {len(study.scans)} participants with {', '.join(modalities)}"]
     for (failed, part, why), whom in sorted(lacking.items()):
-        lines.append(f"{'Failed' if failed else 'Without'}: {part} of {name_people(whom)} ({why or ABSENT})")
+        log = f"; log: {_log(why, whom, logs)}" if failed else ""
+        lines.append(f"{'Failed' if failed else 'Without'}: {part} of {name_people(whom)} ({why or ABSENT}){log}")
     return lines
+
+
+def _log(why: str, whom: Sequence[str], logs: Path) -> Path:
+    """Log of a job of one participant, or where those of several lie; a reason begins with the job's rule."""
+    folder = logs / why.split(" ", 1)[0]
+    own = sorted(folder.glob(f"{whom[0]}*.log"))
+    return own[0] if len(whom) == len(own) == 1 else folder
 
 
 def _flags(path: Path) -> list[str]:
@@ -76,4 +115,7 @@ def _flags(path: Path) -> list[str]:
         return ["Flagged: nobody"]
     counts = flagged["participant_id"].value_counts(sort=False)
     people = name_people([f"{who} ({count})" for who, count in counts.items()])
-    return [f"Flagged: {len(flagged)} values of {len(counts)} participants: {people}"]
+    kinds = flagged.groupby(["modality", "measure"], sort=False)["participant_id"].unique()
+    return [f"Flagged: {len(flagged)} values of {len(counts)} participants: {people}"] + [
+        f"  {modality} {measure}: {name_people(list(whom))}" for (modality, measure), whom in kinds.items()
+    ]

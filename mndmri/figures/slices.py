@@ -26,10 +26,10 @@ CONVENTION = "Neurological convention: the left of axial and coronal pictures (L
 # Okabe and Ito (2008), the bright ones: to be distinguished on grey by every reader
 OUTLINE_COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00")
 # on colour FA, where red, green and blue mean directions
-_OUTLINES_ON_COLOUR = ("#FFFFFF", "#F0E442", "#E69F00", "#CC79A7")
+OUTLINES_ON_COLOUR = ("#FFFFFF", "#F0E442", "#E69F00", "#CC79A7")
 
 _VIEWS = ("sagittal", "coronal", "axial")  # by the array axis that is cut across
-_IN_PLANE = {0: (1, 2), 1: (0, 2), 2: (0, 1)}  # array axes to the right and upwards in the picture
+IN_PLANE = {0: (1, 2), 1: (0, 2), 2: (0, 1)}  # array axes to the right and upwards in the picture
 _ENDS = {0: ("L", "R"), 1: ("P", "A"), 2: ("I", "S")}
 
 _PICTURE_INCHES = 1.9
@@ -67,7 +67,7 @@ def contour_sheet(
     """
     background = prepare(background)
     contours = {name: to_canonical(mask) for name, mask in contours.items()}
-    window = _window(data_of(background))
+    window = window_of(data_of(background))
     masks = list(contours.values())
     return _sheet(
         background,
@@ -96,6 +96,17 @@ def template_sheet(t1w: SpatialImage, template: SpatialImage, *, title: str, n_s
     InputError
         If the template is not a brain on a background of zeros.
     """
+    return contour_sheet(t1w, template_edges(template), title=title, n_slices=n_slices)
+
+
+def template_edges(template: SpatialImage) -> dict[str, SpatialImage]:
+    """Brain and white matter of a template, to be outlined at 0.5.
+
+    Parameters
+    ----------
+    template : SpatialImage
+        As in `template_sheet`.
+    """
     template = prepare(template)
     values = data_of(template)
     inside = values > 0
@@ -106,13 +117,12 @@ def template_sheet(t1w: SpatialImage, template: SpatialImage, *, title: str, n_s
         )
     white = threshold_multiotsu(values[inside], classes=3)[-1]
     # half a voxel of smoothing: an edge to compare with, not the staircase of the voxels
-    edges = {
+    return {
         "template: brain": nb.Nifti1Image(gaussian_filter(inside.astype(np.float32), 0.5), template.affine),
         "template: white matter": nb.Nifti1Image(
             gaussian_filter((values > white).astype(np.float32), 0.5), template.affine
         ),
     }
-    return contour_sheet(t1w, edges, title=title, n_slices=n_slices)
 
 
 def colour_fa_sheet(
@@ -143,13 +153,8 @@ def colour_fa_sheet(
     InputError
         If the grids differ or the directions have no three components.
     """
-    check_same_grid(fa, directions)
-    if len(directions.shape) != 4 or directions.shape[3] != 3:
-        raise InputError(f"directions have shape {directions.shape}; (X, Y, Z, 3) is expected")
-    fa, directions = prepare(fa), to_canonical(directions)
-    colour = np.abs(np.nan_to_num(data_of(directions))) * np.clip(np.nan_to_num(data_of(fa)), 0, 1)[..., None]
-    # FA of 0.8 and more is full brightness: whole brains are too dark otherwise
-    colour = np.clip(colour / 0.8, 0, 1)
+    colour = direction_colours(fa, directions)
+    fa = prepare(fa)
     contours = {name: to_canonical(mask) for name, mask in contours.items()}
     return _sheet(
         fa,
@@ -157,9 +162,20 @@ def colour_fa_sheet(
         contours,
         spread_slices(fa, list(contours.values()), n_slices),
         title=title,
-        colours=_OUTLINES_ON_COLOUR,
+        colours=OUTLINES_ON_COLOUR,
         note="Red left-right, green anterior-posterior, blue inferior-superior. ",
     )
+
+
+def direction_colours(fa: SpatialImage, directions: SpatialImage) -> np.ndarray:
+    """Colours of `colour_fa_sheet`, of images in RAS order: shape (X, Y, Z, 3), 0 to 1."""
+    check_same_grid(fa, directions)
+    if len(directions.shape) != 4 or directions.shape[3] != 3:
+        raise InputError(f"directions have shape {directions.shape}; (X, Y, Z, 3) is expected")
+    fa, directions = prepare(fa), to_canonical(directions)
+    colour = np.abs(np.nan_to_num(data_of(directions))) * np.clip(np.nan_to_num(data_of(fa)), 0, 1)[..., None]
+    # FA of 0.8 and more is full brightness: whole brains are too dark otherwise
+    return np.clip(colour / 0.8, 0, 1)
 
 
 # -- reading images -------------------------------------------------------------------------------
@@ -179,7 +195,7 @@ def data_of(image: SpatialImage) -> np.ndarray:
     return np.asarray(image.dataobj, dtype=np.float32)
 
 
-def _window(values: np.ndarray) -> tuple[float, float]:
+def window_of(values: np.ndarray) -> tuple[float, float]:
     """Grey scale that leaves out the darkest and brightest half percent of what is not background."""
     values = values[::2, ::2, ::2] if min(values.shape) > 32 else values  # an eighth tells as much
     seen = values[np.isfinite(values) & (values != 0)]
@@ -226,7 +242,7 @@ def spread_slices(background: SpatialImage, masks: Sequence[SpatialImage], n_sli
     return positions
 
 
-def _mask_on_slice(
+def mask_on_slice(
     mask: SpatialImage, values: np.ndarray, background: SpatialImage, axis: int, index: int
 ) -> np.ndarray:
     """Mask at the voxel centres of one slice of the background, as a 2D array."""
@@ -260,8 +276,8 @@ def _sheet(
     crop = extent_of(background, [], _MARGIN_MM) if crop is None else crop
     size_mm = (np.diff(crop, axis=1)[:, 0] + 1) * voxel_sizes(background)
     columns = max(len(where) for where in positions.values())
-    widest = max(size_mm[_IN_PLANE[axis][0]] for axis in positions)
-    heights = [_PICTURE_INCHES * size_mm[_IN_PLANE[axis][1]] / widest for axis in positions]
+    widest = max(size_mm[IN_PLANE[axis][0]] for axis in positions)
+    heights = [_PICTURE_INCHES * size_mm[IN_PLANE[axis][1]] / widest for axis in positions]
     width, height = columns * _PICTURE_INCHES, sum(heights) + _HEADER_INCHES + _FOOTER_INCHES
 
     figure = Figure(figsize=(width, height), facecolor="black")
@@ -302,7 +318,7 @@ def draw_slice(
     window: tuple[float, float] | None,
 ) -> None:
     """One picture, in mm, with its ends and its place in the world written on it."""
-    across, up = _IN_PLANE[axis]
+    across, up = IN_PLANE[axis]
     zooms = voxel_sizes(background)
     picture = np.swapaxes(shown.take(index, axis=axis), 0, 1)
     edges = (0, background.shape[across] * zooms[across], 0, background.shape[up] * zooms[up])
@@ -335,10 +351,10 @@ def draw_outline(
     colour: str,
 ) -> None:
     """Draw the outline of a mask, of ``values`` on the grid of ``image``, on one slice of ``background``."""
-    inside = _mask_on_slice(image, values, background, axis, index)
+    inside = mask_on_slice(image, values, background, axis, index)
     if not inside.min() < 0.5 <= inside.max():
         return
-    across, up = _IN_PLANE[axis]
+    across, up = IN_PLANE[axis]
     zooms = voxel_sizes(background)
     axes.contour(
         (np.arange(inside.shape[0]) + 0.5) * zooms[across],

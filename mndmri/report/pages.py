@@ -1,4 +1,4 @@
-"""HTML pages of a participant, of the group and of quality control.
+"""HTML pages of a participant and of the group.
 
 Every page is one file: styles and pictures are inside it. All text that comes from tables is
 escaped by the templates.
@@ -6,17 +6,17 @@ escaped by the templates.
 
 import base64
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import jinja2
 import numpy as np
 import pandas as pd
 
+from mndmri.report.pictures import media_type
 from mndmri.tables.measures import OK
 from mndmri.tables.qc import FLAGGED
 from mndmri.tables.words import (
@@ -38,7 +38,7 @@ _LONG_NOTE = 20  # characters; a longer one stands below the table, once
 
 
 class Picture(NamedTuple):
-    """A figure on a page: title, caption and PNG.
+    """A figure on a page: title, caption and the bytes of a PNG or WebP file.
 
     A wide one has the full width of the page.
     """
@@ -60,8 +60,8 @@ class Section(NamedTuple):
     """Shown verbatim, to be copied."""
 
 
-def _png_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _picture_uri(picture: bytes) -> str:
+    return f"data:{media_type(picture)};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def _anchor(heading: str) -> str:
@@ -117,7 +117,12 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"png_uri": _png_uri, "anchor": _anchor, "readable": readable, "capitalised": capitalised}
+    templates.filters |= {
+        "picture_uri": _picture_uri,
+        "anchor": _anchor,
+        "readable": readable,
+        "capitalised": capitalised,
+    }
     return templates
 
 
@@ -437,67 +442,3 @@ def _comparison(row: Mapping[str, Any], groups: Sequence[str]) -> dict[str, Any]
         "p": [readable_p(row[name]) if pair or name not in pairs_only else "" for name in columns],
         "note": row["note"] if pd.notna(row["note"]) else "",
     }
-
-
-# -- quality control ------------------------------------------------------------------------------
-
-
-def qc_index(
-    participants: pd.DataFrame,
-    qc: pd.DataFrame,
-    *,
-    failed: Mapping[str, str],
-    versions: Mapping[str, str],
-    pages: Collection[str] | None = None,
-    thumbnails: Mapping[str, bytes] | None = None,
-    decisions: Mapping[str, Sequence[str]] | None = None,
-) -> str:
-    """Index of quality control as HTML: a row for each participant, flags marked.
-
-    Parameters
-    ----------
-    participants : DataFrame
-        ``participant_id, group``.
-    qc : DataFrame
-        The study's quality-control table (`mndmri.tables.qc.QC_COLUMNS`).
-    failed : mapping
-        ``participant_id`` to the reason.
-    versions : mapping
-    pages : collection of str, optional
-        Participants whose page exists and is linked to; by default all who did not fail.
-    thumbnails : mapping, optional
-        ``participant_id`` to a small PNG.
-    decisions : mapping, optional
-        ``participant_id`` to what readers have decided, a line each; also of people who are excluded as a whole.
-    """
-    decided = decisions or {}
-    flags: dict[str, list[dict[str, Any]]] = {}
-    for record in _qc_records(qc[qc["flag"] == FLAGGED]):
-        flags.setdefault(record["participant_id"], []).append(record)
-    linked = set(participants["participant_id"]) - set(failed) if pages is None else set(pages)
-    people = [
-        {
-            "participant_id": person.participant_id,
-            "group": person.group,
-            # relative to results/qc/index.html; the ids are quoted, so that they stay one path segment
-            "page": "../{0}/{0}.html".format(quote(person.participant_id, safe=""))
-            if person.participant_id in linked
-            else "",
-            "flags": flags.get(person.participant_id, []),
-            "failed": failed.get(person.participant_id, ""),
-            "thumbnail": (thumbnails or {}).get(person.participant_id),
-            "decisions": list(decided.get(person.participant_id, ())),
-        }
-        for person in participants.itertuples(index=False)
-    ]
-    return _render(
-        "qc_index.html.j2",
-        people=people,
-        excluded={
-            who: "; ".join(lines) for who, lines in decided.items() if who not in set(participants["participant_id"])
-        },
-        n_flagged=sum(bool(person["flags"]) for person in people),
-        n_failed=sum(bool(person["failed"]) for person in people),
-        with_thumbnails=bool(thumbnails),
-        versions=dict(versions),
-    )

@@ -12,6 +12,7 @@ import pandas as pd
 from mndmri.io import InputError
 from mndmri.robust import MAD_TO_SD
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.grades import grade_rows
 from mndmri.tables.measures import COLUMN_DESCRIPTIONS, MEASURE_COLUMNS
 
 _DESCRIPTIONS = {
@@ -157,6 +158,26 @@ DEFINITIONS: dict[str, dict[str, str]] = {
     },
     "mapped_fraction": {
         "Description": "Share of the brain mask for which susceptibility could be mapped.",
+        "Units": "1",
+    },
+    "resolution_rms": {"Description": "Root mean square of the edges of the T1w image's voxels.", "Units": "mm"},
+    "noise_to_contrast": {
+        "Description": "Noise in the white matter of the T1w image over the contrast of white and grey matter, times "
+        "5/4 (voxel volume in mm3)^0.4 (after CAT12).",
+        "Units": "1",
+    },
+    "inhomogeneity_to_contrast": {
+        "Description": "Standard deviation of white matter in the T1w image as scanned, averaged over 3 mm, over the "
+        "same contrast (after CAT12).",
+        "Units": "1",
+    },
+    "mark_resolution": {"Description": "School mark of resolution_rms: 1 at 0.5 mm, 6 at 3 mm.", "Units": "1"},
+    "mark_noise": {"Description": "School mark of noise_to_contrast: 1 at 0.0466, 6 at 0.3949.", "Units": "1"},
+    "mark_bias": {"Description": "School mark of inhomogeneity_to_contrast: 1 at 0.2178, 6 at 1.1169.", "Units": "1"},
+    "mark": {
+        "Description": "School mark of the scan, 1 excellent to 6 unacceptable. T1w: power mean (exponent 8) of those "
+        "of resolution and noise, as in CAT12 (Dahnke and Gaser); diffusion: of motion, 1 without and 4.5 at the "
+        "config's qc.max_mean_fd_mm.",
         "Units": "1",
     },
 }
@@ -385,6 +406,9 @@ def study_quality(
         Columns `QC_COLUMNS`.
     """
     rows = pd.concat([table.assign(participant_id=who) for who, table in own.items()])
+    _, max_motion_mm = limits.get(("mean_fd", "brain"), (None, None))
+    grades = grade_rows(rows, max_motion_mm=max_motion_mm)
+    rows = rows if grades.empty else pd.concat([rows, grades])
     kinds = {(p["modality"], p["measure"], p["region"]) for p in primary}
     outliers = robust_outliers(measures, kinds, limit=max_robust_z)
     return pd.concat([flag_uncorrected(qc_table(rows, limits)), outliers], ignore_index=True)

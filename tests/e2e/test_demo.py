@@ -121,10 +121,14 @@ def test_the_output_is_what_the_contract_says(demo):
         "sub-01/sub-01_reader.html",
         "qc/qc.tsv",
         "qc/index.html",
+        "qc/sheets/brain_mask.html",
+        "qc/sheets/swi_regions.html",
+        "status.html",
         "logs/extract_cst/sub-01.log",
         "benchmarks/extract_cst/sub-01.tsv",
     ):
         assert (demo / name).is_file(), name
+    assert (demo / "group/report.html").stat().st_size < 8e6
 
 
 def test_the_score_tells_who_has_a_motor_band(demo):

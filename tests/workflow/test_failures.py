@@ -18,7 +18,7 @@ FLAIR = {"FLAIRsignal_measures"}
 DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
 QSM = {"susceptibility_measures", "qsm_qc"}
 SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
-EVERYTHING = T1W | FLAIR | DWI | QSM | SWI | {"page"}
+EVERYTHING = T1W | FLAIR | DWI | QSM | SWI | {"page", "thumbnails"}
 
 ALL_SCANS = {"t1w", "flair", "dwi", "swi", "qsm", "r2star"}
 ECHO_SCANS = {"swi", "qsm", "r2star"}
@@ -49,6 +49,7 @@ OUTCOMES = {
     "sub-??_measures.tsv": (EVERYTHING, ALL_SCANS),
     "sub-??_reader.html": ({"reader"}, {"reader"}),
     "sub-??.html": ({"page"}, {"qc"}),
+    "sub-??_thumbnails": ({"thumbnails"}, {"qc"}),
 }
 
 
@@ -74,6 +75,7 @@ class Outcome:
             have |= {"strip" for path in made if path.endswith("_strip.tsv") and "group/strips.tsv" in str(record)}
             have |= {"reader" for path in made if path.endswith("_reader.html") and "reader_key.tsv" in str(record)}
             have |= {"page" for path in record.output if path.endswith(f"/{who}.html")}
+            have |= {"thumbnails" for path in made if path.endswith("_thumbnails") and "qc/sheets" in str(record)}
         return have
 
     def param(self, made: str, name: str) -> Any:

@@ -11,7 +11,7 @@ TRACT = {"preprocess_dwi", "fit_tensor", "check_gradients", "extract_cst", "trac
 MOTOR_BAND = {"locate_regions", "measure_swi", "measure_qsm", "map_susceptibility", "map_relaxation", "unfold_sulcus"}
 OTHERS = {"measure_thickness", "align_contrast", "measure_signal", "draw_reader", "gather_readers", "map_free_water"}
 ANATOMY = {"prepare_template", "preprocess_t1w", "register_t1w", "segment_t1w"}
-COMPARISON = {"gather_measures", "compare_groups", "write_report", "judge_quality", "draw_participant"}
+COMPARISON = {"gather_measures", "compare_groups", "write_report", "judge_quality", "draw_participant", "draw_cohort"}
 MAPS = {"cst": {"fa"}, "vbm": {"vbm", "vbm_headsize"}, "swi": {"swi"}}
 OWN = {
     "cst": TRACT | {"gather_profiles", "compare_profiles"},
@@ -66,7 +66,7 @@ def test_the_whole_study_takes_what_a_part_has_made(with_tract):
 def test_a_part_takes_what_the_whole_study_has_made_and_leaves_it_as_it_is(finished):
     before = (finished.results / "group/report.html").stat().st_mtime_ns
     jobs = finished.finish("swi")
-    assert people_of(dict.fromkeys(jobs, ""))["sub-01"] == {"collect_measures", "draw_participant"}
+    assert people_of(dict.fromkeys(jobs, ""))["sub-01"] == {"collect_measures", "draw_participant", "draw_thumbnails"}
     assert not {"prepare_template", "compare_profiles"} & group_of(dict.fromkeys(jobs, ""))
     assert (finished.results / "group/report.html").stat().st_mtime_ns == before
     assert finished.plan() == {}
@@ -112,7 +112,10 @@ def test_a_job_that_fails_costs_a_participant_the_part_and_the_others_nothing(al
     run = study.run("--keep-going", "cst")
     part = study.results / "parts/cst"
     assert (part / "group/report.html").is_file() and not (study.results / "group").exists()
-    assert "Failed: dwi of sub-02 (extract_cst failed: told to fail)" in run.said
+    log = "results/logs/extract_cst/sub-02.log"
+    assert f"Failed: dwi of sub-02 (extract_cst failed: told to fail); log: {log}" in run.said
+    status = (study.results / "status.html").read_text()
+    assert "Run: ended, with failures" in status and "extract_cst failed: told to fail" in status
     assert json.loads((study.results / "logs/lost.json").read_text())["losses"].keys() == {"sub-02"}
     assert Job("measure_swi", "subject=01") not in run.jobs
 
@@ -120,7 +123,10 @@ def test_a_job_that_fails_costs_a_participant_the_part_and_the_others_nothing(al
 def test_a_part_that_stops_leaves_no_report(all_modalities):
     study = all_modalities()
     study.set_fates({"comparisons.tsv": "fail"})
-    assert study.run("vbm").returncode != 0
+    run = study.run("vbm")
+    assert run.returncode != 0
+    assert "Failed: compare_groups (told to fail); log: results/logs/compare_groups/study.log" in run.said
+    assert "Run: ended at the first failure" in (study.results / "status.html").read_text()
     group = study.results / "parts/vbm/group"
     assert (group / "measures.tsv").is_file()
     assert not (group / "comparisons.tsv").exists() and not (group / "report.html").exists()

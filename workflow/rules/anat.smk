@@ -84,6 +84,7 @@ rule segment_t1w:
         nuclei=rules.prepare_template.output.nuclei,
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
+        scanned=scans("t1w", "image"),
         t1w=rules.preprocess_t1w.output.t1w,
         mask=rules.preprocess_t1w.output.mask,
         fov=rules.preprocess_t1w.output.fov,

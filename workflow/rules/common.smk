@@ -52,7 +52,7 @@ from mndmri.cohort.folders import (
     mark_simulated,
 )
 from mndmri.cohort.handover import HANDED_OVER, hand_over, take_over
-from mndmri.cohort.last_look import last_look
+from mndmri.cohort.last_look import failed_jobs, last_look, places
 from mndmri.cohort.lock import lock_results
 from mndmri.cohort.parts import (
     FOLDER,
@@ -170,6 +170,7 @@ def begin_writing():
         mark_simulated(config["bids_dir"])
     for number in (signal.SIGINT, signal.SIGTERM):
         notice(number, signal.getsignal(number))
+    watch_progress()
 
 
 def notice(number, handler):
@@ -185,7 +186,18 @@ def notice(number, handler):
 
 def look_back():
     """Say what the run leaves behind."""
-    print(*last_look(STUDY, LOSSES, PLACE, MODALITIES), sep="\n", file=sys.stderr)
+    of_study = [own for own in failed_now() if "subject" not in own["wildcards"]]
+    end_watch("ended, with failures" if LOSSES or of_study else "done")
+    lines = last_look(STUDY, LOSSES, PLACE, MODALITIES, logs=LOGS, failed=of_study)
+    print(*lines, sep="\n", file=sys.stderr)
+
+
+def look_at_failure():
+    """Say what a run has failed of that ends at the first failure."""
+    end_watch("ended at the first failure")
+    again = "To go on without what failed: --keep-going. The same run again does what is not done yet."
+    lines = [*failed_jobs(failed_now()), *places(PLACE), again]
+    print(*lines, sep="\n", file=sys.stderr)
 
 
 def follow_files():
@@ -252,7 +264,11 @@ def measure_the_others():
     or the same again, for which a participant can be left out, so it goes on. A signal to
     Snakemake is the user's: then nobody has failed, and nothing more is run.
     """
-    if STOPPED or not workflow.execution_settings.keep_going:
+    if STOPPED:
+        end_watch("stopped")
+        return
+    if not workflow.execution_settings.keep_going:
+        look_at_failure()
         return
     failed = [
         own for job in workflow.scheduler.failed for own in getattr(job, "jobs", [job])
@@ -275,6 +291,7 @@ def measure_the_others():
         if losses
         else []
     )
+    end_watch("running")  # the next pass writes on
     print(f"Making {' and '.join(aim)}", file=sys.stderr)
     path = Path(LOGS, "lost.json").resolve()
     lost = {who: asdict(loss) for who, loss in losses.items()}

@@ -58,21 +58,47 @@ rule draw_participant:
         "../../scripts/draw_participant.py"
 
 
+rule draw_thumbnails:
+    """Draw a small picture of each step of a participant."""
+    input:
+        t1w=rules.preprocess_t1w.output.t1w,
+        mask=rules.preprocess_t1w.output.mask,
+        gm=rules.segment_t1w.output.gm,
+        wm=rules.segment_t1w.output.wm,
+        t1w_template=rules.register_t1w.output.t1w,
+        template=rules.prepare_template.output.registration,
+        fa=has("dwi", rules.fit_tensor.output.fa),
+        v1=has("dwi", rules.fit_tensor.output.v1),
+        atlas_dwi=has("dwi", rules.extract_cst.output.weights),
+        table_dwi=has("dwi", rules.extract_cst.output.table),
+        swi=has("swi", rules.measure_swi.output.swi),
+        chi=has("qsm", rules.map_susceptibility.output.chi),
+        regions=has("swi", rules.locate_regions.output.regions, "qsm"),
+        names=has("swi", rules.locate_regions.output.names, "qsm"),
+    output:
+        folder=directory("<participant>_thumbnails"),
+    log:
+        "<logs>/draw_thumbnails/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/draw_thumbnails/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=memory("t1w", "dwi", "swi"),
+    params:
+        version=VERSION,
+    script:
+        "../../scripts/draw_thumbnails.py"
+
+
 rule judge_quality:
     """Hold every participant's quality against the limits, and list what needs a look."""
     input:
         qc=collect(rules.collect_measures.output.qc, subject=people()),
-        pages=collect(
-            rules.draw_participant.output.page,
-            subject=having(rules.draw_participant.output.page, people()),
-        ),
-        participants=rules.gather_measures.output.participants,
-        participants_dictionary=rules.gather_measures.output.participants_dictionary,
         measures=rules.gather_measures.output.measures,
     output:
         qc="<qc>/qc.tsv",
         dictionary="<qc>/qc.json",
-        page="<qc>/index.html",
     log:
         "<logs>/judge_quality/study.log",
     benchmark:
@@ -83,8 +109,37 @@ rule judge_quality:
         primary=config["statistics"]["primary"],
         limits=LIMITS,
         max_robust_z=config["qc"]["max_robust_z"],
-        failed=failures(LOSSES),
         excluded=STUDY.excluded,
-        decisions=decision_lines(STUDY.decisions),
     script:
         "../../scripts/judge_quality.py"
+
+
+rule draw_cohort:
+    """Put everybody's quality on an index, and everybody's picture of each step on a contact sheet."""
+    input:
+        qc=rules.judge_quality.output.qc,
+        pages=collect(
+            rules.draw_participant.output.page,
+            subject=having(rules.draw_participant.output.page, people()),
+        ),
+        thumbnails=collect(
+            rules.draw_thumbnails.output.folder,
+            subject=having(rules.draw_thumbnails.output.folder, people()),
+        ),
+        participants=rules.gather_measures.output.participants,
+        participants_dictionary=rules.gather_measures.output.participants_dictionary,
+    output:
+        page="<qc>/index.html",
+        sheets=directory("<qc>/sheets"),
+    log:
+        "<logs>/draw_cohort/study.log",
+    benchmark:
+        "<benchmarks>/draw_cohort/study.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    params:
+        failed=failures(LOSSES),
+        decisions=[dict(own) for own in STUDY.decisions],
+        site=config["site"] or "",
+    script:
+        "../../scripts/draw_cohort.py"

@@ -23,9 +23,9 @@ def study() -> Study:
     return Study(people, scans, left_out, "bids")
 
 
-def said(study, tmp_path, losses=None) -> list[str]:
+def said(study, tmp_path, losses=None, **options) -> list[str]:
     losses = losses or {}
-    return last_look(without(study, losses), losses, tmp_path, ["t1w", "dwi", "qsm"])
+    return last_look(without(study, losses), losses, tmp_path, ["t1w", "dwi", "qsm"], logs=tmp_path / "logs", **options)
 
 
 def test_who_is_complete_is_judged_by_the_modalities_that_anybody_has(study, tmp_path):
@@ -36,24 +36,36 @@ def test_who_is_complete_is_judged_by_the_modalities_that_anybody_has(study, tmp
 
 
 def test_failures_are_named_with_the_job_and_the_reason_after_what_was_never_there(study, tmp_path):
+    (tmp_path / "logs/fit_tensor").mkdir(parents=True)
+    (tmp_path / "logs/fit_tensor/sub-03.log").touch()
     losses = {
         "sub-03": Loss(["dwi"], [], {"dwi": ["fit_tensor failed: no b = 0 volume"]}),
         "sub-04": Loss([], ["x"], {"tracking": ["track_cst failed: told to"]}),
     }
-    assert said(study, tmp_path, losses) == [
+    assert said(study, tmp_path, losses)[:-1] == [
         "Done: 1 of 4 participants with t1w, dwi",
         "Without: dwi of sub-02 (no file in the dataset)",
-        "Failed: dwi of sub-03 (fit_tensor failed: no b = 0 volume)",
-        "Failed: tracking of sub-04 (track_cst failed: told to)",
+        f"Failed: dwi of sub-03 (fit_tensor failed: no b = 0 volume); log: {tmp_path}/logs/fit_tensor/sub-03.log",
+        f"Failed: tracking of sub-04 (track_cst failed: told to); log: {tmp_path}/logs/track_cst",
     ]
+
+
+def test_a_failed_job_of_the_whole_study_is_told_with_its_log_also_without_scans(study, tmp_path):
+    failed = [{"job": "compare_groups", "reason": "one group", "log": "results/logs/compare_groups/study.log"}]
+    line = "Failed: compare_groups (one group); log: results/logs/compare_groups/study.log"
+    assert line in said(study, tmp_path, failed=failed)
+    assert said(dataclasses.replace(study, scans={}), tmp_path, failed=failed) == [line]
 
 
 def test_flags_are_counted_by_participant(study, tmp_path):
     (tmp_path / "qc").mkdir()
     rows = [("sub-03", "yes"), ("sub-03", "yes"), ("sub-01", "no"), ("sub-02", "yes"), ("sub-04", None)]
-    table = pd.DataFrame(rows, columns=["participant_id", "flag"])
+    table = pd.DataFrame(rows, columns=["participant_id", "flag"]).assign(modality="dwi", measure="mean_fd")
+    table.loc[1, "measure"] = "fa"
     table.to_csv(tmp_path / "qc/qc.tsv", sep="\t", index=False, na_rep="n/a")
-    assert "Flagged: 3 values of 2 participants: sub-03 (2), sub-02 (1)" in said(study, tmp_path)
+    lines = said(study, tmp_path)
+    first = lines.index("Flagged: 3 values of 2 participants: sub-03 (2), sub-02 (1)")
+    assert lines[first + 1 : first + 3] == ["  dwi mean_fd: sub-03, sub-02", "  dwi fa: sub-03"]
     table.assign(flag="no").to_csv(tmp_path / "qc/qc.tsv", sep="\t", index=False)
     assert "Flagged: nobody" in said(study, tmp_path)
 

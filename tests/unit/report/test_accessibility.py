@@ -4,7 +4,8 @@ import pytest
 
 from mndmri.report.pages import Section
 from mndmri.report.reader import reader_page
-from tests.unit.report import test_pages
+from mndmri.report.status import status_page
+from tests.unit.report import test_cohort, test_pages
 from tests.unit.report.test_reader import case
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
@@ -24,11 +25,29 @@ def report() -> str:
     return test_pages._group(sections=sections)
 
 
+def status() -> str:
+    """A run that goes on, of which something has failed."""
+    return status_page(
+        title="A study",
+        state="running",
+        written="2026-11-30 12:00:00",
+        left="about 20 min",
+        stages={"t1w": {"sub-01": "done", "sub-02": "failed"}, "dwi": {"sub-01": "running"}},
+        study={"all": 20, "done": 1, "running": 0, "failed": 0},
+        running=["fit_tensor of sub-01"],
+        failed=[{"job": "register_t1w of sub-02", "reason": "no contrast", "log": "logs/register_t1w/sub-02.log"}],
+        links={"report": "group/report.html"},
+        version="1.0",
+    )
+
+
 PAGES = {
     "participant": lambda: test_pages._participant(decisions=["dwi excluded (motion)"], reader="sub-01_reader.html"),
     "report": report,
     "nobody": lambda: test_pages._group(failed={}, left_out=[], pictures=[], primary=False),
-    "index": test_pages._index,
+    "index": test_cohort.index,
+    "status": status,
+    "contact sheet": lambda: test_cohort.sheets()["tract"],
     "reader": lambda: reader_page([case(100_001), case(200_002, las=True)]),
 }
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from mndmri.report.pages import participant_page, qc_index
+from mndmri.report.cohort import qc_index
+from mndmri.report.pages import participant_page
 from mndmri.report.sections import group_sections
 from mndmri.tables.measures import MEASURE_COLUMNS
 from mndmri.tables.qc import QC_COLUMNS
@@ -13,7 +14,11 @@ LINE = "swi: exclude, <i>motion</i> (AB, 2026-11-29)"
 
 
 def test_index_shows_decisions_and_who_is_excluded_as_a_whole():
-    decided = {"sub-02": [LINE], "sub-09": ["all: exclude, stroke (AB)"]}
+    said = {"decision": "exclude", "rater": "AB", "date": "2026-11-29"}
+    decided = [
+        said | {"participant_id": "sub-02", "modality": "swi", "reason": "<i>motion</i>"},
+        said | {"participant_id": "sub-09", "modality": "all", "reason": "stroke"},
+    ]
     page = qc_index(PEOPLE, pd.DataFrame(columns=QC_COLUMNS), failed={}, versions={}, decisions=decided)
     row = page.split(">sub-02<")[1].split("</tr>")[0]
     assert "Reader: swi: exclude, &lt;i&gt;motion&lt;/i&gt; (AB, 2026-11-29)" in row

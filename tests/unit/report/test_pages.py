@@ -10,9 +10,9 @@ import pytest
 
 from mndmri.figures import to_png
 from mndmri.figures.groups import group_colours, measure_plot
-from mndmri.report.pages import Picture, Section, group_page, participant_page, qc_index
+from mndmri.report.pages import Picture, Section, group_page, participant_page
 from mndmri.tables.measures import MEASURE_COLUMNS
-from mndmri.tables.qc import QC_COLUMNS, qc_table, robust_outliers
+from mndmri.tables.qc import QC_COLUMNS, qc_table
 
 ATTACK = "<script>alert('x')</script>"
 PNG = b"\x89PNG\r\n\x1a\nnot a real one"
@@ -180,21 +180,7 @@ def _group(**changes):
     return group_page(**(options | changes))
 
 
-def _index(**changes):
-    participants = pd.DataFrame(
-        [("sub-01", "ALS"), ("sub-02", "ALS"), ("sub-03", "control")], columns=["participant_id", "group"]
-    )
-    options = {
-        "participants": participants,
-        "qc": pd.concat([_qc("sub-01"), _qc("sub-03", fd=0.2)], ignore_index=True),
-        "failed": {"sub-02": "fit_tensor: 33 entries"},
-        "versions": VERSIONS,
-    }
-    options |= changes
-    return qc_index(options.pop("participants"), options.pop("qc"), **options)
-
-
-PAGES = {"participant": _participant, "group": _group, "qc": _index}
+PAGES = {"participant": _participant, "group": _group}
 
 
 @pytest.mark.parametrize("make", PAGES.values(), ids=PAGES)
@@ -254,9 +240,6 @@ def _attacked_pages():
             demographics=demographics, comparisons=comparisons, pictures=[picture], versions=reasons,
             findings=[ATTACK], flow=flow,
             sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK)],
-        ),
-        "qc": _index(
-            participants=people, qc=qc, failed=reasons, versions=reasons, thumbnails={ATTACK: PNG}, pages=[ATTACK]
         ),
     }  # fmt: skip
 
@@ -458,33 +441,6 @@ def test_the_flow_of_participants_has_a_branch_for_each_modality_and_names_who_i
 
 def test_the_report_says_when_it_was_written():
     assert "2026-11-30" in _Page(_group()).text
-
-
-def test_index_links_every_page_that_exists_and_marks_what_to_look_at():
-    page = _Page(_index())
-    assert [attrs["href"] for attrs in page.attributes("a")] == ["../sub-01/sub-01.html", "../sub-03/sub-03.html"]
-    by_id = {row[0]: [" ".join(cell.split()) for cell in row[1:]] for row in page.tables[0][1:]}
-    assert by_id == {
-        "sub-01": ["ALS", "1 flag", "DWI: mean FD, brain: 1.31 is above 1"],
-        "sub-02": ["ALS", "failed", "fit_tensor: 33 entries"],
-        "sub-03": ["control", "no flag", ""],
-    }
-
-
-def test_index_shows_the_thumbnails_there_are():
-    images = _Page(_index(thumbnails={"sub-03": PNG})).attributes("img")
-    assert [attrs["alt"] for attrs in images] == ["Slices of sub-03"]
-
-
-def test_index_takes_flags_of_limits_and_of_outliers_in_one_table():
-    values = [0.50, 0.51, 0.52, 0.53, 0.54, 0.9]
-    people = [(f"sub-{n}", "ALS") for n in range(6)]
-    measures = pd.concat(
-        [_measures(*p).query("measure == 'fa'").assign(value=v) for p, v in zip(people, values, strict=True)]
-    )
-    qc = pd.concat([_qc("sub-0"), robust_outliers(measures, [("dwi", "fa", "cst")], limit=3.5)], ignore_index=True)
-    page = _Page(_index(participants=pd.DataFrame(people, columns=["participant_id", "group"]), qc=qc, failed={}))
-    assert " ".join(page.rows_with("sub-5")[0][2].split()) == "2 flags"  # left and right
 
 
 def test_a_plot_of_a_measure_goes_into_the_page():

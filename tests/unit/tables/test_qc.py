@@ -216,7 +216,9 @@ def test_quality_of_the_study_is_that_of_everyone_s_scans_and_the_unlikely_prima
         ("sub-1", "mean_fd"),
         ("sub-5", "robust_z_fa"),
     ]
-    assert len(qc) == len(own) + len(values)
+    marks = qc[qc["measure"] == "mark"]
+    assert marks["participant_id"].tolist() == list(own) and marks["flag"].isin([NOT_FLAGGED]).all()
+    assert len(qc) == 2 * len(own) + len(values)
 
 
 def test_where_fibres_fan_out_fewer_voxels_along_the_tract_pass():

@@ -1,0 +1,30 @@
+"""Everybody's quality on an index, and everybody's picture of each step on a contact sheet."""
+
+from pathlib import Path
+
+from mndmri.io import read_bytes, read_table, write_text
+from mndmri.jobs import start_job
+from mndmri.provenance import versions
+from mndmri.report.cohort import THUMBNAIL, contact_sheets, qc_index
+from mndmri.tables.participants import read_participants
+
+log = start_job(snakemake)
+given, options = snakemake.input, snakemake.params
+pictures = {
+    Path(folder).parent.name: {path.stem: read_bytes(path) for path in sorted(Path(folder).glob("*.webp"))}
+    for folder in given.thumbnails
+}
+tables = read_participants(given.participants), read_table(given.qc)
+shown = {
+    "failed": options.failed,
+    "decisions": options.decisions,
+    "site": options.site,
+    "versions": versions(),
+    "pages": [Path(path).stem for path in given.pages],
+}
+sheets = contact_sheets(*tables, pictures, **shown)
+for step, page in sheets.items():
+    write_text(page, f"{snakemake.output.sheets}/{step}.html")
+thumbnails = {who: own[THUMBNAIL] for who, own in pictures.items() if THUMBNAIL in own}
+write_text(qc_index(*tables, thumbnails=thumbnails, sheets=sheets, **shown), snakemake.output.page)
+log.info("%d participants, %d contact sheets", len(tables[0]), len(sheets))
