@@ -13,8 +13,8 @@ from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add
 
 # What a participant has in the end: tables that reach the participant's own, of measures and of quality; kinds of
 # maps, profile, strip and case for readers among the group's; and a page.
-T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "T1wsignal_measures", "vbm", "vbm_headsize"}
-FLAIR = {"FLAIRsignal_measures"}
+T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "t1w_measures", "vbm", "vbm_headsize"}
+FLAIR = {"flair_measures"}
 DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
 QSM = {"susceptibility_measures", "qsm_qc"}
 SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
@@ -28,10 +28,10 @@ OUTCOMES = {
     "*_from-T1w_to-MNI*_xfm.nii.gz": (EVERYTHING, ALL_SCANS),
     "*_label-GM_probseg.nii.gz": (EVERYTHING, ALL_SCANS),
     "*_desc-thickness_measures.tsv": ({"thickness_measures"}, {"t1w"}),
-    "*_desc-evened_T1w.nii.gz": ({"T1wsignal_measures"}, {"t1w"}),
-    "*_desc-T1wsignal_measures.tsv": ({"T1wsignal_measures"}, {"t1w"}),
-    "*_desc-evened_FLAIR.nii.gz": (FLAIR, {"flair"}),
-    "*_desc-FLAIRsignal_measures.tsv": (FLAIR, {"flair"}),
+    "*_desc-t1w_map.nii.gz": ({"t1w_measures"}, {"t1w"}),
+    "*_desc-t1w_measures.tsv": ({"t1w_measures"}, {"t1w"}),
+    "*_desc-flair_map.nii.gz": (FLAIR, {"flair"}),
+    "*_desc-flair_measures.tsv": (FLAIR, {"flair"}),
     "*_desc-gradients_ranking.tsv": (DWI, {"dwi"}),
     "*_desc-preproc_dwi.nii.gz": (DWI, {"dwi"}),
     "*_space-dwi_model-tensor_param-fa_dwimap.nii.gz": (DWI, {"dwi"}),

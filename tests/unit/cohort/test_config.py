@@ -243,7 +243,9 @@ def test_the_configs_that_come_with_the_project_are_accepted(name):
 def test_every_key_is_in_the_demo_config():
     given = read("config.yaml")
     for place in known_places(SCHEMA):
-        if place.startswith(("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.")):
+        if place.startswith(
+            ("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.", "maps.")
+        ):
             continue
         value = given
         for key in place.split("."):
