@@ -223,8 +223,8 @@ def stack_regions(maps: RegionMaps, template: SpatialImage) -> tuple[SpatialImag
     """All regions in one image and a table, those that follow from others made where they are not given.
 
     The levels of the tract follow from the tract by their height, or the tract from its levels; the paracentral lobule
-    from the central gyri, and the mid-body and splenium from the callosum. A region that is neither given nor follows is
-    an empty volume: what is measured there is n/a.
+    from the central gyri, and the mid-body and splenium from the callosum. A region that is neither given nor follows
+    is an empty volume: what is measured there is n/a.
 
     Parameters
     ----------

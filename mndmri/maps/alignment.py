@@ -18,7 +18,7 @@ from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 _REACH_MM, _STEP_MM = 8.0, 1.0
 # Of finer images no more is looked at.
 _GRID_MM = 2.0
-_FEWEST = 1000
+_FEWEST, _LEAST_FIT = 1000, 0.05
 
 
 def align_map(
@@ -100,8 +100,8 @@ def alignment_offset(
     Notes
     -----
     The map is regressed on the tissue, moved along each axis in steps of 1 mm up to 8 mm; the offset is the length of
-    the vector of the three best shifts, which depends on no contrast. A map that hardly differs between tissues fits
-    nowhere: its ``alignment_fit`` is near 0, and the offset means little.
+    the vector of the three best shifts, which depends on no contrast. Of a map of which the tissue explains less than
+    5% wherever it lies the offset is missing.
     """
     sizes = np.maximum(voxel_sizes(image), _GRID_MM)
     grid = resampled_grid(image, tuple(sizes))
@@ -124,10 +124,15 @@ def alignment_offset(
         return 1 - float(left.var() / seen.var())
 
     steps = np.arange(-_REACH_MM, _REACH_MM + _STEP_MM / 2, _STEP_MM)
-    best = [steps[int(np.argmax([fit(axis * step) for step in steps]))] for axis in np.eye(3)]
-    n = int(inside.sum())
-    rows = [_row(modality, "offset", float(np.linalg.norm(best)), n), _row(modality, "fit", fit(np.zeros(3)), n)]
-    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    n, fits = int(inside.sum()), np.array([[fit(axis * step) for step in steps] for axis in np.eye(3)])
+    here = fit(np.zeros(3))
+    if fits.max() < _LEAST_FIT:
+        offset = _row(
+            modality, "offset", np.nan, n, f"the tissue explains {fits.max():.0%} of the map wherever it lies"
+        )
+    else:
+        offset = _row(modality, "offset", float(np.linalg.norm(steps[fits.argmax(axis=1)])), n)
+    return pd.DataFrame([offset, _row(modality, "fit", here, n)], columns=MEASURE_COLUMNS)
 
 
 def _row(modality: str, name: str, value: float, n_voxels: int, status: str = OK) -> dict[str, Any]:

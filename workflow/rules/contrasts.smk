@@ -57,7 +57,13 @@ rule measure_map:
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,
         csf=rules.segment_t1w.output.csf,
-        parcellation=scans("t1w", "parcellation"),
+        parcellation=of_user(
+            lambda wildcards: (
+                scans("t1w", "parcellation")(wildcards)
+                if "precentral" in of_map("where")(wildcards)
+                else []
+            )
+        ),
         to_template=rules.register_t1w.output.to_template,
         from_template=rules.register_t1w.output.from_template,
         veins=of_aligned(swi=has("swi", rules.measure_swi.output.veins)),
@@ -83,10 +89,24 @@ rule measure_map:
             key: config["maps"][wildcards.map][key]
             for key in ("quantity", "unit", "where")
         },
-        thresholds=keys_of("signal", "min_coverage", "min_voxels")
-        | keys_of("dwi", "min_fa")
-        | keys_of("swi", "max_in_plane_mm"),
-        min_aligned=config["dwi"]["min_aligned_fraction"],
+        thresholds=lambda wildcards: (
+            keys_of("signal", "min_coverage", "min_voxels")
+            | (
+                keys_of("swi", "max_in_plane_mm")
+                if "precentral" in of_map("where")(wildcards)
+                else {}
+            )
+            | (
+                keys_of("dwi", "min_fa")
+                if of_map("aligned")(wildcards) == "dwi"
+                else {}
+            )
+        ),
+        min_aligned=lambda wildcards: (
+            config["dwi"]["min_aligned_fraction"]
+            if of_map("aligned")(wildcards) == "dwi"
+            else None
+        ),
     script:
         "../../scripts/measure_map.py"
 

@@ -108,6 +108,10 @@ rule gather_measures:
         others=STUDY.others,
         other_columns=list(STUDY.others),
         brought=brought,
+        maps={
+            name: {key: own[key] for key in ("pattern", "quantity", "unit", "where")}
+            for name, own in config["maps"].items()
+        },
         excluded=STUDY.excluded if BROUGHT else {},
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],
