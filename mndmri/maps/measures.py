@@ -20,7 +20,7 @@ from mndmri.atlas.on_scan import OnScan, Person, on_scan
 from mndmri.atlas.regions import select
 from mndmri.diffusion.profile import PROFILE_COLUMNS, average_along
 from mndmri.diffusion.tract import NOWHERE, effective_number, region_weight
-from mndmri.grids import same_grid
+from mndmri.grids import make_image, same_grid
 from mndmri.registration.transforms import average_over_voxels, resample
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
@@ -119,10 +119,10 @@ def measure_map(
     the median. Precentral cortex: mean (of a signal median) over the masks of `mndmri.susceptibility.regions`. A
     relative map is divided by its mean over the grey matter of the brain.
     """
-    here = _on_map(image, place)
     values = image.get_fdata()
     known = values != 0
     grey = average_over_voxels(place.anatomical.grey, image, [np.linalg.inv(place.to_map)]).get_fdata()
+    here = _on_map(image, place, declared, grey)
     scale = _scale(image, here, known, grey, declared, thresholds)
     scan = _Scan(image, values, known, here, grey, scale, declared, modality, thresholds)
     where, rows = declared["where"], []
@@ -187,14 +187,21 @@ class _Scan(NamedTuple):
         return bool(self.declared["quantity"] == "signal")
 
 
-def _on_map(image: SpatialImage, place: Place) -> OnScan:
+def _on_map(image: SpatialImage, place: Place, declared: Mapping[str, Any], grey: np.ndarray) -> OnScan:
     """Regions and white matter on the map's grid; on diffusion images by their own registration to the template."""
     if place.diffusion is None:
-        return on_scan(image, place.person, to_scan=place.to_map, recorded=recorded(image))
+        shown = recorded(image) if declared["quantity"] == "signal" else _shown(image, place, grey)
+        return on_scan(image, place.person, to_scan=place.to_map, recorded=shown)
     person = place.person._replace(
         from_template=place.diffusion.from_template, to_template=place.diffusion.to_template, from_t1w=place.to_map
     )
     return on_scan(image, person, recorded=place.diffusion.field_of_view)
+
+
+def _shown(image: SpatialImage, place: Place, grey: np.ndarray) -> SpatialImage:
+    """Where a map has a value or need not have one: other programs write 0 outside the brain, also within a region."""
+    white = resample(place.person.white_matter, image, [np.linalg.inv(place.to_map)]).get_fdata()
+    return make_image((image.get_fdata() != 0) | (grey + white < _HALF), image)
 
 
 def _scale(
