@@ -25,7 +25,7 @@ MEASURED_OF = {"swi": ("swi", "qsm", "r2star")}
 LIKENESS = 0.6
 # Of two equally similar names, the one in the same block is more probable.
 SAME_BLOCK = 0.15
-_NO_LAYOUT = "give one of pattern and mapping; they say which measures the columns are"
+_NO_LAYOUT = "give one of pattern, mapping and columns; they say which measures the columns are"
 
 _WORDS = {
     "string": "text",
@@ -158,8 +158,18 @@ def _listed_tables(raw: dict[str, Any]) -> dict[str, Any]:
         if key in raw:
             given = raw[key]
             entries = given if isinstance(given, list) else [] if given is None else [given]
-            raw[key] = [{"file": entry} if isinstance(entry, str) else entry for entry in entries]
+            raw[key] = [{"file": entry} if isinstance(entry, str) else _with_columns(entry) for entry in entries]
     return raw
+
+
+def _with_columns(entry: Any) -> Any:
+    """A table whose columns stand below ``wide`` by their names, as the key ``columns`` of that block."""
+    wide = entry.get("wide") if isinstance(entry, Mapping) else None
+    if not isinstance(wide, Mapping):
+        return entry
+    columns = {name: own for name, own in wide.items() if isinstance(own, Mapping) and name != "columns"}
+    rest = {name: own for name, own in wide.items() if name not in columns}
+    return {**entry, "wide": {**rest, **({"columns": {**rest.get("columns", {}), **columns}} if columns else {})}}
 
 
 def scanned_modalities(config: Mapping[str, Any]) -> list[str]:
@@ -316,12 +326,11 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
     if config["measures"] and not config["participants"] and not config["measures"][0]["wide"]:
         problems.append("participants: missing; with measures, give the path of the table of groups and covariates")
     for key in ("measures", "tables"):
-        problems += [
-            f"{key}[{index}].wide: "
-            + ("pattern or mapping, one of the two; remove the other" if entry["wide"]["pattern"] else _NO_LAYOUT)
-            for index, entry in enumerate(config[key])
-            if entry["wide"] and bool(entry["wide"]["pattern"]) == bool(entry["wide"]["mapping"])
-        ]
+        for index, entry in enumerate(config[key]):
+            ways = [way for way in ("pattern", "mapping", "columns") if (entry["wide"] or {}).get(way)]
+            if entry["wide"] and len(ways) != 1:
+                advice = "pattern, mapping or columns, one of them; remove the others" if ways else _NO_LAYOUT
+                problems.append(f"{key}[{index}].wide: {advice}")
     if config["measures"] and config["simulation"] is not None:
         problems.append("simulation: nothing is simulated for a table of measures; remove one of the two")
     if config["quality"] and not config["measures"]:
