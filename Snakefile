@@ -34,6 +34,7 @@ pathvars:
     anat=f"{RESULTS}/sub-{{subject}}/anat/sub-{{subject}}",
     dwi=f"{RESULTS}/sub-{{subject}}/dwi/sub-{{subject}}",
     swi=f"{RESULTS}/sub-{{subject}}/swi/sub-{{subject}}",
+    maps=f"{RESULTS}/sub-{{subject}}/maps/sub-{{subject}}",
     place=PLACE,
     participant=f"{PLACE}/sub-{{subject}}/sub-{{subject}}",
     group=f"{PLACE}/group",
@@ -105,9 +106,10 @@ if not config["measures"]:
     include: "workflow/rules/template.smk"
     include: "workflow/rules/stand_in.smk"
     include: "workflow/rules/anat.smk"
-    include: "workflow/rules/signal.smk"
+    include: "workflow/rules/thickness.smk"
     include: "workflow/rules/dwi.smk"
     include: "workflow/rules/swi.smk"
+    include: "workflow/rules/contrasts.smk"
     include: "workflow/rules/reader.smk"
     include: "workflow/rules/measures.smk"
     include: "workflow/rules/qc.smk"

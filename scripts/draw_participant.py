@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from mndmri.figures import to_png
-from mndmri.figures.participant import chi_sheets, dwi_sheets, strip_sheets, swi_sheets, t1w_sheets
-from mndmri.io import load_image, read_table, write_text
+from mndmri.figures.participant import chi_sheets, dwi_sheets, map_sheets, strip_sheets, swi_sheets, t1w_sheets
+from mndmri.io import load_image, load_matrix, read_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.pages import Picture, participant_page
@@ -47,6 +47,11 @@ if given.chi:
     sheets |= chi_sheets(who, chi=load_image(given.chi), **regions)
 if given.strip:
     sheets |= strip_sheets(who, read_table(given.strip))
+maps = {
+    name: (load_image(image), load_matrix(xfm))
+    for name, image, xfm in zip(options.maps, given.maps, given.maps_xfm, strict=True)
+}
+sheets |= map_sheets(who, maps, gm=load_image(given.gm), wm=load_image(given.wm))
 scores = [read_table(path).query("participant_id == @who and measure == 'motor_band_score'") for path in given.scores]
 index = [read_table(path).query("participant_id == @who") for path in given.index]
 page = participant_page(

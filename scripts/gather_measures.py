@@ -9,7 +9,8 @@ from mndmri.statistics.progression import add_progression
 from mndmri.statistics.wide import wide_dictionary, wide_table
 from mndmri.tables.band_norms import cutoffs_dictionary, read_band_norms
 from mndmri.tables.given import complete_measures, described, given_definitions, join_measures, take_given
-from mndmri.tables.measures import NOTHING_BROUGHT, data_dictionary, stack_measures
+from mndmri.tables.maps import all_definitions
+from mndmri.tables.measures import data_dictionary, stack_measures
 from mndmri.tables.participants import participants_dictionary
 from mndmri.tables.protocols import protocol_table
 
@@ -26,11 +27,11 @@ if made.get("cutoffs"):
     write_table(index_table(measures, participants, **judged), made.index)
     write_json(index_dictionary(), made.index_dictionary)
     write_json(cutoffs_dictionary(), made.cutoffs_dictionary)
-definitions = NOTHING_BROUGHT
+definitions = all_definitions(options.maps)
 if given.tables:
     rows = take_given(**options.brought, studied=participants["participant_id"])
     measures = join_measures(measures, complete_measures(rows, participants, options.excluded), participants)
-    definitions = given_definitions(rows, described(map(read_json, given.described)))
+    definitions |= given_definitions(rows, described(map(read_json, given.described)))
 write_table(measures, made.measures, digits=EXACT)
 kinds = measures[["modality", "measure"]].itertuples(index=False)
 write_json(data_dictionary(kinds, space=options.space, brought=definitions), made.dictionary)

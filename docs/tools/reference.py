@@ -170,7 +170,7 @@ def _keys(block: Mapping[str, Any], shared: Mapping[str, Any], place: str = "") 
         if "properties" in entry.get("items", {}):
             yield from _keys(entry["items"], shared, f"{inner}[].")
         if isinstance(others := entry.get("additionalProperties"), Mapping) and "properties" in others:
-            yield from _keys(others, shared, f"{inner}.<group>.")
+            yield from _keys(others, shared, f"{inner}.<name>.")
 
 
 def _kind(entry: Mapping[str, Any]) -> str:

@@ -1,18 +1,17 @@
-"""Signal intensity of the corticospinal tract on T1w, FLAIR and T2w images, relative to reference white matter."""
+"""Signal intensity of the corticospinal tract on an image of any contrast, relative to reference white matter."""
+
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.regions import select
-from mndmri.grids import check_same_grid, make_image, to_canonical
-from mndmri.intensity import correct_bias
-from mndmri.registration.register import register_rigid
-from mndmri.registration.transforms import resample
+from mndmri.grids import check_same_grid, make_image
 from mndmri.tables.coverage import coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
-CST_REGIONS = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
+CST_REGIONS: tuple[str, ...] = ("cst", "cst_subcortical", "cst_corona_radiata", "cst_plic", "cst_peduncle", "cst_pons")
 REFERENCE_REGIONS = ("frontal_wm", "occipital_wm")
 ATLAS_REGIONS = (*CST_REGIONS, *REFERENCE_REGIONS)  # what `measure_signal` asks of an atlas
 
@@ -23,39 +22,11 @@ N4_ITERATIONS = (50, 50, 50)
 
 # The core of the tract: its outer half is shared with its neighbours, and a change of the tract would be diluted.
 MIN_TRACT_PROBABILITY = 0.5
-_MIN_TRACT_WM = 0.5
+MIN_TRACT_WM = 0.5
 # Reference: white matter and nothing else, also where slices are thick.
 _MIN_REFERENCE_PROBABILITY = 0.5
 _MIN_REFERENCE_WM = 0.95
 _MAX_REFERENCE_CST = 0.05
-
-
-def align_contrast(
-    image: SpatialImage, mask: SpatialImage, t1w_brain: SpatialImage | None = None
-) -> tuple[SpatialImage, np.ndarray]:
-    """Bias-corrected image that preserves the contrast of the tract, and its registration to the T1w image.
-
-    Parameters
-    ----------
-    image : SpatialImage
-        3D, as scanned, of any storage order.
-    mask : SpatialImage
-        Brain, on the T1w image's grid.
-    t1w_brain : SpatialImage, optional
-        T1w image, 0 outside the brain, to find the way by; without, ``image`` is the T1w image itself.
-
-    Returns
-    -------
-    image : SpatialImage
-        On its own grid, RAS-stored.
-    to_image : ndarray, shape (4, 4)
-        From points of the T1w image to those of ``image`` (RAS, mm).
-    """
-    image = to_canonical(image)
-    image = make_image(image.get_fdata(dtype=np.float32), image)
-    to_image = np.eye(4) if t1w_brain is None else register_rigid(t1w_brain, image, fixed_mask=mask)
-    in_brain = resample(mask, image, [np.linalg.inv(to_image)], interpolation="nearest")
-    return correct_bias(image, in_brain, iterations=N4_ITERATIONS), to_image
 
 
 def recorded(image: SpatialImage) -> SpatialImage:
@@ -71,6 +42,7 @@ def measure_signal(
     coverage: pd.Series,
     *,
     modality: str,
+    regions: Iterable[str] = CST_REGIONS,
     min_coverage: float = 0.8,
     min_voxels: int = 10,
 ) -> pd.DataFrame:
@@ -83,12 +55,15 @@ def measure_signal(
     wm : SpatialImage
         White-matter probability, 0 to 1, on its grid, averaged over its voxels.
     atlas : SpatialImage
-        Probabilities of `ATLAS_REGIONS` on its grid, shape (X, Y, Z, n), 0 to 1.
+        Probabilities of `ATLAS_REGIONS` and of ``regions`` on its grid, shape (X, Y, Z, n), 0 to 1.
     table : DataFrame
         ``index``, ``region``, ``hemi`` of the atlas's volumes.
     coverage : Series
         From `mndmri.tables.coverage.measure_coverage`.
-    modality : {'t1w', 'flair', 't2w'}
+    modality : str
+        As ``t1w``.
+    regions : iterable of str
+        Parts of white matter, each measured on all sides on which the atlas has it.
     min_coverage : float
         Share of a level that the image has to show.
     min_voxels : int
@@ -97,7 +72,7 @@ def measure_signal(
     Returns
     -------
     DataFrame
-        Columns `MEASURE_COLUMNS`: ``signal_ratio`` of each of `CST_REGIONS`, left and right.
+        Columns `MEASURE_COLUMNS`: ``signal_ratio`` of each region and side.
 
     Notes
     -----
@@ -108,12 +83,12 @@ def measure_signal(
     check_same_grid(image, wm, atlas)
     values, white = image.get_fdata(), wm.get_fdata()
     lit = np.isfinite(values) & (values > 0)
-    reference = _reference_signal(values, lit & (white >= _MIN_REFERENCE_WM), atlas, table, min_voxels)
+    reference = reference_signal(image, wm, atlas, table, min_voxels=min_voxels)
     rows = []
-    for region in CST_REGIONS:
-        for hemi in "LR":
+    for region in regions:
+        for hemi in table.loc[table["region"] == region, "hemi"]:
             core = np.asarray(select(atlas, table, region, hemi).dataobj) >= MIN_TRACT_PROBABILITY
-            own = values[core & (white >= _MIN_TRACT_WM) & lit]
+            own = values[core & (white >= MIN_TRACT_WM) & lit]
             seen = float(coverage[region, hemi])
             status = coverage_status(seen, len(own), min_coverage=min_coverage, min_voxels=min_voxels)
             if status == OK and isinstance(reference, str):
@@ -123,10 +98,18 @@ def measure_signal(
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
 
 
-def _reference_signal(
-    values: np.ndarray, white: np.ndarray, atlas: SpatialImage, table: pd.DataFrame, min_voxels: int
+def reference_signal(
+    image: SpatialImage, wm: SpatialImage, atlas: SpatialImage, table: pd.DataFrame, *, min_voxels: int = 10
 ) -> float | str:
-    """Mean of the medians of frontal and occipital white matter, off the tract; or why there is none."""
+    """Mean of the medians of frontal and occipital white matter, off the tract; or why there is none.
+
+    Parameters
+    ----------
+    image, wm, atlas, table, min_voxels
+        As for `measure_signal`.
+    """
+    values = image.get_fdata()
+    white = np.isfinite(values) & (values > 0) & (wm.get_fdata() >= _MIN_REFERENCE_WM)
     tract = np.max([np.asarray(select(atlas, table, "cst", hemi).dataobj) for hemi in "LR"], axis=0)
     usable = white & (tract <= _MAX_REFERENCE_CST)
     medians = []

@@ -42,6 +42,7 @@ SIDES = {
     ),
     "callosum": "both",
     "cc_midbody": "both",
+    "cc_splenium": "both",
 }
 """Every region that a table may name, and on which sides it is: L and R, or one for both."""
 

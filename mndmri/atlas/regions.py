@@ -74,8 +74,8 @@ _TUBE_SD_MM = 2.5
 _TUBE_ENDS_MM = (-8.0, 0.0)
 
 # Segment III of the callosum (Hofer and Frahm 2006, NeuroImage 32:989), the motor fibres: from one
-# half to two thirds of its length behind the front end, and near the midline.
-_CC_SEGMENT_III = (1 / 2, 2 / 3)
+# half to two thirds of its length behind the front end, and near the midline. Segment V is the splenium.
+_CC_SEGMENTS = {"cc_midbody": (1 / 2, 2 / 3), "cc_splenium": (3 / 4, 1.0)}
 _CC_MAX_X_MM = 10.0
 
 # Reference white matter for the signal of the tract: that nearest to these gyri.
@@ -223,8 +223,8 @@ def stack_regions(maps: RegionMaps, template: SpatialImage) -> tuple[SpatialImag
     """All regions in one image and a table, those that follow from others made where they are not given.
 
     The levels of the tract follow from the tract by their height, or the tract from its levels; the paracentral lobule
-    from the central gyri, and the mid-body from the callosum. A region that is neither given nor follows is an empty
-    volume: what is measured there is n/a.
+    from the central gyri, and the mid-body and splenium from the callosum. A region that is neither given nor follows
+    is an empty volume: what is measured there is n/a.
 
     Parameters
     ----------
@@ -252,7 +252,8 @@ def stack_regions(maps: RegionMaps, template: SpatialImage) -> tuple[SpatialImag
             central = np.clip(found["precentral", hemi] + found["postcentral", hemi], 0, 1)
             found.setdefault(("paracentral", hemi), central * (np.abs(xyz[..., 0]) <= PARACENTRAL_MAX_X_MM))
     if ("callosum", "both") in found:
-        found.setdefault(("cc_midbody", "both"), _callosal_midbody(found["callosum", "both"], xyz))
+        for segment, ends in _CC_SEGMENTS.items():
+            found.setdefault((segment, "both"), _callosal_segment(found["callosum", "both"], xyz, ends))
 
     kept = [region for region in SIDES if region not in NUCLEI or region in _CORTEX]
     keys = [(region, hemi) for region in kept for hemi in (["both"] if SIDES[region] == "both" else SIDES[region])]
@@ -265,13 +266,13 @@ def stack_regions(maps: RegionMaps, template: SpatialImage) -> tuple[SpatialImag
     return make_image(stack, template), table
 
 
-def _callosal_midbody(callosum: np.ndarray, xyz: np.ndarray) -> np.ndarray:
-    """Segment III of a callosum map, near the midline."""
+def _callosal_segment(callosum: np.ndarray, xyz: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """Part of a callosum map between two shares of its length behind the front end, near the midline."""
     midline = np.abs(xyz[..., 0]) <= _CC_MAX_X_MM
     y = xyz[..., 1]
     extent = y[midline & (callosum > 0.5)]
     front, length = extent.max(), np.ptp(extent)
-    first, last = (front - fraction * length for fraction in _CC_SEGMENT_III)
+    first, last = (front - fraction * length for fraction in ends)
     return callosum * (midline & (y <= first) & (y > last))
 
 

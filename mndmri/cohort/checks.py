@@ -10,6 +10,7 @@ from typing import Any
 from mndmri.cohort import bids
 from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
+from mndmri.cohort.maps import check_map
 from mndmri.cohort.records import Problem, Scan, Study, refuse
 from mndmri.cohort.voxels import check_magnitude, look_at, wrapped
 from mndmri.gradient_echo.chimap import doubt_unit
@@ -18,11 +19,12 @@ from mndmri.grids import same_grid
 from mndmri.io import InputError, load_image, read_text
 from mndmri.tables.decisions import of_scans
 from mndmri.tables.freesurfer import surface_measures
+from mndmri.tables.maps import ALIGNED_TO
 
 MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 2024, Nat Methods)
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss, or 12 T in mT: fewer are mT, more are gauss
 _ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
-CHECKS_VERSION = 6  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 7  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -40,7 +42,7 @@ def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
     if absent:
         return absent
     try:
-        return _CHECK[scan.modality](scan, bids_dir)
+        return _CHECK[scan.modality](scan, bids_dir) if scan.declared is None else check_map(scan)
     except InputError as error:
         return [str(error)]
 
@@ -68,7 +70,8 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
 
     def check(job: tuple[str, Scan]) -> dict[str, Any]:
         who, scan = job
-        files = [[path, *stamp(path)] for path in scan.all_files()]
+        files: list[Any] = [[path, *stamp(path)] for path in scan.all_files()]
+        files += [dict(scan.declared)] if scan.declared else []
         before = known.get(f"{who} {scan.modality}")
         if before is not None and before["files"] == files:
             return dict(before)
@@ -135,7 +138,7 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without
     if scans and not any(scans.values()):
         raise InputError("no participant has a usable T1w image:\n  - " + "\n  - ".join(notes))
     study = dataclasses.replace(study, scans=scans, left_out=left_out, problems=(), notes=(*study.notes, *notes))
-    study = _divide_susceptibility(study)
+    study = _without_what_they_are_aligned_to(_divide_susceptibility(study))
     return dataclasses.replace(study, excluded=of_scans(study.excluded, study.scans))
 
 
@@ -188,6 +191,19 @@ def _divide_susceptibility(study: Study) -> Study:
     return dataclasses.replace(study, scans=scans, left_out=left_out)
 
 
+def _without_what_they_are_aligned_to(study: Study) -> Study:
+    """The study without maps of participants who lack the scan that the map is declared to be aligned to."""
+    scans = {who: dict(own) for who, own in study.scans.items()}
+    left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
+    for who, own in scans.items():
+        for name, scan in list(own.items()):
+            target = ALIGNED_TO.get((scan.declared or {}).get("aligned") or "")
+            if target and not {target, *(("qsm",) if target == "swi" else ())} & own.keys():
+                del own[name]
+                left_out[who][name] = f"it is aligned to the {target}, which is missing"
+    return dataclasses.replace(study, scans=scans, left_out=left_out)
+
+
 def _echo_time(path: str, bids_dir: str | Path) -> float | None:
     """Echo time in the sidecar of an image, s; None if it has none that can be."""
     value = bids.sidecar(path, bids_dir).get("EchoTime")
@@ -221,10 +237,6 @@ def _check_t1w(scan: Scan, bids_dir: str | Path) -> list[str]:
         except InputError as error:
             problems.append(str(error))
     return problems
-
-
-def _check_contrast(scan: Scan, bids_dir: str | Path) -> list[str]:
-    return check_magnitude(scan.files["image"][0], f"{scan.modality.upper()} image")
 
 
 def _check_dwi(scan: Scan, bids_dir: str | Path) -> list[str]:
@@ -354,6 +366,4 @@ _CHECK = {
     "t1w": _check_t1w,
     "dwi": _check_dwi,
     "swi": _check_swi,
-    "flair": _check_contrast,
-    "t2w": _check_contrast,
 }

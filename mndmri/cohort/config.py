@@ -9,10 +9,12 @@ from typing import Any
 
 import jsonschema
 
+from mndmri.cohort.maps import add_maps, wrong_declarations
 from mndmri.cohort.records import refuse
 from mndmri.tables import covariates
 from mndmri.tables.columns import HEMIS
-from mndmri.tables.measures import DAMAGE_DIRECTION, DEFINITIONS
+from mndmri.tables.maps import all_definitions
+from mndmri.tables.measures import DAMAGE_DIRECTION
 from mndmri.tables.participants import PROGRESSION_RATE
 
 # Keys of dwi that select corrections.
@@ -23,7 +25,7 @@ MEASURED_OF = {"swi": ("swi", "qsm", "r2star")}
 LIKENESS = 0.6
 # Of two equally similar names, the one in the same block is more probable.
 SAME_BLOCK = 0.15
-_NO_LAYOUT = "give one of pattern and mapping; they say which measures the columns are"
+_NO_LAYOUT = "give one of pattern, mapping and columns; they say which measures the columns are"
 
 _WORDS = {
     "string": "text",
@@ -65,6 +67,11 @@ def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     for error in errors:
         problems += _explain(error, schema)
     faulty = {error.absolute_path[0] for error in errors if error.absolute_path}
+    if not faulty & {"maps", "modalities", "simulation", "measures", "t1w", "flair", "t2w", "higher_is"}:
+        problems += wrong_declarations(config)
+        add_maps(config)
+    else:
+        config["maps"] = {}
     problems += _contradictions(config, faulty)
     if "dwi" not in faulty:
         problems += _idle_diffusion_keys(config["dwi"], raw.get("dwi") or {})
@@ -151,8 +158,18 @@ def _listed_tables(raw: dict[str, Any]) -> dict[str, Any]:
         if key in raw:
             given = raw[key]
             entries = given if isinstance(given, list) else [] if given is None else [given]
-            raw[key] = [{"file": entry} if isinstance(entry, str) else entry for entry in entries]
+            raw[key] = [{"file": entry} if isinstance(entry, str) else _with_columns(entry) for entry in entries]
     return raw
+
+
+def _with_columns(entry: Any) -> Any:
+    """A table whose columns stand below ``wide`` by their names, as the key ``columns`` of that block."""
+    wide = entry.get("wide") if isinstance(entry, Mapping) else None
+    if not isinstance(wide, Mapping):
+        return entry
+    columns = {name: own for name, own in wide.items() if isinstance(own, Mapping) and name != "columns"}
+    rest = {name: own for name, own in wide.items() if name not in columns}
+    return {**entry, "wide": {**rest, **({"columns": {**rest.get("columns", {}), **columns}} if columns else {})}}
 
 
 def scanned_modalities(config: Mapping[str, Any]) -> list[str]:
@@ -162,11 +179,11 @@ def scanned_modalities(config: Mapping[str, Any]) -> list[str]:
 
 def primary_of_tables(config: Mapping[str, Any]) -> dict[int, dict[str, str]]:
     """Primary measures, by their place in the list, that no scan gives: tables must have them."""
-    scanned = scanned_modalities(config)
+    scanned, measured = scanned_modalities(config), all_definitions(config["maps"])
     return {
         index: chosen
         for index, chosen in enumerate(config["statistics"]["primary"])
-        if chosen["modality"] not in scanned or (chosen["modality"], chosen["measure"]) not in DEFINITIONS
+        if chosen["modality"] not in scanned or (chosen["modality"], chosen["measure"]) not in measured
     }
 
 
@@ -309,12 +326,11 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
     if config["measures"] and not config["participants"] and not config["measures"][0]["wide"]:
         problems.append("participants: missing; with measures, give the path of the table of groups and covariates")
     for key in ("measures", "tables"):
-        problems += [
-            f"{key}[{index}].wide: "
-            + ("pattern or mapping, one of the two; remove the other" if entry["wide"]["pattern"] else _NO_LAYOUT)
-            for index, entry in enumerate(config[key])
-            if entry["wide"] and bool(entry["wide"]["pattern"]) == bool(entry["wide"]["mapping"])
-        ]
+        for index, entry in enumerate(config[key]):
+            ways = [way for way in ("pattern", "mapping", "columns") if (entry["wide"] or {}).get(way)]
+            if entry["wide"] and len(ways) != 1:
+                advice = "pattern, mapping or columns, one of them; remove the others" if ways else _NO_LAYOUT
+                problems.append(f"{key}[{index}].wide: {advice}")
     if config["measures"] and config["simulation"] is not None:
         problems.append("simulation: nothing is simulated for a table of measures; remove one of the two")
     if config["quality"] and not config["measures"]:
@@ -348,12 +364,12 @@ def _incomplete_atlas(atlas: Mapping[str, Any], t1w: Mapping[str, Any]) -> list[
     return problems
 
 
-def _unknown_measures(primary: list[dict[str, str]]) -> list[str]:
+def _unknown_measures(config: Mapping[str, Any]) -> list[str]:
     """Primary measures that no modality has."""
     problems = []
-    for index, chosen in enumerate(primary):
+    for index, chosen in enumerate(config["statistics"]["primary"]):
         modality, measure = chosen["modality"], chosen["measure"]
-        known = [name for of, name in DEFINITIONS if of == modality]
+        known = [name for of, name in all_definitions(config["maps"]) if of == modality]
         if known and measure not in known:
             near = difflib.get_close_matches(measure, known, n=1, cutoff=LIKENESS)
             hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(known)}"
@@ -394,7 +410,8 @@ def _unknown_places(config: Mapping[str, Any]) -> list[str]:
     for place, names in config["measure_covariates"].items():
         modality, *rest = place.split()
         where = f"measure_covariates: '{place}'"
-        measures_of = {of: [name for other, name in DEFINITIONS if other == of] for of, _ in DEFINITIONS}
+        defined = all_definitions(config["maps"])
+        measures_of = {of: [name for other, name in defined if other == of] for of, _ in defined}
         if not (config["measures"] or config["tables"]):  # those of a table that is brought may have any name
             if modality not in measures_of:
                 near = difflib.get_close_matches(modality, measures_of, n=1, cutoff=LIKENESS)
@@ -519,7 +536,7 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             for index, primary in enumerate(config["statistics"]["primary"])
             if primary["modality"] not in scanned
         ]
-        problems += _unknown_measures(config["statistics"]["primary"])
+        problems += _unknown_measures(config)
     if "higher_is" not in faulty:
         problems += [
             f"higher_is: '{place}' names a modality and a measure, or also a region, with one blank between them, as "
@@ -534,7 +551,7 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
         ]
     # with tables, what they hold is looked at once they are read
     if not faulty & {"higher_is", "measures", "tables"} and not (config["measures"] or config["tables"]):
-        problems += unknown_directions(config["higher_is"], {(*key, "") for key in DEFINITIONS})
+        problems += unknown_directions(config["higher_is"], {(*key, "") for key in all_definitions(config["maps"])})
     if not faulty & {"measure_covariates", "measures", "tables", "quality"}:
         problems += _unknown_places(config)
     if not faulty & {"statistics", "onset_side"} and not config["onset_side"]:

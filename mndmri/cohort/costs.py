@@ -8,13 +8,14 @@ from mndmri.cohort.records import Scan, Study
 from mndmri.io import InputError, load_image
 
 # Of a scan, and of a million of its voxels, those of all volumes and echoes together: CPU minutes, and MB on disk. From
-# two real people with the default config (T1w, diffusion, one gradient echo of 3 mm); FLAIR and T2w by analogy.
-_MINUTES = {"t1w": (1.0, 0.3), "dwi": (0.5, 0.1), "swi": (0.5, 0.05), "flair": (0.3, 0.1), "t2w": (0.3, 0.1)}
-_DISK_MB = {"t1w": (20.0, 14.0), "dwi": (5.0, 5.0), "swi": (2.0, 10.0), "flair": (1.0, 4.0), "t2w": (1.0, 4.0)}
+# two real people with the default config (T1w, diffusion, one gradient echo of 3 mm); FLAIR, T2w and maps by analogy.
+_MINUTES = {"t1w": (1.0, 0.3), "dwi": (0.5, 0.1), "swi": (0.5, 0.05)}
+_DISK_MB = {"t1w": (20.0, 14.0), "dwi": (5.0, 5.0), "swi": (2.0, 10.0)}
+_MINUTES_OF_A_MAP, _DISK_MB_OF_A_MAP = (0.3, 0.1), (1.0, 4.0)
 # MB of memory: of any job, and of a million voxels of the largest image of a modality that it reads. Measured: T1w
 # images of 1.6 and 11 million voxels took up to 1.8 and 2.7 GB, a series of 23 million 2.2; reported of an earlier
 # version: 5.1 GB for a T1w image of 45 million, 2.7 for a gradient echo of 13.
-_MEMORY_MB, _MEMORY_MB_A_MEGAVOXEL = 2200, {"t1w": 120, "dwi": 60, "swi": 120, "flair": 120, "t2w": 120}
+_MEMORY_MB, _MEMORY_MB_A_MEGAVOXEL, _OF_A_SERIES = 2200, 120, 60
 _ROLES = ("image", "magnitude", "swi", "chimap")
 
 
@@ -30,17 +31,22 @@ def memory_mb(scans: Mapping[str, Scan], modalities: Iterable[str]) -> int:
     """
     own = [modality for modality in modalities if modality in scans]
     largest = {modality: max(map(_megavoxels, _files(scans[modality])), default=0.0) for modality in own}
-    return round(_MEMORY_MB + sum(_MEMORY_MB_A_MEGAVOXEL[modality] * size for modality, size in largest.items()))
+    each = {modality: _OF_A_SERIES if modality == "dwi" else _MEMORY_MB_A_MEGAVOXEL for modality in own}
+    return round(_MEMORY_MB + sum(each[modality] * size for modality, size in largest.items()))
 
 
 def expected(study: Study) -> tuple[float, float]:
     """CPU minutes and GB on disk that a study will take."""
     minutes = megabytes = 0.0
     for own in study.scans.values():
-        for modality in own.keys() & _MINUTES.keys():
-            size = sum(map(_megavoxels, _files(own[modality])))
-            minutes += _MINUTES[modality][0] + size * _MINUTES[modality][1]
-            megabytes += _DISK_MB[modality][0] + size * _DISK_MB[modality][1]
+        for modality, scan in own.items():
+            if modality not in _MINUTES and scan.declared is None:  # made of another modality's files
+                continue
+            size = sum(map(_megavoxels, _files(scan)))
+            once, each = _MINUTES.get(modality, _MINUTES_OF_A_MAP)
+            minutes += once + size * each
+            once, each = _DISK_MB.get(modality, _DISK_MB_OF_A_MAP)
+            megabytes += once + size * each
     return minutes, megabytes / 1000
 
 

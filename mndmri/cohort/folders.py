@@ -33,8 +33,7 @@ def expand_home(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
 
     def expanded(value: Any, schema: Mapping[str, Any]) -> Any:
         if isinstance(value, Mapping):
-            inner = schema.get("properties", {})
-            return {key: expanded(own, inner.get(key, {})) for key, own in value.items()}
+            return {key: expanded(own, _below(schema, key)) for key, own in value.items()}
         if isinstance(value, list):
             each = schema if "format" in schema else schema.get("items", {})
             return [expanded(own, each) for own in value]
@@ -75,10 +74,17 @@ def mark_simulated(bids_dir: str | Path) -> None:
     write_json({"Description": said}, Path(bids_dir, MARKER))
 
 
+def _below(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Schema of a key's value, also of one whose name the user has chosen; empty where nothing is known of it."""
+    others = schema.get("additionalProperties")
+    found: Mapping[str, Any] = schema.get("properties", {}).get(key, others if isinstance(others, Mapping) else {})
+    return found
+
+
 def _given(config: Any, schema: Mapping[str, Any], kind: str, place: str = "") -> Iterator[tuple[str, str]]:
     """Dotted name and text of each key of a kind that is set; a list has several."""
-    for key, below in schema.get("properties", {}).items():
-        value, name = config.get(key), f"{place}.{key}".lstrip(".")
+    for key, value in config.items():
+        below, name = _below(schema, key), f"{place}.{key}".lstrip(".")
         if isinstance(value, Mapping):
             yield from _given(value, below, kind, name)
         elif isinstance(value, list) and "properties" in below.get("items", {}):

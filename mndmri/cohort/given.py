@@ -13,7 +13,8 @@ from mndmri.cohort.records import Problem
 from mndmri.cohort.table import category_columns, columns_used, ids_of, listed_ids, participants_path
 from mndmri.io import LINE, InputError, read_table
 from mndmri.tables.given import Given, clashes, read_given, unknown_covariates, unknown_primary
-from mndmri.tables.measures import DEFINITIONS, KEY
+from mndmri.tables.maps import all_definitions
+from mndmri.tables.measures import KEY
 from mndmri.tables.sheets import MISSING_WORDS, Fault, as_text, read_sheet, to_number
 
 
@@ -80,19 +81,19 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
         entries, known=listed_ids(table), studied=list(participants["participant_id"]), reserved=reserved
     )
     problems = list(given.problems)
-    scanned = scanned_modalities(config)
-    problems += clashes(given.rows, [(of, name) for of, name in DEFINITIONS if of in scanned])
+    scanned, defined = scanned_modalities(config), all_definitions(config["maps"])
+    problems += clashes(given.rows, [(of, name) for of, name in defined if of in scanned])
     if not given.problems and len(participants):  # of a participants table with problems nobody is studied
         problems += unknown_primary(primary_of_tables(config), given.rows)
         problems += unknown_covariates(
             config["measure_covariates"],
             given.rows,
-            measured={key for key in DEFINITIONS if key[0] in scanned},
+            measured={key for key in defined if key[0] in scanned},
             known=list(table.columns),
         )
         if entries:  # without any, the config has been looked at
             brought = {(str(m), str(n), str(r)) for m, n, r in given.rows[KEY[:3]].itertuples(index=False)}
-            measured = {(of, name, "") for of, name in DEFINITIONS if of in scanned}
+            measured = {(of, name, "") for of, name in defined if of in scanned}
             problems += unknown_directions(config["higher_is"], brought | measured)
     return Brought(
         [Problem(text) for text in problems], _notes(config, given), _others(config, table, participants, given)

@@ -86,7 +86,7 @@ def _column(dtype: str, values: list[Any]) -> pd.Series:
 def _scan(own: Mapping[str, Any]) -> Scan:
     """A scan, as JSON has it."""
     files = {role: tuple(paths) for role, paths in own["files"].items()}
-    return Scan(own["modality"], files, own["distortion"], tuple(own["notes"]))
+    return Scan(own["modality"], files, own["distortion"], tuple(own["notes"]), own["declared"])
 
 
 def _digest(config: Mapping[str, Any]) -> str:

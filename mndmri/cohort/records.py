@@ -40,7 +40,8 @@ class Scan:
     modality    roles
     ==========  =========================================================================
     t1w         image; mask, parcellation, surface_stats (the user's own); json
-    flair, t2w  image; json
+    maps        image; register (on its grid, by which it is registered); json: flair, t2w and
+                those that the config declares
     dwi         image, bval, bvec, json; what `distortion` is corrected with: reverse,
                 reverse_bval, reverse_bvec, reverse_json (the series, or b=0 image, of opposite
                 phase encoding), or fieldmap (phasediff, phase1 and phase2, or a field),
@@ -60,6 +61,8 @@ class Scan:
     """Of a diffusion series, how its distortion will be corrected (see `mndmri.cohort.distortion.Choice`)."""
     notes: tuple[str, ...] = ()
     """Decisions made for lack of data, reported when the run starts."""
+    declared: Mapping[str, Any] | None = None
+    """Of a map, how the config declares it (see `mndmri.cohort.maps`)."""
 
     def all_files(self) -> list[str]:
         """Every file of the scan, once, roles in the order of their names."""

@@ -1,7 +1,6 @@
 """Which files of a BIDS dataset are a participant's scans."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import pandas as pd
 from mndmri.cohort import bids
 from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
 from mndmri.cohort.given import look_at_tables
+from mndmri.cohort.maps import find_map, missing_folders
 from mndmri.cohort.readings import load_readings
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
@@ -61,7 +61,8 @@ def find_scans(
     problems: list[Problem] = []
     for modality in config["modalities"]:
         try:
-            found = _FIND[modality](folder, root, config)
+            find = _FIND.get(modality)
+            found = find(folder, root, config) if find else find_map(modality, folder, root, config)
         except InputError as error:  # a sidecar that cannot be read
             found = Found({}, [str(error)])
         links = [path for paths in found.files.values() for path in paths if dangling(path)]
@@ -73,7 +74,8 @@ def find_scans(
         problems += [Problem(f"{participant_id}: {message}", participant_id, modality) for message in found.problems]
         if found.files and not found.problems:
             files = {role: tuple(map(str, paths)) for role, paths in found.files.items() if paths}
-            scans[modality] = Scan(modality, files, found.distortion, found.notes)
+            declared = None if modality in _FIND else config["maps"][modality]
+            scans[modality] = Scan(modality, files, found.distortion, found.notes, declared)
     if not scans and not problems:
         problems.append(Problem(f"{participant_id}: {_no_t1w(folder, config)}", participant_id, "t1w"))
     return scans, problems
@@ -114,14 +116,6 @@ def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
             "lh.aparc.stats and rh.aparc.stats are used of everyone"
         )
     return Found(files, problems)
-
-
-def _find_contrast(modality: str, folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
-    """One image of another contrast, if there is any."""
-    images = matches(folder, [config[modality]["pattern"]])
-    if len(images) > 1:
-        return Found({}, [too_many(images, folder, modality, "one image is used")])
-    return Found({"image": images, "json": sidecars(images, root)} if images else {}, [])
 
 
 def _swi_role(path: Path) -> str | None:
@@ -186,8 +180,6 @@ _FIND: dict[str, Callable[[Path, Path, Mapping[str, Any]], Found]] = {
     "t1w": _find_t1w,
     "dwi": find_dwi,
     "swi": _find_swi,
-    "flair": partial(_find_contrast, "flair"),
-    "t2w": partial(_find_contrast, "t2w"),
 }
 
 
@@ -232,6 +224,8 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         scans = _planned_scans(root, participants_table, participants, config)
     elif config["dwi"]["dir"] and not Path(config["dwi"]["dir"]).is_dir():
         problems.append(Problem(f"dwi.dir: no such folder {config['dwi']['dir']}; correct the path"))
+    elif missing := missing_folders(config):
+        problems += [Problem(text) for text in missing]
     elif not root.is_dir():
         problems.append(Problem(f"bids_dir: no such folder {root}; give the path of the BIDS dataset"))
     else:
@@ -270,7 +264,7 @@ def _read_readings(config: Mapping[str, Any], table: pd.DataFrame) -> _Readings:
         return _Readings({}, [], [], {"cases": cases})
     studied = list(load_participants(table, config)[0]["participant_id"])
     read, seen = (load_readings(config[kind], kind, cases) for kind in ("decisions", "ratings"))
-    decided = collect_decisions(read.sources, studied=studied, listed=listed)
+    decided = collect_decisions(read.sources, studied=studied, listed=listed, maps=config["maps"])
     people = {
         who: why[EVERYTHING].replace(EXCLUDED, "by reader")
         for who, why in decided.excluded.items()
@@ -308,11 +302,16 @@ def _nobodys(
     faulty = {problem.modality for problem in problems}
     had = {modality for own in scans.values() for modality in own} | faulty
     missing = [modality for modality in config["modalities"] if modality not in had and modality != "t1w"]
-    patterns = {m: config[m].get("pattern") or ", ".join(config[m]["patterns"] or SWI_PATTERNS) for m in missing}
+    blocks = {**config, **config["maps"]}
+    patterns = {m: blocks[m].get("pattern") or ", ".join(blocks[m]["patterns"] or SWI_PATTERNS) for m in missing}
     return [
         Problem(
             f"modalities: nobody has {modality}: no file matches {patterns[modality]} in any participant's folder; "
-            f"correct the pattern in {modality}, or take {modality} out of modalities"
+            + (
+                f"correct the pattern in {modality}, or take {modality} out of modalities"
+                if modality in config
+                else f"correct maps.{modality}.pattern or dir, or take {modality} out of maps"
+            )
         )
         for modality in missing
         if scans

@@ -10,8 +10,6 @@ _ASK = {
     "t1w": "set t1w.pattern so that one matches",
     "dwi": "set dwi.pattern so that one series, or two of opposite phase encoding, match",
     "swi": "set swi.patterns so that one series matches",
-    "flair": "set flair.pattern so that one matches",
-    "t2w": "set t2w.pattern so that one matches",
 }
 
 
@@ -62,7 +60,8 @@ def names(paths: Iterable[Path], folder: Path) -> str:
 
 def too_many(paths: Sequence[Path], folder: Path, modality: str, what: str) -> str:
     """Message where more files match than can be used."""
-    return f"{len(paths)} files match where {what}: {names(paths, folder)}; {_ASK[modality]}, or move the others away"
+    ask = _ASK.get(modality, f"set {modality}.pattern so that one matches")
+    return f"{len(paths)} files match where {what}: {names(paths, folder)}; {ask}, or move the others away"
 
 
 def sidecars(paths: Iterable[Path], root: Path) -> list[Path]:

@@ -125,8 +125,36 @@ def measure_profile(
     disease takes away must not decide where it is measured).
     """
     check_same_grid(weights, wm_probability, mni_mm, *maps.values())
-    fa = maps["fa"].get_fdata()
-    tract = np.clip(wm_probability.get_fdata(), 0, 1) * (fa > min_fa)
+    tract = np.clip(wm_probability.get_fdata(), 0, 1) * (maps["fa"].get_fdata() > min_fa)
+    measured = {name: (maps[name].get_fdata(), unit) for name, unit in MEASURES.items()}
+    limits = {"min_coverage": min_coverage, "min_voxels": min_voxels}
+    return average_along(measured, tract, weights, table, mni_mm, atlas, fov, beside=beside, **limits)
+
+
+def average_along(
+    maps: Mapping[str, tuple[np.ndarray, str]],
+    tract: np.ndarray,
+    weights: SpatialImage,
+    table: pd.DataFrame,
+    mni_mm: SpatialImage,
+    atlas: SpatialImage,
+    fov: SpatialImage,
+    *,
+    beside: Mapping[tuple[str, str], str] = NOWHERE,
+    min_coverage: float = 0.8,
+    min_voxels: float = 10,
+) -> pd.DataFrame:
+    """Weighted means of any maps at every node of the tract of each side, as in `measure_profile`.
+
+    Parameters
+    ----------
+    maps : mapping
+        Name of a measure to its values, shape (X, Y, Z), and their unit.
+    tract : ndarray, shape (X, Y, Z)
+        Weight of each voxel besides the probability of the tract: 0 where it is none.
+    weights, table, mni_mm, atlas, fov, beside, min_coverage, min_voxels
+        As for `measure_profile`.
+    """
     rows = []
     for hemi in "LR":
         whole = select(atlas, table, "cst", hemi)
@@ -145,8 +173,8 @@ def measure_profile(
             beside.get((level, hemi), OK) if reason == OK else reason
             for level, reason in zip(levels, reasons, strict=True)
         ]
-        for measure, unit in MEASURES.items():
-            values = _ratio(kernel @ maps[measure].get_fdata()[near], kernel.sum(axis=1))
+        for measure, (data, unit) in maps.items():
+            values = _ratio(kernel @ data[near], kernel.sum(axis=1))
             side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
             side["position_mm"], side["unit"], side["n_voxels"] = line.position_mm, unit, n_voxels.astype(int)
             side["status"] = reasons

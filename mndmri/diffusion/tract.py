@@ -74,12 +74,12 @@ def measure_tract(
     tract = np.clip(wm_probability.get_fdata(), 0, 1) * (fa > min_fa)
     rows = []
     for region, hemi in REGIONS:
-        probability, seen = _weight(weights, table, region, hemi), float(coverage[region, hemi])
+        probability, seen = region_weight(weights, table, region, hemi), float(coverage[region, hemi])
         for names, weight, kind in (
             (MEASURES, probability * tract, f"white matter with FA > {min_fa:g}"),
             (ATLAS_MEAN, probability * (fa > 0), "brain"),
         ):
-            n_voxels = _effective_number(weight)
+            n_voxels = effective_number(weight)
             status = coverage_status(seen, n_voxels, min_coverage=min_coverage, min_voxels=min_voxels, kind=kind)
             status = beside.get((region, hemi), OK) if status == OK else status
             for measure, unit in names.items():
@@ -130,7 +130,7 @@ def tract_coverage(coverage: pd.Series, weights: SpatialImage, table: pd.DataFra
     DataFrame
         Columns `MEASURE_COLUMNS`: ``coverage``, 0 to 1, of each region of `REGIONS`.
     """
-    n_voxels = {place: _effective_number(_weight(weights, table, *place)) for place in REGIONS}
+    n_voxels = {place: effective_number(region_weight(weights, table, *place)) for place in REGIONS}
     return coverage_rows("dwi", "coverage", coverage.loc[REGIONS], n_voxels)
 
 
@@ -167,9 +167,9 @@ def measure_quality(
     wm = np.clip(wm_probability.get_fdata(), 0, 1)
     rows = []
     for hemi in "LR":
-        weight = _weight(weights, table, "cst", hemi) * wm
+        weight = region_weight(weights, table, "cst", hemi) * wm
         rows.append(_mean_row("fraction_above_min_fa", "cst", hemi, (fa > min_fa).astype(float), weight))
-    rows.append(_mean_row("fa", "callosum", "both", fa, _weight(weights, table, "callosum", "both") * wm))
+    rows.append(_mean_row("fa", "callosum", "both", fa, region_weight(weights, table, "callosum", "both") * wm))
     n_brain = int(np.sum(fa > 0))
     rows.append(_dice_row(fa > min_fa, (wm > 0.5) & (fa > 0)))
     name = "negative_eigenvalue_fraction"
@@ -178,7 +178,7 @@ def measure_quality(
 
 
 def _mean_row(measure: str, region: str, hemi: str, values: np.ndarray, weight: np.ndarray) -> dict:
-    n_voxels = _effective_number(weight)
+    n_voxels = effective_number(weight)
     if n_voxels == 0:
         status = "no white matter of the region in the image"
         return row("dwi", measure, region, hemi, np.nan, unit="1", n_voxels=0, status=status)
@@ -194,12 +194,12 @@ def _dice_row(first: np.ndarray, second: np.ndarray) -> dict:
     return row("dwi", "dice_wm", "wm", "both", dice, unit="1", n_voxels=n_voxels)
 
 
-def _weight(weights: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> np.ndarray:
+def region_weight(weights: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> np.ndarray:
     """Probability of one region, shape (X, Y, Z)."""
     return np.clip(select(weights, table, region, hemi).get_fdata(), 0, None)
 
 
-def _effective_number(weight: np.ndarray) -> int:
+def effective_number(weight: np.ndarray) -> int:
     """Number of equally weighted voxels that would carry as much (Kish 1965, Survey Sampling)."""
     squares = float(np.sum(weight**2))
     return round(float(weight.sum()) ** 2 / squares) if squares > 0 else 0

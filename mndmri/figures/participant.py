@@ -1,5 +1,8 @@
 """The pictures of a participant's page, by the titles that they stand under."""
 
+from collections.abc import Mapping
+
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,6 +13,7 @@ from mndmri.figures.hand_knob import hand_knob_sheet
 from mndmri.figures.slices import colour_fa_sheet, contour_sheet, template_sheet
 from mndmri.figures.strip import person_strips
 from mndmri.grids import make_image
+from mndmri.tables.words import readable
 
 Sheets = dict[str, Figure]
 
@@ -83,6 +87,23 @@ def chi_sheets(who: str, *, chi: SpatialImage, masks: SpatialImage, names: pd.Da
         return {}
     iron = {f"pallidum {hemi}": select(masks, names, "pallidum", hemi) for hemi in "LR"}
     return {"Susceptibility": contour_sheet(chi, iron, title=who)}
+
+
+def map_sheets(
+    who: str, maps: Mapping[str, tuple[SpatialImage, np.ndarray]], *, gm: SpatialImage, wm: SpatialImage
+) -> Sheets:
+    """Tissue of the T1w image on each map or contrast, brought to it by the map's alignment.
+
+    ``maps`` has a map's name to the map and to the transform from points of the T1w image to those of the map.
+    """
+    tissue = {"grey matter": gm, "white matter": wm}
+    placed = {
+        name: nb.Nifti1Image(image.dataobj, np.linalg.inv(to) @ image.affine) for name, (image, to) in maps.items()
+    }
+    return {
+        f"Tissue of the T1w on the map {readable(name)}": contour_sheet(image, tissue, title=who)
+        for name, image in placed.items()
+    }
 
 
 def strip_sheets(who: str, strip: pd.DataFrame) -> Sheets:

@@ -13,6 +13,7 @@ from mndmri.provenance import OF_IMAGES
 from mndmri.tables.covariates import covariates_of, place_of
 from mndmri.tables.decisions import EVERYTHING
 from mndmri.tables.given import BROUGHT
+from mndmri.tables.maps import BUILTIN
 from mndmri.tables.participants import PROGRESSION_RATE
 from mndmri.tables.words import readable
 
@@ -350,6 +351,9 @@ def methods_paragraph(
         variants=_variants(config, images, done),
         excluded=[_excluded(modality, n) for modality, n in (excluded or {}).items()],
         without_t1w=without_t1w,
+        maps=[
+            _map_in_words(name, own) for name, own in config["maps"].items() if name in images and name not in BUILTIN
+        ],
         contrasts=_contrasts(config),
         pooled=statistics["pooled_patients"] and has_controls and len(config["groups"]["levels"]) > 2,
         primary=_primary(statistics["primary"]),
@@ -358,6 +362,18 @@ def methods_paragraph(
     )
     paragraphs = (" ".join(part.split()) for part in written.split("***"))
     return _numbered("\n\n".join(part for part in paragraphs if part))
+
+
+def _map_in_words(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """A declared map, with words for where it was measured."""
+    words = {
+        "cst": "the levels of the corticospinal tract",
+        "callosum": "the mid-body and splenium of the callosum",
+        "gyri": "the grey matter of gyri",
+        "precentral": "the banks of the precentral gyrus",
+    }
+    tissue = {"gm": "grey matter", "wm": "white matter"}.get((declared["voxelwise"] or {}).get("tissue", ""))
+    return {**declared, "name": name, "where": [words[place] for place in declared["where"]], "tissue": tissue}
 
 
 def _seen(modality: str, imaged: Collection[str]) -> bool:
@@ -387,7 +403,7 @@ def _excluded(modality: str, n: int) -> str:
 def _environment() -> jinja2.Environment:
     """Templates in which all that is inserted is text, never markup."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=_plain)
-    environment.filters["listed"] = _listed
+    environment.filters |= {"listed": _listed, "readable": readable}
     return environment
 
 

@@ -64,6 +64,19 @@ def locate(structural: SpatialImage, anatomical: Anatomical, person: Person, *, 
         Whether the header aligns the scan with the T1w image; otherwise it is registered.
     """
     to_scan = np.eye(4) if aligned else register_rigid(anatomical.brain, structural, fixed_mask=anatomical.mask)
+    return place_regions(structural, anatomical, person, to_scan)
+
+
+def place_regions(structural: SpatialImage, anatomical: Anatomical, person: Person, to_scan: np.ndarray) -> Located:
+    """Brain and regions on the grid of a scan whose place is known.
+
+    Parameters
+    ----------
+    structural, anatomical, person
+        As for `locate`.
+    to_scan : ndarray, shape (4, 4)
+        From points of the T1w image to those of the scan.
+    """
     to_t1w: list[Transform] = [np.linalg.inv(to_scan)]
 
     brain = resample(anatomical.mask, structural, to_t1w, interpolation="nearest")

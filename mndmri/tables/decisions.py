@@ -32,7 +32,9 @@ class Decisions(NamedTuple):
     notes: list[str]
 
 
-def collect_decisions(sources: Iterable[Source], *, studied: Collection[str], listed: Collection[str]) -> Decisions:
+def collect_decisions(
+    sources: Iterable[Source], *, studied: Collection[str], listed: Collection[str], maps: Iterable[str] = ()
+) -> Decisions:
     """Decisions of several files as one, and what they exclude.
 
     Parameters
@@ -42,6 +44,8 @@ def collect_decisions(sources: Iterable[Source], *, studied: Collection[str], li
         where it is known.
     studied, listed : collection of str
         As in `readings.identify`.
+    maps : iterable of str
+        Modalities of the maps that the study declares.
 
     Notes
     -----
@@ -49,12 +53,13 @@ def collect_decisions(sources: Iterable[Source], *, studied: Collection[str], li
     noted. Of two decisions of one rater on a scan the later counts.
     """
     parts, problems, notes = [], [], []
+    modalities = tuple(dict.fromkeys([*MODALITIES, *maps]))
     for source in sources:
         found = identify(source, needed=_NEEDED, studied=studied, listed=listed)
         problems += found.problems
         notes += found.notes
         rows = found.rows[~found.rows["decision"].isin(MISSING_WORDS)] if not found.rows.empty else found.rows
-        problems += _wrong(rows, source.name)
+        problems += _wrong(rows, source.name, modalities)
         parts.append(rows.assign(file=source.name))
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if problems or rows.empty:
@@ -62,19 +67,19 @@ def collect_decisions(sources: Iterable[Source], *, studied: Collection[str], li
     rows, contradictions, replaced = latest(
         rows, key=["participant_id", "modality", "rater"], value="decision", what="decision"
     )
-    excluded, disputed = _settled(rows)
+    excluded, disputed = _settled(rows, modalities)
     table = rows.reindex(columns=DECISION_COLUMNS).replace({"": None, "n/a": None})
     order = table.sort_values(["participant_id", "modality", "rater"], kind="stable")
     return Decisions(order.reset_index(drop=True), excluded, contradictions, [*notes, *replaced, *disputed])
 
 
-def _wrong(rows: pd.DataFrame, name: str) -> list[str]:
+def _wrong(rows: pd.DataFrame, name: str, modalities: Collection[str]) -> list[str]:
     """Rows that decide nothing, or not why."""
     problems = []
     for own in rows.to_dict("records"):
         where = f"{name}, row {own['row']}"
-        if own["modality"] not in (*MODALITIES, EVERYTHING):
-            known = ", ".join((*MODALITIES, EVERYTHING))
+        if own["modality"] not in (*modalities, EVERYTHING):
+            known = ", ".join((*modalities, EVERYTHING))
             problems.append(f"{where}: modality '{own['modality']}'; expected one of {known}")
         if own["decision"] not in (KEEP, EXCLUDE):
             problems.append(f"{where}: decision '{own['decision']}'; expected {KEEP}, {EXCLUDE} or n/a")
@@ -85,7 +90,7 @@ def _wrong(rows: pd.DataFrame, name: str) -> list[str]:
     return problems
 
 
-def _settled(rows: pd.DataFrame) -> tuple[dict[str, dict[str, str]], list[str]]:
+def _settled(rows: pd.DataFrame, modalities: Iterable[str]) -> tuple[dict[str, dict[str, str]], list[str]]:
     """What is excluded, and where raters disagree."""
     excluded: dict[str, dict[str, str]] = {}
     notes = []
@@ -104,7 +109,7 @@ def _settled(rows: pd.DataFrame) -> tuple[dict[str, dict[str, str]], list[str]]:
     for own_reasons in excluded.values():
         if _LOCATES in own_reasons:
             said = f"the T1w image is {own_reasons[_LOCATES]}"
-            for modality in MODALITIES:
+            for modality in modalities:
                 own_reasons.setdefault(modality, said)
     return excluded, notes
 

@@ -17,6 +17,7 @@ from mndmri.tables.covariates import VOLUMES, place_of
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.measures import BY_ONSET, GROUP_COLUMNS, KEY, MEASURE_COLUMNS, OK, stack_measures
+from mndmri.tables.programs import files_of_entry, mapping_of, read_entry
 from mndmri.tables.sheets import MISSING_WORDS, Cell, Percent, Sheet, as_text, read_sheet, to_number
 from mndmri.tables.words import name_people
 
@@ -66,10 +67,10 @@ def read_given(
     parts, problems, notes = [], [], []
     unused: dict[str, list[str]] = {}  # by none of the entries of a file
     members = set(studied)
-    for entry in entries:
-        name = Path(entry["file"]).name
+    for written_entry in entries:
+        name = Path(written_entry["file"]).name
         try:
-            whole = read_sheet(entry["file"], sheet=entry["sheet"])
+            whole, entry = read_entry(written_entry)
             _check_layout(whole, entry)
             written = [as_text(cell) for cell in whole.column(entry["participant"])]
             ids, told, wrong = _match_people(written, known=known, studied=studied)
@@ -123,13 +124,13 @@ def described(dictionaries: Iterable[Any]) -> dict[str, Mapping[str, Any]]:
 
 def files_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every file that the entries name, once."""
-    named = [path for own in entries for path in (own["file"], (own["wide"] or {}).get("mapping")) if path]
+    named = [path for own in entries for path in (*files_of_entry(own), (own["wide"] or {}).get("mapping")) if path]
     return list(dict.fromkeys(named))
 
 
 def dictionaries_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """Data dictionaries that lie beside the long tables."""
-    beside = [dictionary_path(own["file"]) for own in entries if not own["wide"]]
+    beside = [dictionary_path(path) for own in entries if not own["wide"] for path in files_of_entry(own)]
     return [path for path in dict.fromkeys(beside) if Path(path).is_file()]
 
 
@@ -345,6 +346,8 @@ def _wide(sheet: Sheet, entry: Mapping[str, Any], reserved: set[str]) -> Given:
     wide, fixed = entry["wide"], {name: entry[name] for name in FIELDS}
     if wide["mapping"]:
         found = columns_by_mapping(candidates, read_sheet(wide["mapping"]), fixed)
+    elif wide.get("columns"):
+        found = columns_by_mapping(candidates, mapping_of(wide["columns"], FIELDS), fixed)
     else:
         found = columns_by_pattern(candidates, wide["pattern"], fixed)
     problems, notes = list(found.problems), []

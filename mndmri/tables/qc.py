@@ -156,6 +156,15 @@ DEFINITIONS: dict[str, dict[str, str]] = {
         "Description": "Whether the SWI is weighted by phase: 1 by the scanner or by this pipeline, 0 magnitude alone.",
         "Units": "1",
     },
+    "alignment_offset": {
+        "Description": "Distance of a map or contrast from where it fits the tissue of the T1w image best, in steps of "
+        "1 mm along each axis up to 8 mm.",
+        "Units": "mm",
+    },
+    "alignment_fit": {
+        "Description": "Share of the variance of a map in the brain that the tissue of the T1w image explains.",
+        "Units": "1",
+    },
     "mapped_fraction": {
         "Description": "Share of the brain mask for which susceptibility could be mapped.",
         "Units": "1",
@@ -242,6 +251,7 @@ def limits_from_config(qc: Mapping[str, float]) -> Limits:
         ("fa", "callosum"): (qc["min_callosal_fa"], None),
         ("fraction_above_min_fa", "cst"): (qc["min_cst_fa_share"], None),
         ("mapped_fraction", "brain"): (qc["min_mapped_fraction"], None),
+        ("alignment_offset", "brain"): (None, qc["max_alignment_offset_mm"]),
     }
     return {**levels, **gyri, **aligned, **scans}
 

@@ -21,15 +21,15 @@ def t1w_only(dataset):
 
 def test_everybody_has_thickness_signal_and_a_place_in_the_maps(snakemake, t1w_only):
     run = snakemake(t1w_only)
-    assert [count(run, rule) for rule in ("measure_thickness", "measure_signal", "compare_maps")] == [3, 3, 2]
+    assert [count(run, rule) for rule in ("measure_thickness", "measure_map", "compare_maps")] == [3, 3, 2]
     assert count(run, "align_to_study") == 0
 
 
 def test_signal_is_measured_on_the_contrasts_that_a_participant_has(snakemake, dataset):
     add_contrast(Path(dataset["bids_dir"]), "sub-02", "FLAIR")
     run = snakemake(dataset | {"modalities": ["t1w", "flair"]})
-    assert count(run, "measure_signal") == 4
-    assert "logs/measure_signal/sub-02_FLAIR.log" in run.stdout + run.stderr
+    assert count(run, "measure_map") == 4
+    assert "logs/measure_map/sub-02_flair.log" in run.stdout + run.stderr
 
 
 def test_a_study_s_own_template_is_made_in_rounds_of_everybody(snakemake, t1w_only):

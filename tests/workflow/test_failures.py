@@ -13,14 +13,15 @@ from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add
 
 # What a participant has in the end: tables that reach the participant's own, of measures and of quality; kinds of
 # maps, profile, strip and case for readers among the group's; and a page.
-T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "T1wsignal_measures", "vbm", "vbm_headsize"}
-FLAIR = {"FLAIRsignal_measures"}
+T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "t1w_measures", "vbm", "vbm_headsize"}
+FLAIR = {"flair_measures", "flair_qc"}
+MTR = {"mtr_measures", "mtr_qc", "mtr"}
 DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
 QSM = {"susceptibility_measures", "qsm_qc"}
 SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
-EVERYTHING = T1W | FLAIR | DWI | QSM | SWI | {"page", "thumbnails"}
+EVERYTHING = T1W | FLAIR | MTR | DWI | QSM | SWI | {"page", "thumbnails"}
 
-ALL_SCANS = {"t1w", "flair", "dwi", "swi", "qsm", "r2star"}
+ALL_SCANS = {"t1w", "flair", "mtr", "dwi", "swi", "qsm", "r2star"}
 ECHO_SCANS = {"swi", "qsm", "r2star"}
 # A file that is not made: what its participant lacks in the end, and what the reason is given for.
 OUTCOMES = {
@@ -28,10 +29,13 @@ OUTCOMES = {
     "*_from-T1w_to-MNI*_xfm.nii.gz": (EVERYTHING, ALL_SCANS),
     "*_label-GM_probseg.nii.gz": (EVERYTHING, ALL_SCANS),
     "*_desc-thickness_measures.tsv": ({"thickness_measures"}, {"t1w"}),
-    "*_desc-evened_T1w.nii.gz": ({"T1wsignal_measures"}, {"t1w"}),
-    "*_desc-T1wsignal_measures.tsv": ({"T1wsignal_measures"}, {"t1w"}),
-    "*_desc-evened_FLAIR.nii.gz": (FLAIR, {"flair"}),
-    "*_desc-FLAIRsignal_measures.tsv": (FLAIR, {"flair"}),
+    "*_desc-t1w_map.nii.gz": ({"t1w_measures"}, {"t1w"}),
+    "*_desc-t1w_measures.tsv": ({"t1w_measures"}, {"t1w"}),
+    "*_desc-flair_map.nii.gz": (FLAIR, {"flair"}),
+    "*_desc-flair_measures.tsv": ({"flair_measures"}, {"flair"}),
+    "*_desc-mtr_map.nii.gz": (MTR, {"mtr"}),
+    "*_desc-mtr_measures.tsv": ({"mtr_measures", "mtr"}, {"mtr"}),
+    "*_desc-mtrsmoothed_map.nii.gz": ({"mtr"}, {"mtr"}),
     "*_desc-gradients_ranking.tsv": (DWI, {"dwi"}),
     "*_desc-preproc_dwi.nii.gz": (DWI, {"dwi"}),
     "*_space-dwi_model-tensor_param-fa_dwimap.nii.gz": (DWI, {"dwi"}),
@@ -89,8 +93,10 @@ def rich_study(folder: Path, people: list[str], **config) -> StubStudy:
     make_dataset(folder / "bids", people, shells=(1000, 2000))
     for who in people:
         add_gradient_echo(folder / "bids", who, *THREE_ECHOES)
-        add_contrast(folder / "bids", who, "FLAIR")
-    return StubStudy(folder, {"modalities": ["t1w", "dwi", "swi", "flair"], **config})
+        for suffix in ("FLAIR", "MTRmap"):
+            add_contrast(folder / "bids", who, suffix)
+    mtr = {"pattern": "anat/*_MTRmap.nii.gz", "unit": "%", "voxelwise": {"tissue": "wm"}}
+    return StubStudy(folder, {"modalities": ["t1w", "dwi", "swi", "flair"], "maps": {"mtr": mtr}, **config})
 
 
 @pytest.fixture(scope="module")

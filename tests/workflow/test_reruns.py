@@ -41,7 +41,7 @@ def test_a_changed_scan_reruns_what_depends_on_it_and_nothing_else(finished):
     of = people_of(plan)
     assert of["sub-01"] == of["sub-03"] == AFTER_ALL
     assert {"check_gradients", "preprocess_dwi", "fit_tensor", "extract_cst", "collect_measures"} <= of["sub-02"]
-    assert not {"preprocess_t1w", "locate_regions", "measure_swi", "measure_signal"} & of["sub-02"]
+    assert not {"preprocess_t1w", "locate_regions", "measure_swi", "measure_map"} & of["sub-02"]
     assert {"gather_measures", "compare_groups", "write_report"} <= group_of(plan)
     assert "prepare_template" not in group_of(plan)
 
@@ -103,7 +103,7 @@ def test_a_participant_who_is_added_is_measured_and_joins_the_group(finished):
 def test_a_contrast_that_is_added_reruns_its_own_measures_alone(finished):
     add_contrast(finished.bids, "sub-01", "FLAIR")
     of = people_of(finished.plan())
-    assert of["sub-01"] == {"align_contrast", "measure_signal", "collect_measures", *AFTER_ALL}
+    assert of["sub-01"] == {"align_map", "measure_map", "collect_measures", *AFTER_ALL}
     assert of["sub-03"] == AFTER_ALL
 
 

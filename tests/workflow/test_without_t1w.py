@@ -18,7 +18,7 @@ def test_an_image_stands_in_for_the_t1w_of_who_has_none_and_nothing_else_is_made
     jobs = pd.Series(jobs).astype(int)
     assert jobs["make_stand_in"] == 1
     assert (jobs[["preprocess_t1w", "register_t1w", "preprocess_dwi", "extract_cst", "draw_participant"]] == 3).all()
-    assert (jobs[["measure_thickness", "align_contrast"]] == 2).all()
+    assert (jobs[["measure_thickness", "align_map"]] == 2).all()
 
 
 def test_without_the_key_it_is_a_problem_that_names_the_key(tmp_path, snakemake):

@@ -77,6 +77,7 @@ from mndmri.tables.covariates import is_of_quality, names_of
 from mndmri.tables.decisions import count_excluded, decision_lines
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
+from mndmri.tables.maps import MEASURE
 from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
@@ -348,16 +349,21 @@ def person(scan):
 def memory(*modalities):
     """Resource function: MB that a participant's job takes which holds images of these modalities.
 
+    A modality may name a wildcard.
+
     It is doubled when a job is tried again, by Snakemake or in the pass after one in which jobs were stopped.
     """
 
-    def of(own):
+    def of(own, named):
         # without a T1w image the diffusion series stands in for it
         stands_in = ["dwi"] if "t1w" in modalities and "t1w" not in own else []
-        return memory_mb(own, [*modalities, *stands_in])
+        return memory_mb(own, [*named, *stands_in])
 
     return lambda wildcards, attempt: (
-        of(STUDY.scans[f"sub-{wildcards.subject}"])
+        of(
+            STUDY.scans[f"sub-{wildcards.subject}"],
+            dict.fromkeys(m.format(**dict(wildcards.items())) for m in modalities),
+        )
         * 2 ** (attempt - 1)
         * (2 if TRIED else 1)
     )
@@ -464,6 +470,21 @@ def study_template(name, before):
     return {f"{name}_{which}": part(which) for which in ("brain", "tissue", "compared")}
 
 
+def of_map(key):
+    """Parameter function: what the config declares of a map."""
+    return lambda wildcards: config["maps"][wildcards.map][key]
+
+
+def of_aligned(**files):
+    """Input function: a file, or what a function gives, by what a map is aligned to (``nothing``: it is registered)."""
+
+    def file(wildcards):
+        own = files.get(of_map("aligned")(wildcards) or "nothing", [])
+        return own(wildcards) if callable(own) else own
+
+    return file
+
+
 def of_kind(key):
     """Parameter function: a property of the kind of maps."""
     return lambda wildcards: MAPS[wildcards.maps][key]
@@ -471,9 +492,12 @@ def of_kind(key):
 
 def everybodys(key):
     """Input function: files of a kind of maps, of all who have the modality."""
-    return lambda wildcards: expand(
-        MAPS[wildcards.maps][key], subject=counted(MAPS[wildcards.maps]["modality"])
-    )
+    return lambda wildcards: [
+        path
+        for who in counted(MAPS[wildcards.maps]["modality"])
+        for path in expand(MAPS[wildcards.maps][key], subject=who)
+        if path not in LOST_FILES
+    ]
 
 
 def without_map(wildcards):

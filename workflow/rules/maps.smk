@@ -92,6 +92,19 @@ MAPS = {
         measure="normalised_signal",
     ),
 }
+MAPS |= {
+    name: dict(
+        modality=name,
+        title=f"Map {name}",
+        maps=expand(rules.smooth_map.output.smoothed, map=name, allow_missing=True)[0],
+        mask=expand(rules.smooth_map.output.tissue, map=name, allow_missing=True)[0],
+        threshold=0.2,
+        mask_fwhm_mm=0,
+        measure=MEASURE[own["quantity"]],
+    )
+    for name, own in config["maps"].items()
+    if own["voxelwise"]
+}
 MAPS = {
     kind: own
     for kind, own in MAPS.items()

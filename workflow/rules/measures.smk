@@ -7,16 +7,16 @@ THICKNESS = (
     if OF_T1W["others"] and not config["t1w"]["surface_stats_pattern"]
     else []
 )
-SIGNAL = [
-    has(
-        contrast.lower(),
-        expand(
-            rules.measure_signal.output.measures, contrast=contrast, allow_missing=True
-        )[0],
-    )
-    for contrast in ("T1w", "FLAIR", "T2w")
-    if OF_T1W["others"]
-]
+OF_MAPS, ALIGNED = (
+    [
+        has(name, expand(path, map=name, allow_missing=True)[0])
+        for name in config["maps"]
+        # the T1w image is aligned with itself
+        if OF_T1W["others"]
+        and not (path == rules.align_map.output.qc and name == "t1w")
+    ]
+    for path in (rules.measure_map.output.measures, rules.align_map.output.qc)
+)
 
 GRADIENTS = (
     [has("dwi", rules.check_gradients.output.qc)]
@@ -34,7 +34,7 @@ rule collect_measures:
         measures=joined(
             *VOLUMES,
             *THICKNESS,
-            *SIGNAL,
+            *OF_MAPS,
             has("dwi", rules.extract_cst.output.measures),
             has("swi", rules.measure_swi.output.measures),
             has("qsm", rules.measure_qsm.output.measures),
@@ -48,6 +48,7 @@ rule collect_measures:
             *TRACKING,
             has("swi", rules.measure_swi.output.qc),
             has("qsm", rules.map_susceptibility.output.qc),
+            *ALIGNED,
         ),
         surface_stats=scans("t1w", "surface_stats") if VOLUMES else [],
     output:
@@ -110,6 +111,10 @@ rule gather_measures:
         others=STUDY.others,
         other_columns=list(STUDY.others),
         brought=brought,
+        maps={
+            name: {key: own[key] for key in ("pattern", "quantity", "unit", "where")}
+            for name, own in config["maps"].items()
+        },
         excluded=STUDY.excluded if BROUGHT else {},
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],

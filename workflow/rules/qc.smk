@@ -7,6 +7,26 @@ LIMITS = (
 )
 
 
+def drawn_maps(wildcards):
+    """Names of a participant's maps whose alignment is shown."""
+    own, image = STUDY.scans[f"sub-{wildcards.subject}"], rules.align_map.output.image
+    return [
+        name
+        for name in ([] if PART else config["maps"])
+        if name in own
+        and name != "t1w"
+        and having(expand(image, map=name, allow_missing=True)[0], [wildcards.subject])
+    ]
+
+
+def of_maps(path):
+    """Input function: a file of each map that is drawn."""
+    return lambda wildcards: [
+        flag(expand(path, map=name, subject=wildcards.subject)[0], OPTIONAL)
+        for name in drawn_maps(wildcards)
+    ]
+
+
 rule draw_participant:
     """Draw a participant's pictures and put them on a page with the measures."""
     input:
@@ -28,6 +48,8 @@ rule draw_participant:
         chi=has("qsm", rules.map_susceptibility.output.chi),
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
         names=has("swi", rules.locate_regions.output.names, "qsm"),
+        maps=of_maps(rules.align_map.output.image),
+        maps_xfm=of_maps(rules.align_map.output.xfm),
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
         reader=[] if PART else has("swi", rules.draw_reader.output.page, "qsm"),
         measures=rules.collect_measures.output.measures,
@@ -43,7 +65,7 @@ rule draw_participant:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=memory("t1w", "dwi", "swi"),
+        mem_mb=memory("t1w", "dwi", "swi", *config["maps"]),
     params:
         version=VERSION,
         limits=LIMITS,
@@ -51,6 +73,7 @@ rule draw_participant:
         stages=lambda wildcards: stages(
             STUDY, LOSSES, f"sub-{wildcards.subject}", MODALITIES
         ),
+        maps=lambda wildcards: list(drawn_maps(wildcards)),
         decisions=lambda wildcards: decision_lines(STUDY.decisions).get(
             f"sub-{wildcards.subject}", []
         ),

@@ -243,7 +243,9 @@ def test_the_configs_that_come_with_the_project_are_accepted(name):
 def test_every_key_is_in_the_demo_config():
     given = read("config.yaml")
     for place in known_places(SCHEMA):
-        if place.startswith(("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.")):
+        if place.startswith(
+            ("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.", "maps.")
+        ):
             continue
         value = given
         for key in place.split("."):
@@ -317,7 +319,7 @@ def test_every_measure_of_the_scans_can_be_primary(modality, measure):
         ({"measures": "mine.tsv"}, "participants: missing"),
         ({"measures": {"sheet": "a"}, "participants": "p.tsv"}, "measures[0].file: missing"),
         ({"measures": {"file": "a", "wide": {"patern": "x"}}}, "did you mean measures.wide.pattern?"),
-        ({"measures": {"file": "a", "wide": {"pattern": "x", "mapping": "y"}}}, "measures[0].wide: pattern or mapping"),
+        ({"measures": {"file": "a", "wide": {"pattern": "x", "mapping": "y"}}}, "measures[0].wide: pattern, mapping or columns"),
         ({"bids_dir": "data", "higher_is": {"qsm": "damage"}}, "higher_is: 'qsm' names a modality and a measure"),
         ({"bids_dir": "data", "higher_is": {"dwi ad": "worse"}}, "expected one of damage, health, neither"),
         (
@@ -333,7 +335,7 @@ def test_every_measure_of_the_scans_can_be_primary(modality, measure):
             "higher_is: the study has no measure 'qsm chi_meen'; did you mean 'qsm chi_mean'?",
         ),
         ({"bids_dir": "data", "higher_is": {"xyz": "damage"}}, "higher_is: 'xyz' names a modality and a measure"),
-        ({"measures": {"file": "a", "wide": {"pattern": None}}}, "measures[0].wide: give one of pattern and mapping"),
+        ({"measures": {"file": "a", "wide": {"pattern": None}}}, "measures[0].wide: give one of pattern, mapping and columns"),
     ],
 )
 def test_tables_that_contradict_other_keys_are_told(raw, words):

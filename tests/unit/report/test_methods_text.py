@@ -505,3 +505,27 @@ def test_how_the_tract_was_checked_and_who_had_no_t1w_image_is_told():
     assert "without a T1-weighted image" not in text
     assert "Of 1 participant without a T1-weighted image" in methods(without_t1w=1)
     assert "Of 2 participants without" in methods(without_t1w=2)
+
+
+def test_a_declared_map_is_described_as_its_declaration_has_it():
+    perfusion = {
+        "pattern": "perf/*_cbf.nii.gz",
+        "quantity": "relative",
+        "where": ["gyri"],
+        "register": "perf/*_m0.nii.gz",
+    }
+    mtr = {
+        "pattern": "anat/*_MTRmap.nii.gz",
+        "unit": "%",
+        "aligned": "dwi",
+        "voxelwise": {"tissue": "wm", "fwhm_mm": 6},
+    }
+    text = body(methods(maps={"mtr": mtr, "cbf": perfusion}))
+    assert (
+        "The map mtr was taken to be aligned to the DWI images and measured in the levels of the corticospinal tract, "
+        "on its own grid, as the mean (%)"
+    ) in text
+    assert "compared voxel by voxel after averaging over white matter (6 mm full width" in text
+    assert "The map cbf was registered rigidly to the T1w image by another image of its grid" in text
+    assert "as the ratio to its mean over the grey matter of the brain" in text
+    assert "The map" not in body(methods())

@@ -1,0 +1,1 @@
+"""Quantitative maps and contrasts, measured in the regions of the motor system."""

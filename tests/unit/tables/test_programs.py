@@ -1,0 +1,115 @@
+"""Tables of other programs, as they write them, and columns that the config names."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from mndmri.cohort.config import resolve_config
+from mndmri.io import InputError
+from mndmri.tables.given import Given, files_of, read_given
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+PEOPLE = ["sub-01", "sub-02"]
+TABLE = """\
+ LCModel (Version 6.3-1H) Copyright: S.W. Provencher.
+$$CONC 5 lines in following concentration table = NCONC+1
+   Conc.  %SD /Cr+PCr  Metabolite
+   5.432   3%   0.812  NAA
+   6.91E-02 999% 1.03E-02 Lac
+   6.012   3%   0.899  NAA+NAAG
+   1.204   4%   0.180 GPC+PCh
+$$MISC 5 lines in following misc. output table
+  FWHM = 0.038 ppm    S/N = 27
+"""
+
+
+def entries(path: Path, **keys) -> list:
+    return resolve_config({"bids_dir": "d", "tables": {"file": str(path), **keys}}, SCHEMA)["tables"]
+
+
+def read(path: Path, **keys) -> Given:
+    return read_given(entries(path, **keys), known=PEOPLE, studied=PEOPLE)
+
+
+def values(given: Given) -> pd.Series:
+    assert given.problems == []
+    return given.rows.set_index(["participant_id", "modality", "measure", "region"])["value"]
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["mrs.table", "mrs.coord"])
+def test_lcmodels_output_of_each_participant_is_read(tmp_path, name):
+    for who, change in (("sub-01", "5.432"), ("sub-02", "4.100")):
+        write(tmp_path / who / name, TABLE.replace("5.432", change))
+    given = read(tmp_path / "sub-*" / name, region="precentral", hemi="L")
+    found = values(given)
+    assert found["sub-01", "mrs", "NAA", "precentral"] == 5.432
+    assert found["sub-02", "mrs", "NAA", "precentral"] == 4.1
+    assert found["sub-01", "mrs", "NAA+NAAG_to_cr", "precentral"] == 0.899
+    assert found["sub-01", "mrs", "GPC+PCh", "precentral"] == 1.204
+    absent = given.rows[given.rows["measure"] == "Lac"]
+    assert absent["value"].isna().all()
+    assert set(absent["status"]) == {"not found by LCModel (bound of 999%)"}
+    assert set(given.rows["hemi"]) == {"L"}
+    wanted = [str(tmp_path / who / name) for who in PEOPLE]
+    assert files_of(entries(tmp_path / "sub-*" / name, region="precentral")) == wanted
+
+
+def test_lcmodels_csv_is_read(tmp_path):
+    header = "Row, Col, NAA, NAA %SD, NAA/Cr+PCr, Lac, Lac %SD, Lac/Cr+PCr"
+    for who in PEOPLE:
+        write(tmp_path / who / "spreadsheet.csv", f"{header}\n 1, 1, 5.1, 4, 0.8, 0.0, 999, 0.0\n")
+    found = values(read(tmp_path / "sub-*/spreadsheet.csv", region="precentral"))
+    assert found["sub-02", "mrs", "NAA", "precentral"] == 5.1
+    assert found["sub-02", "mrs", "NAA_to_cr", "precentral"] == 0.8
+    assert pd.isna(found["sub-02", "mrs", "Lac", "precentral"])
+
+
+def test_a_spectrum_needs_a_region(tmp_path):
+    write(tmp_path / "sub-01/mrs.table", TABLE)
+    assert "has no column 'region'" in read(tmp_path / "sub-*/mrs.table").problems[0]
+
+
+def test_ospreys_rows_need_their_ids(tmp_path):
+    path = write(tmp_path / "tCr.csv", "tNAA,tCr,tCho,Glx\n1.4,1,0.3,1.1\n1.2,1,0.35,1.0\n")
+    assert "rows do not say whose they are" in read(path, region="precentral").problems[0]
+    write(path, "participant_id,tNAA,tCr,tCho,Glx\nsub-01,1.4,1,0.3,1.1\nsub-02,1.2,1,0.35,1.0\n")
+    assert values(read(path, region="precentral", unit="1"))["sub-02", "mrs", "tNAA", "precentral"] == 1.2
+
+
+def test_the_spinal_cord_toolboxs_levels_become_regions(tmp_path):
+    header = "Timestamp,SCT Version,Filename,Slice (I->S),VertLevel,DistancePMJ,MEAN(area),STD(area),MEAN(diameter_AP)"
+    rows = [
+        f"2026-01-01,7.0,/data/{who}/anat/{who}_T2w_seg.nii.gz,10:40,{level},,{area},2.0,7.9"
+        for who, area in (("sub-01", 71.5), ("sub-02", 64.0))
+        for level in ("2:3", "8")
+    ]
+    found = values(read(write(tmp_path / "csa.csv", "\n".join([header, *rows]) + "\n")))
+    assert found["sub-01", "cord", "csa", "cord_c2c3"] == 71.5
+    assert found["sub-02", "cord", "csa", "cord_t1"] == 64.0
+    assert found["sub-02", "cord", "diameter_ap", "cord_c2c3"] == 7.9
+
+
+def test_single_columns_of_a_wide_table_are_named_in_the_config(tmp_path):
+    path = write(tmp_path / "nfl.csv", "participant_id,nfl_pg_ml,weight\nsub-01,88.5,70\nsub-02,61,82\n")
+    wide = {"nfl_pg_ml": {"measure": "nfl", "region": "serum", "hemi": "both", "unit": "pg/ml"}}
+    given = read(path, modality="fluid", wide=wide)
+    assert values(given)["sub-01", "fluid", "nfl", "serum"] == 88.5
+    assert set(given.rows["unit"]) == {"pg/ml"}
+    assert given.unused == ("weight",)
+    with pytest.raises(InputError, match="pattern, mapping or columns, one of them"):
+        entries(path, modality="fluid", wide={**wide, "pattern": "{measure}"})
+    with pytest.raises(InputError, match="unknown key"):
+        entries(path, modality="fluid", wide={"nfl_pg_ml": {"mesure": "nfl"}})
+
+
+def test_a_pattern_that_finds_nothing_is_told(tmp_path):
+    assert "no file of that name" in read(tmp_path / "sub-*/mrs.table").problems[0]
