@@ -84,7 +84,8 @@ def hand_knob_sheet(
     if projection_mm is not None:
         thickness = max(round(projection_mm / voxel_sizes(swi)[_AXIAL]), 2)
         rows["projection"] = _project_minimum(data_of(swi), thickness)
-        projected = f"Last row: minimum over {thickness} slices, {thickness * voxel_sizes(swi)[_AXIAL]:.2g} mm, for viewing only. "
+        in_mm = thickness * voxel_sizes(swi)[_AXIAL]
+        projected = f"Last row: minimum over {thickness} slices, {in_mm:.2g} mm, for viewing only. "
     masks = [(image, data_of(image)) for image in map(hold, outlines.values())]
     canonical = {hemi: hold(knobs[hemi]) for hemi in _SIDES}
     crops = {hemi: _square(swi, knob) for hemi, knob in canonical.items() if (data_of(knob) >= 0.5).any()}

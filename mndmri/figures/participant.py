@@ -11,7 +11,7 @@ from mndmri.atlas.regions import select
 from mndmri.figures.hand_knob import hand_knob_sheet
 from mndmri.figures.series import series_sheet
 from mndmri.figures.sheets import Sheet
-from mndmri.figures.slices import colour_fa_sheet, contour_sheet, template_sheet
+from mndmri.figures.slices import colour_fa_sheet, contour_sheet, hold, template_sheet
 from mndmri.figures.strip import person_strips
 from mndmri.figures.tract import Streamlines, displacement_sheet, levels_sheet
 from mndmri.grids import make_image
@@ -36,6 +36,7 @@ def t1w_sheets(
     space: str = "MNI",
 ) -> Sheets:
     """Brain mask and tissue on the T1w image, or on what stands in for it, and the image under the template's edges."""
+    t1w, t1w_template = hold(t1w), hold(t1w_template)  # each is drawn twice
     return {
         f"Brain mask on the {name}": Sheet(
             contour_sheet(t1w, {"brain mask": mask}, title=who),
@@ -154,7 +155,7 @@ def outline_regions(masks: SpatialImage, names: pd.DataFrame) -> dict[str, Spati
 
 
 def chi_sheets(who: str, *, chi: SpatialImage, masks: SpatialImage, names: pd.DataFrame) -> Sheets:
-    """Banks and pallidum on the susceptibility map; nothing where the map is empty, as no sign of the phase was found."""
+    """Banks and pallidum on the susceptibility map; nothing where that is empty, as the phase had no sign."""
     if not np.asarray(chi.dataobj).any():
         return {}
     iron = {f"pallidum {hemi}": select(masks, names, "pallidum", hemi) for hemi in "LR"}

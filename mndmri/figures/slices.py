@@ -145,7 +145,7 @@ def show_instead(figure: Figure, background: SpatialImage) -> None:
     values = data_of(background)
     window = window_of(values)
     for axes in figure.axes:
-        view, index = axes.get_label().split()
+        view, index = str(axes.get_label()).split()
         picture = axes.get_images()[0]
         shown = np.nan_to_num(cut(values, VIEWS.index(view), int(index)).swapaxes(0, 1))
         picture.set(data=shown, clim=window)
@@ -375,7 +375,7 @@ def draw_slice(
     axes.text(0.02, 0.5, _ENDS[across][0], ha="left", va="center", weight="bold", **style)
     axes.text(0.98, 0.5, _ENDS[across][1], ha="right", va="center", weight="bold", **style)
     of = "" if space == SCANNER else "MNI " if space.startswith("MNI") else f"{space} "
-    axes.text(0.02, 0.02, f"{of}{'xyz'[axis]} = {place:.0f} mm", ha="left", va="bottom", **style)
+    axes.text(0.02, 0.02, f"{of}{'xyz'[axis]} = {round(place)} mm", ha="left", va="bottom", **style)
 
 
 def draw_outline(

@@ -8,9 +8,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.figures.slices import (
@@ -33,7 +32,7 @@ _MARGIN_MM = 20.0
 _SLAB_MM = 3.0  # streamlines within so much of a slice are drawn on it
 _SHOWN_STREAMLINES = 150  # of each side: more are one area of colour
 _STREAMLINE = "#FFFFFF"
-_DISPLACED = colormaps["PuOr"]
+_DISPLACED = ListedColormap(colormaps["PuOr"](np.linspace(0.15, 0.85, 256)))  # its ends are too dark on an image
 
 
 def levels_sheet(
@@ -57,12 +56,13 @@ def levels_sheet(
     levels = {name: hold(mask) for name, mask in levels.items()}
     masks = list(levels.values())
     spread = spread_slices(fa, masks, _N_SLICES)
+    counts = ", ".join(f"{len(lines)} {side}" for side, lines in streamlines.items())
     figure = sheet_of(
         fa,
         data_of(fa),
         levels,
         {2: _middles(masks) or spread[2], 1: spread[1], 0: spread[0]},
-        title=title,
+        title=f"{title}, streamlines: {counts or 'not tracked'}",
         window=(0.0, 0.9),
         crop=extent_of(fa, masks, _MARGIN_MM),
     )
@@ -70,11 +70,6 @@ def levels_sheet(
     for axes in figure.axes:
         for lines in points.values():
             _draw_streamlines(axes, lines, voxel_sizes(fa))
-    counts = ", ".join(f"{side} {len(lines)}" for side, lines in streamlines.items())
-    handle = Line2D([], [], color=_STREAMLINE, linewidth=0.8, label=f"streamlines: {counts or 'not tracked'}")
-    figure.legend(
-        handles=[handle], loc="upper right", bbox_to_anchor=(1.0, 1.0), frameon=False, labelcolor="white", fontsize=8
-    )
     return figure
 
 
@@ -93,7 +88,7 @@ def _in_voxels(streamlines: Streamlines, image: SpatialImage) -> list[np.ndarray
 
 def _draw_streamlines(axes: Axes, streamlines: Sequence[np.ndarray], zooms: np.ndarray) -> None:
     """Steps of streamlines that lie near the slice of a picture."""
-    view, index = axes.get_label().split()
+    view, index = str(axes.get_label()).split()
     axis = VIEWS.index(view)
     across, up = IN_PLANE[axis]
     steps = []
@@ -104,7 +99,9 @@ def _draw_streamlines(axes: Axes, streamlines: Sequence[np.ndarray], zooms: np.n
         steps.append(pairs[near[:-1] & near[1:]])
     drawn = np.concatenate(steps) if steps else np.empty((0, 2, 2))
     if len(drawn):
-        axes.add_collection(LineCollection(list(drawn), colors=_STREAMLINE, linewidths=0.5, alpha=0.7), autolim=False)
+        axes.add_collection(
+            LineCollection(list(drawn), colors=_STREAMLINE, linewidths=0.5, alpha=0.7, zorder=1), autolim=False
+        )
 
 
 def displacement_sheet(b0: SpatialImage, displacement_mm: SpatialImage, *, title: str) -> Figure:

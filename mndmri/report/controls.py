@@ -119,14 +119,14 @@ def _axis(values: np.ndarray) -> tuple[float, float]:
 
 def _said(person: pd.Series, *, scored: bool, outside: bool, theirs: np.ndarray) -> str:
     """What the marks show, in words."""
-    value = readable_number(person["value"], digits=4)
+    if pd.isna(person["value"]):
+        return str(person["note"])
     if scored:
-        where = "outside" if outside else "within"
-        return f"{value}, W {readable_number(person['w_score'])}: {where} the controls’ range"
+        return f"W {readable_number(person['w_score'])}, {'outside' if outside else 'within'} the controls’ range"
     if not theirs.size:
-        return f"{value}; no control has a value"
-    low, high = readable_number(theirs.min(), digits=4), readable_number(theirs.max(), digits=4)
-    return f"{value}; {len(theirs)} controls from {low} to {high}"
+        return "no control has a value"
+    low, high = (readable_number(end, digits=4) for end in (theirs.min(), theirs.max()))
+    return f"controls {low} to {high} (n = {theirs.size})"
 
 
 def _sentence(rows: Sequence[Mapping[str, Any]], covariates: Sequence[str], alpha: float) -> str:
@@ -135,7 +135,7 @@ def _sentence(rows: Sequence[Mapping[str, Any]], covariates: Sequence[str], alph
         return "No primary measure of this participant is compared: see statistics.primary in the config of the study."
     scored = [row for row in rows if row["w"]]
     if not scored:
-        reasons = "; ".join(dict.fromkeys(row["note"] for row in rows if row["note"]))
+        reasons = "; ".join(dict.fromkeys(row["note"] for row in rows))
         return f"No range of the controls could be computed: {reasons}. Their own values are shown, not adjusted."
     n = sum(row["outside"] for row in scored)
     alike = f" of the same {' and '.join(map(readable, covariates))}" if covariates else ""

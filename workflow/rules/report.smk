@@ -35,7 +35,7 @@ if not config["measures"]:
             script:
                 "../../scripts/compare_participants.py"
 
-        COMPARED = [rules.compare_participants.output.panels]
+        COMPARED = rules.compare_participants.output.panels
 
 
 rule write_report:
