@@ -90,7 +90,7 @@ def _row(everybody: pd.DataFrame, who: str, controls: Sequence[str]) -> dict[str
 
     limit = float(person["w_limit"])
     outside = scored and abs(own) > limit
-    point, least, most = (readable_number(person[name], digits=2) for name in ("percentile", "pct_low", "pct_high"))
+    point, least, most = (_percent(float(person[name])) for name in ("percentile", "pct_low", "pct_high"))
     return {
         "what": f"{readable(person['modality'])} {readable(person['measure'])}, "
         f"{readable_place(person['region'], person['hemi'])}",
@@ -106,6 +106,13 @@ def _row(everybody: pd.DataFrame, who: str, controls: Sequence[str]) -> dict[str
         "said": _said(person, scored=scored, outside=outside, theirs=theirs),
         "note": str(person["note"]) if pd.notna(person["note"]) else "",
     }
+
+
+def _percent(value: float) -> str:
+    """Percentile to one decimal; the far ends of a tail, which no number of controls can tell apart, as such."""
+    if not np.isfinite(value):
+        return MISSING
+    return "<0.1" if value < 0.1 else ">99.9" if value > 99.9 else f"{value:.1f}"
 
 
 def _axis(values: np.ndarray) -> tuple[float, float]:
@@ -125,8 +132,7 @@ def _said(person: pd.Series, *, scored: bool, outside: bool, theirs: np.ndarray)
         return f"W {readable_number(person['w_score'])}, {'outside' if outside else 'within'} the controls’ range"
     if not theirs.size:
         return "no control has a value"
-    low, high = (readable_number(end, digits=4) for end in (theirs.min(), theirs.max()))
-    return f"controls {low} to {high} (n = {theirs.size})"
+    return f"{readable_number(theirs.min())} to {readable_number(theirs.max())} ({theirs.size} controls)"
 
 
 def _sentence(rows: Sequence[Mapping[str, Any]], covariates: Sequence[str], alpha: float) -> str:

@@ -80,7 +80,7 @@ def test_what_has_no_score_is_shown_among_the_controls_own_values():
     assert np.diff([*dots, own]) == pytest.approx(
         [dots[1] - dots[0], dots[1] - dots[0], 2 * (dots[1] - dots[0])], abs=0.1
     )
-    assert said == "controls 0 to 2.000 (n = 3)"
+    assert said.endswith(": 0 to 2.00 (3 controls)")
 
 
 def test_the_sentence_counts_primary_measures_outside_and_says_how_many_healthy_people_have():
@@ -91,8 +91,14 @@ def test_the_sentence_counts_primary_measures_outside_and_says_how_many_healthy_
     assert not re.search(r"abnormal|patholog|disease|positive|negative|healthy range|normal\b", text, re.I)
 
 
+def test_percentiles_far_out_in_a_tail_have_no_decimals_that_nobody_can_know():
+    table = bands()
+    table.loc[table["participant_id"] == "sub-01", ["percentile", "pct_low", "pct_high"]] = [99.95, 7e-8, 42.0]
+    assert "&gt;99.9 [&lt;0.1, 42.0]" in panel(table)
+
+
 def test_a_control_is_not_among_its_own_controls():
-    ends, dots, own, _ = axes_of(panel(who="sub-11"))[0]
+    _, dots, own, _ = axes_of(panel(who="sub-11"))[0]
     assert dots == pytest.approx([on_axis(-1), on_axis(2)], abs=0.1)
     assert own == pytest.approx(on_axis(0), abs=0.1)
 
@@ -110,7 +116,7 @@ def test_a_missing_value_is_said_with_its_reason():
     table.loc[table["participant_id"] == "sub-01", "note"] = "no dwi in the dataset"
     axes = axes_of(panel(table))
     assert all(own is None for _, _, own, _ in axes)
-    assert axes[0][3] == "no dwi in the dataset"
+    assert axes[0][3] == "DWI FA, CST, left: no dwi in the dataset"
 
 
 def test_the_motor_band_index_stands_there_with_its_intervals():
