@@ -34,7 +34,9 @@ rule draw_participant:
         tracts=joined(
             *(
                 has("dwi", rules.track_cst.output[side])
-                for side in (("left", "right") if config["dwi"]["tractography"] else ())
+                for side in (
+                    ("left", "right") if config["dwi"]["tractography"] else ()
+                )
             )
         ),
         swi=has("swi", rules.measure_swi.output.swi),

@@ -18,9 +18,7 @@ if not config["measures"]:
                 strips=rules.gather_strips.output.strips if UNFOLDED else [],
                 index=rules.gather_measures.output.index if people("swi") else [],
             output:
-                panels=[
-                    f"<place>/sub-{who}/sub-{who}_controls.js" for who in PAGED
-                ],
+                panels=[f"<place>/sub-{who}/sub-{who}_controls.js" for who in PAGED],
             log:
                 "<logs>/compare_participants/study.log",
             benchmark:
