@@ -53,7 +53,7 @@ if given.fa:
     )
     gradients = read_gradients(read_text(given.bval), read_text(given.bvec), load_image(given.series).affine)
     carpet = slice_carpet(
-        to_canonical(load_image(given.scanned)), load_image(given.series), gradients, load_image(given.mask_dwi)
+        to_canonical(load_image(given.scanned[0])), load_image(given.series), gradients, load_image(given.mask_dwi)
     )
     sheets |= dwi_series_sheets(who, motion=read_table(given.motion), bvals=gradients.bvals, **carpet._asdict())
 if given.regions:
