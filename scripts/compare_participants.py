@@ -1,6 +1,8 @@
 """Every person on the range of the controls, in a file beside the person's page that shows it there."""
 
-from mndmri.figures.person import profile_on_band, strips_on_band
+import pandas as pd
+
+from mndmri.figures.person import person_sheets
 from mndmri.figures.sheets import draw_frames
 from mndmri.io import by_participant, read_table, write_text
 from mndmri.jobs import start_job
@@ -23,26 +25,24 @@ bands = add_band(
     alpha=options.scored["alpha"],
 )
 index = read_table(given.index) if given.index else None
+rows = [*options.primary, SCORE]
+bands = bands.merge(pd.DataFrame(rows).drop_duplicates())  # once: everybody's measures are many
 profiles = strips = None
 if given.profiles:
     fa = read_table(given.profiles).query("measure == 'fa'")
     profiles = score_places(fa, people, modality="dwi", measure="fa", named_by=["node"], **options.scored)
 if given.strips:
-    named_by = ["modality", "bank", "arc", "depth"]
-    painted = read_table(given.strips)
-    strips = score_places(painted, people, modality="swi", measure="strip", named_by=named_by, **options.scored)
+    strips = pd.concat(
+        score_places(own, people, modality=name, measure="strip", named_by=["bank", "arc", "depth"], **options.scored)
+        for name, own in read_table(given.strips).groupby("modality", sort=False)
+    )
 
 for who, path in by_participant(snakemake.output.panels).items():
-    sheets = {}
-    if profiles is not None and (own := profiles[profiles["participant_id"] == who])["value"].notna().any():
-        others = profiles[profiles["participant_id"].isin({*controls} - {who})]
-        sheets["FA along the corticospinal tract"] = profile_on_band(own, others, measure="fa")
-    if strips is not None:
-        sheets |= strips_on_band(strips[strips["participant_id"] == who])
+    sheets = person_sheets(who, controls=controls, profiles=profiles, strips=strips)
     text = controls_panel(
         who,
         bands,
-        rows=[*options.primary, SCORE],
+        rows=rows,
         n_primary=len(options.primary),
         controls=controls,
         covariates=options.scored["covariates"],

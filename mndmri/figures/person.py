@@ -1,5 +1,7 @@
 """One person on the range of the controls: along the tract, and on the unfolded sulcus."""
 
+from collections.abc import Collection
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +14,31 @@ from mndmri.tables.words import capitalised, readable
 _SIDES = {"L": "Left", "R": "Right"}
 _PERSON, _BAND = "#D55E00", "#D3DAE2"
 _SIZE_INCHES = (8.8, 2.9)
+
+
+def person_sheets(
+    who: str, *, controls: Collection[str], profiles: pd.DataFrame | None = None, strips: pd.DataFrame | None = None
+) -> dict[str, Sheet]:
+    """A person's profile of FA and unfolded sulci on the controls' range; what the person has not is left out.
+
+    Parameters
+    ----------
+    who : str
+        participant_id.
+    controls : collection of str
+        ``participant_id`` of the controls.
+    profiles, strips : DataFrame, optional
+        Everybody's, with the columns of `profile_on_band` and of `strips_on_band`, and ``participant_id``.
+    """
+    sheets: dict[str, Sheet] = {}
+    if profiles is not None:
+        own = profiles[profiles["participant_id"] == who]
+        others = profiles[profiles["participant_id"].isin({*controls} - {who})]
+        if own["value"].notna().any():
+            sheets["FA along the corticospinal tract"] = profile_on_band(own, others, measure="fa")
+    if strips is not None:
+        sheets |= strips_on_band(strips[strips["participant_id"] == who])
+    return sheets
 
 
 def profile_on_band(profile: pd.DataFrame, controls: pd.DataFrame, *, measure: str) -> Sheet:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.figures.person import profile_on_band, strips_on_band
+from mndmri.figures.person import person_sheets, profile_on_band, strips_on_band
 
 
 def profile(few=False):
@@ -63,3 +63,14 @@ def test_scores_of_each_side_are_on_its_panel_on_a_scale_with_zero_in_the_middle
 
 def test_a_strip_without_any_score_is_left_out():
     assert strips_on_band(strip().assign(w_score=np.nan)) == {}
+
+
+def test_a_person_is_drawn_with_the_own_values_and_the_controls_are_the_others():
+    everybody = pd.concat([controls(), profile(few=True).assign(participant_id="sub-3")])
+    everybody[["expected", "band_low", "band_high"]] = np.nan
+    sheets = person_sheets("sub-1", controls=["sub-1", "sub-2"], profiles=everybody)
+    (sheet,) = sheets.values()
+    lines = [float(own.get_ydata()[0]) for own in sheet.figure.axes[0].get_lines()]
+    assert lines[0] == pytest.approx(2.4) and lines[-1] == pytest.approx(1.4)  # sub-2, and the person on top
+    assert 0.4 not in lines
+    assert person_sheets("sub-9", controls=["sub-1"], profiles=everybody) == {}
