@@ -61,6 +61,7 @@ rule all:
         "<qc>/index.html" if STUDY.scans else [],
         "<place>/provenance.json",
         lambda wildcards: [] if config["measures"] else READERS,
+        lambda wildcards: COMPARED,
         "<results>/simulation/truth.tsv" if config["simulation"] else [],
         lambda wildcards: free_water_maps(),
 
@@ -88,6 +89,7 @@ for part in PARTS:
             "<group>/report.html",
             "<qc>/index.html",
             "<place>/provenance.json",
+            lambda wildcards: COMPARED,
         localrule: True
 
 

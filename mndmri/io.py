@@ -298,6 +298,11 @@ def save_field(field: SpatialImage, path: str | Path) -> None:
     _write_in_place(path, lambda to: nb.save(field, to))
 
 
+def load_streamlines(path: str | Path) -> list[np.ndarray]:
+    """Streamlines of a TrackVis file, points in world coordinates (mm), shape (n, 3) each."""
+    return list(nb.streamlines.load(path).streamlines)
+
+
 def load_matrix(path: str | Path) -> np.ndarray:
     """Rigid or affine matrices, shape (4, 4) or (N, 4, 4), written by `save_matrix`."""
     rows = np.loadtxt(path, ndmin=2)

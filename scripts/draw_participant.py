@@ -4,13 +4,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from mndmri.figures import to_png
-from mndmri.figures.participant import chi_sheets, dwi_sheets, map_sheets, strip_sheets, swi_sheets, t1w_sheets
-from mndmri.io import load_image, load_matrix, read_table, write_text
+from mndmri.diffusion.carpet import slice_carpet
+from mndmri.diffusion.gradients import read_gradients
+from mndmri.figures.participant import (
+    chi_sheets,
+    dwi_series_sheets,
+    dwi_sheets,
+    map_sheets,
+    strip_sheets,
+    swi_sheets,
+    t1w_sheets,
+)
+from mndmri.figures.sheets import draw_frames
+from mndmri.grids import to_canonical
+from mndmri.io import load_image, load_matrix, load_streamlines, read_table, read_text, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
-from mndmri.report.pages import Picture, participant_page
-from mndmri.tables.measures import MEASURE_COLUMNS
+from mndmri.report.pages import View, participant_page
 from mndmri.tables.qc import limits_from_config, qc_table
 
 log = start_job(snakemake)
@@ -26,6 +36,7 @@ sheets = t1w_sheets(
     wm=load_image(given.wm),
     t1w_template=load_image(given.t1w_template),
     template=load_image(given.template),
+    space=options.space,
 )
 if given.fa:
     sheets |= dwi_sheets(
@@ -33,12 +44,19 @@ if given.fa:
         **anatomical,
         b0_scanned=load_image(given.b0_scanned),
         b0=load_image(given.b0),
+        displacement_mm=load_image(given.displacement),
         wm=load_image(given.wm_dwi),
         fa=load_image(given.fa),
         v1=load_image(given.v1),
         weights=load_image(given.atlas_dwi),
         names=read_table(given.table_dwi),
+        streamlines={side: load_streamlines(path) for side, path in zip(("left", "right"), given.tracts, strict=False)},
     )
+    gradients = read_gradients(read_text(given.bval), read_text(given.bvec), load_image(given.series).affine)
+    carpet = slice_carpet(
+        to_canonical(load_image(given.scanned[0])), load_image(given.series), gradients, load_image(given.mask_dwi)
+    )
+    sheets |= dwi_series_sheets(who, motion=read_table(given.motion), bvals=gradients.bvals, **carpet._asdict())
 if given.regions:
     regions = {"masks": load_image(given.regions), "names": read_table(given.names)}
 if given.swi:
@@ -52,19 +70,17 @@ maps = {
     for name, image, xfm in zip(options.maps, given.maps, given.maps_xfm, strict=True)
 }
 sheets |= map_sheets(who, maps, gm=load_image(given.gm), wm=load_image(given.wm))
-scores = [read_table(path).query("participant_id == @who and measure == 'motor_band_score'") for path in given.scores]
-index = [read_table(path).query("participant_id == @who") for path in given.index]
 page = participant_page(
     who,
     options.group,
-    pictures=[Picture(title, "", to_png(figure)) for title, figure in sheets.items()],
-    measures=pd.concat([read_table(given.measures), *scores])[MEASURE_COLUMNS],
+    views=[View(title, draw_frames(own), own.look_for, own.bad) for title, own in sheets.items()],
+    measures=read_table(given.measures),
     qc=qc_table(read_table(given.qc).assign(participant_id=who), limits_from_config(options.limits)),
     stages=pd.DataFrame(options.stages),
     reader=Path(given.reader).name if given.reader else "",
     decisions=options.decisions,
+    controls=f"{who}_controls.js",
     versions=versions(),
-    band_index=index[0] if index else None,
 )
 write_text(page, snakemake.output.page)
 log.info("%d pictures", len(sheets))

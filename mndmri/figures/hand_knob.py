@@ -1,6 +1,7 @@
 """The hand knobs on the SWI, close up, as a radiologist looks for the motor band."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,10 +18,11 @@ from mndmri.figures.slices import (
     draw_outline,
     draw_slice,
     extent_of,
+    hold,
     prepare,
     spread_slices,
 )
-from mndmri.grids import to_canonical, voxel_sizes
+from mndmri.grids import voxel_sizes
 from mndmri.io import InputError
 
 _SIDES = {"L": "Left hand knob", "R": "Right hand knob"}
@@ -30,6 +32,7 @@ _SHOWN_PERCENT = (1.0, 97.0)  # the darkest are veins, the brightest fluid
 _SCALE_BAR_MM = 10.0
 _PICTURE_INCHES, _GAP_INCHES = 2.0, 0.12
 _HEADER_INCHES, _FOOTER_INCHES = 0.7, 0.4
+_GREY_SCALE_INCHES = 1.2
 
 
 def hand_knob_sheet(
@@ -39,9 +42,12 @@ def hand_knob_sheet(
     *,
     title: str,
     n_slices: int = 3,
-    projection_mm: float = 4.0,
+    projection_mm: float | None = 4.0,
+    unit: str = "x reference white matter",
 ) -> Figure:
     """Axial slices of a normalised SWI through both hand knobs: plain, outlined, and as minimum-intensity projection.
+
+    Of a susceptibility map likewise, without the projection.
 
     The plain row is what a reader judges the motor band on, the outlines show what was measured; the
     projection, which carries veins and bands of neighbouring slices along, is for viewing only. Black and white are
@@ -61,8 +67,10 @@ def hand_knob_sheet(
         With the study's id of the participant.
     n_slices : int
         Of each side.
-    projection_mm : float
-        Thickness of the projection, at least two slices.
+    projection_mm : float or None
+        Thickness of the projection, at least two slices; None: no projection.
+    unit : str
+        Of the grey scale.
 
     Raises
     ------
@@ -72,10 +80,14 @@ def hand_knob_sheet(
     if len(outlines) > len(OUTLINE_COLOURS):
         raise InputError(f"{len(outlines)} outlines on one sheet; {len(OUTLINE_COLOURS)} can be distinguished")
     swi = prepare(swi)
-    thickness = max(round(projection_mm / voxel_sizes(swi)[_AXIAL]), 2)
-    rows = {"plain": data_of(swi), "outlined": data_of(swi), "projection": _project_minimum(data_of(swi), thickness)}
-    masks = [(image, data_of(image)) for image in map(to_canonical, outlines.values())]
-    canonical = {hemi: to_canonical(knobs[hemi]) for hemi in _SIDES}
+    rows, projected = {"plain": data_of(swi), "outlined": data_of(swi)}, ""
+    if projection_mm is not None:
+        thickness = max(round(projection_mm / voxel_sizes(swi)[_AXIAL]), 2)
+        rows["projection"] = _project_minimum(data_of(swi), thickness)
+        in_mm = thickness * voxel_sizes(swi)[_AXIAL]
+        projected = f"Last row: minimum over {thickness} slices, {in_mm:.2g} mm, for viewing only. "
+    masks = [(image, data_of(image)) for image in map(hold, outlines.values())]
+    canonical = {hemi: hold(knobs[hemi]) for hemi in _SIDES}
     crops = {hemi: _square(swi, knob) for hemi, knob in canonical.items() if (data_of(knob) >= 0.5).any()}
     window = _window(data_of(swi), crops.values())
 
@@ -105,10 +117,8 @@ def hand_knob_sheet(
                 for (mask, values), colour in zip(masks if kind == "outlined" else [], OUTLINE_COLOURS, strict=False):
                     draw_outline(axes, swi, mask, values, _AXIAL, index, colour)
 
-    note = (
-        f"Grey scale from {window[0]:.2f} to {window[1]:.2f} x reference white matter. Last row: minimum over "
-        f"{thickness} slices, {thickness * voxel_sizes(swi)[_AXIAL]:.2g} mm, for viewing only. "
-    )
+    note = f"Grey scale from {window[0]:.2f} to {window[1]:.2f} {unit}. {projected}"
+    _draw_grey_scale(figure, window, unit)
     figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center")
     figure.text(0.006, 0.2 * inch, note + CONVENTION, color="#BBBBBB", fontsize=8, va="center")
     handles = [
@@ -129,6 +139,19 @@ def _window(values: np.ndarray, crops: Iterable[np.ndarray]) -> tuple[float, flo
     near = near[np.isfinite(near) & (near != 0)]
     black, white = (float(v) for v in np.percentile(near, _SHOWN_PERCENT)) if near.size else (0.0, 1.0)
     return (black, white) if white > black else (black - 0.5, black + 0.5)
+
+
+def _draw_grey_scale(figure: Figure, window: tuple[float, float], unit: str) -> None:
+    """Bar from black to white with its ends in numbers, below the legend."""
+    width, inch = _GREY_SCALE_INCHES / figure.get_figwidth(), 1 / figure.get_figheight()
+    axes = figure.add_axes((0.95 - width, 1 - 0.6 * inch, width, 0.09 * inch))
+    axes.set_label("scale")
+    axes.imshow(np.linspace(0, 1, 64)[None], cmap="gray", aspect="auto")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    style: dict[str, Any] = {"transform": axes.transAxes, "color": "white", "fontsize": 8, "va": "center"}
+    axes.text(-0.03, 0.5, f"{unit}   {window[0]:.2f}", ha="right", **style)
+    axes.text(1.03, 0.5, f"{window[1]:.2f}", ha="left", **style)
 
 
 def _project_minimum(values: np.ndarray, thickness: int) -> np.ndarray:

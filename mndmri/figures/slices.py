@@ -21,6 +21,7 @@ from skimage.filters import threshold_multiotsu
 from mndmri.grids import check_same_grid, same_grid, to_canonical, voxel_sizes
 from mndmri.io import InputError
 
+SCANNER = "scanner"
 CONVENTION = "Neurological convention: the left of axial and coronal pictures (L) is the participant's left."
 
 # Okabe and Ito (2008), the bright ones: to be distinguished on grey by every reader
@@ -28,7 +29,7 @@ OUTLINE_COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E
 # on colour FA, where red, green and blue mean directions
 OUTLINES_ON_COLOUR = ("#FFFFFF", "#F0E442", "#E69F00", "#CC79A7")
 
-_VIEWS = ("sagittal", "coronal", "axial")  # by the array axis that is cut across
+VIEWS = ("sagittal", "coronal", "axial")  # by the array axis that is cut across
 IN_PLANE = {0: (1, 2), 1: (0, 2), 2: (0, 1)}  # array axes to the right and upwards in the picture
 _ENDS = {0: ("L", "R"), 1: ("P", "A"), 2: ("I", "S")}
 
@@ -39,7 +40,13 @@ _MARGIN_MM = 10.0
 
 
 def contour_sheet(
-    background: SpatialImage, contours: Mapping[str, SpatialImage], *, title: str, n_slices: int = 6
+    background: SpatialImage,
+    contours: Mapping[str, SpatialImage],
+    *,
+    title: str,
+    n_slices: int = 6,
+    space: str = SCANNER,
+    views: Sequence[str] = ("axial", "coronal", "sagittal"),
 ) -> Figure:
     """Axial, coronal and sagittal slices of an image with the outlines of masks on them.
 
@@ -53,12 +60,16 @@ def contour_sheet(
     title : str
         With the study's id of the participant.
     n_slices : int
-        Slices of each view.
+        Slices of each view; fewer where the masks have fewer.
+    space : str
+        Name of the coordinates that the images are in; a template's name is written at each place.
+    views : sequence of str
+        Of axial, coronal and sagittal.
 
     Returns
     -------
     Figure
-        Three rows: axial, coronal, sagittal.
+        A row a view.
 
     Raises
     ------
@@ -66,21 +77,24 @@ def contour_sheet(
         If the background is not 3D or has no finite value.
     """
     background = prepare(background)
-    contours = {name: to_canonical(mask) for name, mask in contours.items()}
+    contours = {name: hold(mask) for name, mask in contours.items()}
     window = window_of(data_of(background))
     masks = list(contours.values())
-    return _sheet(
+    return sheet_of(
         background,
         data_of(background),
         contours,
-        spread_slices(background, masks, n_slices),
+        {axis: own for axis, own in spread_slices(background, masks, n_slices).items() if VIEWS[axis] in views},
         title=title,
         window=window,
         crop=extent_of(background, masks, _MARGIN_MM),
+        space=space,
     )
 
 
-def template_sheet(t1w: SpatialImage, template: SpatialImage, *, title: str, n_slices: int = 6) -> Figure:
+def template_sheet(
+    t1w: SpatialImage, template: SpatialImage, *, title: str, n_slices: int = 6, space: str = "MNI"
+) -> Figure:
     """Slices of a T1w image in template space with the template's own edges on them.
 
     Parameters
@@ -90,13 +104,15 @@ def template_sheet(t1w: SpatialImage, template: SpatialImage, *, title: str, n_s
     template : SpatialImage
         3D brain without skull (0 outside). Its outline, and the edge of its white matter by a
         three-class Otsu threshold, are drawn.
+    space : str
+        Name of the template.
 
     Raises
     ------
     InputError
         If the template is not a brain on a background of zeros.
     """
-    return contour_sheet(t1w, template_edges(template), title=title, n_slices=n_slices)
+    return contour_sheet(t1w, template_edges(template), title=title, n_slices=n_slices, space=space)
 
 
 def template_edges(template: SpatialImage) -> dict[str, SpatialImage]:
@@ -123,6 +139,26 @@ def template_edges(template: SpatialImage) -> dict[str, SpatialImage]:
             gaussian_filter((values > white).astype(np.float32), 0.5), template.affine
         ),
     }
+
+
+def show_instead(figure: Figure, background: SpatialImage) -> None:
+    """Put another image behind the outlines of a contact sheet, slice by slice, on a grey scale of its own.
+
+    Parameters
+    ----------
+    figure : Figure
+        From `contour_sheet`; changed.
+    background : SpatialImage
+        3D, on the grid of the one that the sheet was drawn with.
+    """
+    background = prepare(background)
+    values = data_of(background)
+    window = window_of(values)
+    for axes in figure.axes:
+        view, index = str(axes.get_label()).split()
+        picture = axes.get_images()[0]
+        shown = np.nan_to_num(cut(values, VIEWS.index(view), int(index)).swapaxes(0, 1))
+        picture.set(data=shown, clim=window)
 
 
 def colour_fa_sheet(
@@ -155,8 +191,8 @@ def colour_fa_sheet(
     """
     colour = direction_colours(fa, directions)
     fa = prepare(fa)
-    contours = {name: to_canonical(mask) for name, mask in contours.items()}
-    return _sheet(
+    contours = {name: hold(mask) for name, mask in contours.items()}
+    return sheet_of(
         fa,
         colour,
         contours,
@@ -172,7 +208,7 @@ def direction_colours(fa: SpatialImage, directions: SpatialImage) -> np.ndarray:
     check_same_grid(fa, directions)
     if len(directions.shape) != 4 or directions.shape[3] != 3:
         raise InputError(f"directions have shape {directions.shape}; (X, Y, Z, 3) is expected")
-    fa, directions = prepare(fa), to_canonical(directions)
+    fa, directions = prepare(fa), hold(directions)
     colour = np.abs(np.nan_to_num(data_of(directions))) * np.clip(np.nan_to_num(data_of(fa)), 0, 1)[..., None]
     # FA of 0.8 and more is full brightness: whole brains are too dark otherwise
     return np.clip(colour / 0.8, 0, 1)
@@ -182,12 +218,24 @@ def direction_colours(fa: SpatialImage, directions: SpatialImage) -> np.ndarray:
 
 
 def prepare(image: SpatialImage) -> SpatialImage:
-    """Image in RAS order, after a check that there is something to show."""
+    """Image in RAS order in memory, after a check that there is something to show."""
     if len(image.shape) != 3:
         raise InputError(f"an image of shape {image.shape} cannot be shown as slices; a 3D image is expected")
-    if not np.isfinite(np.asanyarray(image.dataobj)).any():
+    image = hold(image)
+    if not np.isfinite(data_of(image)).any():
         raise InputError("the image to be shown has no finite value; check the stage that produced it")
-    return to_canonical(image)
+    return image
+
+
+def cut(values: np.ndarray, axis: int, index: int) -> np.ndarray:
+    """One slice of an array; ndarray.take would first copy the whole of one that is stored in another order."""
+    return np.moveaxis(values, axis, 0)[index]
+
+
+def hold(image: SpatialImage) -> SpatialImage:
+    """Image in RAS order in memory, float32: of one in a compressed file, every look at its values is a read of it."""
+    image = to_canonical(image)
+    return nb.Nifti1Image(np.asarray(image.dataobj, dtype=np.float32), image.affine)
 
 
 def data_of(image: SpatialImage) -> np.ndarray:
@@ -233,12 +281,12 @@ def _box_corners(inside: np.ndarray) -> np.ndarray:
 
 
 def spread_slices(background: SpatialImage, masks: Sequence[SpatialImage], n_slices: int) -> dict[int, list[int]]:
-    """Slice numbers for each array axis, evenly over the extent of the masks, its ends left out."""
+    """Slice numbers for each array axis, evenly over the extent of the masks, its ends left out; none twice."""
     extent = extent_of(background, masks, 0.0)
     positions = {}
     for axis in (2, 1, 0):
         first, last = extent[axis]
-        positions[axis] = [int(i) for i in np.rint(np.linspace(first, last, n_slices + 2)[1:-1])]
+        positions[axis] = list(dict.fromkeys(int(i) for i in np.rint(np.linspace(first, last, n_slices + 2)[1:-1])))
     return positions
 
 
@@ -247,7 +295,7 @@ def mask_on_slice(
 ) -> np.ndarray:
     """Mask at the voxel centres of one slice of the background, as a 2D array."""
     if same_grid(mask, background):
-        return values.take(index, axis=axis)
+        return cut(values, axis, index)
     counts = [range(n) for n in background.shape]
     counts[axis] = range(index, index + 1)
     points = np.stack(np.meshgrid(*counts, indexing="ij"), axis=-1)
@@ -258,7 +306,7 @@ def mask_on_slice(
 # -- drawing --------------------------------------------------------------------------------------
 
 
-def _sheet(
+def sheet_of(
     background: SpatialImage,
     shown: np.ndarray,
     contours: Mapping[str, SpatialImage],
@@ -269,6 +317,7 @@ def _sheet(
     colours: Sequence[str] = OUTLINE_COLOURS,
     crop: np.ndarray | None = None,
     note: str = "",
+    space: str = SCANNER,
 ) -> Figure:
     """Rows of pictures, a row a view."""
     if len(contours) > len(colours):
@@ -289,12 +338,13 @@ def _sheet(
     for row, (axis, indices) in enumerate(positions.items()):
         for column, index in enumerate(indices):
             axes = figure.add_subplot(grid[row, column])
-            draw_slice(axes, background, shown, axis, index, crop, window)
+            draw_slice(axes, background, shown, axis, index, crop, window, space=space)
             for (image, values), colour in zip(masks.values(), colours, strict=False):
                 draw_outline(axes, background, image, values, axis, index, colour)
 
     inch = 1 / height
     figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center")
+    note += f"Places in mm of the {space if space == SCANNER else f'template ({space})'}. "
     figure.text(0.006, 0.2 * inch, note + CONVENTION, color="#BBBBBB", fontsize=8, va="center")
     if masks:
         handles = [
@@ -316,11 +366,13 @@ def draw_slice(
     index: int,
     crop: np.ndarray,
     window: tuple[float, float] | None,
+    *,
+    space: str = SCANNER,
 ) -> None:
-    """One picture, in mm, with its ends and its place in the world written on it."""
+    """One picture, in mm, with its ends and its place in the world written on it, a template's with its name."""
     across, up = IN_PLANE[axis]
     zooms = voxel_sizes(background)
-    picture = np.swapaxes(shown.take(index, axis=axis), 0, 1)
+    picture = cut(shown, axis, index).swapaxes(0, 1)
     edges = (0, background.shape[across] * zooms[across], 0, background.shape[up] * zooms[up])
     low, high = window if window else (None, None)
     axes.imshow(
@@ -330,7 +382,7 @@ def draw_slice(
     axes.set_xlim(crop[across][0] * zooms[across], (crop[across][1] + 1) * zooms[across])
     axes.set_ylim(crop[up][0] * zooms[up], (crop[up][1] + 1) * zooms[up])
     axes.set_axis_off()
-    axes.set_label(f"{_VIEWS[axis]} {index}")
+    axes.set_label(f"{VIEWS[axis]} {index}")
 
     middle = [n / 2 for n in background.shape]
     middle[axis] = index
@@ -338,7 +390,8 @@ def draw_slice(
     style: dict[str, Any] = {"transform": axes.transAxes, "color": "white", "fontsize": 8}
     axes.text(0.02, 0.5, _ENDS[across][0], ha="left", va="center", weight="bold", **style)
     axes.text(0.98, 0.5, _ENDS[across][1], ha="right", va="center", weight="bold", **style)
-    axes.text(0.02, 0.02, f"{'xyz'[axis]} = {place:.0f} mm", ha="left", va="bottom", **style)
+    of = "" if space == SCANNER else "MNI " if space.startswith("MNI") else f"{space} "
+    axes.text(0.02, 0.02, f"{of}{'xyz'[axis]} = {round(place)} mm", ha="left", va="bottom", **style)
 
 
 def draw_outline(

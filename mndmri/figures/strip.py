@@ -33,7 +33,13 @@ _STRIP_INCHES = (3.9, 1.7)
 
 
 def strip_plot(
-    strip: pd.DataFrame, *, title: str, quantity: str, unit: str = "", window: tuple[float, float] | None = None
+    strip: pd.DataFrame,
+    *,
+    title: str,
+    quantity: str,
+    unit: str = "",
+    window: tuple[float, float] | None = None,
+    signed: bool = False,
 ) -> Figure:
     """Both central sulci of one person, unfolded.
 
@@ -47,6 +53,8 @@ def strip_plot(
         What was painted on the strip, for the colour scale.
     window : two floats, optional
         Values at the ends of the colour scale; by default the values' own 1st and 99th percentile.
+    signed : bool
+        Whether values below and above 0 have colours of their own, on a scale that has 0 in its middle.
 
     Raises
     ------
@@ -54,12 +62,15 @@ def strip_plot(
         If no patch has a value, or patches are doubled.
     """
     _check_strips(strip.assign(participant_id=title))
-    window = _window(strip["value"]) if window is None else window
+    if window is None:
+        most = _largest(strip["value"]) or 1.0
+        window = (-most, most) if signed else _window(strip["value"])
+    colours = _DIFFERENCES if signed else _VALUES
     width, height = _STRIP_INCHES
     figure = Figure(figsize=(2 * width + 1.2, height + 1.2), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     meshes = [
-        _draw_strip(axes, strip, hemi, _VALUES, Normalize(*window)) for axes, hemi in zip(panels, _SIDES, strict=True)
+        _draw_strip(axes, strip, hemi, colours, Normalize(*window)) for axes, hemi in zip(panels, _SIDES, strict=True)
     ]
     for axes, hemi in zip(panels, _SIDES, strict=True):
         axes.set_title(_SIDES[hemi], fontsize=10)

@@ -49,6 +49,17 @@ class Picture(NamedTuple):
     wide: bool = False
 
 
+class View(NamedTuple):
+    """What is looked at on a participant's page: one picture, or several of one place, shown one after the other."""
+
+    title: str
+    frames: Mapping[str, bytes]
+    """WebP by what it shows."""
+    look_for: str
+    bad: str
+    """How a bad one looks."""
+
+
 class Section(NamedTuple):
     """A section of the group page: a heading, and any of note, table, pictures and text."""
 
@@ -137,12 +148,12 @@ def participant_page(
     participant_id: str,
     group: str,
     *,
-    pictures: Sequence[Picture],
+    views: Sequence[View],
     measures: pd.DataFrame,
     qc: pd.DataFrame,
     stages: pd.DataFrame,
     versions: Mapping[str, str],
-    band_index: pd.DataFrame | None = None,
+    controls: str = "",
     reader: str = "",
     decisions: Sequence[str] = (),
 ) -> str:
@@ -151,8 +162,8 @@ def participant_page(
     Parameters
     ----------
     participant_id, group : str
-    pictures : sequence of Picture
-        Contact sheets, in reading order.
+    views : sequence of View
+        In reading order.
     measures : DataFrame
         The person's measures table (`mndmri.tables.measures.MEASURE_COLUMNS`). Left and right stand side by side.
     qc : DataFrame
@@ -161,8 +172,9 @@ def participant_page(
         ``stage, status, reason``: status ``done``, ``excluded``, ``left out`` or ``failed``, and why.
     versions : mapping
         Name of a program to its version.
-    band_index : DataFrame, optional
-        The person's rows of the table of the motor band index.
+    controls : str
+        Name of the file beside the page that compares the person with the controls
+        (`mndmri.report.controls.controls_panel`), whether it is there yet or not; empty if nothing is compared.
     reader : str
         Path of the page on which the motor band is rated, from this one; empty if there is none.
     decisions : sequence of str
@@ -174,27 +186,14 @@ def participant_page(
         decisions=list(decisions),
         participant_id=participant_id,
         group=group,
-        pictures=list(pictures),
+        views=list(views),
+        controls=controls,
         modalities=_side_by_side(measures),
         flags=qc[qc["flag"] == FLAGGED].pipe(_qc_records),
         checks=_qc_records(qc),
         stages=stages.fillna("").to_dict("records"),
         versions=dict(versions),
-        index=[] if band_index is None else _index_records(band_index),
     )
-
-
-def _index_records(band_index: pd.DataFrame) -> list[dict[str, str]]:
-    return [
-        {
-            "side": {"L": "Left", "R": "Right"}.get(row["hemi"], "Both"),
-            "value": readable_interval(row["value"], row["ci_low"], row["ci_high"]),
-            "w": readable_interval(row["w"], row["w_low"], row["w_high"]),
-            "n_controls": MISSING if pd.isna(row["n_controls"]) else f"{row['n_controls']:.0f}",
-            "note": row["note"] if isinstance(row["note"], str) else "",
-        }
-        for row in band_index.to_dict("records")
-    ]
 
 
 def _side_by_side(measures: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:

@@ -119,6 +119,7 @@ def test_the_output_is_what_the_contract_says(demo):
         "reader/cohort.html",
         "reader/reader_key.tsv",
         "sub-01/sub-01_reader.html",
+        "sub-01/sub-01_controls.js",
         "qc/qc.tsv",
         "qc/index.html",
         "qc/sheets/brain_mask.html",

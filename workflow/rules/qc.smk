@@ -44,6 +44,21 @@ rule draw_participant:
         b0=has("dwi", rules.preprocess_dwi.output.b0),
         b0_scanned=has("dwi", rules.preprocess_dwi.output.b0_scanned),
         wm_dwi=has("dwi", rules.extract_cst.output.wm),
+        scanned=scans("dwi", "image"),
+        series=has("dwi", rules.preprocess_dwi.output.series),
+        bval=has("dwi", rules.preprocess_dwi.output.bval),
+        bvec=has("dwi", rules.preprocess_dwi.output.bvec),
+        mask_dwi=has("dwi", rules.preprocess_dwi.output.mask),
+        motion=has("dwi", rules.preprocess_dwi.output.motion),
+        displacement=has("dwi", rules.preprocess_dwi.output.displacement_mm),
+        tracts=joined(
+            *(
+                has("dwi", rules.track_cst.output[side])
+                for side in (
+                    ("left", "right") if config["dwi"]["tractography"] else ()
+                )
+            )
+        ),
         swi=has("swi", rules.measure_swi.output.swi),
         chi=has("qsm", rules.map_susceptibility.output.chi),
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
@@ -53,8 +68,6 @@ rule draw_participant:
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
         reader=[] if PART else has("swi", rules.draw_reader.output.page, "qsm"),
         measures=rules.collect_measures.output.measures,
-        scores=[rules.gather_measures.output.measures] if people("swi") else [],
-        index=[rules.gather_measures.output.index] if people("swi") else [],
         qc=rules.collect_measures.output.qc,
     output:
         page="<participant>.html",
@@ -69,6 +82,7 @@ rule draw_participant:
     params:
         version=VERSION,
         limits=LIMITS,
+        space=SPACE,
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
         stages=lambda wildcards: stages(
             STUDY, LOSSES, f"sub-{wildcards.subject}", MODALITIES

@@ -1,3 +1,41 @@
+# Files beside the participants' pages; the pages themselves need nobody else, so that one who is added redraws none.
+COMPARED = []
+
+if not config["measures"]:
+    PAGED = having(rules.draw_participant.output.page, people())
+
+    if PAGED:
+
+        rule compare_participants:
+            """Show every person's primary measures, tract and sulcus on the range of the controls."""
+            input:
+                **PARTICIPANTS,
+                measures=MEASURES,
+                quality=OF_SCANS,
+                deviations=rules.score_deviations.output.deviations,
+                norms=rules.score_deviations.output.norms,
+                profiles=rules.gather_profiles.output.profiles if counted("dwi") else [],
+                strips=rules.gather_strips.output.strips if UNFOLDED else [],
+                index=rules.gather_measures.output.index if people("swi") else [],
+            output:
+                panels=[f"<place>/sub-{who}/sub-{who}_controls.js" for who in PAGED],
+            log:
+                "<logs>/compare_participants/study.log",
+            benchmark:
+                "<benchmarks>/compare_participants/study.tsv"
+            conda:
+                "../../envs/mndmri.yaml"
+            params:
+                version=VERSION,
+                primary=config["statistics"]["primary"],
+                scored=GROUPS | COVARIATES | SITE | keys_of("statistics", "alpha"),
+                stored_norms=bool(config["norms"]),
+            script:
+                "../../scripts/compare_participants.py"
+
+        COMPARED = rules.compare_participants.output.panels
+
+
 rule write_report:
     """Write the study's page: who, Table 1, comparisons and figures."""
     input:

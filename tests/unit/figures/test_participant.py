@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 
+from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.figures.participant import chi_sheets, dwi_sheets, outline_regions, swi_sheets, t1w_sheets
 
 SHAPE, ZOOMS = (40, 36, 24), (2.0, 2.5, 3.0)
 REGIONS = ("precentral_posterior", "precentral_anterior", "postcentral", "precentral_hand", "pallidum", "cst")
+LEVELS = tuple(CST_LEVELS_Z_MM)
 
 
 def grid():
@@ -31,13 +33,14 @@ def ball(centre, radius=8.0):
 
 def place(n, hemi):
     """Middle of the n-th region; sides differ in more than their sign."""
-    return [-22, 6 * n - 12, 4] if hemi == "L" else [22, 6 * n - 12, -6]
+    y = 6 * (n % len(REGIONS)) - 12
+    return [-22, y, 4] if hemi == "L" else [22, y, -6]
 
 
 @pytest.fixture(scope="module")
 def regions():
     """Masks whose volumes are in no order, and the table that names them."""
-    keys = [(n, region, hemi) for n, region in enumerate(REGIONS) for hemi in "LR"]
+    keys = [(n, region, hemi) for n, region in enumerate(REGIONS + LEVELS) for hemi in "LR"]
     keys = [keys[n] for n in np.random.default_rng(2).permutation(len(keys))]
     names = pd.DataFrame(
         [(n, region, hemi) for n, (_, region, hemi) in enumerate(keys)], columns=["index", "region", "hemi"]
@@ -66,7 +69,7 @@ def outlined(figure, name):
 
 def test_the_pallidum_of_each_side_is_outlined_on_its_side(regions):
     chi = image(np.where(np.abs(XYZ).max(axis=-1) < 34, 0.05, 0))
-    (sheet,) = chi_sheets("sub-01", chi=chi, **regions).values()
+    sheet = chi_sheets("sub-01", chi=chi, **regions)["Susceptibility of the deep nuclei"].figure
     assert outlined(sheet, "pallidum L").max() < 0 < outlined(sheet, "pallidum R").min()
     assert chi_sheets("sub-01", chi=image(np.zeros(SHAPE)), **regions) == {}
 
@@ -75,12 +78,23 @@ def test_tracts_are_outlined_on_their_sides_whatever_the_order_of_the_volumes(re
     inside = np.abs(XYZ).max(axis=-1) < 34
     b0, v1 = image(100.0 * inside), image(np.stack([inside, 0 * inside, 0 * inside], axis=-1))
     probabilities = {"weights": image(regions["masks"].dataobj), "names": regions["names"]}
+    still = image(0 * inside)
     sheets = dwi_sheets(
-        "sub-01", b0_scanned=b0, b0=b0, wm=image(inside), fa=image(0.5 * inside), v1=v1, **probabilities
+        "sub-01",
+        b0_scanned=b0,
+        b0=b0,
+        displacement_mm=still,
+        wm=image(inside),
+        fa=image(0.5 * inside),
+        v1=v1,
+        streamlines={},
+        **probabilities,
     )
-    sheet = sheets["Corticospinal tract on colour FA"]
+    sheet = sheets["Corticospinal tract on colour FA"].figure
     assert outlined(sheet, "CST left").max() < 0 < outlined(sheet, "CST right").min()
-    assert list(sheets)[:2] == ["b = 0 image as scanned", "b = 0 image, corrected"]
+    before = sheets["b = 0 image before and after correction"]
+    assert list(before.frames) == ["as scanned", "corrected"]
+    assert "Displacement by distortion" not in sheets  # nothing was displaced
 
 
 def test_the_regions_about_the_knobs_are_those_of_both_sides(regions):
@@ -93,7 +107,7 @@ def test_the_regions_about_the_knobs_are_those_of_both_sides(regions):
 
 def test_the_hand_knob_of_each_side_is_shown_under_its_name(regions):
     swi = image(np.where(np.abs(XYZ).max(axis=-1) < 34, np.where(XYZ[..., 0] < 0, 0.6, 1.2), 0))
-    (sheet,) = swi_sheets("sub-01", swi=swi, **regions).values()
+    (sheet,) = (own.figure for own in swi_sheets("sub-01", swi=swi, **regions).values())
     for hemi, value in (("L", 0.6), ("R", 1.2)):
         panels = [axes for axes in sheet.axes if f"plain {hemi}" in axes.get_label()]
         assert panels
@@ -115,7 +129,7 @@ def test_the_pages_pictures_of_the_t1w_say_what_they_are():
         t1w_template=head,
         template=image(100.0 * ball([0, 0, 0], 25) + 50 * ball([0, 0, 0], 12) + 20 * ball([0, 5, 0], 5)),
     )
-    names = {title: [text.get_text() for text in sheet.legends[0].get_texts()] for title, sheet in sheets.items()}
+    names = {title: [text.get_text() for text in own.figure.legends[0].get_texts()] for title, own in sheets.items()}
     assert names["Brain mask on the T1w"] == ["brain mask"]
     assert names["Tissue on the T1w"] == ["grey matter", "white matter"]
-    assert names["T1w in template space"] == ["template: brain", "template: white matter"]
+    assert names["T1w on the template"] == ["template: brain", "template: white matter"]

@@ -33,7 +33,7 @@ def test_page_of_a_person_links_the_reader_and_shows_decisions():
         return participant_page(
             "sub-01",
             "ALS",
-            pictures=[],
+            views=[],
             measures=pd.DataFrame(columns=MEASURE_COLUMNS),
             qc=pd.DataFrame(columns=QC_COLUMNS),
             stages=pd.DataFrame([{"stage": "swi", "status": "excluded", "reason": "excluded by reader: motion (AB)"}]),

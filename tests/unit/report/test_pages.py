@@ -3,20 +3,32 @@
 import base64
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from mndmri.figures import to_png
 from mndmri.figures.groups import group_colours, measure_plot
-from mndmri.report.pages import Picture, Section, group_page, participant_page
-from mndmri.tables.measures import MEASURE_COLUMNS
-from mndmri.tables.qc import QC_COLUMNS, qc_table
+from mndmri.report.pages import Picture, Section, View, group_page, participant_page
+from mndmri.tables.qc import qc_table
+
+
+def webp(grey):
+    """A small picture."""
+    buffer = BytesIO()
+    Image.new("L", (40, 30), grey).save(buffer, format="WEBP")
+    return buffer.getvalue()
+
 
 ATTACK = "<script>alert('x')</script>"
 PNG = b"\x89PNG\r\n\x1a\nnot a real one"
 PICTURE = Picture("Brain mask", "Outline on the T1w", PNG)
+WEBP = webp(20)
+VIEW = View("Brain mask on the T1w", {"": WEBP}, "a line around the brain.", "eyes within it.")
+BEFORE_AFTER = View("b = 0 image", {"as scanned": WEBP, "corrected": webp(220)}, "a better fit.", "a worse one.")
 VERSIONS = {"mndmri": "1.2.3", "dipy": "1.11"}
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -46,7 +58,7 @@ class _Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text.append(data)
         if {"td", "th"} & set(self.open):
             self.tables[-1][-1][-1] += data
@@ -101,7 +113,7 @@ STAGES = pd.DataFrame(
 
 def _participant(**changes):
     options = {
-        "pictures": [PICTURE],
+        "views": [VIEW, BEFORE_AFTER],
         "measures": _measures(),
         "qc": _qc(),
         "stages": STAGES,
@@ -188,11 +200,17 @@ def test_every_page_is_whole_and_loads_nothing_from_elsewhere(make):
     html = make()
     page = _Page(html)
     assert html.startswith("<!DOCTYPE html>")
-    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.found}
+    assert not {"link", "iframe", "object"} & {tag for tag, _ in page.found}
     assert not re.search(r"https?://|@import|url\(", html)
-    for _, attrs in page.found:
-        if "src" in attrs:
-            assert attrs["src"].startswith("data:image/png;base64,")
+    assert all(attrs["src"].startswith("data:image/") for attrs in page.attributes("img"))
+    assert not [attrs for attrs in page.attributes("script") if "src" in attrs]
+
+
+def test_page_of_a_participant_names_the_file_that_compares_with_the_controls():
+    page = _Page(_participant(controls="sub-01_controls.js"))
+    assert [attrs["src"] for attrs in page.attributes("script") if attrs] == ["sub-01_controls.js"]
+    assert "sub-01_controls.js" in " ".join(page.text)
+    assert "Compared with the controls" not in " ".join(_Page(_participant()).text)
 
 
 @pytest.mark.parametrize("make", PAGES.values(), ids=PAGES)
@@ -211,6 +229,10 @@ def test_every_table_scrolls_on_its_own_and_every_picture_has_a_text(make):
 
 def test_pictures_are_in_the_page_byte_for_byte():
     source = _Page(_participant()).attributes("img")[0]["src"]
+    assert source.startswith("data:image/webp;")
+    assert base64.b64decode(source.split(",")[1]) == WEBP
+    source = _Page(_group()).attributes("img")[0]["src"]
+    assert source.startswith("data:image/png;")
     assert base64.b64decode(source.split(",")[1]) == PNG
 
 
@@ -220,7 +242,8 @@ def _everything_attacked(table):
 
 def _attacked_pages():
     people = pd.DataFrame([(ATTACK, ATTACK)], columns=["participant_id", "group"])
-    picture = Picture(ATTACK, f'{ATTACK}" onload="alert(1)', PNG)
+    attribute = f'{ATTACK}" onload="alert(1)'
+    picture = Picture(ATTACK, attribute, PNG)
     measures = _everything_attacked(_measures(ATTACK, ATTACK))
     qc = _qc(ATTACK).assign(reason=ATTACK, region=ATTACK, unit=ATTACK)
     reasons = {ATTACK: ATTACK}
@@ -232,8 +255,9 @@ def _attacked_pages():
     demographics = _demographics().replace({"ALS": ATTACK, "age": ATTACK, "F": ATTACK, "few people": ATTACK})
     return {
         "participant": _participant(
-            participant_id=ATTACK, group=ATTACK, pictures=[picture], measures=measures, qc=qc, stages=stages,
-            versions=reasons,
+            participant_id=ATTACK, group=ATTACK, measures=measures, qc=qc, stages=stages, versions=reasons,
+            views=[View(ATTACK, {attribute: WEBP, "after": WEBP}, attribute, ATTACK)], decisions=[ATTACK],
+            reader=attribute, controls=attribute,
         ),
         "group": _group(
             title=ATTACK, written=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
@@ -248,7 +272,8 @@ def _attacked_pages():
 def test_a_script_in_an_id_a_group_or_any_cell_is_text_on_the_page(name):
     html = _attacked_pages()[name]
     page = _Page(html)
-    assert "<script" not in html.lower()
+    scripts = {"participant": 2}.get(name, 0)  # its own, and the comparison's
+    assert html.lower().count("<script") == scripts
     assert ATTACK in "".join(page.text)
     assert all("onload" not in attrs for _, attrs in page.found)
 
@@ -284,7 +309,7 @@ def test_flags_come_first_and_good_values_are_said_to_be_good():
 
 
 def test_a_participant_with_nothing_gets_a_page_that_says_so():
-    nothing = _participant(pictures=[], measures=_measures().head(0), qc=_qc().head(0))
+    nothing = _participant(views=[], measures=_measures().head(0), qc=_qc().head(0))
     text = " ".join(_Page(nothing).text)
     assert "There is no picture" in text
     assert "This participant has no measure" in text
@@ -450,21 +475,3 @@ def test_a_plot_of_a_measure_goes_into_the_page():
     page = _Page(_group(pictures=[Picture("FA", "CST", png, wide=True)]))
     assert base64.b64decode(page.attributes("img")[0]["src"].split(",")[1]).startswith(b"\x89PNG")
     assert page.attributes("figure")[0]["class"] == "plot wide"
-
-
-def test_the_motor_band_index_of_a_participant_stands_on_the_page_with_its_intervals():
-    index = pd.DataFrame(
-        [
-            ("L", 0.05, 0.03, 0.07, 2.5, 1.1, 4.0, 8, ""),
-            ("both", 0.04, 0.03, 0.05, np.nan, np.nan, np.nan, 3, "3 controls, at least 5 needed"),
-        ],
-        columns=["hemi", "value", "ci_low", "ci_high", "w", "w_low", "w_high", "n_controls", "note"],
-    )
-    empty = {"measures": pd.DataFrame(columns=MEASURE_COLUMNS), "qc": pd.DataFrame(columns=QC_COLUMNS)}
-    stages = pd.DataFrame(columns=["stage", "status", "reason"])
-    options = empty | {"pictures": [], "stages": stages, "versions": {}}
-    page = participant_page("sub-01", "ALS", band_index=index, **options)
-    row = page[page.index("<td>Left</td>") :].split("</tr>")[0]
-    assert "2.50 [1.10, 4.00]" in row and "0.0500 [0.0300, 0.0700]" in row and ">8<" in row
-    assert "3 controls, at least 5 needed" in page[page.index("<td>Both</td>") :]
-    assert "Motor band index" not in participant_page("sub-01", "ALS", **options)

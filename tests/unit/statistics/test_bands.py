@@ -1,0 +1,71 @@
+"""The range of the controls round what is expected of a person."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mndmri.statistics.bands import add_band, score_places
+from mndmri.statistics.deviations import score_deviations
+from tests.unit.statistics.test_deviations import OPTIONS, by_person, cohort, values
+
+
+def scored(y, people, **options):
+    options = {"covariates": []} | options
+    found = score_deviations(values(people, y), people, **OPTIONS, **options)
+    controls = people.loc[people["group"] == "control", "participant_id"]
+    return by_person(add_band(found, controls=controls))
+
+
+def test_the_range_is_the_prediction_interval_of_a_further_control():
+    people = cohort()
+    y = np.random.default_rng(3).normal(0.5, 0.04, size=18)
+    controls = y[6:]
+    half = stats.t.ppf(0.975, 11) * controls.std(ddof=1) * np.sqrt(1 + 1 / 12)
+    row = scored(y, people).loc["sub-00"]
+    assert row["w_limit"] == pytest.approx(stats.t.ppf(0.975, 11))
+    assert [row["band_low"], row["band_high"]] == pytest.approx([controls.mean() - half, controls.mean() + half])
+
+
+def test_a_control_is_within_the_range_of_the_others():
+    people = cohort()
+    y = np.random.default_rng(3).normal(0.5, 0.04, size=18)
+    others = np.delete(y, 8)[6:]
+    half = stats.t.ppf(0.975, 10) * others.std(ddof=1) * np.sqrt(1 + 1 / 11)
+    row = scored(y, people).loc["sub-08"]
+    assert [row["band_low"], row["band_high"]] == pytest.approx([others.mean() - half, others.mean() + half])
+
+
+def test_a_value_leaves_the_range_where_its_percentile_leaves_the_central_95():
+    people = cohort(n_patients=60, n_controls=20, seed=4)
+    y = np.random.default_rng(5).normal(size=80) + 0.05 * people["age"].to_numpy()
+    table = scored(y, people, covariates=["age", "sex"])
+    outside = (table["value"] < table["band_low"]) | (table["value"] > table["band_high"])
+    assert (outside == ~table["percentile"].between(2.5, 97.5)).all()
+    assert (outside == (table["w_score"].abs() > table["w_limit"])).all()
+    assert 0 < outside.sum() < 15
+
+
+def test_without_enough_controls_there_is_no_range():
+    people = cohort(n_controls=7)
+    table = scored(np.arange(13.0), people)
+    assert table[["w_limit", "band_low", "band_high"]].isna().all(axis=None)
+
+
+def test_each_place_is_compared_with_the_same_place_of_the_same_side():
+    people = cohort()
+    rng = np.random.default_rng(6)
+    expected = {("L", 1): 0.3, ("L", 2): 0.5, ("R", 1): 0.7, ("R", 2): 0.9}
+    places = pd.concat(
+        [
+            people[["participant_id"]].assign(hemi=hemi, node=node, value=rng.normal(mean, 0.001, len(people)))
+            for (hemi, node), mean in expected.items()
+        ],
+        ignore_index=True,
+    ).sample(frac=1, random_state=0)
+    found = score_places(places, people, modality="dwi", measure="fa", named_by=["node"], covariates=[], **OPTIONS)
+    assert len(found) == len(places)
+    assert found["value"].tolist() == places["value"].tolist()
+    for row in found.itertuples():
+        assert row.expected == pytest.approx(expected[row.hemi, row.node], abs=0.002)
+        assert row.band_low < row.expected < row.band_high
