@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.anatomy.cord_line import STEP_MM, Course, Neck, cut_out_neck, follow_cord
+from mndmri.anatomy.cord_line import STEP_MM, Neck, cut_out_neck, follow_cord
 from mndmri.anatomy.cord_outline import Outline, areas_mm2, diameters_mm, find_outline
 from mndmri.grids import to_canonical, voxel_volume_ml
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
@@ -28,8 +29,13 @@ _MOST_REJECTED = {"medulla": 0.6, "cord": 0.25}
 _MOST_RESIDUAL_MM = 0.6
 _LEAST_CONTRAST = 0.25
 _LEAST_WEIGHT = 0.3
+_MOST_FAULTY = 0.25  # of the planes of a stretch
 # What no healthy or ill cord of an adult has: area, and left-right over front-back diameter.
 _AREAS_MM2, _ASPECTS = (25.0, 160.0), (0.8, 2.5)
+# Pixels of the straightened image, and how far it reaches from the middle.
+_FINE_MM = 0.5
+_ACROSS_MM = np.arange(-18.0, 18.01, _FINE_MM)
+NOT_SHOWN = "not shown"
 LEAK = "the outline leaks into what is beside the cord"
 
 
@@ -42,8 +48,10 @@ class CordResult(NamedTuple):
     """Columns `MEASURE_COLUMNS`."""
     profile: pd.DataFrame
     """Columns `PROFILE_COLUMNS`, a row a plane."""
-    outline: Outline
-    neck: Neck
+    planes: SpatialImage
+    """The image on planes across the cord, the lowest first: right, front, and up along it."""
+    inside: SpatialImage
+    """Share of each of their voxels inside the outline, 0 to 1."""
 
 
 def measure_cord(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> CordResult:
@@ -70,7 +78,7 @@ def measure_cord(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) 
     neck = cut_out_neck(t1w, recorded, affine)
     outline = find_outline(neck, follow_cord(neck, affine))
     profile = _profile(outline)
-    ending = _ending(neck, outline.course, t1w)
+    ending = _ending(neck, outline, t1w)
     why = _unmeasurable(profile, ending, WINDOW_MM, least_mm=_LEAST_MM)
     inside = _within(profile, WINDOW_MM) & (profile["status"] == OK)
     means = profile.loc[inside, list(UNITS)].mean()
@@ -85,9 +93,24 @@ def measure_cord(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) 
         for name, unit in UNITS.items()
     ]
     rows.append(_medulla(profile, ending, voxel_volume_ml(t1w)))
-    return CordResult(
-        pd.DataFrame(rows, columns=MEASURE_COLUMNS), _quality(profile, inside, why, n), profile, outline, neck
-    )
+    measures = pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    return CordResult(measures, _quality(profile, inside, why, n), profile, *straighten(neck, outline))
+
+
+def straighten(neck: Neck, outline: Outline) -> tuple[SpatialImage, SpatialImage]:
+    """The image on the planes of an outline, and the share of each voxel inside it, float32."""
+    course = outline.course
+    x, y = np.meshgrid(_ACROSS_MM, _ACROSS_MM, indexing="ij")
+    points = course.middle[:, None, None] + x[..., None] * course.right[:, None, None]
+    values = neck.sample(points + y[..., None] * course.front[:, None, None])
+    angle = np.arctan2(y, x) % (2 * np.pi)
+    at = np.linspace(0, 2 * np.pi, outline.radius.shape[1] + 1)
+    edges = [np.interp(angle, at, np.r_[radius, radius[0]]) for radius in outline.radius]
+    share = np.clip((np.reshape(edges, values.shape) - np.hypot(x, y)) / _FINE_MM + 0.5, 0, 1)
+    affine = np.diag([_FINE_MM, _FINE_MM, STEP_MM, 1.0])
+    affine[:3, 3] = _ACROSS_MM[0], _ACROSS_MM[0], -course.below_mm.max(initial=0.0)
+    upwards = [np.moveaxis(np.nan_to_num(part)[::-1], 0, -1).astype(np.float32) for part in (values, share)]
+    return nb.Nifti1Image(upwards[0], affine), nb.Nifti1Image(upwards[1], affine)
 
 
 def _profile(outline: Outline) -> pd.DataFrame:
@@ -110,7 +133,7 @@ def _profile(outline: Outline) -> pd.DataFrame:
     )
     most = np.where(_within(table, MEDULLA_MM), _MOST_REJECTED["medulla"], _MOST_REJECTED["cord"])
     reasons = {
-        "not shown": ~outline.shown,
+        NOT_SHOWN: ~outline.shown,
         "no contrast between cord and fluid": ~(table["contrast"] > _LEAST_CONTRAST),
         LEAK: table["rejected"] > most,
         "the edge varies from place to place, as with movement": table["residual_mm"] > _MOST_RESIDUAL_MM,
@@ -124,32 +147,33 @@ def _within(profile: pd.DataFrame, ends_mm: tuple[float, float]) -> pd.Series:
     return (profile["below_mm"] >= ends_mm[0]) & (profile["below_mm"] <= ends_mm[1])
 
 
-def _ending(neck: Neck, course: Course, t1w: SpatialImage) -> str:
-    """Why no plane follows the last one that was found."""
-    if not len(course.middle):
-        return "the medulla was not found"
-    last = course.middle[-1] + 5.0 * course.along[-1]
-    length = course.below_mm[-1]
-    index = np.linalg.inv(t1w.affine) @ np.r_[last, 1.0]
-    if ((index[:3] < -0.5) | (index[:3] > np.array(t1w.shape[:3]) - 0.5)).any():
-        return f"the image ends {length:.0f} mm below the pontomedullary junction"
-    if np.isnan(neck.sample(last[None])).any():
-        return f"no signal is recorded from {length:.0f} mm below the pontomedullary junction on (a removed face, padding)"
-    return f"the cord was lost {length:.0f} mm below the pontomedullary junction"
+def _ending(neck: Neck, outline: Outline, t1w: SpatialImage) -> str:
+    """Why no plane follows the last one that is shown."""
+    course = outline.course
+    last = np.flatnonzero(outline.shown).max(initial=-1)
+    length = f"{course.below_mm[last] if last >= 0 else 0:.0f} mm below the pontomedullary junction"
+    # where the ring of fluid would be 5 mm further
+    middle = course.middle[last] + 5.0 * course.along[last]
+    angles = np.linspace(0, 2 * np.pi, 32)[:, None]
+    ring = middle + 12.0 * (np.cos(angles) * course.right[last] + np.sin(angles) * course.front[last])
+    index = nb.affines.apply_affine(np.linalg.inv(t1w.affine), ring)
+    if ((index < -0.5) | (index > np.array(t1w.shape[:3]) - 0.5)).any():
+        return f"the image ends {length}"
+    if np.isnan(neck.sample(ring)).any():
+        return f"no signal is recorded from {length} on (a removed face, padding)"
+    return f"the cord was lost {length}"
 
 
 def _unmeasurable(profile: pd.DataFrame, ending: str, ends_mm: tuple[float, float], *, least_mm: float) -> str:
     """Why a stretch cannot be measured, or ok."""
     inside = profile[_within(profile, ends_mm)]
-    good = int((inside["status"] == OK).sum())
-    if good * STEP_MM > least_mm:
-        faults = inside.loc[~inside["status"].isin([OK, "not shown"]), "status"]
-        if len(faults) <= good / 3:
-            return OK
-    faults = inside.loc[~inside["status"].isin([OK, "not shown"]), "status"]
-    if len(faults) > len(inside) / 4:
-        return f"{faults.mode()[0]}, in {len(faults)} of {len(inside)} planes"
-    return f"{ending}; {ends_mm[0]:.0f} to {ends_mm[1]:.0f} mm are measured, at least {least_mm:.0f} mm of them"
+    good, shown = (inside["status"] == OK).sum(), (inside["status"] != NOT_SHOWN).sum()
+    faults = inside.loc[~inside["status"].isin([OK, NOT_SHOWN]), "status"]
+    if len(faults) > _MOST_FAULTY * shown:
+        return f"{faults.mode()[0]}, in {len(faults)} of {shown} planes"
+    if good * STEP_MM <= least_mm:
+        return f"{ending}; more than {least_mm:.0f} mm between {ends_mm[0]:.0f} and {ends_mm[1]:.0f} mm are needed"
+    return OK
 
 
 def _medulla(profile: pd.DataFrame, ending: str, voxel_ml: float) -> Mapping[str, object]:

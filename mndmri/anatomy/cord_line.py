@@ -22,12 +22,14 @@ _MARGIN_MM = 45.0
 # right than the circle and 10% shorter from front to back.
 _DISC_MM, _RING_MM, _ASPECT = 4.0, (6.0, 8.5), (1.15, 0.9)
 _PLANE_MM = np.arange(-16.0, 16.01, 0.5)
+_ACROSS_MM = np.stack(np.meshgrid(_PLANE_MM, _PLANE_MM, indexing="ij"), axis=-1)
 _KERNEL_MM = np.arange(-11.0, 11.01, 0.5)
 # How far the middle may move from one plane to the next, and how strongly what is near is preferred, per mm.
 _FIRST_SEARCH_MM, _SEARCH_MM, _PREFERENCE = 5.0, 1.2, 0.02
 _LEAST_SEEN = 0.8  # of a plane
 # The direction follows the middles of the last planes; further than so from where it began, no cord is followed.
 _MEMORY, _INERTIA, _MOST_TURNED_DEG = 8, 0.7, 40.0
+_FEWEST = 5
 _SMOOTHING = 30.0  # of the spline through the middles, mm^3: waves shorter than about 15 mm are noise
 
 
@@ -121,6 +123,8 @@ def follow_cord(neck: Neck, affine: np.ndarray) -> Course:
             if direction @ down < np.cos(np.deg2rad(_MOST_TURNED_DEG)):
                 break
         point = middle + STEP_MM * direction
+    if len(found) < _FEWEST:  # none is there: planes of the medulla, which show that
+        found = [junction + below * down for below in np.arange(5.0, 31.0, 5.0)]
     return lay_planes(np.array([junction, *found]), rightwards)
 
 
@@ -130,13 +134,10 @@ def lay_planes(points: np.ndarray, rightwards: np.ndarray) -> Course:
     Parameters
     ----------
     points : ndarray, shape (n, 3)
-        From the junction downwards, n at least 5 for a course; with fewer there are no planes.
+        From the junction downwards, n at least 5.
     rightwards : ndarray, shape (3,)
         The person's right.
     """
-    if len(points) < 5:
-        none = np.empty((0, 3))
-        return Course(none, none, none, none)
     travelled = np.r_[0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
     splines = [make_smoothing_spline(travelled, points[:, axis], lam=_SMOOTHING) for axis in range(3)]
     at = np.arange(0.0, min(travelled[-1], LENGTH_MM) + 1e-6, STEP_MM)
@@ -172,13 +173,12 @@ def _middle(
     """Middle of the cord in the plane across ``along``, within so many mm of a point; None where the plane is empty."""
     right = _unit(rightwards - (along @ rightwards) * along)
     front = np.cross(right, along)
-    x, y = np.meshgrid(_PLANE_MM, _PLANE_MM, indexing="ij")
-    values = neck.sample(point + x[..., None] * right + y[..., None] * front)
+    values = neck.sample(point + _ACROSS_MM @ np.stack([right, front]))
     unseen = np.isnan(values)
     if unseen.mean() > 1 - _LEAST_SEEN:
         return None
     values[unseen] = np.median(values[~unseen])
-    away = np.hypot(x, y)
+    away = np.linalg.norm(_ACROSS_MM, axis=-1)
     near = np.argwhere(away <= search_mm)
     half = len(_KERNEL_MM) // 2
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, half, mode="edge"), _DISC_IN_RING.shape)

@@ -7,6 +7,7 @@ THICKNESS = (
     if OF_T1W["others"] and not config["t1w"]["surface_stats_pattern"]
     else []
 )
+CORD = OF_T1W["others"]
 SIGNAL = [
     has(
         contrast.lower(),
@@ -34,6 +35,7 @@ rule collect_measures:
         measures=joined(
             *VOLUMES,
             *THICKNESS,
+            *([has("t1w", rules.measure_cord.output.measures)] if CORD else []),
             *SIGNAL,
             has("dwi", rules.extract_cst.output.measures),
             has("swi", rules.measure_swi.output.measures),
@@ -42,6 +44,7 @@ rule collect_measures:
         qc=joined(
             has("t1w", rules.preprocess_t1w.output.qc),
             has("t1w", rules.segment_t1w.output.qc),
+            *([has("t1w", rules.measure_cord.output.qc)] if CORD else []),
             stand_in("qc"),
             *GRADIENTS,
             has("dwi", rules.extract_cst.output.qc),
