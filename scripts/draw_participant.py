@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from mndmri.figures import to_png
+from mndmri.figures.cord import cord_sheet
 from mndmri.figures.participant import chi_sheets, dwi_sheets, strip_sheets, swi_sheets, t1w_sheets
 from mndmri.io import load_image, read_table, write_text
 from mndmri.jobs import start_job
@@ -27,6 +28,10 @@ sheets = t1w_sheets(
     t1w_template=load_image(given.t1w_template),
     template=load_image(given.template),
 )
+if given.cord:
+    planes, inside, profile = given.cord
+    cord = {"planes": load_image(planes), "inside": load_image(inside), "profile": read_table(profile)}
+    sheets["Medulla and upper cervical cord"] = cord_sheet(load_image(given.head[0]), **cord, title=who)
 if given.fa:
     sheets |= dwi_sheets(
         who,

@@ -125,6 +125,9 @@ def follow_cord(neck: Neck, affine: np.ndarray) -> Course:
         point = middle + STEP_MM * direction
     if len(found) < _FEWEST:  # none is there: planes of the medulla, which show that
         found = [junction + below * down for below in np.arange(5.0, 31.0, 5.0)]
+    else:  # the medulla follows the cord's place half way
+        shift = found[0] - nb.affines.apply_affine(affine, _LOWER_MEDULLA_MM)
+        junction = junction + 0.5 * (shift - (shift @ down) * down)
     return lay_planes(np.array([junction, *found]), rightwards)
 
 

@@ -55,7 +55,7 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Description": "Cross-sectional area of the spinal cord, mean from 30 to 50 mm below the pontomedullary "
         "junction (about C1 to C2), on planes across it. Not comparable with another program's.",
         "Units": "mm2",
-        "Source": "this project; area of the upper cervical cord in ALS: El Mendili et al. 2023, Front Neurol 14:1030567",
+        "Source": "this project; in ALS: Wimmer et al. 2020, Sci Rep 10:1783",
     },
     ("t1w", "diameter_lr"): {
         "Description": "Left-right diameter of the spinal cord through its middle, of the planes of csa.",
@@ -249,7 +249,7 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "volume", "csf"): 1,
     ("t1w", "volume", "tiv"): 0,
     ("t1w", "thickness"): -1,
-    # 158 ALS 60.8 against 86 controls 63.8 mm2
+    # Wimmer et al. 2020, Sci Rep 10:1783: 158 ALS 60.8, 86 controls 63.8 mm2
     ("t1w", "csa"): -1,
     ("t1w", "diameter_lr"): -1,
     ("t1w", "diameter_ap"): -1,
