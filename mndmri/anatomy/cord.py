@@ -10,7 +10,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.cord_line import STEP_MM, Neck, cut_out_neck, follow_cord
 from mndmri.anatomy.cord_outline import Outline, areas_mm2, diameters_mm, find_outline
-from mndmri.grids import to_canonical, voxel_volume_ml
+from mndmri.grids import longest_edge_mm, to_canonical, voxel_volume_ml
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 CORD = "cord_c1c2"
@@ -21,6 +21,8 @@ PROFILE_COLUMNS = [
     *("below_mm", "x", "y", "z", *UNITS),
     *("rejected", "residual_mm", "contrast", "status"),
 ]
+# Its front-back diameter is 8 to 10 mm.
+_MAX_VOXEL_MM = 3.0
 # The area changes along the window: at least so much of it has to be measured.
 _LEAST_MM = 10.0
 # Of 21 planes in each of 20 people (2 mm), at most 0.08 of the rays were off the outline and their residual SD was 0.1
@@ -82,7 +84,9 @@ def measure_cord(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) 
     outline = find_outline(neck, follow_cord(neck, affine))
     profile = _profile(outline)
     ending = _ending(neck, outline, t1w)
-    why = _unmeasurable(profile, ending, WINDOW_MM, least_mm=_LEAST_MM)
+    longest = longest_edge_mm(t1w)
+    coarse = f"voxels of {longest:.3g} mm do not resolve the cord; at most {_MAX_VOXEL_MM:g} mm needed"
+    why = coarse if longest > _MAX_VOXEL_MM else _unmeasurable(profile, ending, WINDOW_MM, least_mm=_LEAST_MM)
     inside = _within(profile, WINDOW_MM) & (profile["status"] == OK)
     means = profile.loc[inside, list(UNITS)].mean()
     if why == OK and not (_AREAS_MM2[0] < means["csa"] < _AREAS_MM2[1]):
@@ -135,12 +139,12 @@ def _profile(outline: Outline) -> pd.DataFrame:
         }
     )
     most = np.where(_within(table, MEDULLA_MM), _MOST_REJECTED["medulla"], _MOST_REJECTED["cord"])
+    of_cord = table["below_mm"] >= WINDOW_MM[0]
     usual = table.loc[_within(table, WINDOW_MM) & outline.shown, "csa"].median()
     reasons = {
         NOT_SHOWN: ~outline.shown,
         "no contrast between cord and fluid": ~(table["contrast"] > _LEAST_CONTRAST),
-        LEAK: (table["rejected"] > most)
-        | ((table["csa"] / usual - 1).abs() > _MOST_CHANGE) & (table["below_mm"] >= WINDOW_MM[0]),
+        LEAK: (table["rejected"] > most) | (table["csa"] / usual - 1).abs().where(of_cord, 0).gt(_MOST_CHANGE),
         "the edge varies from place to place, as with movement": table["residual_mm"] > _MOST_RESIDUAL_MM,
     }
     table["status"] = np.select(list(reasons.values()), list(reasons), OK)
