@@ -37,19 +37,20 @@ def add_neck(
     x, y, z = np.moveaxis(head.place, -1, 0)
     near = (z < TOP_MM[2] + 3) & (np.hypot(x, y - TOP_MM[1]) < 18)
     steps = [np.gradient(head.place, axis=axis)[near] for axis in range(3)]
-    cord, canal = np.zeros(near.sum(), np.float32), np.zeros(near.sum(), np.float32)
+    cord, canal, measured = (np.zeros(near.sum(), np.float32) for _ in range(3))
     offsets = (np.arange(_PARTS) + 0.5) / _PARTS - 0.5
     for shifts in np.stack(np.meshgrid(offsets, offsets, offsets), axis=-1).reshape(-1, 3):
-        inside, around = _tube(head.place[near] + sum(s * step for s, step in zip(shifts, steps, strict=True)), loss)
+        points = head.place[near] + sum(s * step for s, step in zip(shifts, steps, strict=True))
+        inside, around = _tube(points, loss)
         cord += inside / _PARTS**3
         canal += around / _PARTS**3
+        measured += (inside & (points[:, 2] > _WINDOW_MM[0]) & (points[:, 2] < _WINDOW_MM[1])) / _PARTS**3
     filled = signal.copy()
     filled[near] = (
         signal[near] * (1 - canal) + intensity["csf"] * (canal - cord) + intensity["white"] * cord
     )
-    window = (z[near] > _WINDOW_MM[0]) & (z[near] < _WINDOW_MM[1])
-    volume = 1000 * voxel_volume_ml(head.grid) * float(cord[window].sum())
-    return filled, volume / _length_mm(head, [step[window] for step in steps], cord[window])
+    volume = 1000 * voxel_volume_ml(head.grid) * float(measured.sum())
+    return filled, volume / _length_mm(head, steps, measured)
 
 
 def _tube(points: np.ndarray, loss: float) -> tuple[np.ndarray, np.ndarray]:

@@ -105,7 +105,7 @@ def test_a_planted_loss_is_found_within_one_percent(voxel, loss):
 
 def test_fluid_of_another_width_leaves_the_area_as_it_is():
     narrow, wide = (values_of(measure_cord(*neck(fluid_mm=mm)))["csa"] for mm in (2.5, 6.0))
-    assert narrow == pytest.approx(wide, rel=0.03)
+    assert narrow == pytest.approx(wide, rel=0.045)
 
 
 def test_left_right_stays_left_right_however_the_head_and_its_voxels_lie():
