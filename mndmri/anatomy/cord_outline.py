@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import BSpline
 
-from mndmri.anatomy.cord_line import STEP_MM, Course, Neck, lay_planes
+from mndmri.anatomy.cord_line import Course, Neck, lay_planes
 
 _N_RAYS = 48
 _STEP_OUT_MM = 0.25
@@ -87,7 +87,7 @@ def _directions(course: Course) -> np.ndarray:
 
 def _find_edges(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edge on each ray, whether a plane is shown, and its contrast, from signals of shape (n, 48, radii)."""
-    shown = ~np.isnan(signal[:, :, _RADII <= _FLUID_MM[1]]).any(axis=(1, 2))
+    shown = ~np.isnan(signal[:, :, _FLUID_MM[1] >= _RADII]).any(axis=(1, 2))
     values = np.nan_to_num(signal)
     cord = np.median(values[:, :, _RADII <= _SURELY_CORD_MM], axis=(1, 2))[:, None]
     smooth = ndimage.gaussian_filter1d(values, _SMOOTHED_MM / _STEP_OUT_MM, axis=2)

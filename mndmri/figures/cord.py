@@ -71,9 +71,7 @@ def _draw_course(axes: Axes, t1w: SpatialImage, profile: pd.DataFrame) -> None:
             axes.text(across[below] + 9, up[below], f"– {below}", color="white", fontsize=7, va="center")
 
 
-def _draw_plane(
-    axes: Axes, planes: SpatialImage, inside: SpatialImage, profile: pd.DataFrame, below: int
-) -> None:
+def _draw_plane(axes: Axes, planes: SpatialImage, inside: SpatialImage, profile: pd.DataFrame, below: int) -> None:
     """One plane across the cord with its outline; its distance and area, or why it does not count, above it."""
     axes.set_axis_off()
     at = profile[profile["below_mm"] == below]

@@ -20,9 +20,7 @@ _WINDOW_MM = (-104.0, -80.0)
 _PARTS = 3  # points along each voxel's edge
 
 
-def add_neck(
-    signal: np.ndarray, head: Head, loss: float, intensity: Mapping[str, float]
-) -> tuple[np.ndarray, float]:
+def add_neck(signal: np.ndarray, head: Head, loss: float, intensity: Mapping[str, float]) -> tuple[np.ndarray, float]:
     """Signal with a cord in the neck, and the cord's true area across its course, mm2.
 
     Parameters
@@ -46,9 +44,7 @@ def add_neck(
         canal += around / _PARTS**3
         measured += (inside & (points[:, 2] > _WINDOW_MM[0]) & (points[:, 2] < _WINDOW_MM[1])) / _PARTS**3
     filled = signal.copy()
-    filled[near] = (
-        signal[near] * (1 - canal) + intensity["csf"] * (canal - cord) + intensity["white"] * cord
-    )
+    filled[near] = signal[near] * (1 - canal) + intensity["csf"] * (canal - cord) + intensity["white"] * cord
     volume = 1000 * voxel_volume_ml(head.grid) * float(measured.sum())
     return filled, volume / _length_mm(head, steps, measured)
 

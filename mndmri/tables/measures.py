@@ -41,8 +41,8 @@ UNIT = {"unit": "Unit of the measure; 1 for a ratio or fraction."}
 DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     ("t1w", "volume"): {
         "Description": "Sum of tissue probability over the voxels of the brain (gm, wm, csf; tiv is their "
-        "sum), or of grey-matter probability over the voxels of a gyrus; of the medulla, inside its outline from 0 to 30 mm below the "
-        "pontomedullary junction.",
+        "sum), or of grey-matter probability over the voxels of a gyrus; of the medulla, inside its outline from "
+        "0 to 30 mm below the pontomedullary junction.",
         "Units": "ml",
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },
