@@ -41,8 +41,8 @@ UNIT = {"unit": "Unit of the measure; 1 for a ratio or fraction."}
 DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     ("t1w", "volume"): {
         "Description": "Sum of tissue probability over the voxels of the brain (gm, wm, csf; tiv is their "
-        "sum), or of grey-matter probability over the voxels of a gyrus; of the medulla, inside its outline from "
-        "0 to 30 mm below the pontomedullary junction.",
+        "sum), or of grey-matter probability over the voxels of a gyrus or lobe; of CSF in the lateral ventricles; of "
+        "the medulla, inside its outline from 0 to 30 mm below the pontomedullary junction.",
         "Units": "ml",
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },
@@ -248,6 +248,7 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "volume"): -1,
     ("t1w", "volume", "csf"): 1,
     ("t1w", "volume", "tiv"): 0,
+    ("t1w", "volume", "ventricles"): 1,
     ("t1w", "thickness"): -1,
     # Wimmer et al. 2020, Sci Rep 10:1783: 158 ALS 60.8, 86 controls 63.8 mm2
     ("t1w", "csa"): -1,
