@@ -109,6 +109,7 @@ if not config["measures"]:
     include: "workflow/rules/stand_in.smk"
     include: "workflow/rules/anat.smk"
     include: "workflow/rules/thickness.smk"
+    include: "workflow/rules/cord.smk"
     include: "workflow/rules/dwi.smk"
     include: "workflow/rules/swi.smk"
     include: "workflow/rules/contrasts.smk"

@@ -8,6 +8,7 @@ from mndmri.diffusion.carpet import slice_carpet
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.figures.participant import (
     chi_sheets,
+    cord_sheets,
     dwi_series_sheets,
     dwi_sheets,
     map_sheets,
@@ -38,6 +39,10 @@ sheets = t1w_sheets(
     template=load_image(given.template),
     space=options.space,
 )
+if given.cord:
+    planes, inside, profile = given.cord
+    cord = {"planes": load_image(planes), "inside": load_image(inside), "profile": read_table(profile)}
+    sheets |= cord_sheets(who, t1w=load_image(given.head[0]), **cord)
 if given.fa:
     sheets |= dwi_sheets(
         who,

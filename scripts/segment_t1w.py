@@ -5,6 +5,7 @@ import pandas as pd
 
 from mndmri.anatomy.field_of_view import border_area_cm2
 from mndmri.anatomy.grade import measure_scan
+from mndmri.anatomy.lobes import measure_lobes
 from mndmri.anatomy.quality import measure_quality
 from mndmri.anatomy.suitability import suitability_rows, too_coarse, unmeasurable
 from mndmri.anatomy.tissue import segment_tissue
@@ -15,6 +16,7 @@ from mndmri.atlas.regions import restrict
 from mndmri.grids import bounding_box, resampled_grid, uncrop, voxel_volume_ml
 from mndmri.io import EXACT, load_field, load_image, load_optional, read_table, save_image, write_table
 from mndmri.jobs import start_job
+from mndmri.tables.measures import OK
 
 log = start_job(snakemake)
 options = snakemake.params
@@ -51,7 +53,9 @@ border_cm2 = border_area_cm2(mask, fov)
 limits = {name: options[name] for name in ("min_coverage", "max_border_cm2")}
 reasons = unmeasurable(here.coverage, border_cm2, coarse, **limits)
 volumes = measure_volumes(tissue, weights, table, reasons=reasons)
-write_table(volumes, snakemake.output.measures, digits=EXACT)
+whole = reasons.get(("gm", "both"), OK)
+lobes = measure_lobes(tissue, load_image(snakemake.input.lobes), from_template, status=whole)
+write_table(pd.concat([volumes, lobes], ignore_index=True), snakemake.output.measures, digits=EXACT)
 quality = [
     measure_quality(mask, tissue, expected, to_template),
     suitability_rows(t1w, here.coverage, border_cm2, n_voxels=int(np.asarray(mask.dataobj).sum())),

@@ -9,6 +9,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.anatomy.normalisation import as_template, register_brain
 from mndmri.anatomy.tissue import away_from_nuclei, brain_tissue, known_nuclei
+from mndmri.atlas.lobes import load_lobes
 from mndmri.atlas.own import NUCLEI, RegionMaps
 from mndmri.atlas.regions import load_builtin, load_nuclei, load_template, stack_regions
 from mndmri.grids import make_image, resampled_grid, same_grid
@@ -31,6 +32,8 @@ class TemplateSpace(NamedTuple):
     """Where tissue drives the registration, 0 or 1."""
     nuclei: SpatialImage
     """Deep grey matter, shape (X, Y, Z, n), 0 or 1, on the grid of ``brain``; all 0 where it is unknown."""
+    lobes: SpatialImage
+    """As from `mndmri.atlas.lobes.load_lobes`, on the grid of ``brain``; all 0 without the built-in atlas."""
     atlas: SpatialImage
     """Probability of each region, 0 to 1, on the grid of ``brain``."""
     table: pd.DataFrame
@@ -86,6 +89,7 @@ def prepare_space(
         tissue=brain_tissue(coarse, nuclei=known_nuclei(near)),
         compared=away_from_nuclei(near),
         nuclei=nuclei,
+        lobes=_lobes(brain, to_builtin) if builtin else make_image(np.zeros(brain.shape, np.uint8), brain),
         atlas=atlas,
         table=table,
     )
@@ -94,6 +98,14 @@ def prepare_space(
 def _bring(own: SpatialImage, grid: SpatialImage, to_source: list[Transform]) -> SpatialImage:
     """A map on the template's grid, as it is where it lies there already."""
     return own if same_grid(own, grid) and not to_source else resample(own, grid, to_source)
+
+
+def _lobes(brain: SpatialImage, to_source: list[Transform]) -> SpatialImage:
+    """Labels of the built-in template on the grid of another."""
+    labels = load_lobes(load_template())
+    if same_grid(labels, brain) and not to_source:
+        return labels
+    return make_image(np.rint(resample(labels, brain, to_source, interpolation="nearest").get_fdata()), brain)
 
 
 def _nuclei(brain: SpatialImage, labels: RegionMaps | None, known: SpatialImage | None) -> SpatialImage:

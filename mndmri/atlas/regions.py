@@ -127,6 +127,12 @@ def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template
     return found
 
 
+def load_atlas_in(atlas: str, template: SpatialImage) -> tuple[SpatialImage, tuple[slice, ...]]:
+    """All volumes of an atlas, 0 to 100, and where their grid lies in the template's."""
+    image = _load_atlas(atlas)
+    return image, _place_in(template, image)
+
+
 def _place_in(template: SpatialImage, atlas: SpatialImage) -> tuple[slice, ...]:
     """Where an atlas lies in the template: the same lattice, a smaller box."""
     offset = np.rint(nb.affines.apply_affine(np.linalg.inv(template.affine), atlas.affine[:3, 3])).astype(int)

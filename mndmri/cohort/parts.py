@@ -53,7 +53,7 @@ def part_asked_for(targets: Collection[str], config: Mapping[str, Any]) -> str |
 
 
 def measured(part: str | None, config: Mapping[str, Any]) -> dict[str, bool]:
-    """Which measures of the T1w image are in the tables: ``volumes``, and ``others`` (thickness and signal).
+    """Which measures of the T1w image are in the tables: ``volumes``, and ``others`` (thickness, cord and signal).
 
     A part has none but its own, and head size where the config adjusts its measures for that.
     """

@@ -9,6 +9,7 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.atlas.regions import select
+from mndmri.figures.cord import cord_sheet
 from mndmri.figures.hand_knob import hand_knob_sheet
 from mndmri.figures.series import series_sheet
 from mndmri.figures.sheets import Sheet
@@ -174,6 +175,19 @@ def chi_sheets(who: str, *, chi: SpatialImage, masks: SpatialImage, names: pd.Da
             "a bright pallidum within its outline, and dark white matter.",
             "a dark pallidum (wrong sign of the phase), or streaks that start at veins or at the edge of the mask.",
         ),
+    }
+
+
+def cord_sheets(
+    who: str, *, t1w: SpatialImage, planes: SpatialImage, inside: SpatialImage, profile: pd.DataFrame
+) -> Sheets:
+    """Course and outlines of the cord, as `mndmri.figures.cord.cord_sheet` takes them."""
+    return {
+        "Medulla and upper cervical cord": Sheet(
+            cord_sheet(t1w, planes, inside, profile, title=who),
+            "a course in the middle of the cord, and outlines on its edge against the fluid.",
+            "outlines that reach a nerve root, the dura or a vertebra, or a course that leaves the cord.",
+        )
     }
 
 

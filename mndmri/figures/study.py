@@ -8,11 +8,13 @@ from matplotlib.figure import Figure
 from mndmri.figures.correlations import correlation_plot
 from mndmri.figures.groups import forest_plot, group_colours, measure_plot
 from mndmri.figures.multimodal import index_plot
+from mndmri.figures.neuron import neuron_plot, people_plot
 from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
 from mndmri.figures.strip import study_strips
 from mndmri.tables.measures import KEY
+from mndmri.tables.neuron import along_neuron
 from mndmri.tables.words import OMNIBUS
 
 
@@ -34,8 +36,8 @@ def study_figures(
         As in `mndmri.statistics.compare_groups`.
     tables : mapping
         The group's tables by the names of their files: ``comparisons``, ``adjusted_means``, ``classification``,
-        ``roc_points``, ``correlations``, ``multimodal_index``, ``multimodal_predictions``; where the study has them
-        ``site_effects``, ``profile_comparisons``, ``profile_means`` and ``strips``.
+        ``roc_points``, ``correlations``, ``multimodal_index``, ``multimodal_predictions``, ``deviations``;
+        where the study has them ``site_effects``, ``profile_comparisons``, ``profile_means`` and ``strips``.
     primary : sequence of mapping
         Primary measures as in the config: each names a modality, measure, region and hemi.
     groups : sequence of str
@@ -55,6 +57,12 @@ def study_figures(
     comparisons = comparisons[comparisons["contrast"] != OMNIBUS]
     if len(rows := comparisons.merge(chosen)):
         yield "effect_sizes", forest_plot(rows, alpha=alpha)
+    if len(rows := along_neuron(comparisons, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"])):
+        yield "motor_neuron", neuron_plot(rows, alpha=alpha)
+    scored = tables["deviations"][tables["deviations"]["w_score"].notna()]
+    if len(rows := along_neuron(scored, ["w_score"])):
+        people = participants.set_index("participant_id")["group"].to_dict()
+        yield "motor_neuron_people", people_plot(rows, people, order=groups)
     for (modality, measure), rows in comparisons.groupby(["modality", "measure"], sort=False):
         yield f"effect_sizes_all_{modality}_{measure}", forest_plot(rows, alpha=alpha)
     if tables["roc_points"]["true_positive_rate"].notna().any():

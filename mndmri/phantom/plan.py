@@ -14,7 +14,7 @@ BODY_PARTS = ("leg", "hand", "face")
 BAND_EFFECTS = ("band_ppm", "band_darkening")
 # The same darkening where it is no motor band: in front of the posterior bank, and behind it
 DECOY_EFFECTS = ("anterior_darkening", "postcentral_darkening")
-EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", *BAND_EFFECTS, "band_prevalence", *DECOY_EFFECTS)
+EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", "cord_loss", *BAND_EFFECTS, "band_prevalence", *DECOY_EFFECTS)
 BAND_KEYS = [f"{part}_{hemi}" for part in BODY_PARTS for hemi in HEMIS]
 
 # Upper motor neuron signs of one side's limbs, for each share of anisotropy that the other side's tract has lost, the
@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     # per group: mean of the planted effects among its people; {} or null: nobody has any
     #   cst_fa_loss             relative loss of fractional anisotropy at the profile's peak, 0 to 1
     #   precentral_volume_loss  relative loss of precentral grey matter, 0 to 1
+    #   cord_loss               relative loss of the cord's cross-sectional area, 0 to 1
     #   band_ppm                susceptibility added in the motor band, ppm
     #   band_darkening          relative loss of gradient-echo magnitude in the motor band, 0 to 1
     #   band_prevalence         share of the group's people with a motor band, 0 to 1
@@ -41,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
         "ALS": {
             "cst_fa_loss": 0.15,
             "precentral_volume_loss": 0.12,
+            "cord_loss": 0.1,
             "band_ppm": 0.05,
             "band_darkening": 0.2,
             "band_prevalence": 0.7,
@@ -116,7 +118,7 @@ _OF_SCAN = {"dwi": ("cst_profile",)}
 # Columns of the plan that a scan shows, by how their names begin.
 _IN_EVERY_SCAN = ("seed", "head_scale", "rotation", "shift", "grey_loss", "precentral_volume_loss")
 _IN_SCAN: dict[str, tuple[str, ...]] = {
-    "t1w": (),
+    "t1w": ("cord_loss",),
     "dwi": ("cst_fa_loss",),
     "gre": (*BAND_EFFECTS, *DECOY_EFFECTS),
 }
@@ -186,7 +188,7 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
     -------
     DataFrame
         One row a person: ``participant_id``, ``group``, ``age`` (years), ``sex`` (F, M), ``seed``;
-        ``cst_fa_loss_{L,R}`` and ``precentral_volume_loss_{L,R}`` (0 to 1);
+        ``cst_fa_loss_{L,R}`` and ``precentral_volume_loss_{L,R}`` (0 to 1), and ``cord_loss`` (0 to 1);
         ``band_ppm_{leg,hand,face}_{L,R}``, ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1), and so for
         ``anterior_darkening`` and ``postcentral_darkening``;
         ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
@@ -244,6 +246,8 @@ def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects:
     ):
         for axis, value in zip("xyz", rng.uniform(-1, 1, 3), strict=True):
             row[f"{name}_{axis}_{unit}"] = size * value
+    factor = 1 + settings["effect_sd"] * rng.standard_normal()  # drawn last: it changes no other number
+    row["cord_loss"] = float(np.clip(effects.get("cord_loss", 0.0) * factor, 0, MAX_FRACTION))
     return row
 
 

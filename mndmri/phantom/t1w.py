@@ -10,9 +10,10 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.grids import make_image, world_coordinates
 from mndmri.phantom.deformation import add_rician_noise, store
 from mndmri.phantom.head import Anatomy
+from mndmri.phantom.neck import add_neck
 from mndmri.phantom.plan import complete
 from mndmri.phantom.scanning import FieldOfView, place_person
-from mndmri.phantom.truth import true_volumes
+from mndmri.phantom.truth import true_area, true_volumes
 
 # MPRAGE-like, relative to white matter
 INTENSITY = {"grey": 0.70, "white": 1.0, "csf": 0.25, "bone": 0.10, "fat": 1.25, "soft": 0.55}
@@ -48,7 +49,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     -------
     T1wScan
         ``image`` in float32 with a bias field and Rician noise; ``brain_mask``, 1 where grey, white
-        and fluid fill more than half a voxel; ``truth``, true volumes in ml.
+        and fluid fill more than half a voxel; ``truth``, true volumes in ml and area of the cord in mm2.
     """
     settings = complete(simulation)
     own = settings["t1w"]
@@ -56,6 +57,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
     signal = sum(intensity * head.maps[tissue] for tissue, intensity in INTENSITY.items())
+    signal, area = add_neck(signal, head, person["cord_loss"], INTENSITY)
     signal = WHITE_SIGNAL * signal * _shading(head.grid, centre, own["bias"], rng)
     image = add_rician_noise(signal, WHITE_SIGNAL * settings["noise"]["t1w"], rng)
     brain = head.maps["grey"] + head.maps["white"] + head.maps["csf"] > 0.5
@@ -63,7 +65,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
         store(make_image(image, head.grid), own["storage"]),
         {"Modality": "MR", "MagneticFieldStrength": 3.0, "EchoTime": 0.003, "RepetitionTime": 2.3},
         store(make_image(brain, head.grid), own["storage"]),
-        true_volumes(head),
+        pd.concat([true_volumes(head), true_area(area)], ignore_index=True),
     )
 
 

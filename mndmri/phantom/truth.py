@@ -41,6 +41,11 @@ def true_volumes(head: Head) -> pd.DataFrame:
     return _table(rows)
 
 
+def true_area(mm2: float) -> pd.DataFrame:
+    """Area of the cord, mm2."""
+    return _table([("t1w", "csa", "cord_c1c2", "both", mm2)])
+
+
 def true_tract(head: Head, fa: np.ndarray, md: np.ndarray) -> pd.DataFrame:
     """Means of FA and MD (1e-3 mm2/s) over the tract and its levels, and over the callosum.
 

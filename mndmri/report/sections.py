@@ -6,8 +6,10 @@ import pandas as pd
 
 from mndmri.report.pages import Picture, Section
 from mndmri.tables.measures import KEY, NO_SCORE
+from mndmri.tables.neuron import along_neuron
 from mndmri.tables.words import (
     MISSING,
+    OMNIBUS,
     capitalised,
     readable,
     readable_interval,
@@ -120,6 +122,16 @@ def group_sections(
             pictures=drawn("effect_sizes_all", "Adjusted g, first group of the contrast minus the second."),
         ),
         Section(
+            "The motor neuron from cortex to cord",
+            "Every measure with a known direction of damage, level by level, turned so that damage is positive; "
+            "adjusted for the covariates and not corrected for multiple comparisons: descriptive only. All numbers: "
+            "comparisons.tsv and deviations.tsv.",
+            _neuron_table(tables.get("comparisons"), alpha=alpha),
+            drawn(
+                "motor_neuron", "Groups with their intervals; every person’s W-scores where there are enough controls."
+            ),
+        ),
+        Section(
             "Along the corticospinal tract",
             "profile_comparisons.tsv has the differences at every node, corrected over the nodes of both sides.",
             pictures=drawn("profile", "Means of the groups with their intervals, from the pons up to the cortex."),
@@ -183,6 +195,15 @@ def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) 
     levels = {"ci": readable_level(alpha), "ci_tost": readable_level(2 * alpha)}
     cells = {title: [cell(row) for _, row in rows.iterrows()] for title, cell in columns.items()}
     return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
+
+
+def _neuron_table(comparisons: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
+    """Adjusted g towards damage at each level, of the reported pairs."""
+    if comparisons is None:
+        return None
+    pairs = comparisons[(comparisons["reported"] == "yes") & (comparisons["contrast"] != OMNIBUS)]
+    rows = along_neuron(pairs, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"])
+    return _cells(rows[rows["adjusted_g"].notna()], _NEURON, alpha=alpha) if len(rows) else None
 
 
 def _decision_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
@@ -272,6 +293,14 @@ _SIGN: dict[str, _Column] = {
     "present": _of("n_present"),
     "percent [{ci}]": _interval("percent"),
     "note": _of("note"),
+}
+_NEURON: dict[str, _Column] = {
+    "level": _of("level"),
+    "measure": _measure,
+    "modality": lambda row: readable(row["modality"]),
+    "contrast": _of("contrast"),
+    "adjusted g towards damage [{ci}]": _interval("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"),
+    "p": lambda row: readable_p(row["p"]),
 }
 _CLASSIFICATION: dict[str, _Column] = {
     "measure": _measure,

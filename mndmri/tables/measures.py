@@ -43,7 +43,8 @@ UNIT = {"unit": "Unit of the measure; 1 for a ratio or fraction."}
 DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     ("t1w", "volume"): {
         "Description": "Sum of tissue probability over the voxels of the brain (gm, wm, csf; tiv is their "
-        "sum), or of grey-matter probability over the voxels of a gyrus.",
+        "sum), or of grey-matter probability over the voxels of a gyrus or lobe; of CSF in the lateral ventricles; of "
+        "the medulla, inside its outline from 0 to 30 mm below the pontomedullary junction.",
         "Units": "ml",
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },
@@ -52,6 +53,22 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "half of a voxel is fluid, or another bank is met.",
         "Units": "mm",
         "Source": "Lerch and Evans 2005, NeuroImage 24:163; Hutton et al. 2008, NeuroImage 40:1701",
+    },
+    ("t1w", "csa"): {
+        "Description": "Cross-sectional area of the spinal cord, mean from 30 to 50 mm below the pontomedullary "
+        "junction (about C1 to C2), on planes across it. Not comparable with another program's.",
+        "Units": "mm2",
+        "Source": "this project; in ALS: Wimmer et al. 2020, Sci Rep 10:1783",
+    },
+    ("t1w", "diameter_lr"): {
+        "Description": "Left-right diameter of the spinal cord through its middle, of the planes of csa.",
+        "Units": "mm",
+        "Source": "this project",
+    },
+    ("t1w", "diameter_ap"): {
+        "Description": "Front-back diameter of the spinal cord through its middle, of the planes of csa.",
+        "Units": "mm",
+        "Source": "this project",
     },
     **{
         (modality, "signal_ratio"): {
@@ -234,7 +251,12 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "volume"): -1,
     ("t1w", "volume", "csf"): 1,
     ("t1w", "volume", "tiv"): 0,
+    ("t1w", "volume", "ventricles"): 1,
     ("t1w", "thickness"): -1,
+    # Wimmer et al. 2020, Sci Rep 10:1783: 158 ALS 60.8, 86 controls 63.8 mm2
+    ("t1w", "csa"): -1,
+    ("t1w", "diameter_lr"): -1,
+    ("t1w", "diameter_ap"): -1,
     # Agosta et al. 2014 (ALS and PLS); 30 studies: FA of the tract separates ALS from controls with an AUC of 0.76
     ("dwi", "fa"): -1,
     ("dwi", "fa_atlas_mean"): -1,

@@ -73,6 +73,16 @@ DEFINITIONS: dict[str, dict[str, str]] = {
         "t1w.min_coverage its volume and thickness are n/a.",
         "Units": "1",
     },
+    "cord_coverage": {
+        "Description": "Share of the stretch from 30 to 50 mm below the pontomedullary junction in which the cord was "
+        "outlined; the cord's area changes along it.",
+        "Units": "1",
+    },
+    "isocentre_distance": {
+        "Description": "Distance of that stretch from the origin of the image's coordinates, which is the scanner's "
+        "isocentre unless a program moved it; gradients are less linear further out.",
+        "Units": "mm",
+    },
     "gradient_verdict": {
         "Description": "Gradient table compared with the images: 0 it fits, 1 another order or sign of its axes fits "
         "better, 2 the images do not tell; from the aligned volumes.",

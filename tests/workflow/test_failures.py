@@ -14,6 +14,8 @@ from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add
 # What a participant has in the end: tables that reach the participant's own, of measures and of quality; kinds of
 # maps, profile, strip and case for readers among the group's; and a page.
 T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "t1w_measures", "vbm", "vbm_headsize"}
+CORD = {"cord_measures", "cord_qc"}
+T1W |= CORD
 FLAIR = {"flair_measures", "flair_qc"}
 MTR = {"mtr_measures", "mtr_qc", "mtr"}
 DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
@@ -29,6 +31,7 @@ OUTCOMES = {
     "*_from-T1w_to-MNI*_xfm.nii.gz": (EVERYTHING, ALL_SCANS),
     "*_label-GM_probseg.nii.gz": (EVERYTHING, ALL_SCANS),
     "*_desc-thickness_measures.tsv": ({"thickness_measures"}, {"t1w"}),
+    "*_desc-cord_measures.tsv": (CORD, {"t1w"}),
     "*_desc-t1w_map.nii.gz": ({"t1w_measures"}, {"t1w"}),
     "*_desc-t1w_measures.tsv": ({"t1w_measures"}, {"t1w"}),
     "*_desc-flair_map.nii.gz": (FLAIR, {"flair"}),

@@ -9,7 +9,15 @@ from tests.workflow.test_reruns import group_of, people_of
 
 TRACT = {"preprocess_dwi", "fit_tensor", "check_gradients", "extract_cst", "track_cst", "smooth_fa"}
 MOTOR_BAND = {"locate_regions", "measure_swi", "measure_qsm", "map_susceptibility", "map_relaxation", "unfold_sulcus"}
-OTHERS = {"measure_thickness", "align_map", "measure_map", "draw_reader", "gather_readers", "map_free_water"}
+OTHERS = {
+    "measure_thickness",
+    "measure_cord",
+    "align_map",
+    "measure_map",
+    "draw_reader",
+    "gather_readers",
+    "map_free_water",
+}
 ANATOMY = {"prepare_template", "preprocess_t1w", "register_t1w", "segment_t1w"}
 COMPARISON = {"gather_measures", "compare_groups", "write_report", "judge_quality", "draw_participant", "draw_cohort"}
 MAPS = {"cst": {"fa"}, "vbm": {"vbm", "vbm_headsize"}, "swi": {"swi"}}

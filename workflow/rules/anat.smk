@@ -82,6 +82,7 @@ rule segment_t1w:
         template=rules.prepare_template.output.template,
         template_tissue=rules.prepare_template.output.tissue,
         nuclei=rules.prepare_template.output.nuclei,
+        lobes=rules.prepare_template.output.lobes,
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
         scanned=scans("t1w", "image"),

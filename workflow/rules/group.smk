@@ -537,6 +537,7 @@ rule draw_groups:
             rules.correlate_scores.output.correlations,
             rules.combine_measures.output.performance,
             rules.combine_measures.output.predictions,
+            rules.score_deviations.output.deviations,
             rules.compare_sites.output.effects if config["site"] else [],
             rules.compare_profiles.output.comparisons if counted("dwi") else [],
             rules.compare_profiles.output.means if counted("dwi") else [],

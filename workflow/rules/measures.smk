@@ -17,6 +17,7 @@ OF_MAPS, ALIGNED = (
     ]
     for path in (rules.measure_map.output.measures, rules.align_map.output.qc)
 )
+CORD = OF_T1W["others"]
 
 GRADIENTS = (
     [has("dwi", rules.check_gradients.output.qc)]
@@ -35,6 +36,7 @@ rule collect_measures:
             *VOLUMES,
             *THICKNESS,
             *OF_MAPS,
+            *([has("t1w", rules.measure_cord.output.measures)] if CORD else []),
             has("dwi", rules.extract_cst.output.measures),
             has("swi", rules.measure_swi.output.measures),
             has("qsm", rules.measure_qsm.output.measures),
@@ -42,6 +44,7 @@ rule collect_measures:
         qc=joined(
             has("t1w", rules.preprocess_t1w.output.qc),
             has("t1w", rules.segment_t1w.output.qc),
+            *([has("t1w", rules.measure_cord.output.qc)] if CORD else []),
             stand_in("qc"),
             *GRADIENTS,
             has("dwi", rules.extract_cst.output.qc),

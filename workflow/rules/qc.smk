@@ -37,6 +37,12 @@ rule draw_participant:
         wm=rules.segment_t1w.output.wm,
         t1w_template=rules.register_t1w.output.t1w,
         template=rules.prepare_template.output.registration,
+        head=scans("t1w", "image"),
+        cord=joined(
+            has("t1w", rules.measure_cord.output.planes),
+            has("t1w", rules.measure_cord.output.inside),
+            has("t1w", rules.measure_cord.output.profile),
+        ),
         fa=has("dwi", rules.fit_tensor.output.fa),
         v1=has("dwi", rules.fit_tensor.output.v1),
         atlas_dwi=has("dwi", rules.extract_cst.output.weights),

@@ -7,6 +7,7 @@ rule prepare_template:
         registration="<resources>/tpl-<space>_desc-registration_T1w.nii.gz",
         tissue="<resources>/tpl-<space>_desc-tissue_probseg.nii.gz",
         nuclei="<resources>/tpl-<space>_res-01_desc-nuclei_probseg.nii.gz",
+        lobes="<resources>/tpl-<space>_res-01_desc-lobes_dseg.nii.gz",
         compared="<resources>/tpl-<space>_desc-compared_mask.nii.gz",
         # not compressed, so that a job reads the regions it needs and no more
         atlas="<resources>/tpl-<space>_res-01_atlas-mndmri_probseg.nii",

@@ -5,6 +5,7 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
+from mndmri.atlas.lobes import PARTS, VENTRICLES, load_lobes
 from mndmri.atlas.names import load_regions
 from mndmri.atlas.regions import CST_LEVELS_Z_MM, load_nuclei, load_template
 from mndmri.grids import to_canonical, world_coordinates
@@ -85,3 +86,16 @@ def test_nuclei_spare_the_internal_capsule(real_data):
     for limb in ((17, 18), (19, 20)):  # anterior, posterior; right and left
         for side in limb:
             assert inside[labels == side].mean() < 0.15
+
+
+def test_lobes_lie_on_their_sides_and_where_they_do():
+    template = load_template()
+    labels = np.asarray(load_lobes(template).dataobj)
+    xyz = world_coordinates(template)
+    centre = {part: xyz[labels == n].mean(axis=0) for n, part in enumerate(PARTS, start=1)}
+    assert all((at[0] < 0) == (hemi == "L") for (_, hemi), at in centre.items() if hemi != "both")
+    for hemi in "LR":
+        y = {lobe: centre[lobe, hemi][1] for lobe in ("frontal", "parietal", "temporal", "occipital")}
+        assert y["frontal"] > 10 > y["temporal"] > y["parietal"] > y["occipital"]
+        assert centre["temporal", hemi][2] < 0 < centre["parietal", hemi][2]
+    assert abs(centre[VENTRICLES, "both"][0]) < 2

@@ -21,6 +21,7 @@ from mndmri.phantom.plan import (
 )
 
 PLANTED = [
+    "cord_loss",
     *(f"{key}_{hemi}" for key in ("cst_fa_loss", "precentral_volume_loss") for hemi in HEMIS),
     *(f"{key}_{part}" for key in (*BAND_EFFECTS, *DECOY_EFFECTS) for part in BAND_KEYS),
 ]

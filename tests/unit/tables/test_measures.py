@@ -88,11 +88,14 @@ def test_damage_has_a_declared_direction_in_every_measure_but_axial_diffusivity(
     assert set(DAMAGE_DIRECTION.values()) == {-1, 0, 1}
 
 
-def test_damage_lowers_tissue_anisotropy_and_the_ratio_of_the_banks_and_nothing_else():
+def test_damage_lowers_tissue_cord_anisotropy_and_the_ratio_of_the_banks_and_nothing_else():
     lowered = {kind for kind, direction in DAMAGE_DIRECTION.items() if direction < 0}
     assert lowered == {
         ("t1w", "volume"),
         ("t1w", "thickness"),
+        ("t1w", "csa"),
+        ("t1w", "diameter_lr"),
+        ("t1w", "diameter_ap"),
         ("dwi", "fa"),
         ("dwi", "fa_atlas_mean"),
         ("swi", "bank_ratio"),
