@@ -12,7 +12,7 @@ from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
 from mndmri.figures.strip import study_strips
-from mndmri.tables.measures import KEY
+from mndmri.tables.measures import KEY, RATINGS
 from mndmri.tables.words import OMNIBUS
 
 
@@ -52,7 +52,8 @@ def study_figures(
                 measure_plot(rows, tables["adjusted_means"], groups=groups, colours=colours, alpha=alpha),
             )
     comparisons = tables["comparisons"].query("reported == 'yes'")
-    comparisons = comparisons[comparisons["contrast"] != OMNIBUS]
+    # ratings are compared by ranks: they have no g
+    comparisons = comparisons[(comparisons["contrast"] != OMNIBUS) & ~comparisons["measure"].isin(RATINGS)]
     if len(rows := comparisons.merge(chosen)):
         yield "effect_sizes", forest_plot(rows, alpha=alpha)
     for (modality, measure), rows in comparisons.groupby(["modality", "measure"], sort=False):
