@@ -13,7 +13,7 @@ from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
 from mndmri.figures.strip import study_strips
-from mndmri.tables.measures import KEY
+from mndmri.tables.measures import KEY, RATINGS
 from mndmri.tables.neuron import along_neuron
 from mndmri.tables.words import OMNIBUS
 
@@ -54,7 +54,8 @@ def study_figures(
                 measure_plot(rows, tables["adjusted_means"], groups=groups, colours=colours, alpha=alpha),
             )
     comparisons = tables["comparisons"].query("reported == 'yes'")
-    comparisons = comparisons[comparisons["contrast"] != OMNIBUS]
+    # ratings are compared by ranks: they have no g
+    comparisons = comparisons[(comparisons["contrast"] != OMNIBUS) & ~comparisons["measure"].isin(RATINGS)]
     if len(rows := comparisons.merge(chosen)):
         yield "effect_sizes", forest_plot(rows, alpha=alpha)
     if len(rows := along_neuron(comparisons, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"])):

@@ -320,7 +320,11 @@ _CLASSIFICATION: dict[str, _Column] = {
 _MARKERS: dict[str, _Column] = {
     "contrast": _of("contrast"),
     "first": _measure,
-    "second": lambda row: f"{readable(row['measure_2'])}, {readable_place(row['region_2'], row['hemi_2'])}",
+    "second": lambda row: (
+        f"human rating ({row['measure_2']})"
+        if row["modality_2"] == "rated"
+        else f"{readable(row['measure_2'])}, {readable_place(row['region_2'], row['hemi_2'])}"
+    ),
     "AUC": lambda row: f"{readable_number(row['auc'])} / {readable_number(row['auc_2'])}",
     "difference [{ci}]": _interval("difference"),
     "p": _of("p"),

@@ -97,8 +97,8 @@ def kendall(x: np.ndarray, y: np.ndarray, *, strata: np.ndarray | None = None, a
     With strata, S and its variance are sums over them (Hirsch, Slack and Smith 1982, Water Resour
     Res 18:107). Fieller's variance of the z of tau, 0.437 / (n - 4), is that of one sample without
     ties; here n is the size of such a sample with the same null variance of tau, which it is itself
-    where there is nothing to correct. Coverage of 95% intervals, simulated, is 93 to 96% from 8
-    participants on; with n as it is, it falls to 92% with ties, and to 85% with three groups.
+    where there is nothing to correct. Coverage of 95% intervals, simulated, is 91 to 97% with 10 to 60 participants of
+    one group.
 
     References
     ----------

@@ -207,7 +207,7 @@ def test_limits_of_tau_hold_the_true_one(steps):
             found = [kendall(*sample(n), strata=np.zeros(n)).interval for _ in range(1000)]
             shares[n, round(float(true), 2)] = 100 * np.mean([one.low <= true <= one.high for one in found])
     print(f"\nSteps {steps}; coverage by n and tau:\n{pd.Series(shares).to_string()}")
-    assert all(91 < share < 98.5 for share in shares.values())
+    assert all(89 < share < 98.5 for share in shares.values())
 
 
 @pytest.mark.parametrize("n_controls", [8, 10, 20])

@@ -65,3 +65,12 @@ def test_pictures_stand_in_the_section_of_their_name():
     assert found["Clinical scores"] == ["Correlation x"]
     assert found["Effect sizes of all measures"] == ["Effect sizes all DWI"]
     assert not any("cst" in title.lower() for titles in found.values() for title in titles)
+
+
+def test_the_score_against_its_reader_is_shown_without_being_primary():
+    row = {"modality": "swi", "measure": "motor_band_score", "region": "precentral", "hemi": "both"}
+    second = {"modality_2": "rated", "measure_2": "mcli", "region_2": "precentral", "hemi_2": "both"}
+    numbers = {"auc": 0.8, "auc_2": 0.9, "difference": -0.1, "ci_low": -0.3, "ci_high": 0.1, "p": 0.3, "p_holm": 0.3}
+    table = pd.DataFrame([{"contrast": "ALS-control", **row, **second, **numbers}])
+    (section, _) = group_sections({"marker_comparisons": table}, {}, primary=PRIMARY, methods="m")
+    assert section.table["second"].tolist() == ["human rating (mcli)"]
