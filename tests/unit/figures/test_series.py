@@ -21,4 +21,4 @@ def test_a_lost_slice_stands_in_its_volume_at_its_height():
     assert left + (column + 0.5) * (right - left) / 4 == 3
     assert bottom + (row + 0.5) * (top - bottom) / 6 == 1
     assert picture.origin == "lower"
-    assert list(moved.get_lines()[-2].get_xdata()) == [1, 4]  # b = 0
+    assert list(moved.get_lines()[-1].get_xdata()) == [1, 4]  # b = 0
