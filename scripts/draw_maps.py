@@ -15,6 +15,7 @@ given, options = snakemake.input, snakemake.params
 # where nothing could be tested there is nothing to draw, and still a folder
 Path(snakemake.output.figures).mkdir(parents=True, exist_ok=True)
 template, summary = load_image(given.template), read_table(given.summary)
+clusters = read_table(given.clusters)
 template = make_image(np.asarray(template.dataobj), template)  # read once, for all contrasts
 for row in summary[summary["maps"].notna()].itertuples():
     stem = f"{given.maps}/space-{options.space}_{row.maps}"
@@ -26,6 +27,7 @@ for row in summary[summary["maps"].notna()].itertuples():
         name=row.statistic,
         sides=("different",) if row.statistic == "F" else ("higher", "lower"),
         alpha=options.alpha,
+        peaks=clusters.loc[clusters["contrast"] == row.contrast, ["x", "y", "z"]].to_numpy(),
     )
     write_bytes(to_png(figure), f"{snakemake.output.figures}/{row.maps}.png")
 log.info("%d contrasts of %d have a map", summary["maps"].notna().sum(), len(summary))

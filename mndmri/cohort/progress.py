@@ -10,7 +10,7 @@ from typing import NamedTuple
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 # Seconds of a job of three real people (T1w, diffusion, one gradient echo), by rule, on one core; of rules that are not
 # listed, those of reading and writing a table.
-_SECONDS = {
+STORED_S = {
     "align_contrast": 49, "build_anatomy": 57, "check_comparisons": 12, "check_gradients": 9, "classify_groups": 12,
     "compare_groups": 12, "compare_profiles": 9, "draw_participant": 16, "draw_thumbnails": 7, "extract_cst": 16,
     "fit_tensor": 20, "locate_regions": 102, "map_susceptibility": 14, "measure_qsm": 11, "measure_signal": 104,
@@ -73,9 +73,9 @@ def expected_seconds(rules: Iterable[str], measured: Mapping[str, float]) -> dic
         From `measured_seconds`.
     """
     known = {rule: time for rule, time in measured.items() if time > 0}
-    stored = sum(_SECONDS.get(rule, _OTHERS_S) for rule in known)
+    stored = sum(STORED_S.get(rule, _OTHERS_S) for rule in known)
     pace = sum(known.values()) / stored if known else 1.0
-    return {rule: known.get(rule, pace * _SECONDS.get(rule, _OTHERS_S)) for rule in rules}
+    return {rule: known.get(rule, pace * STORED_S.get(rule, _OTHERS_S)) for rule in rules}
 
 
 def time_left(

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from nibabel.affines import apply_affine
 from nibabel.spatialimages import SpatialImage
 from nilearn.plotting import plot_glass_brain
 
@@ -20,7 +22,7 @@ from mndmri.figures.slices import (
     prepare,
     spread_slices,
 )
-from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
+from mndmri.grids import check_same_grid, make_image, voxel_sizes, voxel_volume_ml
 from mndmri.registration.transforms import resample
 
 # diverging, distinguishable for every reader: blue lower, red higher
@@ -42,6 +44,7 @@ def brain_map(
     name: str = "t",
     sides: Sequence[str] = ("higher", "lower"),
     alpha: float = 0.05,
+    peaks: Sequence[Sequence[float]] = (),
 ) -> Figure:
     """One contrast: its statistic in slices, with an outline where p, corrected over the brain, is at most a level.
 
@@ -63,6 +66,9 @@ def brain_map(
         What positive and negative values mean, in words; of one side, negative values are no result and not shown.
     alpha : float
         The level.
+    peaks : sequence of (x, y, z)
+        Peaks of the clusters, the most important first, mm of the template. Slices go through as many as there is place
+        for, and a cross is on each of those.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def brain_map(
     _draw_glass(
         figure, survived, top, (0.0, 1 - (_HEADER_INCHES + _GLASS_INCHES) / height, 0.9, _GLASS_INCHES / height)
     )
-    _draw_slices(figure, template, shown, opaque, outlined, top, heights)
+    _draw_slices(figure, template, shown, opaque, outlined, top, heights, peaks)
     _draw_scale(
         figure,
         -top if len(sides) > 1 else 0,
@@ -111,7 +117,7 @@ def brain_map(
     key = (
         f"Slices: {name} in every voxel compared, paler where it is smaller; colours end at the {_PERCENTILE}th "
         f"percentile of its size. Outlines and glass brain: {level}."
-    )
+    ) + (" Crosses: peaks." if len(peaks) else "")
     for line, text in ((0.34, key), (0.14, CONVENTION)):
         figure.text(0.006, line * inch, text, color="#BBBBBB", fontsize=8, va="center")
     return figure
@@ -133,8 +139,9 @@ def _draw_slices(
     outlined: SpatialImage,
     top: float,
     heights: Sequence[float],
+    peaks: Sequence[Sequence[float]],
 ) -> None:
-    """Slices of the template under a statistic of some opacity, 0 to 1, and the outline of a mask."""
+    """Slices of the template under a statistic of some opacity, 0 to 1, the outline of a mask, and crosses on peaks."""
     template = prepare(template)
     values = data_of(template)
     mask = data_of(outlined)
@@ -143,7 +150,12 @@ def _draw_slices(
     places = spread_slices(template, [brain], _COLUMNS * max(_ROWS))
     crop = extent_of(template, [brain], 3.0)
     size = figure.get_size_inches()
-    rows = [(2, places[2][:_COLUMNS]), (2, places[2][_COLUMNS:]), (1, places[1][1 :: max(_ROWS)])]
+    voxels = [apply_affine(np.linalg.inv(template.affine), peak) for peak in peaks]
+    axial, coronal = (
+        _through(shown, [round(float(voxel[axis])) for voxel in voxels])
+        for axis, shown in ((2, places[2]), (1, places[1][1 :: max(_ROWS)]))
+    )
+    rows = [(2, axial[:_COLUMNS]), (2, axial[_COLUMNS:]), (1, coronal)]
     picture = np.zeros((*template.shape, 3), np.float32)  # no more of it than is shown is ever filled
     bottom = 1 - (_HEADER_INCHES + _GLASS_INCHES) / size[1]
     for (axis, indices), inches in zip(rows, heights, strict=True):
@@ -159,6 +171,35 @@ def _draw_slices(
             picture[where] = grey + opacity[..., None] * (colour - grey)
             draw_slice(axes, template, picture, axis, index, crop, None)
             draw_outline(axes, template, outlined, mask, axis, index, _OUTLINE)
+            _mark_peaks(axes, template, axis, [voxel for voxel in voxels if round(float(voxel[axis])) == index])
+
+
+def _through(places: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    """Slices of which as many as possible are among those wanted, each in the place of the nearest, and none twice."""
+    free, chosen = list(places), list[int]()
+    for index in dict.fromkeys(wanted):
+        if free:
+            free.remove(index if index in free else min(free, key=lambda own: abs(own - index)))
+            chosen.append(index)
+    return sorted([*free, *chosen])
+
+
+def _mark_peaks(axes: Axes, template: SpatialImage, axis: int, voxels: Sequence[np.ndarray]) -> None:
+    """A cross on each peak that lies in a slice."""
+    across, up = (own for own in range(3) if own != axis)
+    zooms = voxel_sizes(template)
+    for voxel in voxels:
+        where = [(voxel[own] + 0.5) * zooms[own] for own in (across, up)]
+        axes.plot(
+            *where,
+            marker="+",
+            markersize=7,
+            markeredgewidth=1.2,
+            color="white",
+            label="peak",
+            scalex=False,
+            scaley=False,
+        )
 
 
 def _draw_scale(figure: Figure, low: float, top: float, name: str, corner: tuple[float, float], height: float) -> None:

@@ -108,7 +108,7 @@ _CLUSTERS: dict[str, Callable[[dict], object]] = {
     "direction": _text("direction"),
     "cluster": _text("cluster"),
     "ml": _number("cluster_ml"),
-    "x, y, z (mm)": lambda row: ", ".join(readable_number(row[axis]) for axis in "xyz"),
+    "x, y, z (mm of the template)": lambda row: ", ".join(readable_number(row[axis]) for axis in "xyz"),
     "side": _text("hemi"),
     "statistic": _number("statistic"),
     "p, corrected": lambda row: readable_p(row["p_fwe"]),

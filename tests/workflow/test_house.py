@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from mndmri.cohort.progress import STORED_S
+
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -25,6 +27,10 @@ def test_a_rule_its_script_its_log_and_its_benchmark_have_one_name():
         assert f'"../../scripts/{name}.py"' in body
         assert f'"<logs>/{name}/' in body
         assert f'"<benchmarks>/{name}/' in body
+
+
+def test_stored_times_are_of_rules_that_there_are():
+    assert set(STORED_S) <= set(rules())
 
 
 def test_every_script_belongs_to_a_rule():

@@ -173,6 +173,7 @@ rule draw_maps:
         template=rules.prepare_template.output.template,
         maps=rules.compare_maps.output.maps,
         summary=rules.compare_maps.output.summary,
+        clusters=rules.compare_maps.output.clusters,
     output:
         figures=report(
             directory("<group>/{maps}/figures"),

@@ -142,3 +142,37 @@ def test_maps_of_two_grids_are_refused(template):
     statistic, log_p = spot(template, (-38, -20, 30))
     with pytest.raises(InputError, match="different grids"):
         brain_map(statistic, log_p.slicer[1:], template, title="x")
+
+
+def places(figure, view):
+    return [int(name.split()[1]) for name in slices(figure, view)]
+
+
+def crosses(figure, view):
+    """Place in mm of the picture of every cross on a view, by the name of its slice."""
+    found = {name: [line.get_xydata()[0] for line in axes.lines] for name, axes in slices(figure, view).items()}
+    return {name: own for name, own in found.items() if own}
+
+
+def test_slices_go_through_the_peaks_and_a_cross_is_on_each(template):
+    maps = spot(template, (-38, -20, 30), value=6.0)
+    voxel = np.rint(np.linalg.inv(template.affine) @ [-38, -20, 30, 1]).astype(int)[:3]
+    peak = (template.affine @ [*voxel, 1])[:3]
+    figure = brain_map(*maps, template, title="x", peaks=[peak])
+    for view, axis, across, up in (("axial", 2, 0, 1), ("coronal", 1, 0, 2)):
+        [(name, [where])] = crosses(figure, view).items()
+        assert name == f"{view} {voxel[axis]}"
+        assert where == pytest.approx([(voxel[across] + 0.5) * 4, (voxel[up] + 0.5) * 4])
+    plain = brain_map(*maps, template, title="x")
+    assert len(slices(plain, "axial")) == len(slices(figure, "axial")) == 14
+    assert crosses(plain, "axial") == {}
+
+
+def test_more_peaks_than_slices_leave_each_slice_once_and_the_first_peaks_have_theirs(template):
+    maps = spot(template, (-38, -20, 30), value=6.0)
+    peaks = [(0, 0, -38 + 4 * n) for n in range(25)]
+    figure = brain_map(*maps, template, title="x", peaks=peaks)
+    shown = places(figure, "axial")
+    assert len(shown) == len(set(shown)) == 14 and shown == sorted(shown)
+    first = {round((z + 70) / 4) for _, _, z in peaks[:14]}
+    assert first == set(shown)

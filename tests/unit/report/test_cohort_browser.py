@@ -11,6 +11,7 @@ from mndmri.io import read_table
 from mndmri.tables.decisions import collect_decisions
 from mndmri.tables.readings import Source
 from tests.unit.report.test_cohort import ATTACK, index, participants, quality, sheets, webp
+from tests.unit.report.test_group_browser import printed
 
 
 @pytest.fixture
@@ -180,3 +181,14 @@ def test_two_hundred_people_are_on_an_index_below_10_mb_that_filters_at_once(ope
     page = opened(html)
     page.fill("[name=who]", "sub-19")
     assert len(people(page)) == 10
+
+
+def test_every_picture_of_a_contact_sheet_is_printed(opened):
+    pictures = {f"sub-{n:02d}": {"tissue": webp(10 + 5 * n)} for n in range(40)}
+    everybody = participants([(who, "ALS", "X") for who in pictures])
+    page = opened(
+        sheets(people=everybody, pictures=pictures, failed={}, decisions=[])["tissue"], "qc/sheets/tissue.html"
+    )
+    found = printed(page)
+    assert sum(drawn for _, drawn in found) == len(pictures)
+    assert all(glyphs > 10 for glyphs, _ in found)
