@@ -18,7 +18,7 @@ def test_the_cluster_profile_groups_every_stage_of_a_branch_but_what_stands_apar
     assert of_people - set(grouped) <= apart
     defined = set(re.findall(r"^rule (\w+):", "".join(p.read_text() for p in (ROOT / "workflow").rglob("*.smk")), re.M))
     assert set(grouped) <= defined
-    assert set(grouped.values()) == {"t1w", "dwi", "swi"}
+    assert set(grouped.values()) == {"t1w", "dwi", "swi", "maps"}
 
 
 def test_a_group_never_waits_for_another_participant(finished_study):
