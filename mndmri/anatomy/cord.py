@@ -1,7 +1,6 @@
 """Cross-section of the medulla and the upper cervical cord on a T1-weighted head."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
@@ -185,7 +184,7 @@ def _unmeasurable(profile: pd.DataFrame, ending: str, ends_mm: tuple[float, floa
     return OK
 
 
-def _medulla(profile: pd.DataFrame, ending: str, voxel_ml: float) -> Mapping[str, object]:
+def _medulla(profile: pd.DataFrame, ending: str, voxel_ml: float) -> dict[str, Any]:
     """Row of the medulla's volume."""
     end = MEDULLA_MM[1]
     own = profile[_within(profile, MEDULLA_MM) & (profile["below_mm"] < end)]

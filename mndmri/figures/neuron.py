@@ -108,7 +108,7 @@ def people_plot(rows: pd.DataFrame, groups: Mapping[str, str], *, order: Sequenc
     for group in order:
         own = [n for n, who in enumerate(people) if groups[who] == group]
         if own:
-            axes.text(np.mean(own), -0.9, group, ha="center", va="bottom", fontsize=9)
+            axes.text(float(np.mean(own)), -0.9, group, ha="center", va="bottom", fontsize=9)
     figure.colorbar(shown, ax=axes, label="W-score, positive towards damage", extend="both")
     return figure
 

@@ -56,7 +56,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     head, centre = place_person(anatomy, person, settings, "t1w", _VIEW)
 
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
-    signal = sum(intensity * head.maps[tissue] for tissue, intensity in INTENSITY.items())
+    signal = np.asarray(sum(intensity * head.maps[tissue] for tissue, intensity in INTENSITY.items()))
     signal, area = add_neck(signal, head, person["cord_loss"], INTENSITY)
     signal = WHITE_SIGNAL * signal * _shading(head.grid, centre, own["bias"], rng)
     image = add_rician_noise(signal, WHITE_SIGNAL * settings["noise"]["t1w"], rng)

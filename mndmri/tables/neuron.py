@@ -57,8 +57,8 @@ def along_neuron(
     """
     level_of = {region: level for level, regions in LEVELS.items() for region in regions}
     rows = table[table["region"].isin(level_of) & ~table["measure"].isin(_TOLD_BY_OTHERS)].copy()
-    places = list(rows[["modality", "measure", "region"]].itertuples(index=False, name=None))
-    sign = np.array([damage_sign(*place, signs) for place in places], dtype=float)
+    places = [(str(m), str(n), str(r)) for m, n, r in rows[KEY[:3]].itertuples(index=False, name=None)]
+    sign = np.array([float(damage_sign(m, n, r, signs)) for m, n, r in places])
     kept = [
         level_of[region] != "Cortex" or modality not in _BUILT_IN or (modality, measure, region) in _OF_CORTEX
         for modality, measure, region in places
