@@ -118,7 +118,7 @@ def test_a_job_does_not_write_on_when_the_run_was_killed(study):
 
 def made(study: StubStudy) -> dict[str, bytes]:
     """Every file of the results that a rule makes, but logs and times."""
-    apart = {"logs", "benchmarks"}
+    apart = {"logs", "benchmarks", "status.html"}
     paths = [path for path in study.results.rglob("*") if path.is_file() and not apart & set(path.parts)]
     return {str(p.relative_to(study.results)): p.read_bytes() for p in paths if not p.name.startswith(".")}
 
