@@ -319,7 +319,10 @@ def test_every_measure_of_the_scans_can_be_primary(modality, measure):
         ({"measures": "mine.tsv"}, "participants: missing"),
         ({"measures": {"sheet": "a"}, "participants": "p.tsv"}, "measures[0].file: missing"),
         ({"measures": {"file": "a", "wide": {"patern": "x"}}}, "did you mean measures.wide.pattern?"),
-        ({"measures": {"file": "a", "wide": {"pattern": "x", "mapping": "y"}}}, "measures[0].wide: pattern, mapping or columns"),
+        (
+            {"measures": {"file": "a", "wide": {"pattern": "x", "mapping": "y"}}},
+            "measures[0].wide: pattern, mapping or columns",
+        ),
         ({"bids_dir": "data", "higher_is": {"qsm": "damage"}}, "higher_is: 'qsm' names a modality and a measure"),
         ({"bids_dir": "data", "higher_is": {"dwi ad": "worse"}}, "expected one of damage, health, neither"),
         (
@@ -335,7 +338,10 @@ def test_every_measure_of_the_scans_can_be_primary(modality, measure):
             "higher_is: the study has no measure 'qsm chi_meen'; did you mean 'qsm chi_mean'?",
         ),
         ({"bids_dir": "data", "higher_is": {"xyz": "damage"}}, "higher_is: 'xyz' names a modality and a measure"),
-        ({"measures": {"file": "a", "wide": {"pattern": None}}}, "measures[0].wide: give one of pattern, mapping and columns"),
+        (
+            {"measures": {"file": "a", "wide": {"pattern": None}}},
+            "measures[0].wide: give one of pattern, mapping and columns",
+        ),
     ],
 )
 def test_tables_that_contradict_other_keys_are_told(raw, words):

@@ -172,8 +172,7 @@ def test_md_declared_as_a_map_has_the_rows_of_the_built_in_md(head, tmp_path):
         by_place(table, name).drop(columns="measure").drop(index=[("cc_splenium", "both")], errors="ignore")
         for table, name in ((found.rows, "mean"), (wanted, "md"))
     ]
-    # sums are taken in the order of memory: the last of 16 digits is rounding's
-    pd.testing.assert_frame_equal(*both, rtol=1e-14, atol=0)
+    pd.testing.assert_frame_equal(*both, check_exact=True)
     assert both[0]["value"].notna().sum() == 12
     profile = measure_profile(tensor, *regions, here.mni_mm, head.atlas, here.field_of_view, beside=beside)
     own = profile[profile["measure"] == "md"].reset_index(drop=True)
