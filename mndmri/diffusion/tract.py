@@ -84,7 +84,7 @@ def measure_tract(
             status = beside.get((region, hemi), OK) if status == OK else status
             for measure, unit in names.items():
                 of = data[measure.removesuffix("_atlas_mean")]
-                value = float(np.average(of, weights=weight)) if status == OK else np.nan
+                value = weighted_mean(of, weight) if status == OK else np.nan
                 rows.append(row("dwi", measure, region, hemi, value, unit=unit, n_voxels=n_voxels, status=status))
     means = pd.DataFrame(rows, columns=MEASURE_COLUMNS)
     return pd.concat([means, measure_asymmetry(means)], ignore_index=True)
@@ -182,7 +182,7 @@ def _mean_row(measure: str, region: str, hemi: str, values: np.ndarray, weight: 
     if n_voxels == 0:
         status = "no white matter of the region in the image"
         return row("dwi", measure, region, hemi, np.nan, unit="1", n_voxels=0, status=status)
-    return row("dwi", measure, region, hemi, float(np.average(values, weights=weight)), unit="1", n_voxels=n_voxels)
+    return row("dwi", measure, region, hemi, weighted_mean(values, weight), unit="1", n_voxels=n_voxels)
 
 
 def _dice_row(first: np.ndarray, second: np.ndarray) -> dict:
@@ -197,6 +197,11 @@ def _dice_row(first: np.ndarray, second: np.ndarray) -> dict:
 def region_weight(weights: SpatialImage, table: pd.DataFrame, region: str, hemi: str) -> np.ndarray:
     """Probability of one region, shape (X, Y, Z)."""
     return np.clip(select(weights, table, region, hemi).get_fdata(), 0, None)
+
+
+def weighted_mean(values: np.ndarray, weight: np.ndarray) -> float:
+    """Mean whose last digit does not depend on how the arrays lie in memory: they are summed in one order."""
+    return float(np.average(np.ravel(values), weights=np.ravel(weight)))
 
 
 def effective_number(weight: np.ndarray) -> int:

@@ -19,7 +19,7 @@ from mndmri.anatomy.volumes import VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.on_scan import OnScan, Person, on_scan
 from mndmri.atlas.regions import select
 from mndmri.diffusion.profile import PROFILE_COLUMNS, average_along
-from mndmri.diffusion.tract import NOWHERE, effective_number, region_weight
+from mndmri.diffusion.tract import NOWHERE, effective_number, region_weight, weighted_mean
 from mndmri.grids import make_image, same_grid
 from mndmri.registration.transforms import average_over_voxels, resample
 from mndmri.susceptibility.geometry import in_plane_mm
@@ -271,7 +271,7 @@ def _tract_rows(
                 kind=kind,
             )
             status = beside.get((region, hemi), OK) if status == OK else status
-            value = float(np.average(scan.values, weights=weight)) if status == OK else np.nan
+            value = weighted_mean(scan.values, weight) if status == OK else np.nan
             rows.append(scan.row(region, hemi, value, n_voxels, status))
     return rows
 

@@ -242,6 +242,26 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
     },
 }
 
+# Cortex in which FLAIR and T2w images are measured as the SWI is; of its signal no direction is agreed: a dark
+# precentral cortex is also seen in healthy people, with age (Ngai et al. 2007, AJNR 28:250).
+_CORTEX = (
+    "precentral",
+    "precentral_posterior",
+    "precentral_anterior",
+    "precentral_posterior_deep",
+    "precentral_anterior_deep",
+    "precentral_leg",
+    "precentral_hand",
+    "precentral_face",
+    "postcentral",
+    "postcentral_anterior_deep",
+    "precentral_posterior_deep_leg",
+    "precentral_posterior_deep_hand",
+    "precentral_posterior_deep_face",
+    "superior_frontal",
+    "middle_frontal",
+)
+
 # (modality, measure), or (modality, measure, region) where a region differs: 1 if damage of the upper motor neuron
 # increases the measure, -1 if it decreases it, 0 if neither is expected. Measures without an entry have no agreed
 # direction (ad).
@@ -297,6 +317,7 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "signal_ratio"): 1,
     ("flair", "signal_ratio"): 1,
     ("t2w", "signal_ratio"): 1,
+    **{(modality, "signal_ratio", region): 0 for modality in ("flair", "t2w") for region in _CORTEX},
 }
 
 

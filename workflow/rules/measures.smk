@@ -117,6 +117,7 @@ rule gather_measures:
         maps={
             name: {key: own[key] for key in ("pattern", "quantity", "unit", "where")}
             for name, own in config["maps"].items()
+            if name not in BUILTIN
         },
         excluded=STUDY.excluded if BROUGHT else {},
         left_out=STUDY.left_out,

@@ -235,7 +235,7 @@ def test_all_problems_are_told_in_one_list():
         assert f"  - {place}:" in message
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "study.example.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "study.example.yaml", "ds007036.yaml"])
 def test_the_configs_that_come_with_the_project_are_accepted(name):
     resolve_config(read(name), SCHEMA)
 

@@ -17,7 +17,9 @@ from mndmri.registration.transforms import make_field
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.preprocessing import Anatomical, place_regions
 from mndmri.susceptibility.regions import ATLAS_REGIONS as PRECENTRAL
+from mndmri.susceptibility.regions import MEASURED_REGIONS
 from mndmri.susceptibility.relaxation import measure_r2star
+from mndmri.tables.measures import directions
 from tests.unit.anatomy.test_signal import LEVELS, Brain
 
 VALUE = {"quantity": "value", "unit": "%", "where": ["cst", "callosum"]}
@@ -172,8 +174,7 @@ def test_md_declared_as_a_map_has_the_rows_of_the_built_in_md(head, tmp_path):
         by_place(table, name).drop(columns="measure").drop(index=[("cc_splenium", "both")], errors="ignore")
         for table, name in ((found.rows, "mean"), (wanted, "md"))
     ]
-    # sums are taken in the order of memory: the last of 16 digits is rounding's
-    pd.testing.assert_frame_equal(*both, rtol=1e-14, atol=0)
+    pd.testing.assert_frame_equal(*both, check_exact=True)
     assert both[0]["value"].notna().sum() == 12
     profile = measure_profile(tensor, *regions, here.mni_mm, head.atlas, here.field_of_view, beside=beside)
     own = profile[profile["measure"] == "md"].reset_index(drop=True)
@@ -206,3 +207,11 @@ def test_a_gyrus_that_is_asked_for_twice_has_one_row_of_a_measure(head):
     assert {"mean", "median"} == set(rows["measure"])
     coarse = rows[rows["region"] == "precentral_posterior"]
     assert coarse["status"].str.contains("do not resolve the band").all()
+
+
+def test_the_direction_of_the_tracts_signal_is_not_taken_for_that_of_the_cortex():
+    known = directions({})
+    assert known["flair", "signal_ratio"] == 1
+    of_cortex = {key[2] for key in known if key[:2] == ("t2w", "signal_ratio") and len(key) == 3}
+    assert of_cortex == set(MEASURED_REGIONS)
+    assert all(known["flair", "signal_ratio", region] == 0 for region in of_cortex)

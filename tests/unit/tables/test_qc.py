@@ -31,6 +31,7 @@ LIMITS = limits_from_config(
         "min_aligned_fraction": 0.5,
         "min_cst_fa_share": 0.6,
         "min_mapped_fraction": 0.8,
+        "max_alignment_offset_mm": 3,
         "max_border_cm2": 10,
         "max_t1w_voxel_mm": 2.5,
         "min_region_coverage": 0.95,
