@@ -53,7 +53,7 @@ def test_the_motor_neuron_is_a_table_towards_damage():
         PRIMARY[0] | EFFECT | {"reported": "yes", "region": region, "p": 0.01} for region in ("cst_pons", "cst_plic")
     ]
     sections = group_sections({"comparisons": pd.DataFrame(rows)}, {}, primary=[], methods="M")
-    (section,) = [section for section in sections if section.title.startswith("The motor neuron")]
+    [section] = [own for own in sections if own.heading.startswith("The motor neuron")]
     assert section.table["level"].tolist() == ["Internal capsule", "Pons"]
     assert section.table["adjusted g towards damage [95% CI]"].tolist() == ["1.50 [0.50, 2.50]"] * 2
 
