@@ -119,10 +119,10 @@ def group_sections(
         ),
         Section(
             "The motor neuron from cortex to cord",
-            "Every measure with a known direction of damage, level by level: adjusted g, turned so that damage is "
-            "positive; adjusted for the covariates and not corrected for multiple comparisons: descriptive only. All numbers: "
+            f"Adjusted g [{readable_level(alpha)}] of every measure with a known direction of damage, level by level, "
+            "turned so that damage is positive; not corrected for multiple comparisons: descriptive only. All numbers: "
             "comparisons.tsv and deviations.tsv.",
-            _neuron_table(tables.get("comparisons"), alpha=alpha),
+            _neuron_table(tables.get("comparisons")),
             drawn(
                 "motor_neuron", "Groups with their intervals; every person’s W-scores where there are enough controls."
             ),
@@ -193,7 +193,7 @@ def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) 
     return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
 
 
-def _neuron_table(comparisons: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
+def _neuron_table(comparisons: pd.DataFrame | None) -> pd.DataFrame | None:
     """Adjusted g towards damage at each level, of the reported pairs: a column a contrast."""
     if comparisons is None:
         return None
@@ -205,7 +205,7 @@ def _neuron_table(comparisons: pd.DataFrame | None, *, alpha: float) -> pd.DataF
     effect = _interval("adjusted_g", "adj_g_ci_low", "adj_g_ci_high")
     for _, row in rows.iterrows():
         line = (str(row["level"]), _measure(row), readable(row["modality"]))
-        lines.setdefault(line, {})[f"{row['contrast']} [{readable_level(alpha)}]"] = str(effect(row))
+        lines.setdefault(line, {})[str(row["contrast"])] = str(effect(row))
     names = ("level", "measure", "modality")
     return pd.DataFrame([dict(zip(names, line, strict=True)) | own for line, own in lines.items()]).fillna(MISSING)
 
