@@ -42,7 +42,7 @@ def cord_sheet(
     for n, below in enumerate(SHOWN_MM):
         _draw_plane(figure.add_subplot(grid[n // 3, 1 + n % 3]), planes, inside, profile, below)
     figure.text(0.006, 0.95, title, color="white", fontsize=11, weight="bold", va="center")
-    note = "Distances are below the pontomedullary junction; yellow: course. " + CONVENTION
+    note = "Distances are below the pontomedullary junction; orange: course. " + CONVENTION
     figure.text(0.006, 0.02, note, color="#BBBBBB", fontsize=8, va="center")
     return figure
 

@@ -123,10 +123,10 @@ def group_sections(
         ),
         Section(
             "The motor neuron from cortex to cord",
-            "Every measure with a known direction of damage, level by level, turned so that damage is positive; "
-            "adjusted for the covariates and not corrected for multiple comparisons: descriptive only. All numbers: "
+            f"Adjusted g [{readable_level(alpha)}] of every measure with a known direction of damage, level by level, "
+            "turned so that damage is positive; not corrected for multiple comparisons: descriptive only. All numbers: "
             "comparisons.tsv and deviations.tsv.",
-            _neuron_table(tables.get("comparisons"), alpha=alpha),
+            _neuron_table(tables.get("comparisons")),
             drawn(
                 "motor_neuron", "Groups with their intervals; every person’s W-scores where there are enough controls."
             ),
@@ -197,13 +197,21 @@ def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) 
     return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
 
 
-def _neuron_table(comparisons: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
-    """Adjusted g towards damage at each level, of the reported pairs."""
+def _neuron_table(comparisons: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Adjusted g towards damage at each level, of the reported pairs: a column a contrast."""
     if comparisons is None:
         return None
     pairs = comparisons[(comparisons["reported"] == "yes") & (comparisons["contrast"] != OMNIBUS)]
     rows = along_neuron(pairs, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"])
-    return _cells(rows[rows["adjusted_g"].notna()], _NEURON, alpha=alpha) if len(rows) else None
+    if rows["adjusted_g"].isna().all():
+        return None
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    effect = _interval("adjusted_g", "adj_g_ci_low", "adj_g_ci_high")
+    for _, row in rows.iterrows():
+        line = (str(row["level"]), _measure(row), readable(row["modality"]))
+        lines.setdefault(line, {})[str(row["contrast"])] = str(effect(row))
+    names = ("level", "measure", "modality")
+    return pd.DataFrame([dict(zip(names, line, strict=True)) | own for line, own in lines.items()]).fillna(MISSING)
 
 
 def _decision_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
@@ -293,14 +301,6 @@ _SIGN: dict[str, _Column] = {
     "present": _of("n_present"),
     "percent [{ci}]": _interval("percent"),
     "note": _of("note"),
-}
-_NEURON: dict[str, _Column] = {
-    "level": _of("level"),
-    "measure": _measure,
-    "modality": lambda row: readable(row["modality"]),
-    "contrast": _of("contrast"),
-    "adjusted g towards damage [{ci}]": _interval("adjusted_g", "adj_g_ci_low", "adj_g_ci_high"),
-    "p": lambda row: readable_p(row["p"]),
 }
 _CLASSIFICATION: dict[str, _Column] = {
     "measure": _measure,

@@ -8,10 +8,12 @@ from mndmri.figures.study import study_figures
 
 GROUPS = ["ALS", "PLS", "control"]
 KEY = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}
+EFFECT = {"adjusted_g": -1.0, "adj_g_ci_low": -2.0, "adj_g_ci_high": 0.0}
 OTHER = KEY | {"measure": "md"}
 MEASURES = pd.DataFrame([{"participant_id": "sub-01", "value": 0.5, "unit": "1"} | key for key in (KEY, OTHER)])
 TABLES = {
-    "comparisons": pd.DataFrame([{"reported": "yes", "contrast": "ALS-PLS"} | key for key in (KEY, OTHER)]),
+    "comparisons": pd.DataFrame([{"reported": "yes", "contrast": "ALS-PLS"} | EFFECT | key for key in (KEY, OTHER)]),
+    "deviations": pd.DataFrame([{"participant_id": "sub-01", "w_score": None} | KEY]),
     "adjusted_means": pd.DataFrame(),
     "classification": pd.DataFrame(),
     "roc_points": pd.DataFrame({"true_positive_rate": [0.5]}),
@@ -25,14 +27,23 @@ ALWAYS = ["dwi_fa_cst", "effect_sizes", "effect_sizes_all_dwi_fa", "effect_sizes
 @pytest.fixture
 def drawn(monkeypatch):
     """Function that gives the figures' names and the rows each is drawn of; nothing is drawn."""
-    for name in ("measure_plot", "forest_plot", "roc_plot", "correlation_plot", "index_plot", "profile_plot"):
+    for name in (
+        "measure_plot",
+        "forest_plot",
+        "roc_plot",
+        "correlation_plot",
+        "index_plot",
+        "profile_plot",
+        "neuron_plot",
+    ):
         monkeypatch.setattr(study, name, lambda rows, *tables, **options: rows)
     monkeypatch.setattr(study, "site_forest", lambda rows, **options: rows)
     monkeypatch.setattr(study, "study_strips", lambda rows, **options: {"swi": rows})
 
     def draw(primary=(KEY,), **tables):
         options = {"primary": list(primary), "groups": GROUPS, "reference": "control"}
-        return dict(study_figures(MEASURES, pd.DataFrame(), TABLES | tables, **options))
+        people = pd.DataFrame({"participant_id": ["sub-01"], "group": ["ALS"]})
+        return dict(study_figures(MEASURES, people, TABLES | tables, **options))
 
     return draw
 
@@ -50,6 +61,18 @@ def test_what_a_study_has_besides_is_drawn_too(drawn):
     figures = drawn(profile_means=means, profile_comparisons=means, strips=sites, site_effects=sites)
     assert [name for name in figures if name not in drawn()] == ["profile_fa", "profile_md", "strip_swi", "sites"]
     assert figures["sites"]["unit"].tolist() == ["1"]
+
+
+def test_levels_of_the_motor_neuron_have_a_figure_and_people_another_once_they_have_scores(drawn, monkeypatch):
+    monkeypatch.setattr(study, "people_plot", lambda rows, groups, **options: (rows, groups))
+    level = KEY | {"region": "cst_plic"}
+    comparisons = pd.DataFrame([{"reported": "yes", "contrast": "ALS-PLS"} | EFFECT | level])
+    figures = drawn(comparisons=comparisons)
+    assert figures["motor_neuron"]["adjusted_g"].tolist() == [1.0]
+    assert "motor_neuron_people" not in figures
+    scores = pd.DataFrame([{"participant_id": "sub-01", "w_score": -2.5} | level])
+    rows, groups = drawn(comparisons=comparisons, deviations=scores)["motor_neuron_people"]
+    assert rows["w_score"].tolist() == [2.5] and groups == {"sub-01": "ALS"}
 
 
 def test_what_has_nothing_to_show_has_no_figure(drawn):

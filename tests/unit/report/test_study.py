@@ -4,13 +4,17 @@ import pandas as pd
 import pytest
 
 from mndmri.report import study
+from mndmri.report.sections import group_sections
 from mndmri.report.study import study_page
 
 PRIMARY = [{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}]
 FIGURES = dict.fromkeys(("effect_sizes", "effect_sizes_all_dwi_fa", "dwi_fa_cst", "dwi_md_cst", "roc"), b"png")
+EFFECT = {"reported": "no", "contrast": "ALS-control", "adjusted_g": -1.5, "adj_g_ci_low": -2.5, "adj_g_ci_high": -0.5}
 TABLES = {
     "demographics": pd.DataFrame(),
-    "comparisons": pd.DataFrame([PRIMARY[0] | {"p": 0.1}, PRIMARY[0] | {"hemi": "R", "p": 0.2}]),
+    "comparisons": pd.DataFrame(
+        [own | EFFECT for own in (PRIMARY[0] | {"p": 0.1}, PRIMARY[0] | {"hemi": "R", "p": 0.2})]
+    ),
 }
 
 
@@ -42,6 +46,16 @@ def test_the_other_figures_stand_in_their_sections(page):
     titles = [picture.title for section in page["sections"] for picture in section.pictures]
     assert titles == ["ROC", "Effect sizes all DWI FA"]
     assert page["sections"][-1].text == "M"
+
+
+def test_the_motor_neuron_is_a_table_towards_damage():
+    rows = [
+        PRIMARY[0] | EFFECT | {"reported": "yes", "region": region, "p": 0.01} for region in ("cst_pons", "cst_plic")
+    ]
+    sections = group_sections({"comparisons": pd.DataFrame(rows)}, {}, primary=[], methods="M")
+    [section] = [own for own in sections if own.heading.startswith("The motor neuron")]
+    assert section.table["level"].tolist() == ["Internal capsule", "Pons"]
+    assert section.table["ALS-control"].tolist() == ["1.50 [0.50, 2.50]"] * 2
 
 
 def test_without_a_primary_measure_the_page_shows_those_that_differ_most():
