@@ -6,6 +6,7 @@ from mndmri.figures import to_png
 from mndmri.figures.study import study_figures
 from mndmri.io import read_table, write_bytes
 from mndmri.jobs import start_job
+from mndmri.tables.measures import directions
 from mndmri.tables.names import file_names
 from mndmri.tables.participants import read_participants
 
@@ -16,6 +17,7 @@ figures = list(
         read_participants(snakemake.input.participants),
         {Path(path).stem: read_table(path) for path in snakemake.input.tables},
         **snakemake.params.options,
+        signs=directions(snakemake.params.higher_is),
     )
 )
 for name, (_, figure) in zip(file_names(label for label, _ in figures), figures, strict=True):

@@ -9,6 +9,7 @@ from mndmri.provenance import versions
 from mndmri.report.brain_maps import ComparedMaps
 from mndmri.report.pictures import compact
 from mndmri.report.study import study_page
+from mndmri.tables.measures import directions
 from mndmri.tables.participants import read_participants
 
 
@@ -43,6 +44,7 @@ page = study_page(
     failed=options.failed,
     decisions=options.decisions,
     flow=options.flow,
+    signs=directions(options.higher_is),
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

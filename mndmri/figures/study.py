@@ -13,7 +13,7 @@ from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
 from mndmri.figures.strip import study_strips
-from mndmri.tables.measures import KEY, RATINGS
+from mndmri.tables.measures import DAMAGE_DIRECTION, KEY, RATINGS
 from mndmri.tables.neuron import along_neuron
 from mndmri.tables.words import OMNIBUS
 
@@ -27,6 +27,7 @@ def study_figures(
     groups: Sequence[str],
     reference: str | None,
     alpha: float = 0.05,
+    signs: Mapping[tuple[str, ...], int] = DAMAGE_DIRECTION,
 ) -> Iterator[tuple[str, Figure]]:
     """Name and figure of every primary measure, and of each kind of result; what has nothing to show has none.
 
@@ -44,6 +45,8 @@ def study_figures(
         In the order of the figures; `reference` is one of them.
     alpha : float
         One minus the coverage of the intervals.
+    signs : mapping
+        Direction of damage of the measures, as `mndmri.tables.measures.directions` returns it.
     """
     colours, chosen = group_colours(groups), pd.DataFrame(primary, columns=KEY)
     for kind in chosen[["modality", "measure", "region"]].drop_duplicates().itertuples(index=False):
@@ -58,10 +61,10 @@ def study_figures(
     comparisons = comparisons[(comparisons["contrast"] != OMNIBUS) & ~comparisons["measure"].isin(RATINGS)]
     if len(rows := comparisons.merge(chosen)):
         yield "effect_sizes", forest_plot(rows, alpha=alpha)
-    if len(rows := along_neuron(comparisons, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"])):
+    if len(rows := along_neuron(comparisons, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"], signs=signs)):
         yield "motor_neuron", neuron_plot(rows, alpha=alpha)
     scored = tables["deviations"][tables["deviations"]["w_score"].notna()]
-    if len(rows := along_neuron(scored, ["w_score"])):
+    if len(rows := along_neuron(scored, ["w_score"], signs=signs)):
         people = participants.set_index("participant_id")["group"].to_dict()
         yield "motor_neuron_people", people_plot(rows, people, order=groups)
     for (modality, measure), rows in comparisons.groupby(["modality", "measure"], sort=False):

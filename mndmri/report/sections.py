@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from mndmri.report.pages import Picture, Section
-from mndmri.tables.measures import KEY, NO_SCORE
+from mndmri.tables.measures import DAMAGE_DIRECTION, KEY, NO_SCORE
 from mndmri.tables.neuron import along_neuron
 from mndmri.tables.words import (
     MISSING,
@@ -31,6 +31,7 @@ def group_sections(
     primary: Sequence[Mapping[str, str]],
     methods: str,
     alpha: float = 0.05,
+    signs: Mapping[tuple[str, ...], int] = DAMAGE_DIRECTION,
 ) -> list[Section]:
     """Sections of the group page that have content.
 
@@ -50,6 +51,8 @@ def group_sections(
         Text for a paper.
     alpha : float
         One minus the coverage of the tables' intervals.
+    signs : mapping
+        Direction of damage of the measures, as `mndmri.tables.measures.directions` returns it.
     """
     chosen = pd.DataFrame(primary, columns=KEY)
 
@@ -126,7 +129,7 @@ def group_sections(
             f"Adjusted g [{readable_level(alpha)}] of every measure with a known direction of damage, level by level, "
             "turned so that damage is positive; not corrected for multiple comparisons: descriptive only. All numbers: "
             "comparisons.tsv and deviations.tsv.",
-            _neuron_table(tables.get("comparisons")),
+            _neuron_table(tables.get("comparisons"), signs),
             drawn(
                 "motor_neuron", "Groups with their intervals; every person’s W-scores where there are enough controls."
             ),
@@ -197,12 +200,12 @@ def _cells(rows: pd.DataFrame, columns: Mapping[str, _Column], *, alpha: float) 
     return pd.DataFrame({title.format(**levels): own for title, own in cells.items()})
 
 
-def _neuron_table(comparisons: pd.DataFrame | None) -> pd.DataFrame | None:
+def _neuron_table(comparisons: pd.DataFrame | None, signs: Mapping[tuple[str, ...], int]) -> pd.DataFrame | None:
     """Adjusted g towards damage at each level, of the reported pairs: a column a contrast."""
     if comparisons is None:
         return None
     pairs = comparisons[(comparisons["reported"] == "yes") & (comparisons["contrast"] != OMNIBUS)]
-    rows = along_neuron(pairs, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"])
+    rows = along_neuron(pairs, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"], signs=signs)
     if rows["adjusted_g"].isna().all():
         return None
     lines: dict[tuple[str, ...], dict[str, str]] = {}

@@ -9,7 +9,7 @@ from mndmri.report.brain_maps import ComparedMaps, map_sections
 from mndmri.report.findings import describe_findings
 from mndmri.report.pages import Picture, group_page
 from mndmri.report.sections import group_sections
-from mndmri.tables.measures import KEY
+from mndmri.tables.measures import DAMAGE_DIRECTION, KEY
 from mndmri.tables.names import variable_name
 from mndmri.tables.words import OMNIBUS, capitalised, readable
 
@@ -42,6 +42,7 @@ def study_page(
     versions: Mapping[str, str],
     flow: Sequence[Mapping[str, Any]],
     decisions: Sequence[Mapping[str, str]] = (),
+    signs: Mapping[tuple[str, ...], int] = DAMAGE_DIRECTION,
 ) -> str:
     """Report of the study as HTML.
 
@@ -75,6 +76,8 @@ def study_page(
         As in `mndmri.report.pages.group_page`.
     decisions : sequence of mapping
         What readers have decided on the scans: rows of `mndmri.tables.decisions.DECISION_COLUMNS`.
+    signs : mapping
+        Direction of damage of the measures, as `mndmri.tables.measures.directions` returns it.
     """
     if decisions:
         tables = {**tables, "decisions": pd.DataFrame(decisions)}
@@ -105,7 +108,8 @@ def study_page(
             for name, png in figures.items()
             if name in shown
         ],
-        sections=group_sections(tables, figures, primary=primary, methods=methods, alpha=alpha) + map_sections(maps),
+        sections=group_sections(tables, figures, primary=primary, methods=methods, alpha=alpha, signs=signs)
+        + map_sections(maps),
         findings=describe_findings(tables["comparisons"], tables.get("motor_band_sign"), alpha=alpha),
         versions=versions,
     )

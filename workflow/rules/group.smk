@@ -553,6 +553,7 @@ rule draw_groups:
         "../../envs/mndmri.yaml"
     params:
         options=GROUPS | keys_of("statistics", "primary", "alpha"),
+        higher_is=config["higher_is"],
     script:
         "../../scripts/draw_groups.py"
 

@@ -77,6 +77,7 @@ rule write_report:
         "../../envs/mndmri.yaml"
     params:
         primary=config["statistics"]["primary"],
+        higher_is=config["higher_is"],
         alpha=config["statistics"]["alpha"],
         notes=list(STUDY.notes),
         failed=failures(LOSSES),
