@@ -39,9 +39,11 @@ rule draw_participant:
         template=rules.prepare_template.output.registration,
         head=scans("t1w", "image"),
         cord=joined(
-            has("t1w", rules.measure_cord.output.planes),
-            has("t1w", rules.measure_cord.output.inside),
-            has("t1w", rules.measure_cord.output.profile),
+            *(
+                has("t1w", rules.measure_cord.output[name])
+                for name in ("planes", "inside", "profile")
+                if CORD
+            )
         ),
         fa=has("dwi", rules.fit_tensor.output.fa),
         v1=has("dwi", rules.fit_tensor.output.v1),
