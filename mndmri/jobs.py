@@ -80,9 +80,19 @@ _COST = "CPU %.1f s, peak memory %.0f MB"
 
 def _say_cost(log: logging.Logger) -> None:
     """Write into the log what the job has used: Snakemake's benchmarks look at a process every half minute only."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu_s = sum(used.ru_utime + used.ru_stime for used in (own, children))
     unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kB elsewhere
-    log.info(_COST, sum(own.ru_utime + own.ru_stime for own in used), max(own.ru_maxrss for own in used) / unit)
+    log.info(_COST, cpu_s, max(_own_peak_mb(own.ru_maxrss / unit), children.ru_maxrss / unit))
+
+
+def _own_peak_mb(counted_mb: float) -> float:
+    """Largest memory of this process; ``counted_mb`` may be that of the one that started it, before this began."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    return counted_mb
 
 
 def cost_of_job(log: str | Path) -> Cost:

@@ -12,7 +12,7 @@ warp = Warp(load_field(given.to_template), load_field(given.from_template))
 found = measure_cord(load_image(given.t1w), load_image(given.fov), fit_affine(warp, load_image(given.mask)))
 write_table(found.measures, made.measures, digits=EXACT)
 write_table(found.quality, made.qc, digits=EXACT)
-write_table(found.profile, made.profile)
+write_table(found.profile, made.profile, digits=EXACT)
 save_image(found.planes, made.planes)
 save_image(found.inside, made.inside)
 for line in found.measures.itertuples():

@@ -11,10 +11,10 @@ WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 # Seconds of a job of three real people (T1w, diffusion, one gradient echo), by rule, on one core; of rules that are not
 # listed, those of reading and writing a table.
 STORED_S = {
-    "align_contrast": 49, "build_anatomy": 57, "check_comparisons": 12, "check_gradients": 9, "classify_groups": 12,
+    "align_map": 49, "build_anatomy": 57, "check_comparisons": 12, "check_gradients": 9, "classify_groups": 12,
     "compare_groups": 12, "compare_profiles": 9, "draw_participant": 16, "draw_thumbnails": 7, "extract_cst": 16,
-    "fit_tensor": 20, "locate_regions": 102, "map_susceptibility": 14, "measure_qsm": 11, "measure_signal": 104,
-    "measure_swi": 23, "measure_thickness": 406, "prepare_template": 52, "preprocess_dwi": 237, "preprocess_t1w": 36,
+    "fit_tensor": 20, "locate_regions": 102, "map_susceptibility": 14, "measure_qsm": 11, "measure_map": 104,
+    "measure_swi": 23, "measure_thickness": 20, "prepare_template": 52, "preprocess_dwi": 237, "preprocess_t1w": 36,
     "register_t1w": 100, "segment_t1w": 128, "smooth_fa": 13, "smooth_swi": 16, "track_cst": 63, "unfold_sulcus": 8,
 }  # fmt: skip
 _OTHERS_S = 4.0

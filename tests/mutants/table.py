@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         "profile-without-fa-mask",
-        'fa = maps["fa"].get_fdata()\n    tract = np.clip(wm_probability.get_fdata(), 0, 1) * (fa > min_fa)',
+        'tract = np.clip(wm_probability.get_fdata(), 0, 1) * (maps["fa"].get_fdata() > min_fa)',
         "tract = np.clip(wm_probability.get_fdata(), 0, 1)",
         "voxels that are no tract take part in the profile",
     ),
@@ -353,8 +353,8 @@ MUTANTS = (
     # workflow
     Mutant(
         "failed-branch",
-        '"dwi": "dwi",',
-        '"dwi": "swi",',
+        '"dwi": "dwi",\n',
+        '"dwi": "swi",\n',
         "a failure in diffusion takes away the person's SWI, and leaves diffusion rows without files",
     ),
     Mutant(

@@ -8,6 +8,7 @@ import pytest
 
 from mndmri.io import read_json, read_table
 from mndmri.statistics.deviations import NO_CONTROLS
+from mndmri.statistics.prevalence import RATED
 from mndmri.statistics.roc import auc_delong
 from mndmri.tables.dictionaries import column_names
 from mndmri.tables.participants import read_participants
@@ -216,7 +217,10 @@ def test_comparisons_are_checked_for_influence_assumptions_and_equivalence(group
 
 def test_markers_are_compared_with_each_other(group):
     table = read_table(group / "marker_comparisons.tsv")
-    assert len(table) == 3 * 4 and table["p"].notna().any()
+    # every pair of the primary measures, and the motor band score with its human rating, in each contrast
+    by_people = table["modality_2"] == RATED
+    assert (~by_people).sum() == 3 * 4 and by_people.sum() == 4
+    assert set(table.loc[by_people, "measure"]) == {"motor_band_score"} and table["p"].notna().any()
 
 
 def test_every_table_has_a_dictionary_that_names_its_columns(group):

@@ -7,26 +7,6 @@ LIMITS = (
 )
 
 
-def drawn_maps(wildcards):
-    """Names of a participant's maps whose alignment is shown."""
-    own, image = STUDY.scans[f"sub-{wildcards.subject}"], rules.align_map.output.image
-    return [
-        name
-        for name in ([] if PART else config["maps"])
-        if name in own
-        and name != "t1w"
-        and having(expand(image, map=name, allow_missing=True)[0], [wildcards.subject])
-    ]
-
-
-def of_maps(path):
-    """Input function: a file of each map that is drawn."""
-    return lambda wildcards: [
-        flag(expand(path, map=name, subject=wildcards.subject)[0], OPTIONAL)
-        for name in drawn_maps(wildcards)
-    ]
-
-
 rule draw_participant:
     """Draw a participant's pictures and put them on a page with the measures."""
     input:

@@ -87,7 +87,7 @@ def test_what_has_nothing_to_show_has_no_figure(drawn):
 
 def test_ratings_have_no_effect_sizes(drawn):
     score = KEY | {"modality": "swi", "measure": "motor_band_score"}
-    rows = pd.DataFrame([{"reported": "yes", "contrast": "ALS-PLS"} | key for key in (KEY, score)])
+    rows = pd.DataFrame([{"reported": "yes", "contrast": "ALS-PLS"} | EFFECT | key for key in (KEY, score)])
     figures = drawn([KEY, score], comparisons=rows)
     assert figures["effect_sizes"]["measure"].tolist() == ["fa"]
     assert "effect_sizes_all_swi_motor_band_score" not in figures
