@@ -36,6 +36,24 @@ def add_maps(config: dict[str, Any]) -> None:
     config["higher_is"] = directions | config["higher_is"]
 
 
+def take_back_maps(config: dict[str, Any]) -> None:
+    """Undo `add_maps` in a config that was resolved before, as ``provenance.json`` keeps it, so that it can be run."""
+    maps, modalities = config["maps"], config["modalities"]
+    if not (isinstance(maps, Mapping) and isinstance(modalities, list)):
+        return  # told by the schema
+    added = {
+        name
+        for name, own in BUILTIN.items()
+        if name in maps and isinstance(config[name], Mapping) and maps[name] == {**own, **_pattern(config[name])}
+    }
+    config["maps"] = {name: own for name, own in maps.items() if name not in added}
+    config["modalities"] = [name for name in modalities if name not in config["maps"]]
+
+
+def _pattern(block: Mapping[str, Any]) -> dict[str, Any]:
+    return {"pattern": block.get("pattern")}
+
+
 def wrong_declarations(config: Mapping[str, Any]) -> list[str]:
     """What is wrong with the declarations of maps, as the user wrote them."""
     problems = []

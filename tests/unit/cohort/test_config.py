@@ -1,4 +1,5 @@
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -354,3 +355,11 @@ def test_a_direction_is_declared_of_what_has_none_or_of_a_region():
     # a table that is brought may have measures of any name
     of_table = {"measures": "m.tsv", "participants": "p.tsv", "higher_is": {"mrs naa": "health"}}
     assert resolve_config(of_table, SCHEMA)["higher_is"] == {"mrs naa": "health"}
+
+
+def test_a_resolved_config_is_one_that_resolves_to_itself():
+    """As provenance.json keeps it: a study is run again from that."""
+    maps = {"mtr": {"pattern": "anat/*_MTRmap.nii.gz", "unit": "%", "higher_is": "health"}}
+    for raw in ({}, {"maps": maps, "modalities": ["t1w", "dwi", "flair"]}):
+        resolved = resolve_config({"bids_dir": "data", **raw}, SCHEMA)
+        assert resolve_config(json.loads(json.dumps(resolved)), SCHEMA) == resolved
