@@ -17,7 +17,7 @@ CORES ?= all
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete $(LEAN)
 # The default scheduler solves an integer programme for each job, and looks again every second for each that has ended.
 LEAN := --scheduler greedy --max-jobs-per-timespan 100/5s
-# two files of tests at a time, each on one core; a file's tests share what it made
+# two files of tests at a time, each on one core; a file's tests share what it made, and the long ones come first
 PARALLEL ?= -n 2 --dist loadfile
 ONE_CORE := OMP_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1
 SHORT := not benchmark and not slow
@@ -66,7 +66,7 @@ types: setup
 
 # whole runs have the cores to themselves
 test: lint
-	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --unit-seconds 60 tests/unit tests/mutants tests/workflow
+	$(ONE_CORE) $(BIN)/pytest $(PARALLEL) -m "$(SHORT)" --unit-seconds 60 tests/workflow tests/unit tests/mutants
 	$(BIN)/pytest -m "$(SHORT)" tests/e2e
 
 test-all: test
