@@ -85,7 +85,8 @@ def alignment_offset(
     image : SpatialImage
         From `align_map`.
     tissue : mapping
-        Probabilities of grey matter, white matter and fluid, 0 to 1, on the T1w image's grid.
+        Probabilities of grey matter, white matter and fluid, 0 to 1, on the T1w image's grid; empty if the map is
+        the T1w image itself, of which there is nothing to judge.
     to_image : ndarray, shape (4, 4)
         From `align_map`.
     modality : str
@@ -103,6 +104,8 @@ def alignment_offset(
     the vector of the three best shifts, which depends on no contrast. Of a map of which the tissue explains less than
     5% wherever it lies the offset is missing.
     """
+    if not tissue:
+        return pd.DataFrame([_row(modality, name, np.nan, 0, "the T1w image itself") for name in ("offset", "fit")])
     sizes = np.maximum(voxel_sizes(image), _GRID_MM)
     grid = resampled_grid(image, tuple(sizes))
     to_t1w: list[Transform] = [np.linalg.inv(to_image)]

@@ -77,3 +77,8 @@ def test_a_signal_is_corrected_for_its_bias_field_and_a_value_is_not(head):
     white = head.wm.get_fdata() > 0.95
     spread = [np.ptp(np.quantile(image.get_fdata()[white], [0.05, 0.95])) for image in (value, signal)]
     assert spread[1] / np.median(signal.get_fdata()[white]) < 0.5 * spread[0] / np.median(value.get_fdata()[white])
+
+
+def test_of_the_t1w_image_itself_nothing_is_judged(head):
+    rows = alignment_offset(head.scan("flair"), {}, np.eye(4), modality="t1w")
+    assert rows["value"].isna().all() and set(rows["status"]) == {"the T1w image itself"}
