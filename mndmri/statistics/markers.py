@@ -94,7 +94,8 @@ def compare_markers(
     pairs = list(combinations(chosen, 2))
     if rated:
         score = measures[is_primary(measures, [SCORE])]
-        reading = Measured(SCORE | {"modality": RATED, "measure": rated}, people[rated], sites)
+        reading = Measured(SCORE | {"modality": RATED, "measure": rated}, people[rated], pd.Series("", people.index))
+        directions = {**directions, (RATED, rated): 1}
         pairs += [(one, reading) for one in each_measure(score, people)]
     rows = []
     for contrast in list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled):
@@ -108,7 +109,7 @@ def compare_markers(
             row: dict[str, Any] = {"contrast": contrast.name, **pair[0].key}
             row |= {_SECOND[name]: value for name, value in pair[1].key.items()}
             row |= {"n_positive": int(left.sum()), "n_negative": int(right.sum()), "n_missing": n_all - n_known}
-            signs = [turned * (1 if one.key["modality"] == RATED else _direction(one.key, directions)) for one in pair]
+            signs = [turned * _direction(one.key, directions) for one in pair]
             row["note"] = ""
             if 0 in signs:
                 row["note"] = "no declared direction of damage"

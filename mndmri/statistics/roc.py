@@ -328,7 +328,7 @@ def classify(
             adjusted = _adjusted(measured, scores, people[contrast], contrast, split)
             share = _share_of_first(contrast, prevalence, reference)
             row = _classified(split, adjusted, specificity=specificity, prevalence=share, alpha=alpha)
-            if "auc_adjusted" in row and absent and absent != told:
+            if "auc_adjusted" in row and not set(absent) <= set(told):
                 row["note"] = "; ".join([note for note in (row["note"], f"adjusted AUC: {absent[0]}") if note])
             rows.append(row)
             points += _curve(adjusted if site and measured.key["measure"] not in RATINGS else split) if drawn else []

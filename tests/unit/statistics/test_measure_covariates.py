@@ -224,6 +224,23 @@ def test_each_value_is_adjusted_by_slopes_of_the_others(study):
         assert found.values[who] == pytest.approx(values[who] - x.loc[who].to_numpy() @ slopes)
 
 
+def test_a_value_without_a_site_is_missing_for_that_reason(study):
+    people, measures = study
+    people.loc[3, "site"] = None
+    options = STUDY | {"directions": {("t1w", "volume"): -1}, "pooled": False, "site": "site"}
+    found = classify(measures, people, measure_covariates=OF_VOLUMES, **options).table
+    notes = found.query("region == 'precentral' and contrast == 'ALS-control'")["note"]
+    assert notes.item().startswith("left out: no site (1)")
+
+
+def test_a_covariate_that_nobody_has_is_told_once(study):
+    people, measures = study
+    options = STUDY | {"directions": {("t1w", "volume"): -1}, "pooled": False}
+    both = {"t1w volume": ["tiv", "coil"]}
+    notes = classify(measures, people, measure_covariates=both, **options).table.query("region == 'precentral'")["note"]
+    assert notes.str.count("not adjusted for coil").eq(1).all() and notes.str.contains("; adjusted for tiv").all()
+
+
 def test_too_few_people_are_left_as_they_are_with_a_note(study):
     people, _ = study
     few = people.set_index("participant_id").iloc[[0, 1, 14, 20]]
