@@ -237,9 +237,8 @@ def each_sample(
     own = own_columns(participants, chosen)
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     for measured in each_measure(measures, people):
-        names, absent = [], []
-        if measured.key["measure"] not in unadjusted:
-            names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=chosen)
+        model = ((), NO_OTHERS) if measured.key["measure"] in unadjusted else (covariates, chosen)
+        names, absent = covariates_for(measured.key, people, covariates=model[0], chosen=model[1])
         sample = take_sample(measured, people, groups=groups, covariates=names)
         sample.notes.extend(absent)
         yield measured, sample
