@@ -265,14 +265,15 @@ def test_markers_are_compared_with_head_size_taken_out(study):
 
 def test_a_correlation_with_head_size_alone_is_none(study):
     people, measures = study
-    people = people.assign(score=-people["tiv"])  # who has a small head has a high score
+    # a small head has a high score, and nothing else decides it
+    people = people.assign(score=-people["tiv"] + 15 * np.random.default_rng(8).normal(size=len(people)))
     volumes = measures[measures["region"] == "precentral"]
     plain = correlation_table(volumes, people, **STUDY, scores=["score"], adjust=["age"])
     found = correlation_table(volumes, people, **STUDY, scores=["score"], adjust=["age"], measure_covariates=OF_VOLUMES)
     als, before = (table[table["group"] == "ALS"].set_index("method") for table in (found, plain))
     assert before.loc["spearman", "estimate"] < -0.6
-    assert np.isnan(als.loc["spearman", "estimate"]) or abs(als.loc["spearman", "estimate"]) < 0.6
+    assert abs(als.loc["spearman", "estimate"]) < 0.3
     assert als.loc["spearman", "adjusted_for"] == "tiv"
     assert als.loc["partial_spearman", "adjusted_for"] == "age, tiv"
     assert als.loc["kendall", "estimate"] == before.loc["kendall", "estimate"]
-    assert als.loc["kendall", "adjusted_for"] == "" or pd.isna(als.loc["kendall", "adjusted_for"])
+    assert als.loc["kendall", "adjusted_for"] == ""
