@@ -14,6 +14,8 @@ _LABEL = re.compile(r"sub-[A-Za-z0-9]+")
 # A line of LCModel's concentration table: concentration, Cramer-Rao bound in %, ratio to creatine, metabolite; the
 # last two of a sum may be joined by a plus, and names begin with a minus (-CrCH2) or a digit (2HG) too.
 _CONCENTRATION = re.compile(r"^\s*(\d\S*?)\s+(\d+)%\s+([\d.]+(?:E[+-]?\d+)?)\s*\+?(\S*[A-Za-z]\S*)\s*$")
+# Units in place of which the config's is taken: LCModel's institutional units, and none.
+_NO_UNIT = ("i.u.", "")
 _NOT_FITTED = 999  # %: LCModel's bound of a metabolite that it has not found
 _SD = "%SD"
 # Of Osprey's columns, that no other table is likely to have together.
@@ -72,11 +74,14 @@ def read_entry(entry: Mapping[str, Any]) -> tuple[Sheet, dict[str, Any]]:
     if unknown:
         return read_sheet(paths[0], sheet=entry["sheet"]), dict(entry)
     rows = [row for part in parts.values() for row in part or []]
-    lacking = [name for name in ("modality", "measure", "region", "unit") if entry[name]]
+    of_unit = _LONG.index("unit")
+    for row in rows:  # a ratio of a spectrum stays one
+        row[of_unit] = entry["unit"] if entry["unit"] and row[of_unit] in _NO_UNIT else row[of_unit]
+    lacking = [name for name in ("modality", "measure", "region") if entry[name]]
     kept = [name for name in _LONG if name not in lacking and (name != "region" or any(row[3] for row in rows))]
     places = [_LONG.index(name) for name in kept]
     sheet = Sheet(kept, [[row[n] for n in places] for row in rows], list(range(2, len(rows) + 2)), [])
-    return sheet, {**entry, "participant": PARTICIPANT}
+    return sheet, {**entry, "participant": PARTICIPANT, "unit": None}
 
 
 def _of_program(path: str, entry: Mapping[str, Any]) -> list[list[Cell]] | None:

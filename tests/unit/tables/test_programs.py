@@ -87,6 +87,13 @@ def test_a_file_of_the_pattern_that_is_no_such_table_is_told_and_nobody_is_lost(
     assert f"1 of 2 files are no tables of LCModel, Osprey or the Spinal Cord Toolbox ({other})" in problem
 
 
+def test_the_unit_of_the_config_is_that_of_concentrations_and_not_of_ratios(tmp_path):
+    write(tmp_path / "sub-01/mrs.table", TABLE)
+    rows = read(tmp_path / "sub-*/mrs.table", region="precentral", unit="mM").rows.set_index("measure")
+    assert (rows.loc["NAA", "unit"], rows.loc["NAA_to_cr", "unit"]) == ("mM", "1")
+    assert set(read(tmp_path / "sub-*/mrs.table", region="precentral").rows["unit"]) == {"i.u.", "1"}
+
+
 def test_a_spectrum_needs_a_region(tmp_path):
     write(tmp_path / "sub-01/mrs.table", TABLE)
     assert "has no column 'region'" in read(tmp_path / "sub-*/mrs.table").problems[0]
