@@ -27,6 +27,7 @@ from mndmri.statistics.samples import (
 )
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY, RATINGS, UNIT, with_units
+from mndmri.tables.neuron import damage_sign
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -316,8 +317,8 @@ def classify(
         _, absent = model_covariates(
             measured.key, everyone, covariates=in_model, chosen=measure_covariates, known=known
         )
-        kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
-        declared = directions.get(kind, directions.get(kind[:2], 0))
+        key = measured.key
+        declared = damage_sign(key["modality"], key["measure"], key["region"], directions)
         drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
         freed, told = adjust_measured(measured, everyone, chosen=measure_covariates, within=["group", *in_site])
         for contrast in compared:
