@@ -21,7 +21,6 @@ people = join_measured(read_participants(given.participants), measures, quality,
 controls = people.loc[people["group"] == options.scored["reference"], "participant_id"].tolist()
 bands = add_band(
     DeviationTables(read_table(given.deviations), read_table(given.norms)),
-    controls=[] if options.stored_norms else controls,
     alpha=options.scored["alpha"],
 )
 index = read_table(given.index) if given.index else None

@@ -16,7 +16,7 @@ found = score_deviations(
     norms=read_norms(given.norms) if given.norms else None,
     **options,
 )
-write_table(found.deviations, made.deviations)
+write_table(found.deviations, made.deviations, digits=EXACT)
 write_json(deviations_dictionary(), made.dictionary)
 write_table(found.norms, made.norms, digits=EXACT)
 write_json(norms_dictionary(len(covariance_columns(found.norms))), made.norms_dictionary)

@@ -1,19 +1,17 @@
 """The reported differences between the groups, for what is computed besides the comparisons."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from mndmri.statistics.ancova import REPORTED, contrast_of, errors_of, fit_sample
 from mndmri.statistics.contrasts import Contrast
 from mndmri.statistics.effect_sizes import Interval
 from mndmri.statistics.models import Estimate
 from mndmri.statistics.ranks import RANKS, rating_rows
-from mndmri.statistics.samples import NO_OTHERS, Measured, Sample, each_sample
+from mndmri.statistics.samples import Sample
 from mndmri.statistics.welch import group_variances, sums_of, welch_contrast
-from mndmri.tables.measures import RATINGS
 
 PLACE = {
     "modality": "Kind of image measured.",
@@ -30,24 +28,6 @@ class Difference(NamedTuple):
     result: Estimate
     sd: float  # root of the mean of the two sides' variances (pooled groups: mean weighted by size); NaN of ratings
     notes: list[str]
-
-
-def each_reported(
-    measures: pd.DataFrame,
-    participants: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    covariates: Sequence[str],
-    chosen: Mapping[str, Sequence[str]],
-) -> Iterator[tuple[Measured, Sample]]:
-    """Every measure and who is compared in it: complete cases of its model, of ratings everybody with one."""
-    ratings = measures[measures["measure"].isin(RATINGS)]
-    unadjusted = {
-        tuple(measured.key.values()): sample
-        for measured, sample in each_sample(ratings, participants, groups=groups, covariates=(), chosen=NO_OTHERS)
-    }
-    for measured, sample in each_sample(measures, participants, groups=groups, covariates=covariates, chosen=chosen):
-        yield measured, unadjusted.get(tuple(measured.key.values()), sample)
 
 
 def reported_differences(

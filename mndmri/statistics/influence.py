@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from mndmri.statistics.contrasts import list_contrasts
-from mndmri.statistics.differences import AS_REPORTED, PLACE, Difference, each_reported, reported_differences
+from mndmri.statistics.differences import AS_REPORTED, PLACE, Difference, reported_differences
 from mndmri.statistics.families import is_primary
-from mndmri.statistics.samples import NO_OTHERS
+from mndmri.statistics.samples import NO_OTHERS, each_sample
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import RATINGS, UNIT, with_units
 
@@ -71,8 +71,13 @@ def influence_table(
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     chosen = measures[is_primary(measures, primary)]
     rows = []
-    for measured, sample in each_reported(
-        chosen, participants, groups=groups, covariates=covariates, chosen=measure_covariates
+    for measured, sample in each_sample(
+        chosen,
+        participants,
+        groups=groups,
+        covariates=covariates,
+        chosen=measure_covariates,
+        unadjusted=RATINGS,
     ):
         rating = measured.key["measure"] in RATINGS
         everybody = reported_differences(sample, compared, rating=rating)

@@ -14,6 +14,7 @@ from mndmri.statistics.own_covariates import adjust_measured
 from mndmri.statistics.prevalence import RATED, SCORE
 from mndmri.statistics.samples import KEY, NO_OTHERS, Measured, each_measure, own_columns, select_people
 from mndmri.tables.dictionaries import dictionary
+from mndmri.tables.neuron import damage_sign
 
 _SECOND = {name: f"{name}_2" for name in KEY}
 _DESCRIPTIONS = {
@@ -94,7 +95,8 @@ def compare_markers(
     pairs = list(combinations(chosen, 2))
     if rated:
         score = measures[is_primary(measures, [SCORE])]
-        reading = Measured(SCORE | {"modality": RATED, "measure": rated}, people[rated], sites)
+        reading = Measured(SCORE | {"modality": RATED, "measure": rated}, people[rated], pd.Series("", people.index))
+        directions = {**directions, (RATED, rated): 1}
         pairs += [(one, reading) for one in each_measure(score, people)]
     rows = []
     for contrast in list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled):
@@ -108,7 +110,8 @@ def compare_markers(
             row: dict[str, Any] = {"contrast": contrast.name, **pair[0].key}
             row |= {_SECOND[name]: value for name, value in pair[1].key.items()}
             row |= {"n_positive": int(left.sum()), "n_negative": int(right.sum()), "n_missing": n_all - n_known}
-            signs = [turned * (1 if one.key["modality"] == RATED else _direction(one.key, directions)) for one in pair]
+            keys = [one.key for one in pair]
+            signs = [turned * damage_sign(k["modality"], k["measure"], k["region"], directions) for k in keys]
             row["note"] = ""
             if 0 in signs:
                 row["note"] = "no declared direction of damage"
@@ -127,8 +130,3 @@ def compare_markers(
     table = pd.DataFrame(rows, columns=list(_DESCRIPTIONS))
     table["p_holm"] = corrected(table, ["contrast"], holm)
     return table
-
-
-def _direction(key: Mapping[str, str], directions: Mapping[tuple[str, ...], int]) -> int:
-    kind = (key["modality"], key["measure"], key["region"])
-    return directions.get(kind, directions.get(kind[:2], 0))

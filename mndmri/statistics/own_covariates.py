@@ -16,7 +16,7 @@ def adjust_measured(
     """A measure with the effects of its own covariates taken out, and notes.
 
     Each person's value is moved to the average of the covariates, along slopes within the groups that are
-    estimated from all others: nobody's value takes part in his own adjustment, as in cross-validation.
+    estimated from all others: nobody's value takes part in their own adjustment, as in cross-validation.
 
     Parameters
     ----------
@@ -58,6 +58,6 @@ def adjust_measured(
     values = measured.values.where(pd.Series(known, people.index))
     values[known] = y - np.einsum("nk,kn->n", columns, slopes[: columns.shape[1]])
     reasons = measured.reasons
-    for name in names:
+    for name in lacking:
         reasons = reasons.mask(measured.values.notna() & people[name].isna(), f"no {name}")
     return measured._replace(values=values, reasons=reasons), [*notes, f"adjusted for {', '.join(names)}"]

@@ -27,6 +27,7 @@ from mndmri.statistics.samples import (
 )
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import KEY, RATINGS, UNIT, with_units
+from mndmri.tables.neuron import damage_sign
 
 _KEY_DESCRIPTIONS = {
     "modality": "Kind of image measured.",
@@ -316,8 +317,8 @@ def classify(
         _, absent = model_covariates(
             measured.key, everyone, covariates=in_model, chosen=measure_covariates, known=known
         )
-        kind = tuple(measured.key[name] for name in ("modality", "measure", "region"))
-        declared = directions.get(kind, directions.get(kind[:2], 0))
+        key = measured.key
+        declared = damage_sign(key["modality"], key["measure"], key["region"], directions)
         drawn = is_primary(pd.DataFrame([measured.key]), primary).all()
         freed, told = adjust_measured(measured, everyone, chosen=measure_covariates, within=["group", *in_site])
         for contrast in compared:
@@ -328,7 +329,7 @@ def classify(
             adjusted = _adjusted(measured, scores, people[contrast], contrast, split)
             share = _share_of_first(contrast, prevalence, reference)
             row = _classified(split, adjusted, specificity=specificity, prevalence=share, alpha=alpha)
-            if "auc_adjusted" in row and absent and absent != told:
+            if "auc_adjusted" in row and not set(absent) <= set(told):
                 row["note"] = "; ".join([note for note in (row["note"], f"adjusted AUC: {absent[0]}") if note])
             rows.append(row)
             points += _curve(adjusted if site and measured.key["measure"] not in RATINGS else split) if drawn else []

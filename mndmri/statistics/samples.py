@@ -1,7 +1,7 @@
 """Samples: the participants of the groups, and those of them with a value."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -228,12 +228,17 @@ def each_sample(
     groups: Sequence[str],
     covariates: Sequence[str],
     chosen: Mapping[str, Sequence[str]],
+    unadjusted: Collection[str] = (),
 ) -> Iterator[tuple[Measured, Sample]]:
-    """Every measure and its complete cases, with the covariates of every measure and those ``chosen`` for it."""
+    """Every measure and its complete cases, with the covariates of every measure and those ``chosen`` for it.
+
+    Measures whose name is among the ``unadjusted`` have no covariates: everybody with a value is a case.
+    """
     own = own_columns(participants, chosen)
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
     for measured in each_measure(measures, people):
-        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=chosen)
+        model = ((), NO_OTHERS) if measured.key["measure"] in unadjusted else (covariates, chosen)
+        names, absent = covariates_for(measured.key, people, covariates=model[0], chosen=model[1])
         sample = take_sample(measured, people, groups=groups, covariates=names)
         sample.notes.extend(absent)
         yield measured, sample

@@ -43,7 +43,8 @@ _DESCRIPTIONS = {
     "one of "
     f"each side of the contrast, of the same sex and with ages within {CALIPER} SD of each other, the largest "
     "number of pairs with the smallest differences; same covariates. without_covariates: the participants of main. "
-    "without_site_<site>: without the participants of that site.",
+    "without_site_<site>: without the participants of that site. Ratings have no covariates, and so neither "
+    "motion_covariate nor without_covariates.",
     "contrast": f"The groups compared, first minus second; {POOLED} is every patient, each group weighted by its size.",
     "n_missing": "Excluded participants of the study's groups (age_matched: of the contrast's groups).",
     "estimate": "Adjusted difference in the measure's unit; of ratings the Hodges-Lehmann shift, never adjusted.",
@@ -155,10 +156,10 @@ def sensitivity_table(
     )
     rows: list[dict[str, Any]] = []
     for measured in each_measure(measures[is_primary(measures, primary)], people):
-        names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
-        of_measure = study._replace(covariates=names, absent=absent)
-        if measured.key["measure"] in RATINGS:
-            of_measure = study._replace(covariates=[])
+        of_measure = study._replace(covariates=[])
+        if measured.key["measure"] not in RATINGS:
+            names, absent = covariates_for(measured.key, people, covariates=covariates, chosen=measure_covariates)
+            of_measure = study._replace(covariates=names, absent=absent)
         rows += [measured.key | row for row in _measure_rows(measured, of_measure, alpha=alpha)]
     return with_units(pd.DataFrame(rows, columns=column_names(sensitivity_dictionary(groups))), measures)
 
@@ -197,6 +198,7 @@ def _variants(measured: Measured, study: _Study) -> Iterator[_Variant]:
         sample.notes.extend([*study.absent, *([note] if note else [])])
         return _Variant(name, sample, covariates, study.contrasts)
 
+    adjusted = measured.key["measure"] not in RATINGS
     main = variant(MAIN, measured, covariates=study.covariates)
     yield main
     if study.flagged is not None:
@@ -204,14 +206,15 @@ def _variants(measured: Measured, study: _Study) -> Iterator[_Variant]:
         kept = _leave_out(measured, out, "flagged by quality control")
         note = "" if out.any() else "nobody flagged: as main"
         yield variant("without_flagged", kept, covariates=study.covariates, note=note)
-    if MOTION in study.people:
+    if adjusted and MOTION in study.people:
         note = "" if measured.key["modality"] == MOTION_SCAN else f"motion of the {MOTION_SCAN} scan"
         if any(study.people[name].equals(study.people[MOTION]) for name in study.covariates):
             note = "motion is a covariate already: as main"
         yield variant("motion_covariate", measured, covariates=[*study.covariates, MOTION], note=note)
     if study.matched_by:
         yield from (_matched(measured, study, contrast) for contrast in study.contrasts)
-    yield main._replace(name="without_covariates", covariates=[])
+    if adjusted:
+        yield main._replace(name="without_covariates", covariates=[])
     if study.sites is not None and study.sites.nunique() > 1:
         for site in sorted(study.sites.dropna().unique()):
             kept = _leave_out(measured, (study.sites == site).to_numpy(), f"site {site}")

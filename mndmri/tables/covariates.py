@@ -92,7 +92,7 @@ def join_measured(
     columns = {}
     for name, modality in sorted(wanted):
         if name in participants:  # what somebody gives is taken before what was measured
-            columns[column_of(name, modality)] = participants[name].to_numpy(float)
+            columns[column_of(name, modality)] = participants[name].to_numpy()
             continue
         if place := place_of(name):
             columns_of = ["modality", "measure", "region", "hemi"][: len(place)]

@@ -11,8 +11,11 @@ from mndmri.tables.sheets import MISSING_WORDS, Cell, Sheet, as_text, read_sheet
 PARTICIPANT = "participant_id"
 _LONG = [PARTICIPANT, "modality", "measure", "region", "unit", "value", "status"]
 _LABEL = re.compile(r"sub-[A-Za-z0-9]+")
-# A line of LCModel's concentration table: concentration, Cramer-Rao bound in %, ratio to creatine, metabolite.
-_CONCENTRATION = re.compile(r"^\s*(\d\S*?)\s+(\d+)%\s+([\d.]+(?:E[+-]?\d+)?)\s*([A-Za-z]\S*)\s*$")
+# A line of LCModel's concentration table: concentration, Cramer-Rao bound in %, ratio to creatine, metabolite; the
+# last two of a sum may be joined by a plus, and names begin with a minus (-CrCH2) or a digit (2HG) too.
+_CONCENTRATION = re.compile(r"^\s*(\d\S*?)\s+(\d+)%\s+([\d.]+(?:E[+-]?\d+)?)\s*\+?(\S*[A-Za-z]\S*)\s*$")
+# Units in place of which the config's is taken: LCModel's institutional units, and none.
+_NO_UNIT = ("i.u.", "")
 _NOT_FITTED = 999  # %: LCModel's bound of a metabolite that it has not found
 _SD = "%SD"
 # Of Osprey's columns, that no other table is likely to have together.
@@ -61,20 +64,24 @@ def read_entry(entry: Mapping[str, Any]) -> tuple[Sheet, dict[str, Any]]:
     paths = files_of_entry(entry)
     if not paths:
         raise InputError(f"{entry['file']}: no file of that name; correct the path, or the pattern")
-    parts = [_of_program(path, entry) for path in paths]
-    if parts[0] is None:
-        if len(paths) > 1:
-            raise InputError(
-                f"{entry['file']}: {len(paths)} files that are no tables of LCModel or the Spinal Cord Toolbox; give "
-                "the path of one table"
-            )
+    parts = {path: _of_program(path, entry) for path in paths}
+    unknown = [path for path, part in parts.items() if part is None]
+    if unknown and len(paths) > 1:
+        raise InputError(
+            f"{entry['file']}: {len(unknown)} of {len(paths)} files are no tables of LCModel, Osprey or the Spinal "
+            f"Cord Toolbox ({unknown[0]}); correct the pattern, or give the path of one table"
+        )
+    if unknown:
         return read_sheet(paths[0], sheet=entry["sheet"]), dict(entry)
-    rows = [row for part in parts for row in part or []]
-    lacking = [name for name in ("modality", "measure", "region", "unit") if entry[name]]
+    rows = [row for part in parts.values() for row in part or []]
+    of_unit = _LONG.index("unit")
+    for row in rows:  # a ratio of a spectrum stays one
+        row[of_unit] = entry["unit"] if entry["unit"] and row[of_unit] in _NO_UNIT else row[of_unit]
+    lacking = [name for name in ("modality", "measure", "region") if entry[name]]
     kept = [name for name in _LONG if name not in lacking and (name != "region" or any(row[3] for row in rows))]
     places = [_LONG.index(name) for name in kept]
     sheet = Sheet(kept, [[row[n] for n in places] for row in rows], list(range(2, len(rows) + 2)), [])
-    return sheet, {**entry, "participant": PARTICIPANT}
+    return sheet, {**entry, "participant": PARTICIPANT, "unit": None}
 
 
 def _of_program(path: str, entry: Mapping[str, Any]) -> list[list[Cell]] | None:
@@ -106,6 +113,7 @@ def _label(path: str) -> str:
 
 def _metabolite(who: str, name: str, value: Cell, bound: str, ratio: Cell | None) -> Iterator[list[Cell]]:
     """Rows of a metabolite: concentration and, where it is given, ratio to creatine."""
+    name = name.removeprefix("-")  # of -CrCH2, which spreadsheets would take for a formula
     gone = bound.isdecimal() and int(bound) >= _NOT_FITTED
     status = f"not found by LCModel (bound of {bound}%)" if gone else ""
     named = [(name, "i.u.", value), *([(f"{name}_to_cr", "1", ratio)] if ratio is not None else [])]

@@ -182,4 +182,6 @@ def table_of(rows: pd.DataFrame) -> pd.DataFrame:
     keys = ["what", "size", "cell", "test"]
     wide = pd.Series({key: cell(own) for key, own in rows.groupby(keys, sort=False)})
     wide.index = wide.index.set_names(keys)
-    return wide.unstack("test", sort=False).reindex(list(dict.fromkeys(rows["test"])), axis=1)
+    order = wide.index.droplevel("test").drop_duplicates()
+    # not unstacked with sort=False, which puts cells into wrong columns where a row lacks one
+    return wide.unstack("test").reindex(order)[list(dict.fromkeys(rows["test"]))]

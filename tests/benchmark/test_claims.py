@@ -279,7 +279,7 @@ def test_a_hazard_ratio_that_does_not_change_is_rejected_seldom():
 
 
 @pytest.mark.parametrize("kind", ["normal", "t3"])
-def test_the_tail_by_a_gamma_distribution_is_no_surer_than_counting(kind):
+def test_a_small_p_by_a_gamma_distribution_can_be_too_small_and_one_by_counting_hardly(kind):
     """500 of 8,000 flips of one map, drawn 1,000 times; p of the value that all flips give 0.05, 0.01 and 0.002."""
     owner = np.repeat([0, 1], 15)
     rng, shape = rng_of(11, len(kind)), (7, 8, 7)
@@ -306,6 +306,7 @@ def test_the_tail_by_a_gamma_distribution_is_no_surer_than_counting(kind):
     for name, own in limits.items():
         print(f"\n{kind}, {name}: true 0.05, 0.01, 0.002 lie between {own[0].round(4)} and {own[1].round(4)}")
     assert (limits["count"][0] < [0.05, 0.01, 0.003]).all() and (limits["count"][1] > [0.05, 0.01, 0.002]).all()
+    assert limits["fit"][0, -1] < 0.001 < limits["count"][0, -1]
 
 
 @pytest.mark.parametrize("sizes", [(13, 5), (13, 10), (5, 10), (33, 28), (60, 55)])

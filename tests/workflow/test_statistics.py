@@ -177,6 +177,8 @@ def test_patients_lie_outside_of_the_controls_and_controls_within(group):
     # planted: 2.0, 1.2 and 0 standard deviations; the controls' own spread is sqrt(2) of those
     assert medians["PLS"] < medians["ALS"] < -0.4 < medians["control"] < 0.4
     assert (scores["n_controls"] == np.where(owner[scores.index] == "control", 21, 22)).all()
+    # read again to compute the controls' range: not rounded to six digits
+    assert (scores["value"] != scores["value"].map(lambda value: float(f"{value:.6g}"))).any()
 
 
 def test_norms_of_one_run_judge_the_people_of_another(study, tmp_path):

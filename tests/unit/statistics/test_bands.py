@@ -12,9 +12,7 @@ from tests.unit.statistics.test_deviations import OPTIONS, by_person, cohort, va
 
 def scored(y, people, **options):
     options = {"covariates": []} | options
-    found = score_deviations(values(people, y), people, **OPTIONS, **options)
-    controls = people.loc[people["group"] == "control", "participant_id"]
-    return by_person(add_band(found, controls=controls))
+    return by_person(add_band(score_deviations(values(people, y), people, **OPTIONS, **options)))
 
 
 def test_the_range_is_the_prediction_interval_of_a_further_control():
@@ -44,6 +42,30 @@ def test_a_value_leaves_the_range_where_its_percentile_leaves_the_central_95():
     assert (outside == ~table["percentile"].between(2.5, 97.5)).all()
     assert (outside == (table["w_score"].abs() > table["w_limit"])).all()
     assert 0 < outside.sum() < 15
+
+
+def test_a_side_of_onset_has_the_range_of_the_hemisphere_that_it_is():
+    people = cohort()
+    people["onset"] = ["L", "R", *["L"] * 4, *[np.nan] * 12]
+    left, right = np.random.default_rng(7).normal(size=(2, 18))
+    right[[6, 7]] = np.nan  # controls
+    both = pd.concat([values(people, left, hemi="L"), values(people, right, hemi="R")])
+    table = add_band(score_deviations(both, people, onset_side="onset", **OPTIONS))
+    limits = table.pivot(index="participant_id", columns="hemi", values=["w_limit", "band_low", "band_high"])
+    for name in ("w_limit", "band_low", "band_high"):
+        own = limits[name]
+        assert own.loc["sub-00", "contra"] == own.loc["sub-00", "R"] != own.loc["sub-00", "L"]
+        assert own.loc["sub-01", "contra"] == own.loc["sub-01", "L"]
+
+
+def test_stored_norms_give_controls_the_range_of_everybody():
+    people, other = cohort(), cohort(0, 12, seed=1)
+    y, theirs = np.random.default_rng(8).normal(size=18), np.random.default_rng(9).normal(size=12)
+    none = {"covariates": []}
+    norms = score_deviations(values(other, theirs), other, groups=["control"], reference="control", **none).norms
+    table = by_person(add_band(score_deviations(values(people, y), people, norms=norms, **OPTIONS, **none)))
+    assert table["w_limit"].nunique() == 1 and table["w_limit"].iloc[0] == pytest.approx(stats.t.ppf(0.975, 11))
+    assert np.ptp(table["band_low"]) < 1e-9
 
 
 def test_without_enough_controls_there_is_no_range():

@@ -120,6 +120,14 @@ def test_the_same_p_stands_in_every_table(table):
     assert equivalence_table(measures, people, margin_sd=0.5, **STUDY)["note"].eq("a rating, compared by ranks").all()
 
 
+def test_a_rating_has_no_variant_that_changes_covariates_alone():
+    measures, people = study(SCORES)
+    motion = pd.Series(0.2, people["participant_id"][1:])
+    found = sensitivity_table(measures, people, covariates=["age"], motion=motion, flagged={}, **STUDY)
+    assert set(found["variant"]) == {"main", "without_flagged"}
+    assert (found["n_missing"] == 0).all()
+
+
 def test_a_person_left_out_is_left_out_of_the_ranks():
     measures, people = study(SCORES)
     row = influence_table(measures, people, primary=None, **STUDY).set_index("contrast").loc["PLS-control"]

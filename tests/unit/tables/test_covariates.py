@@ -60,6 +60,12 @@ def test_a_column_of_the_participants_table_is_taken_before_what_was_measured():
     )
 
 
+def test_a_category_whose_name_looks_like_that_of_a_measure_stays_a_category():
+    own = PEOPLE.assign(**{"site of scan": ["A", "B", "A"]})
+    found = join_measured(own, rows(VOLUME, {"sub-01": 1400.0}), None, {"t1w": ["site of scan"]})
+    assert found["site of scan"].tolist() == ["A", "B", "A"]
+
+
 def test_two_values_of_a_person_and_a_lacking_table_are_refused():
     measures = rows(VOLUME, {"sub-01": 1400.0})
     with pytest.raises(InputError, match=r"mean_fd is a measure of qc\.tsv, which is not given"):

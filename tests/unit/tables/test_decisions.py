@@ -63,6 +63,14 @@ def test_without_t1w_nothing_is_left_and_the_reason_is_told():
     assert count_excluded(found.excluded) == {"t1w": 1}
 
 
+def test_a_map_of_the_study_is_decided_on_as_a_modality_and_falls_with_the_t1w_image():
+    own = table(["sub-01", "mtr", "exclude", "motion", "AB", ""], ["sub-02", "t1w", "exclude", "artefact", "AB", ""])
+    found = decided(own, maps=["mtr"])
+    assert found.excluded["sub-01"] == {"mtr": "excluded by reader: motion (AB)"}
+    assert found.excluded["sub-02"]["mtr"] == "the T1w image is excluded by reader: artefact (AB)"
+    assert "modality 'mtr'; expected one of t1w, " in decided(own).problems[0]
+
+
 def test_rows_of_an_excluded_modality_are_dropped_and_those_of_others_stay():
     strip = pd.DataFrame({"modality": ["swi", "swi", "qsm"], "value": [1.0, 2.0, 3.0]})
     left = drop_excluded({"sub-01": strip, "sub-02": strip}, {"sub-01": {"swi": "excluded by reader: motion (AB)"}})

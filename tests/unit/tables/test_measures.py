@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mndmri.susceptibility.regions import MEASURED_REGIONS
 from mndmri.tables.dictionaries import TITLE
 from mndmri.tables.measures import (
     DAMAGE_DIRECTION,
@@ -105,6 +106,12 @@ def test_damage_lowers_tissue_cord_anisotropy_and_the_ratio_of_the_banks_and_not
 def test_what_a_region_does_otherwise_is_an_exception_to_a_declared_direction():
     regional = [kind for kind in DAMAGE_DIRECTION if len(kind) == 3]
     assert all(DAMAGE_DIRECTION[kind] != DAMAGE_DIRECTION[kind[:2]] for kind in regional)
+
+
+@pytest.mark.parametrize("modality", ["flair", "t2w"])
+def test_no_direction_is_declared_for_the_signal_of_any_region_of_the_cortex(modality):
+    without = {key[2] for key, sign in DAMAGE_DIRECTION.items() if key[0] == modality and sign == 0}
+    assert without == set(MEASURED_REGIONS)
 
 
 def test_a_declared_direction_is_taken_before_that_of_this_program():

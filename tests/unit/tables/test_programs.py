@@ -21,6 +21,9 @@ $$CONC 5 lines in following concentration table = NCONC+1
    6.91E-02 999% 1.03E-02 Lac
    6.012   3%   0.899  NAA+NAAG
    1.204   4%   0.180 GPC+PCh
+   9.050   8%   1.403+Glu+Gln
+   0.210  30%   0.031 -CrCH2
+   0.500  25%   0.075 2HG
 $$MISC 5 lines in following misc. output table
   FWHM = 0.038 ppm    S/N = 27
 """
@@ -55,6 +58,9 @@ def test_lcmodels_output_of_each_participant_is_read(tmp_path, name):
     assert found["sub-02", "mrs", "NAA", "precentral"] == 4.1
     assert found["sub-01", "mrs", "NAA+NAAG_to_cr", "precentral"] == 0.899
     assert found["sub-01", "mrs", "GPC+PCh", "precentral"] == 1.204
+    assert found["sub-01", "mrs", "Glu+Gln_to_cr", "precentral"] == 1.403
+    assert found["sub-01", "mrs", "CrCH2", "precentral"] == 0.21
+    assert found["sub-01", "mrs", "2HG", "precentral"] == 0.5
     absent = given.rows[given.rows["measure"] == "Lac"]
     assert absent["value"].isna().all()
     assert set(absent["status"]) == {"not found by LCModel (bound of 999%)"}
@@ -64,13 +70,28 @@ def test_lcmodels_output_of_each_participant_is_read(tmp_path, name):
 
 
 def test_lcmodels_csv_is_read(tmp_path):
-    header = "Row, Col, NAA, NAA %SD, NAA/Cr+PCr, Lac, Lac %SD, Lac/Cr+PCr"
+    header = "Row, Col, NAA, NAA %SD, NAA/Cr+PCr, Lac, Lac %SD, Lac/Cr+PCr, -CrCH2, -CrCH2 %SD, -CrCH2/Cr+PCr"
     for who in PEOPLE:
-        write(tmp_path / who / "spreadsheet.csv", f"{header}\n 1, 1, 5.1, 4, 0.8, 0.0, 999, 0.0\n")
+        write(tmp_path / who / "spreadsheet.csv", f"{header}\n 1, 1, 5.1, 4, 0.8, 0.0, 999, 0.0, 0.2, 30, 0.03\n")
     found = values(read(tmp_path / "sub-*/spreadsheet.csv", region="precentral"))
     assert found["sub-02", "mrs", "NAA", "precentral"] == 5.1
     assert found["sub-02", "mrs", "NAA_to_cr", "precentral"] == 0.8
     assert pd.isna(found["sub-02", "mrs", "Lac", "precentral"])
+    assert found["sub-02", "mrs", "CrCH2_to_cr", "precentral"] == 0.03
+
+
+def test_a_file_of_the_pattern_that_is_no_such_table_is_told_and_nobody_is_lost(tmp_path):
+    write(tmp_path / "sub-01/mrs.csv", "Row, Col, NAA, NAA %SD\n 1, 1, 5.1, 4\n")
+    other = write(tmp_path / "sub-02/mrs.csv", "NAA, error\n 5.0, 4\n")
+    (problem,) = read(tmp_path / "sub-*/mrs.csv", region="precentral").problems
+    assert f"1 of 2 files are no tables of LCModel, Osprey or the Spinal Cord Toolbox ({other})" in problem
+
+
+def test_the_unit_of_the_config_is_that_of_concentrations_and_not_of_ratios(tmp_path):
+    write(tmp_path / "sub-01/mrs.table", TABLE)
+    rows = read(tmp_path / "sub-*/mrs.table", region="precentral", unit="mM").rows.set_index("measure")
+    assert (rows.loc["NAA", "unit"], rows.loc["NAA_to_cr", "unit"]) == ("mM", "1")
+    assert set(read(tmp_path / "sub-*/mrs.table", region="precentral").rows["unit"]) == {"i.u.", "1"}
 
 
 def test_a_spectrum_needs_a_region(tmp_path):
