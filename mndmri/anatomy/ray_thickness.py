@@ -83,7 +83,7 @@ def cast_rays(gm: SpatialImage, wm: SpatialImage, *, within: np.ndarray | None =
     thickness[meets] = _shared(1 - along[meets], way, gap[meets])
     ends = ~meets & (to_fluid > 0) & (to_fluid < len(way))
     thickness[ends] = _crossing(along[ends], to_fluid[ends])
-    # the number of the grid's edges that cross a piece of surface goes with |normal| x edge length, summed over the axes
+    # the number of the grid's edges that cross a piece of surface goes with the sum of |normal| x edge length
     return Rays(origin, normal, thickness, 1 / (np.abs(normal) @ zooms))
 
 
