@@ -74,8 +74,9 @@ _TUBE_SD_MM = 2.5
 _TUBE_ENDS_MM = (-8.0, 0.0)
 
 # Segment III of the callosum (Hofer and Frahm 2006, NeuroImage 32:989), the motor fibres: from one
-# half to two thirds of its length behind the front end, and near the midline. Segment V is the splenium.
-_CC_SEGMENTS = {"cc_midbody": (1 / 2, 2 / 3), "cc_splenium": (3 / 4, 1.0)}
+# half to two thirds of its length behind the front end, and near the midline. Segment V, the last quarter, is the
+# splenium; it has no end of its own.
+_CC_SEGMENTS = {"cc_midbody": (1 / 2, 2 / 3), "cc_splenium": (3 / 4, np.inf)}
 _CC_MAX_X_MM = 10.0
 
 # Reference white matter for the signal of the tract: that nearest to these gyri.
