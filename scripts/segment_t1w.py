@@ -16,7 +16,6 @@ from mndmri.atlas.regions import restrict
 from mndmri.grids import bounding_box, resampled_grid, uncrop, voxel_volume_ml
 from mndmri.io import EXACT, load_field, load_image, load_optional, read_table, save_image, write_table
 from mndmri.jobs import start_job
-from mndmri.tables.measures import OK
 
 log = start_job(snakemake)
 options = snakemake.params
@@ -53,8 +52,8 @@ border_cm2 = border_area_cm2(mask, fov)
 limits = {name: options[name] for name in ("min_coverage", "max_border_cm2")}
 reasons = unmeasurable(here.coverage, border_cm2, coarse, **limits)
 volumes = measure_volumes(tissue, weights, table, reasons=reasons)
-whole = reasons.get(("gm", "both"), OK)
-lobes = measure_lobes(tissue, load_image(snakemake.input.lobes), from_template, status=whole)
+in_box = {name: image.slicer[box] for name, image in tissue.items()}
+lobes = measure_lobes(in_box, load_image(snakemake.input.lobes), here.mni_mm, reasons=reasons)
 write_table(pd.concat([volumes, lobes], ignore_index=True), snakemake.output.measures, digits=EXACT)
 quality = [
     measure_quality(mask, tissue, expected, to_template),

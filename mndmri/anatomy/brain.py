@@ -15,7 +15,7 @@ from mndmri.anatomy.field_of_view import border_area_cm2, has_signal, lacks_skul
 from mndmri.anatomy.head_template import simulate_head, take_head_template
 from mndmri.anatomy.template_brain import extract_by_template
 from mndmri.atlas.regions import load_template
-from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, uncrop, voxel_sizes
 from mndmri.io import InputError
 from mndmri.tables.measures import row
 
@@ -118,9 +118,7 @@ def extract_by_network(head: SpatialImage) -> SpatialImage:
     again = make_image(wide[tuple(slice(n, -n) for n in beyond)], part)
     if border_area_cm2(again, make_image(np.ones(part.shape[:3], np.uint8), part)) <= _CUT_CM2:
         return mask
-    whole = np.zeros(head.shape[:3], np.uint8)
-    whole[box] = np.asarray(again.dataobj)
-    return make_image(whole, head)
+    return uncrop(again, box, head)
 
 
 def _near_an_end(mask: SpatialImage, voxels: np.ndarray) -> bool:

@@ -22,8 +22,8 @@ PROFILE_COLUMNS = [
 ]
 # Its front-back diameter is 8 to 10 mm.
 _MAX_VOXEL_MM = 3.0
-# The area changes along the window: at least so much of it has to be measured.
-_LEAST_MM = 10.0
+# The area changes along the window and the medulla: at least so much of them has to be measured.
+_LEAST_MM, _LEAST_MEDULLA_MM = 10.0, 22.0
 # Of 21 planes in each of 20 people (2 mm), at most 0.08 of the rays were off the outline and their residual SD was 0.1
 # to 0.3 mm; contrast was 0.5 to 0.7.
 _MOST_REJECTED = {"medulla": 0.6, "cord": 0.25}
@@ -83,22 +83,27 @@ def measure_cord(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) 
     outline = find_outline(neck, follow_cord(neck, affine))
     profile = _profile(outline)
     ending = _ending(neck, outline, t1w)
-    longest = longest_edge_mm(t1w)
-    coarse = f"voxels of {longest:.3g} mm do not resolve the cord; at most {_MAX_VOXEL_MM:g} mm needed"
-    why = coarse if longest > _MAX_VOXEL_MM else _unmeasurable(profile, ending, WINDOW_MM, least_mm=_LEAST_MM)
+    longest, coarse = longest_edge_mm(t1w), ""
+    if longest > _MAX_VOXEL_MM:
+        coarse = f"voxels of {longest:.3g} mm do not resolve the cord; at most {_MAX_VOXEL_MM:g} mm needed"
+    why = coarse or _unmeasurable(profile, ending, WINDOW_MM, least_mm=_LEAST_MM)
     inside = _within(profile, WINDOW_MM) & (profile["status"] == OK)
     means = profile.loc[inside, list(UNITS)].mean()
     if why == OK and not (_AREAS_MM2[0] < means["csa"] < _AREAS_MM2[1]):
-        why = f"an area of {means['csa']:.0f} mm2 is not that of a cord"
-    if why == OK and not (_ASPECTS[0] < means["diameter_lr"] / means["diameter_ap"] < _ASPECTS[1]):
-        why = "the outline does not have the shape of a cord"
+        expected = "{:g} to {:g} mm2 are expected".format(*_AREAS_MM2)
+        why = f"an area of {means['csa']:.0f} mm2 is not that of a cord; {expected}"
+    aspect = means["diameter_lr"] / means["diameter_ap"]
+    if why == OK and not (_ASPECTS[0] < aspect < _ASPECTS[1]):
+        expected = "{:g} to {:g} are expected".format(*_ASPECTS)
+        why = f"the outline is {aspect:.2g} times as wide as deep, which no cord is; {expected}"
     length_mm = inside.sum() * STEP_MM
     n = round(length_mm * means["csa"] / 1000 / voxel_volume_ml(t1w)) if why == OK else 0
     rows = [
         row("t1w", name, CORD, "both", means[name] if why == OK else np.nan, unit=unit, n_voxels=n, status=why)
         for name, unit in UNITS.items()
     ]
-    rows.append(_medulla(profile, ending, voxel_volume_ml(t1w)))
+    whole = coarse or _unmeasurable(profile, ending, MEDULLA_MM, least_mm=_LEAST_MEDULLA_MM)
+    rows.append(_medulla(profile, whole, voxel_volume_ml(t1w)))
     measures = pd.DataFrame(rows, columns=MEASURE_COLUMNS)
     return CordResult(measures, _quality(profile, inside, why, n), profile, *straighten(neck, outline))
 
@@ -137,8 +142,8 @@ def _profile(outline: Outline) -> pd.DataFrame:
             "contrast": outline.contrast,
         }
     )
-    most = np.where(_within(table, MEDULLA_MM), _MOST_REJECTED["medulla"], _MOST_REJECTED["cord"])
     of_cord = table["below_mm"] >= WINDOW_MM[0]
+    most = np.where(of_cord, _MOST_REJECTED["cord"], _MOST_REJECTED["medulla"])
     usual = table.loc[_within(table, WINDOW_MM) & outline.shown, "csa"].median()
     reasons = {
         NOT_SHOWN: ~outline.shown,
@@ -180,17 +185,16 @@ def _unmeasurable(profile: pd.DataFrame, ending: str, ends_mm: tuple[float, floa
     if len(faults) > _MOST_FAULTY * shown:
         return f"{faults.mode()[0]}, in {len(faults)} of {shown} planes"
     if good * STEP_MM <= least_mm:
-        return f"{ending}; more than {least_mm:.0f} mm between {ends_mm[0]:.0f} and {ends_mm[1]:.0f} mm are needed"
+        return f"{ending}; more than {least_mm:g} mm between {ends_mm[0]:g} and {ends_mm[1]:g} mm are needed"
     return OK
 
 
-def _medulla(profile: pd.DataFrame, ending: str, voxel_ml: float) -> dict[str, Any]:
-    """Row of the medulla's volume."""
-    end = MEDULLA_MM[1]
-    own = profile[_within(profile, MEDULLA_MM) & (profile["below_mm"] < end)]
-    why = _unmeasurable(own, ending, MEDULLA_MM, least_mm=0.75 * end)
-    areas = own["csa"].where(own["status"] == OK).interpolate(limit_direction="both")
-    ml = float(areas.sum() * STEP_MM / 1000) if why == OK else np.nan
+def _medulla(profile: pd.DataFrame, why: str, voxel_ml: float) -> dict[str, Any]:
+    """Row of the medulla's volume, with the areas of planes that do not count from those nearest to them."""
+    areas = profile.loc[profile["status"] == OK].set_index("below_mm")["csa"]
+    begin, end = MEDULLA_MM
+    areas = areas.reindex(np.arange(begin, end + STEP_MM / 2, STEP_MM)).interpolate(limit_direction="both")
+    ml = float(np.trapezoid(areas, dx=STEP_MM) / 1000) if why == OK else np.nan
     n = round(ml / voxel_ml) if why == OK else 0
     return row("t1w", "volume", "medulla", "both", ml, unit="ml", n_voxels=n, status=why)
 

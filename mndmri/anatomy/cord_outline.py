@@ -30,7 +30,7 @@ class Outline(NamedTuple):
 
     course: Course
     radius: np.ndarray
-    """From the middle, mm, shape (n, 48): counter-clockwise from the right as seen from below."""
+    """From the middle, mm, shape (n, 48): from the person's right towards the front."""
     edge: np.ndarray
     """Where a ray by itself finds the edge, mm, shape (n, 48); not a number where it finds none."""
     weight: np.ndarray

@@ -43,8 +43,8 @@ def measure_scan(scanned: SpatialImage | None, t1w: SpatialImage, tissue: dict[s
 
     Notes
     -----
-    After Dahnke and Gaser's ``cat_vol_qa`` (CAT12): factors, contrast and block size are theirs; the noise is estimated
-    from differences, and the background is taken as 0.
+    After Dahnke and Gaser's ``cat_vol_qa`` in earlier versions of CAT12: factors, contrast and block size are theirs;
+    the noise is estimated from differences, and the background is taken as 0.
     """
     if scanned is None:
         return _rows({}, NO_SCAN, 0)

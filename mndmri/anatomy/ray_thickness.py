@@ -44,8 +44,8 @@ def cast_rays(gm: SpatialImage, wm: SpatialImage, *, within: np.ndarray | None =
     Parameters
     ----------
     gm, wm : SpatialImage
-        Probability, or share, of grey and of white matter, 0 to 1, on one grid of about 1 mm isotropic voxels: no more
-        of a head than is asked about.
+        Probability, or share, of grey and of white matter, 0 to 1, on one grid of voxels of about 1 mm: no more of a
+        head than is asked about.
     within : ndarray of bool, optional
         Voxels of that grid in which the rays asked about begin.
 
@@ -71,6 +71,8 @@ def cast_rays(gm: SpatialImage, wm: SpatialImage, *, within: np.ndarray | None =
     if not len(origin):
         return Rays(origin, origin, np.zeros(0), np.zeros(0))
     normal = _normals(white, zooms, origin)
+    directed = normal.any(axis=1)
+    origin, normal = origin[directed], normal[directed]
     way = np.arange(0, _LONGEST_MM + _STEP_MM / 2, _STEP_MM)
     points = (origin * zooms)[:, None] + way[:, None] * normal[:, None]
     along = _along(tissue, points / zooms)
@@ -81,8 +83,8 @@ def cast_rays(gm: SpatialImage, wm: SpatialImage, *, within: np.ndarray | None =
     thickness[meets] = _shared(1 - along[meets], way, gap[meets])
     ends = ~meets & (to_fluid > 0) & (to_fluid < len(way))
     thickness[ends] = _crossing(along[ends], to_fluid[ends])
-    # edges of the grid that cross a surface stand as many to the area as its normal leans
-    return Rays(origin, normal, thickness, 1 / np.abs(normal).sum(axis=1))
+    # the number of the grid's edges that cross a piece of surface goes with the sum of |normal| x edge length
+    return Rays(origin, normal, thickness, 1 / (np.abs(normal) @ zooms))
 
 
 def _surface(white: np.ndarray, voxel_mm3: float) -> np.ndarray:
@@ -105,7 +107,7 @@ def _surface(white: np.ndarray, voxel_mm3: float) -> np.ndarray:
 
 
 def _normals(white: np.ndarray, zooms: np.ndarray, origin: np.ndarray) -> np.ndarray:
-    """Unit vectors down the slope of white matter, shape (n, 3)."""
+    """Unit vectors down the slope of white matter, shape (n, 3); 0 where it has none."""
     even = ndimage.gaussian_filter(white, _NORMAL_SD_MM / zooms)
     slope = [-_along(part, origin) for part in np.gradient(even, *zooms)]
     normal = np.stack(slope, axis=-1)

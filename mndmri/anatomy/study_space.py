@@ -14,7 +14,7 @@ from mndmri.atlas.own import NUCLEI, RegionMaps
 from mndmri.atlas.regions import load_builtin, load_nuclei, load_template, stack_regions
 from mndmri.grids import make_image, resampled_grid, same_grid
 from mndmri.registration.register import Engine
-from mndmri.registration.transforms import Transform, resample
+from mndmri.registration.transforms import Interpolation, Transform, resample
 
 _MOST = 0.5
 
@@ -89,23 +89,21 @@ def prepare_space(
         tissue=brain_tissue(coarse, nuclei=known_nuclei(near)),
         compared=away_from_nuclei(near),
         nuclei=nuclei,
-        lobes=_lobes(brain, to_builtin) if builtin else make_image(np.zeros(brain.shape, np.uint8), brain),
+        lobes=_bring(load_lobes(load_template()), brain, to_builtin, "nearest")
+        if builtin
+        else make_image(np.zeros(brain.shape, np.uint8), brain),
         atlas=atlas,
         table=table,
     )
 
 
-def _bring(own: SpatialImage, grid: SpatialImage, to_source: list[Transform]) -> SpatialImage:
+def _bring(
+    own: SpatialImage, grid: SpatialImage, to_source: list[Transform], interpolation: Interpolation = "linear"
+) -> SpatialImage:
     """A map on the template's grid, as it is where it lies there already."""
-    return own if same_grid(own, grid) and not to_source else resample(own, grid, to_source)
-
-
-def _lobes(brain: SpatialImage, to_source: list[Transform]) -> SpatialImage:
-    """Labels of the built-in template on the grid of another."""
-    labels = load_lobes(load_template())
-    if same_grid(labels, brain) and not to_source:
-        return labels
-    return make_image(np.rint(resample(labels, brain, to_source, interpolation="nearest").get_fdata()), brain)
+    if same_grid(own, grid) and not to_source:
+        return own
+    return resample(own, grid, to_source, interpolation=interpolation)
 
 
 def _nuclei(brain: SpatialImage, labels: RegionMaps | None, known: SpatialImage | None) -> SpatialImage:

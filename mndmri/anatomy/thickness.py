@@ -1,6 +1,5 @@
 """Thickness of the precentral and postcentral cortex."""
 
-import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
@@ -110,11 +109,7 @@ def _mean(rays: Rays, gyrus: np.ndarray, zooms: np.ndarray) -> float:
 
 def _working_grid(region: SpatialImage) -> SpatialImage:
     """Grid of about `WORKING_MM` over the box round a region, on the axes of its image."""
-    box = bounding_box(region, margin_mm=_MARGIN_MM)
-    begin = [part.start for part in box]
-    affine = region.affine.copy()
-    affine[:3, 3] = nb.affines.apply_affine(region.affine, begin)
-    return resampled_grid(nb.Nifti1Image(np.asarray(region.dataobj)[box], affine), WORKING_MM)
+    return resampled_grid(region.slicer[bounding_box(region, margin_mm=_MARGIN_MM)], WORKING_MM)
 
 
 def _table(found: dict[tuple[str, str], tuple[float, int, str]]) -> pd.DataFrame:

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
-from scipy import ndimage
 
-from mndmri.atlas.regions import atlas_file, load_atlas_in
+from mndmri.atlas.regions import atlas_file, load_probabilities, nearest_structure
 from mndmri.grids import make_image
 
-# Beginnings of the Harvard-Oxford atlas's names; insula, cingulate and subcallosal cortex are of no lobe.
+# Beginnings of the Harvard-Oxford atlas's names; insula, cingulate and subcallosal cortex, hippocampus and amygdala are
+# of no lobe.
 _LOBES: dict[str, tuple[str, ...]] = {
     "frontal": (
         *("Frontal_Pole", "Superior_Frontal", "Middle_Frontal", "Inferior_Frontal", "Precentral", "Frontal_Medial"),
@@ -33,7 +33,7 @@ PARTS = [*((lobe, hemi) for lobe in _LOBES for hemi in "LR"), (VENTRICLES, "both
 _SIDES = {"Left": "L", "Right": "R"}
 # Cortex of a person lies somewhat beside that of the atlas after registration; what of it is grey matter, the person
 # tells, as they tell which part of the ventricles' surroundings is fluid.
-_CORTEX_PERCENT, _NEAR_MM, _VENTRICLE_PERCENT = 25, 6.0, 10
+_NEAR_MM, _LEAST_FLUID = 6.0, 0.1
 
 
 def load_lobes(template: SpatialImage) -> SpatialImage:
@@ -45,31 +45,18 @@ def load_lobes(template: SpatialImage) -> SpatialImage:
         As from `mndmri.atlas.regions.load_template`.
     """
     names = pd.read_csv(atlas_file("atlases/labels_harvard_oxford.csv"))["name"]
-    probability, box = load_atlas_in("harvard_oxford", template)
-    likeliest = np.zeros(probability.shape[:3], np.uint8)
-    highest = np.full(probability.shape[:3], _CORTEX_PERCENT - 1, np.uint8)
-    fluid = np.zeros(probability.shape[:3], bool)
-    for n, name in enumerate(names):
-        part = _part_of(name)
-        if part:
-            own = np.asarray(probability.dataobj[..., n])
-            if PARTS[part - 1][0] == VENTRICLES:
-                fluid |= own >= _VENTRICLE_PERCENT
-            else:
-                higher = own > highest
-                likeliest[higher], highest[higher] = part, own[higher]
-    away, nearest = ndimage.distance_transform_edt(likeliest == 0, return_indices=True)
-    labels = np.where(away <= _NEAR_MM, likeliest[tuple(nearest)], 0)
-    whole = np.zeros(template.shape, np.uint8)
-    whole[box] = np.where(fluid, PARTS.index((VENTRICLES, "both")) + 1, labels)
-    return make_image(whole, template)
+    fluid = np.array([_VENTRICLE in name for name in names])
+    # all compete, so that what belongs to no lobe is not taken for the lobe beside it
+    nearest = nearest_structure(np.flatnonzero(~fluid).tolist(), template, within_mm=_NEAR_MM)
+    labels = np.array([*map(_lobe_of, names), 0], np.uint8)[nearest]
+    for probability in load_probabilities("harvard_oxford", {name: name for name in names[fluid]}, template).values():
+        labels[probability >= _LEAST_FLUID] = PARTS.index((VENTRICLES, "both")) + 1
+    return make_image(labels, template)
 
 
-def _part_of(name: str) -> int:
-    """Label of a volume of the atlas, 0 if it is of none."""
+def _lobe_of(name: str) -> int:
+    """Label of a volume of the atlas, 0 if it is of no lobe."""
     side, _, structure = name.partition("_")
-    if structure.startswith(_VENTRICLE):
-        return PARTS.index((VENTRICLES, "both")) + 1
     for lobe, gyri in _LOBES.items():
         if structure.startswith(gyri):
             return PARTS.index((lobe, _SIDES[side])) + 1

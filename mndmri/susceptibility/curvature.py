@@ -4,7 +4,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, uncrop, voxel_sizes
 
 # A plate answers best when smoothed by about a half of its thickness, and the deep half of the cortex is 1.5 mm.
 PLATE_SCALE_MM = 0.8
@@ -50,7 +50,6 @@ def plate_response(image: SpatialImage, mask: SpatialImage, *, scale_mm: float =
     """
     check_same_grid(image, mask)
     wanted = np.asarray(mask.dataobj) > 0.5
-    response = np.zeros(wanted.shape, np.float32)
     sizes = voxel_sizes(image)
     box = bounding_box(make_image(wanted, image), margin_mm=4 * scale_mm + 2 * sizes.max())
     data, inside = np.nan_to_num(image.get_fdata()[box]), wanted[box]
@@ -59,5 +58,4 @@ def plate_response(image: SpatialImage, mask: SpatialImage, *, scale_mm: float =
     _, second, first = np.moveaxis(curvatures(smooth, sizes, inside) * scale_mm**2, -1, 0)
     found = np.zeros(inside.shape, np.float32)
     found[inside] = np.clip(first - np.abs(second), 0, None)
-    response[box] = found
-    return make_image(response, image)
+    return uncrop(make_image(found, image.slicer[box]), box, image)

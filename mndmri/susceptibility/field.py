@@ -10,7 +10,7 @@ from skimage.restoration import unwrap_phase
 
 from mndmri.gradient_echo.dipole import GYROMAGNETIC_RATIO_HZ
 from mndmri.gradient_echo.echoes import check_echo_times
-from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, uncrop, voxel_sizes
 from mndmri.io import InputError
 from mndmri.robust import MAD_TO_SD
 
@@ -163,11 +163,10 @@ def _filled(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return volume
 
 
-def _image(part: np.ndarray, box: tuple[slice, ...], mask: SpatialImage) -> SpatialImage:
-    """Part of a volume as an image on the whole grid."""
-    volume = np.zeros(mask.shape, bool if part.dtype == bool else np.float32)
-    volume[box] = part
-    return make_image(volume, mask)
+def _image(part: np.ndarray, box: tuple[slice, slice, slice], mask: SpatialImage) -> SpatialImage:
+    """Part of a volume as an image on the whole grid, float32, or 0 and 1."""
+    part = part if part.dtype == bool else part.astype(np.float32)
+    return uncrop(make_image(part, mask.slicer[box]), box, mask)
 
 
 def _unwrap(signal: np.ndarray, inside: np.ndarray, unwrapper: Unwrapper) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.gradient_echo.dipole import dipole_field
-from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, uncrop, voxel_sizes
 from mndmri.io import InputError
 from mndmri.susceptibility.background import BoundaryValues, check_finite
 from mndmri.susceptibility.chi_error import ErrorModel, model_error, unexplained_sd
@@ -172,9 +172,7 @@ def map_susceptibility(
 
     def whole(part: np.ndarray) -> SpatialImage:
         """The field of view again, 0 outside the box."""
-        full = np.zeros(field.shape, part.dtype)
-        full[box] = part
-        return make_image(full, field)
+        return uncrop(make_image(part, brain), box, field)
 
     return Susceptibility(whole(values.astype(np.float32)), whole(local), whole(kept), error, note)
 

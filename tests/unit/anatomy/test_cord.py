@@ -1,5 +1,7 @@
 """Cross-section of made-up cords: tubes of known area in dark fluid, in bright and dark surroundings."""
 
+import re
+
 import nibabel as nb
 import numpy as np
 import pytest
@@ -136,10 +138,23 @@ def test_a_mirrored_head_has_a_mirrored_course_and_the_same_area():
 
 
 def test_the_medulla_has_the_volume_between_its_ends():
-    found = measure_cord(*neck())
+    assert medulla(*neck())["value"] == pytest.approx(volume_of_medulla(), rel=0.01)
+
+
+def test_the_medulla_is_measured_to_its_end_where_the_image_ends_a_little_above_it():
+    whole, part = medulla(*neck()), medulla(*cut_off(*neck(), below_mm=27))
+    assert part["status"] == "ok"
+    assert part["value"] == pytest.approx(whole["value"], rel=0.02)
+
+
+def medulla(*scan):
+    return measure_cord(*scan).measures.set_index("region").loc["medulla"]
+
+
+def volume_of_medulla():
+    """Of the tube, ml."""
     below = np.arange(0, 30, 0.01)
-    truth = np.sum(AREA * wider(below) ** 2) * 0.01 / 1000
-    assert found.measures.set_index("region").loc["medulla", "value"] == pytest.approx(truth, rel=0.05)
+    return np.sum(AREA * wider(below) ** 2) * 0.01 / 1000
 
 
 def test_quality_tells_the_distance_from_the_isocentre():
@@ -192,6 +207,22 @@ def test_an_outline_that_leaks_is_no_cord():
 def test_a_short_leak_is_bridged():
     found = measure_cord(*neck(touching=(38, 42)))
     assert values_of(found)["csa"] == pytest.approx(AREA, rel=0.03)
+
+
+def test_coarse_voxels_show_neither_cord_nor_medulla():
+    found = measure_cord(*neck(voxel=(4.0, 4.0, 4.0)))
+    assert found.measures["value"].isna().all()
+    assert set(found.measures["status"]) == {"voxels of 4 mm do not resolve the cord; at most 3 mm needed"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "ends", "words"),
+    [("_AREAS_MM2", (95, 160), "an area of 8. mm2 .* 95 to 160 mm2"), ("_ASPECTS", (2, 3), "1.4 times .* 2 to 3 are")],
+)
+def test_what_is_not_a_cord_by_its_size_or_shape_is_said_with_the_limits(monkeypatch, limit, ends, words):
+    monkeypatch.setattr(f"mndmri.anatomy.cord.{limit}", ends)
+    row = measure_cord(*neck()).measures.iloc[0]
+    assert np.isnan(row["value"]) and re.search(words, row["status"])
 
 
 def test_noise_alone_is_no_cord():

@@ -7,7 +7,6 @@ import pytest
 from mndmri.anatomy.lobes import measure_lobes
 from mndmri.atlas.lobes import PARTS, VENTRICLES
 from mndmri.grids import make_image, world_coordinates
-from mndmri.registration.transforms import make_field
 from mndmri.tables.measures import DAMAGE_DIRECTION
 
 SHIFT = np.array([3.0, -5.0, 4.0])  # from a point of the person to that of the template
@@ -30,8 +29,8 @@ def person():
     grid = nb.Nifti1Image(np.zeros((21, 60, 14), np.float32), affine)
     grey = make_image(np.full(grid.shape, 0.75, np.float32), grid)
     fluid = make_image(np.full(grid.shape, 0.25, np.float32), grid)
-    field = make_field(np.broadcast_to(SHIFT, (*grid.shape, 3)), grid)
-    return {"GM": grey, "CSF": fluid}, field
+    mni_mm = make_image((world_coordinates(grid) + SHIFT).astype(np.float32), grid)
+    return {"GM": grey, "CSF": fluid}, mni_mm
 
 
 def test_a_lobe_has_its_grey_matter_and_the_ventricles_their_fluid(template, person):
@@ -44,21 +43,26 @@ def test_a_lobe_has_its_grey_matter_and_the_ventricles_their_fluid(template, per
 
 
 def test_lobes_are_found_where_the_registration_has_them(template, person):
-    tissue, field = person
+    tissue, mni_mm = person
     y = world_coordinates(tissue["GM"])[..., 1] + SHIFT[1]
     only = make_image(np.where((y > -35) & (y < -29), 1, 0).astype(np.float32), tissue["GM"])
-    found = measure_lobes({"GM": only, "CSF": tissue["CSF"]}, template, field).set_index(["region", "hemi"])["value"]
+    found = measure_lobes({"GM": only, "CSF": tissue["CSF"]}, template, mni_mm).set_index(["region", "hemi"])["value"]
     assert found["frontal", "L"] > 0 and found.drop([("frontal", "L"), (VENTRICLES, "both")]).eq(0).all()
 
 
 def test_an_image_without_volumes_has_rows_with_the_reason(template, person):
-    found = measure_lobes(person[0], template, person[1], status="the image ends inside the brain")
+    found = measure_lobes(person[0], template, person[1], reasons={("gm", "both"): "the image ends inside the brain"})
     assert found["value"].isna().all() and set(found["status"]) == {"the image ends inside the brain"}
 
 
 def test_a_template_without_lobes_is_said(template, person):
     none = make_image(np.zeros(template.shape, np.uint8), template)
     assert set(measure_lobes(person[0], none, person[1])["status"]) == {"the study's own atlas has no lobes"}
+
+
+def test_an_image_that_shows_no_lobe_is_not_blamed_on_the_atlas(template, person):
+    elsewhere = make_image(np.asarray(person[1].dataobj) + 500, person[1])
+    assert set(measure_lobes(person[0], template, elsewhere)["status"]) == {"ok"}
 
 
 def test_damage_widens_the_ventricles():

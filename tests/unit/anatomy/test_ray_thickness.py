@@ -61,7 +61,7 @@ def test_the_fundus_of_a_sulcus_has_its_thickness():
 @pytest.mark.parametrize("thickness", [2, 2.5, 4])
 def test_banks_have_their_thickness_whether_or_not_fluid_shows_between_them(thickness, fluid):
     assert mean(cast(*banks(fluid, thickness, thickness))) == pytest.approx(
-        thickness, abs=0.2 if fluid == 0.7 else 0.06
+        thickness, abs=0.08 if fluid == 0.7 else 0.06
     )
 
 
@@ -83,7 +83,7 @@ def test_noise_of_a_tenth_moves_the_mean_by_less_than_a_tenth_of_a_millimetre():
     wm = np.clip(wm + lost, 0, 1)
     gm = np.clip(gm - lost + random.normal(0, 0.1, gm.shape), 0, 1 - wm)
     found = away_from_the_edge(*(nb.Nifti1Image(part.astype(np.float32), np.eye(4)) for part in (gm, wm)))
-    assert mean(found) == pytest.approx(2.5, abs=0.15)
+    assert mean(found) == pytest.approx(2.5, abs=0.1)
 
 
 def test_an_island_of_white_matter_in_the_cortex_sends_out_no_rays():
@@ -98,6 +98,28 @@ def test_the_area_of_rays_is_that_of_the_surface():
     distance = np.sqrt(X**2 + Y**2 + Z**2)
     outer = np.where(ACROSS > 0, 11, 12.5)
     assert mean(cast((distance >= 9) & (distance < outer), distance < 9)) == pytest.approx(2.75, abs=0.05)
+
+
+def test_the_area_of_rays_is_that_of_the_surface_in_flat_voxels_too():
+    """Half of a ball's surface lies further than half its radius from the equator, where the shell is thicker."""
+    distance = np.sqrt(X**2 + Y**2 + Z**2)
+    outer = np.where(np.abs(Z) > distance / 2, 11, 12.5)
+    flat = (N, SUB, N, SUB, 2 * N, SUB // 2)
+    gm, wm = (
+        nb.Nifti1Image(part.astype(np.float32).reshape(flat).mean(axis=(1, 3, 5)), np.diag([1, 1, 0.5, 1]))
+        for part in ((distance >= 9) & (distance < outer), distance < 9)
+    )
+    rays = cast_rays(gm, wm)
+    assert np.average(rays.thickness_mm, weights=rays.area) == pytest.approx(2.75, abs=0.05)
+
+
+def test_where_white_matter_has_no_slope_there_is_no_ray():
+    stripes = np.zeros((20, 20, 20), np.float32)
+    stripes[...] = np.where(np.arange(20) % 2, 0.6, 0.4)  # differences over two voxels are 0
+    wm = nb.Nifti1Image(stripes, np.diag([1, 1, 1, 1]))
+    gm = nb.Nifti1Image(1 - stripes, wm.affine)
+    rays = cast_rays(gm, wm)
+    assert np.isfinite(rays.area).all() and np.isfinite(rays.normal).all()
 
 
 def test_voxels_of_other_sizes_and_only_some_rays_change_nothing():

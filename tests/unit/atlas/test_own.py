@@ -127,6 +127,16 @@ def test_regions_that_follow_from_others_are_made_and_those_given_are_kept():
         assert not select(image, table, region, hemi).get_fdata().any()
 
 
+def test_the_splenium_is_the_last_quarter_of_the_callosum_with_its_end():
+    callosum = ball((0, -20, 10), 20)
+    image, table = stack_regions(RegionMaps({("callosum", "both"): callosum}), grid())
+    x, y, _ = np.moveaxis(world_coordinates(image), -1, 0)
+    there = callosum.get_fdata() > 0
+    front, back = y[there & (np.abs(x) <= 10)].max(), y[there & (np.abs(x) <= 10)].min()
+    expected = there & (np.abs(x) <= 10) & (y <= front - 0.75 * (front - back))
+    np.testing.assert_array_equal(select(image, table, "cc_splenium", "both").get_fdata() > 0, expected)
+
+
 def test_a_tract_is_made_of_its_levels():
     maps = RegionMaps({("cst_plic", "R"): ball((20, -15, 5)), ("cst_peduncle", "R"): ball((14, -18, -14))})
     image, table = stack_regions(maps, grid())

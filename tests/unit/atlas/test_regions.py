@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from mndmri.atlas.lobes import PARTS, VENTRICLES, load_lobes
 from mndmri.atlas.names import load_regions
-from mndmri.atlas.regions import CST_LEVELS_Z_MM, load_nuclei, load_template
+from mndmri.atlas.regions import CST_LEVELS_Z_MM, load_nuclei, load_probabilities, load_template
 from mndmri.grids import to_canonical, world_coordinates
 from mndmri.io import load_image
 from mndmri.registration.transforms import resample
@@ -99,3 +99,13 @@ def test_lobes_lie_on_their_sides_and_where_they_do():
         assert y["frontal"] > 10 > y["temporal"] > y["parietal"] > y["occipital"]
         assert centre["temporal", hemi][2] < 0 < centre["parietal", hemi][2]
     assert abs(centre[VENTRICLES, "both"][0]) < 2
+
+
+def test_lobes_hold_their_own_gyri_and_not_the_insula_cingulate_or_hippocampus():
+    template = load_template()
+    labels = np.asarray(load_lobes(template).dataobj)
+    inside = {"Insular_Cortex": 0, "Cingulate_Gyrus_anterior_division": 0, "Hippocampus": 0, "Amygdala": 0}
+    inside |= {"Precentral_Gyrus": 1, "Temporal_Pole": 1, "Occipital_Pole": 1}
+    names = {(name, side): f"{side}_{name}" for name in inside for side in ("Left", "Right")}
+    for (name, _), probability in load_probabilities("harvard_oxford", names, template).items():
+        assert (labels[probability > 0.5] > 0).mean() == pytest.approx(inside[name], abs=0.02), name

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mndmri.atlas.regions import _load_probabilities, load_template
+from mndmri.atlas.regions import load_probabilities, load_template
 from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.susceptibility.strip import BANKS, STRIP_COLUMNS, SULCUS_MM, strips_dictionary, unfold
@@ -187,7 +187,7 @@ def test_the_templates_sulcus_lies_between_both_gyri_of_the_atlas():
         for gyrus in ("precentral", "postcentral")
         for side in ("Left", "Right")
     }
-    for (_, hemi), probability in _load_probabilities("harvard_oxford", names, template).items():
+    for (_, hemi), probability in load_probabilities("harvard_oxford", names, template).items():
         points = SULCUS_MM * (-1 if hemi == "L" else 1, 1, 1)
         ijk = np.rint(nb.affines.apply_affine(np.linalg.inv(template.affine), points)).astype(int)
         assert (probability[tuple(ijk.T)] > 0.1).all()
