@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from mndmri.cohort import check_scan, check_study, find_scans, load_study, settle
+from mndmri.cohort.config import resolve_config
 from mndmri.cohort.first_look import first_look
 from mndmri.io import InputError
-from tests.unit.cohort.test_scans import SHAPE, config, write_dwi, write_image
+from mndmri.tables.maps import maps_of
+from tests.unit.cohort.test_scans import SCHEMA, SHAPE, config, write_dwi, write_image
 
 RNG = np.random.default_rng(5)
 MTR = {"pattern": "anat/*_MTRmap.nii.gz", "unit": "%"}
@@ -164,5 +166,18 @@ def test_what_a_map_measures_is_known_to_the_rest_of_the_config():
 
 
 def test_flair_is_a_declared_map_if_the_study_has_it():
-    assert "flair" not in config("d")["maps"]
-    assert config("d", modalities=["t1w", "flair"])["maps"]["flair"]["where"] == ["cst", "precentral"]
+    assert list(maps_of(config("d"))) == ["t1w"]
+    found = maps_of(config("d", modalities=["t1w", "flair"], flair={"pattern": "anat/*_f.nii.gz"}, maps={"mtr": MTR}))
+    assert list(found) == ["t1w", "flair", "mtr"]
+    assert found["flair"]["where"] == ["cst", "precentral"]
+    assert found["flair"]["pattern"] == "anat/*_f.nii.gz"
+
+
+def test_a_resolved_config_has_the_maps_that_the_user_declared_and_its_pattern_may_be_changed():
+    """As provenance.json keeps it: one edits it and runs it again."""
+    kept = config("d", modalities=["t1w", "flair"], maps={"mtr": MTR})
+    assert list(kept["maps"]) == ["mtr"] and kept["modalities"] == ["t1w", "flair", "mtr"]
+    again = resolve_config({**kept, "flair": {"pattern": "anat/*_run-2_FLAIR.nii.gz"}}, SCHEMA)
+    assert maps_of(again)["flair"]["pattern"] == "anat/*_run-2_FLAIR.nii.gz"
+    fewer = resolve_config({**kept, "maps": {}, "modalities": ["t1w"]}, SCHEMA)
+    assert list(maps_of(fewer)) == ["t1w"]
