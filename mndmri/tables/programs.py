@@ -61,15 +61,16 @@ def read_entry(entry: Mapping[str, Any]) -> tuple[Sheet, dict[str, Any]]:
     paths = files_of_entry(entry)
     if not paths:
         raise InputError(f"{entry['file']}: no file of that name; correct the path, or the pattern")
-    parts = [_of_program(path, entry) for path in paths]
-    if parts[0] is None:
-        if len(paths) > 1:
-            raise InputError(
-                f"{entry['file']}: {len(paths)} files that are no tables of LCModel or the Spinal Cord Toolbox; give "
-                "the path of one table"
-            )
+    parts = {path: _of_program(path, entry) for path in paths}
+    unknown = [path for path, part in parts.items() if part is None]
+    if unknown and len(paths) == 1:
         return read_sheet(paths[0], sheet=entry["sheet"]), dict(entry)
-    rows = [row for part in parts for row in part or []]
+    if unknown:
+        raise InputError(
+            f"{entry['file']}: {len(unknown)} of {len(paths)} files are no table of LCModel, Osprey or the Spinal Cord "
+            f"Toolbox, as {unknown[0]}; give the path of one table, or a pattern that finds theirs alone"
+        )
+    rows = [row for part in parts.values() for row in part or []]
     lacking = [name for name in ("modality", "measure", "region", "unit") if entry[name]]
     kept = [name for name in _LONG if name not in lacking and (name != "region" or any(row[3] for row in rows))]
     places = [_LONG.index(name) for name in kept]
@@ -130,6 +131,8 @@ def _lcmodel_csv(path: str, sheet: Sheet) -> Iterator[list[Cell]]:
     for heading, bound in cells.items():
         if heading.endswith(_SD):
             name = heading.removesuffix(_SD).strip()
+            if name not in cells:
+                raise InputError(f"{path}: has a column '{heading}' and none '{name}'; export the table again")
             ratios = [key for key in cells if key.startswith(f"{name}/")]
             ratio = cells[ratios[0]] if ratios else None
             yield from _metabolite(_label(path), name, cells[name], as_text(bound), ratio)
