@@ -18,8 +18,8 @@ from mndmri.anatomy.signal import (
 from mndmri.anatomy.volumes import VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.on_scan import OnScan, Person, on_scan
 from mndmri.atlas.regions import select
-from mndmri.diffusion.profile import PROFILE_COLUMNS, average_along
-from mndmri.diffusion.tract import NOWHERE, effective_number, region_weight, weighted_mean
+from mndmri.diffusion.profile import PROFILE_COLUMNS, measure_profile
+from mndmri.diffusion.tract import NOWHERE, judge_region, region_weight, tract_weight, weighted_mean
 from mndmri.grids import bounding_box, make_image, same_grid
 from mndmri.registration.transforms import average_over_voxels, resample
 from mndmri.susceptibility.geometry import in_plane_mm
@@ -78,7 +78,7 @@ class Measured(NamedTuple):
     rows: pd.DataFrame
     """Columns `MEASURE_COLUMNS`."""
     profile: pd.DataFrame
-    """Of the tract, as from `mndmri.diffusion.profile.average_along`; empty where the tract is not measured."""
+    """Of the tract, as from `mndmri.diffusion.profile.measure_profile`; empty where the tract is not measured."""
     scale: float
     """What the map was divided by; 1 for values with a unit, not a number where the reference is missing."""
 
@@ -143,15 +143,17 @@ def measure_map(
     number = scale if isinstance(scale, float) else np.nan
     profile = pd.DataFrame(columns=PROFILE_COLUMNS)
     if "cst" in where:
-        name, unit = MEASURE[declared["quantity"]], unit_of(declared)
-        profile = average_along(
-            {name: (scan.values / (number if np.isfinite(number) else 1.0), unit)},
+        name = MEASURE[declared["quantity"]]
+        divided = make_image(values / (number if np.isfinite(number) else 1.0), part)
+        profile = measure_profile(
+            {name: divided},
             weight,
             here.weights,
             here.table,
             here.mni_mm,
             place.person.atlas,
             here.field_of_view,
+            units={name: unit_of(declared)},
             beside=beside,
             min_coverage=thresholds.min_coverage,
             min_voxels=thresholds.min_voxels,
@@ -239,12 +241,11 @@ def _scale(
 
 def _tract_weight(scan: _Scan, place: Place) -> tuple[np.ndarray, str]:
     """Share of tract in each voxel besides the probability of the region, and what it is called."""
-    white = np.clip(scan.here.white_matter.get_fdata(), 0, 1)
     if place.diffusion is None:
+        white = np.clip(scan.here.white_matter.get_fdata(), 0, 1)
         return white * (scan.known & (white >= MIN_TRACT_WM)), "white matter"
-    fa = _on_grid_of(place.diffusion.fa, scan.image).get_fdata()
-    min_fa = scan.thresholds.min_fa
-    return white * (scan.known & (fa > min_fa)), f"white matter with FA > {min_fa:g}"
+    min_fa, fa = scan.thresholds.min_fa, _on_grid_of(place.diffusion.fa, scan.image)
+    return tract_weight(fa, scan.here.white_matter, min_fa=min_fa) * scan.known, f"white matter with FA > {min_fa:g}"
 
 
 def _on_grid_of(scan: SpatialImage, image: SpatialImage) -> SpatialImage:
@@ -279,15 +280,15 @@ def _tract_rows(
     for region in regions:
         for hemi in _sides(here.table, region):
             weight = region_weight(here.weights, here.table, region, hemi) * tract
-            n_voxels = effective_number(weight)
-            status = coverage_status(
-                float(here.coverage[region, hemi]),
-                n_voxels,
+            n_voxels, status = judge_region(
+                weight,
+                (region, hemi),
+                here.coverage,
+                kind=kind,
+                beside=beside,
                 min_coverage=limits.min_coverage,
                 min_voxels=limits.min_voxels,
-                kind=kind,
             )
-            status = beside.get((region, hemi), OK) if status == OK else status
             value = weighted_mean(scan.values, weight) if status == OK else np.nan
             rows.append(scan.row(region, hemi, value, n_voxels, status))
     return rows

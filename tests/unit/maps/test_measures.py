@@ -10,7 +10,7 @@ from mndmri.anatomy.signal import measure_signal, recorded
 from mndmri.anatomy.volumes import VOLUME_REGIONS
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import measure_tract
+from mndmri.diffusion.tract import measure_tract, tract_weight
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import EXACT, read_table, write_table
 from mndmri.maps.measures import CALLOSAL_REGIONS, Diffusion, Place, Thresholds, measure_map
@@ -177,7 +177,8 @@ def test_md_declared_as_a_map_has_the_rows_of_the_built_in_md(head, tmp_path):
     ]
     pd.testing.assert_frame_equal(*both, check_exact=True)
     assert both[0]["value"].notna().sum() == 12
-    profile = measure_profile(tensor, *regions, here.mni_mm, head.atlas, here.field_of_view, beside=beside)
+    along = (here.weights, here.table, here.mni_mm, head.atlas, here.field_of_view)
+    profile = measure_profile(tensor, tract_weight(fa, here.white_matter), *along, beside=beside)
     own = profile[profile["measure"] == "md"].reset_index(drop=True)
     np.testing.assert_allclose(found.profile["value"], own["value"], rtol=1e-14)
     write_table(found.profile, tmp_path / "profile.tsv", digits=EXACT)
