@@ -42,7 +42,7 @@ def without_maps(config: Mapping[str, Any]) -> Any:
     modalities, maps = config["modalities"], config["maps"]
     if not (isinstance(modalities, list) and isinstance(maps, Mapping)):
         return modalities  # told by the schema
-    return [name for name in modalities if name in RESERVED or name not in maps]
+    return [name for name in modalities if not isinstance(name, str) or name in RESERVED or name not in maps]
 
 
 def wrong_declarations(config: Mapping[str, Any]) -> list[str]:
@@ -122,10 +122,9 @@ def check_map(scan: Scan) -> list[str]:
     if declared["quantity"] == "signal":
         problems = check_magnitude(image, f"{name.upper()} image")
     else:
-        looked = look_at(image, f"{name} map")
-        problems = list(looked.problems)
-        if not problems:
-            problems = [f"{Path(image).name}: {text}" for text in _doubts(load_image(image).get_fdata(), declared)]
+        problems = list(look_at(image, f"{name} map").problems)
+    if not problems:
+        problems = [f"{Path(image).name}: {text}" for text in _doubts(load_image(image).get_fdata(), declared)]
     for path in scan.files.get("register", ()):
         problems += look_at(path, "image to register by").problems
         if not problems and not same_grid(load_image(image), load_image(path)):
@@ -157,7 +156,7 @@ def _doubts(values: np.ndarray, declared: Mapping[str, Any]) -> list[str]:
         outside = float(np.mean((known < least) | (known > most)))
         if outside > 1 - _MOST:
             return [
-                f"{outside:.0%} of its voxels are outside the declared range of {least:g} to {most:g} {unit} (most are "
-                f"{low:.3g} to {high:.3g}); correct the map's unit, or range"
+                f"{outside:.0%} of its voxels are outside the declared range of {least:g} to {most:g}"
+                f"{'' if unit == '1' else f' {unit}'} (most are {low:.3g} to {high:.3g}); correct unit, or range"
             ]
     return []

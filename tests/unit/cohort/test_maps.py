@@ -78,6 +78,7 @@ def test_a_map_of_another_pipeline_is_found_in_its_folder(root, tmp_path):
         ({"data": np.zeros(SHAPE)}, {}, "0"),
         ({"data": np.where(RNG.uniform(size=SHAPE) > 0.5, 7, 0)}, {}, "this is a mask, not a map"),
         (values(20, 50), {"range": [0, 30]}, "outside the declared range of 0 to 30 %"),
+        (values(20, 50), {"range": [0, 30], "quantity": "signal", "unit": "1"}, "range of 0 to 30 (most are"),
         ({"data": np.full(SHAPE, np.nan), "dtype": np.float32}, {}, "sub-01_MTRmap.nii.gz"),
     ],
 )
@@ -163,6 +164,12 @@ def test_what_a_map_measures_is_known_to_the_rest_of_the_config():
     assert (
         config("d", maps={"mtr": declared}, higher_is={"mtr mean cst": "damage"})["higher_is"]["mtr mean"] == "health"
     )
+
+
+@pytest.mark.parametrize("modalities", [[["dwi"]], [{"dwi": 1}], "dwi", None])
+def test_modalities_that_are_no_names_are_told_and_are_no_traceback(modalities):
+    with pytest.raises(InputError, match="modalities"):
+        config("d", maps={"mtr": MTR}, modalities=modalities)
 
 
 def test_flair_is_a_declared_map_if_the_study_has_it():
