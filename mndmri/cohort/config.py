@@ -170,7 +170,10 @@ def _with_columns(entry: Any) -> Any:
         return entry
     columns = {name: own for name, own in wide.items() if isinstance(own, Mapping) and name != "columns"}
     rest = {name: own for name, own in wide.items() if name not in columns}
-    return {**entry, "wide": {**rest, **({"columns": {**rest.get("columns", {}), **columns}} if columns else {})}}
+    listed = rest.get("columns") or {}
+    if not columns or not isinstance(listed, Mapping):  # told by the schema
+        return entry
+    return {**entry, "wide": {**rest, "columns": {**listed, **columns}}}
 
 
 def scanned_modalities(config: Mapping[str, Any]) -> list[str]:

@@ -112,6 +112,11 @@ def test_an_image_to_register_by_must_be_there_and_on_the_grid(root):
     assert told(root, register=register) == []
 
 
+def test_a_pattern_that_begins_at_the_root_is_told_with_what_to_write(root):
+    said = told(root, pattern=f"{root}/sub-01/anat/*_MTRmap.nii.gz")
+    assert "begins at the root; write it from the participant's folder on" in said[0] and said[0].startswith("sub-01: ")
+
+
 def test_two_maps_are_told(root):
     write_image(root / "sub-01/anat/sub-01_run-2_MTRmap.nii.gz", **values(20, 50))
     assert "set maps.mtr.pattern so that one matches" in told(root)[0]

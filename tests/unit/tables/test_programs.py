@@ -128,5 +128,13 @@ def test_single_columns_of_a_wide_table_are_named_in_the_config(tmp_path):
         entries(path, modality="fluid", wide={"nfl_pg_ml": {"mesure": "nfl"}})
 
 
+def test_columns_that_are_no_block_are_told(tmp_path):
+    column = {"measure": "nfl", "region": "serum", "hemi": "both", "unit": "pg/ml"}
+    with pytest.raises(InputError, match=r"wide\.columns: found 'nfl'"):
+        entries(tmp_path / "nfl.csv", wide={"columns": "nfl", "nfl_pg_ml": column})
+    [entry] = entries(tmp_path / "nfl.csv", wide={"columns": None, "nfl_pg_ml": column})
+    assert entry["wide"]["columns"] == {"nfl_pg_ml": column}
+
+
 def test_a_pattern_that_finds_nothing_is_told(tmp_path):
     assert "no file of that name" in read(tmp_path / "sub-*/mrs.table").problems[0]
