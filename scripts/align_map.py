@@ -27,7 +27,7 @@ image, to_map = align_map(
     to_map=load_matrix(given.to_map) if given.to_map else None,
     from_template=(mask, load_field(given.to_t1w)) if given.to_t1w else None,
 )
-tissue = {} if options.modality == "t1w" else {name: load_image(given[name]) for name in ("gm", "wm", "csf")}
+tissue = {name: load_image(given[name]) for name in ("gm", "wm", "csf") if given[name]}
 save_image(image, snakemake.output.image)
 save_matrix(to_map, snakemake.output.xfm)
 quality = alignment_offset(image, tissue, to_map, modality=options.modality)

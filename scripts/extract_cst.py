@@ -6,7 +6,7 @@ from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.diffusion.direction import measure_direction, off_tract
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import ATLAS_REGIONS, measure_quality, measure_tract, tract_coverage
+from mndmri.diffusion.tract import ATLAS_REGIONS, measure_quality, measure_tract, tract_coverage, tract_weight
 from mndmri.io import EXACT, load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
 from mndmri.jobs import start_job
 
@@ -28,19 +28,22 @@ write_table(here.table.merge(here.coverage.rename("coverage"), on=["region", "he
 save_image(here.mni_mm, out.mni_mm)
 save_image(here.white_matter, out.wm)
 
-limits = {name: snakemake.params[name] for name in ("min_fa", "min_coverage", "min_voxels")}
+limits = {name: snakemake.params[name] for name in ("min_coverage", "min_voxels")}
+min_fa = snakemake.params.min_fa
 place = (here.weights, table, here.white_matter, here.mni_mm, atlas)
-direction = measure_direction(load_image(given.v1), maps["fa"], *place, min_fa=limits["min_fa"])
+direction = measure_direction(load_image(given.v1), maps["fa"], *place, min_fa=min_fa)
 beside = off_tract(direction, min_aligned=snakemake.params.min_aligned)
-measures = measure_tract(maps, *place[:3], here.coverage, beside=beside, **limits)
+measures = measure_tract(maps, *place[:3], here.coverage, beside=beside, min_fa=min_fa, **limits)
 write_table(pd.concat([measures, direction], ignore_index=True), out.measures, digits=EXACT)
-profile = measure_profile(maps, *place, here.field_of_view, beside=beside, **limits)
+tract = tract_weight(maps["fa"], here.white_matter, min_fa=min_fa)
+along = (here.weights, table, here.mni_mm, atlas, here.field_of_view)
+profile = measure_profile(maps, tract, *along, beside=beside, **limits)
 write_table(profile, out.profile, digits=EXACT)
 quality = measure_quality(
     maps,
     *place[:3],
     negative_fraction=read_json(given.json)["NegativeEigenvalueFraction"],
-    min_fa=limits["min_fa"],
+    min_fa=min_fa,
 )
 rows = [read_table(given.preproc_qc), quality, tract_coverage(here.coverage, here.weights, table), direction]
 write_table(pd.concat(rows, ignore_index=True), out.qc, digits=EXACT)

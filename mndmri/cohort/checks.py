@@ -19,7 +19,7 @@ from mndmri.grids import same_grid
 from mndmri.io import InputError, load_image, read_text
 from mndmri.tables.decisions import of_scans
 from mndmri.tables.freesurfer import surface_measures
-from mndmri.tables.maps import ALIGNED_TO
+from mndmri.tables.maps import SCANS
 
 MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 2024, Nat Methods)
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss, or 12 T in mT: fewer are mT, more are gauss
@@ -197,8 +197,8 @@ def _without_what_they_are_aligned_to(study: Study) -> Study:
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
     for who, own in scans.items():
         for name, scan in list(own.items()):
-            target = ALIGNED_TO.get((scan.declared or {}).get("aligned") or "")
-            if target and not {target, *(("qsm",) if target == "swi" else ())} & own.keys():
+            target = (scan.declared or {}).get("aligned")
+            if target in SCANS and not {target, *(("qsm",) if target == "swi" else ())} & own.keys():
                 del own[name]
                 left_out[who][name] = f"it is aligned to the {target}, which is missing"
     return dataclasses.replace(study, scans=scans, left_out=left_out)

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 
-from mndmri.cohort.maps import add_maps, take_back_maps, wrong_declarations
+from mndmri.cohort.maps import add_maps, without_maps, wrong_declarations
 from mndmri.cohort.records import refuse
 from mndmri.tables import covariates
 from mndmri.tables.columns import HEMIS
@@ -61,7 +61,7 @@ def resolve_config(raw: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     problems = [*_wrong_keys(raw, ""), *_not_finite(raw, "")]
     refuse(problems, "in the config")  # jsonschema cannot go on with keys that are no text
     config = _fill(_listed_tables(copy.deepcopy(dict(raw))), schema, schema)
-    take_back_maps(config)
+    config["modalities"] = without_maps(config)
     _keep_default_primary_measured(config, raw)
     _adjust_for_site(config)
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: _dotted(e.absolute_path))
@@ -170,7 +170,10 @@ def _with_columns(entry: Any) -> Any:
         return entry
     columns = {name: own for name, own in wide.items() if isinstance(own, Mapping) and name != "columns"}
     rest = {name: own for name, own in wide.items() if name not in columns}
-    return {**entry, "wide": {**rest, **({"columns": {**rest.get("columns", {}), **columns}} if columns else {})}}
+    listed = rest.get("columns") or {}
+    if not columns or not isinstance(listed, Mapping):  # told by the schema
+        return entry
+    return {**entry, "wide": {**rest, "columns": {**listed, **columns}}}
 
 
 def scanned_modalities(config: Mapping[str, Any]) -> list[str]:

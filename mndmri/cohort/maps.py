@@ -13,7 +13,7 @@ from mndmri.cohort.voxels import check_magnitude, look_at
 from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.grids import same_grid
 from mndmri.io import load_image
-from mndmri.tables.maps import ALIGNED_TO, BUILTIN, measures_of, with_builtin
+from mndmri.tables.maps import BUILTIN, SCANS, maps_of, measures_of
 
 # Names that mean something else as a modality, as a file or as a folder of the results.
 RESERVED = ("all", "dwi", "swi", "qsm", "r2star", *BUILTIN, "vbm", "tbm", "fa", "figures", "site", "mean")
@@ -23,35 +23,26 @@ _MOST = 0.99  # share of the voxels with a value that a limit is checked for
 
 
 def add_maps(config: dict[str, Any]) -> None:
-    """Put the built-in contrasts among the maps of a config, and all maps among its modalities and directions."""
-    own = dict(config["maps"])
-    config["maps"] = with_builtin(config)
-    config["modalities"] = [*config["modalities"], *own]
+    """Put the maps of a config among its modalities, and what a higher value of them means among its directions.
+
+    Of a config that has them there already, as ``provenance.json`` keeps it, nothing changes.
+    """
+    config["modalities"] = [*without_maps(config), *config["maps"]]
     directions = {
         f"{name} {measure}": declared["higher_is"]
-        for name, declared in own.items()
+        for name, declared in config["maps"].items()
         if declared["higher_is"]
         for measure in measures_of(declared)
     }
     config["higher_is"] = directions | config["higher_is"]
 
 
-def take_back_maps(config: dict[str, Any]) -> None:
-    """Undo `add_maps` in a config that was resolved before, as ``provenance.json`` keeps it, so that it can be run."""
-    maps, modalities = config["maps"], config["modalities"]
-    if not (isinstance(maps, Mapping) and isinstance(modalities, list)):
-        return  # told by the schema
-    added = {
-        name
-        for name, own in BUILTIN.items()
-        if name in maps and isinstance(config[name], Mapping) and maps[name] == {**own, **_pattern(config[name])}
-    }
-    config["maps"] = {name: own for name, own in maps.items() if name not in added}
-    config["modalities"] = [name for name in modalities if name not in config["maps"]]
-
-
-def _pattern(block: Mapping[str, Any]) -> dict[str, Any]:
-    return {"pattern": block.get("pattern")}
+def without_maps(config: Mapping[str, Any]) -> Any:
+    """Modalities of a config less the maps that it declares, of which alone the schema knows the names."""
+    modalities, maps = config["modalities"], config["maps"]
+    if not (isinstance(modalities, list) and isinstance(maps, Mapping)):
+        return modalities  # told by the schema
+    return [name for name in modalities if not isinstance(name, str) or name in RESERVED or name not in maps]
 
 
 def wrong_declarations(config: Mapping[str, Any]) -> list[str]:
@@ -66,8 +57,8 @@ def wrong_declarations(config: Mapping[str, Any]) -> list[str]:
             )
         elif name in RESERVED:
             problems.append(f"{where}: the name '{name}' has a meaning of its own; write another, as my{name}")
-        target = ALIGNED_TO.get(declared["aligned"])
-        if target and target not in config["modalities"]:
+        target = declared["aligned"]
+        if target in SCANS and target not in config["modalities"]:
             problems.append(
                 f"{where}.aligned: {target} is not in modalities ({', '.join(config['modalities'])}); add it, or set "
                 "aligned to t1w, template or null"
@@ -103,7 +94,7 @@ def missing_folders(config: Mapping[str, Any]) -> list[str]:
 
 def find_map(name: str, folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     """A participant's map and what it is registered by, if there is any."""
-    declared = config["maps"][name]
+    declared = maps_of(config)[name]
     within = Path(declared["dir"]) / folder.name if declared["dir"] else folder
     images = matches(within, [declared["pattern"]])
     if not images:
@@ -131,10 +122,9 @@ def check_map(scan: Scan) -> list[str]:
     if declared["quantity"] == "signal":
         problems = check_magnitude(image, f"{name.upper()} image")
     else:
-        looked = look_at(image, f"{name} map")
-        problems = list(looked.problems)
-        if not problems:
-            problems = [f"{Path(image).name}: {text}" for text in _doubts(load_image(image).get_fdata(), declared)]
+        problems = list(look_at(image, f"{name} map").problems)
+    if not problems:
+        problems = [f"{Path(image).name}: {text}" for text in _doubts(load_image(image).get_fdata(), declared)]
     for path in scan.files.get("register", ()):
         problems += look_at(path, "image to register by").problems
         if not problems and not same_grid(load_image(image), load_image(path)):
@@ -166,7 +156,7 @@ def _doubts(values: np.ndarray, declared: Mapping[str, Any]) -> list[str]:
         outside = float(np.mean((known < least) | (known > most)))
         if outside > 1 - _MOST:
             return [
-                f"{outside:.0%} of its voxels are outside the declared range of {least:g} to {most:g} {unit} (most are "
-                f"{low:.3g} to {high:.3g}); correct the map's unit, or range"
+                f"{outside:.0%} of its voxels are outside the declared range of {least:g} to {most:g}"
+                f"{'' if unit == '1' else f' {unit}'} (most are {low:.3g} to {high:.3g}); correct unit, or range"
             ]
     return []

@@ -17,6 +17,7 @@ from mndmri.cohort.table import count_left_out, listed_ids, load_participants
 from mndmri.io import InputError
 from mndmri.tables.cases import number_cases
 from mndmri.tables.decisions import EVERYTHING, EXCLUDED, collect_decisions
+from mndmri.tables.maps import maps_of
 from mndmri.tables.rated import collect_ratings
 from mndmri.tables.words import name_people
 
@@ -74,7 +75,7 @@ def find_scans(
         problems += [Problem(f"{participant_id}: {message}", participant_id, modality) for message in found.problems]
         if found.files and not found.problems:
             files = {role: tuple(map(str, paths)) for role, paths in found.files.items() if paths}
-            declared = None if modality in _FIND else config["maps"][modality]
+            declared = None if modality in _FIND else maps_of(config)[modality]
             scans[modality] = Scan(modality, files, found.distortion, found.notes, declared)
     if not scans and not problems:
         problems.append(Problem(f"{participant_id}: {_no_t1w(folder, config)}", participant_id, "t1w"))

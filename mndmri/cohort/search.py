@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mndmri.cohort import bids
+from mndmri.io import InputError
 
 _ASK = {
     "t1w": "set t1w.pattern so that one matches",
@@ -27,9 +28,19 @@ def matches(folder: Path, patterns: Iterable[str]) -> list[Path]:
 
     A link to a file that is not there counts: it is told as what it is (see `dangling`). A pattern of ``.nii.gz``
     finds ``.nii`` where there is nothing else. Names that begin with a dot are not looked at.
+
+    Raises
+    ------
+    InputError
+        If a pattern is not relative to the folder.
     """
     found: set[Path] = set()
     for pattern in patterns:
+        if Path(pattern).is_absolute():
+            raise InputError(
+                f"the pattern {pattern} begins at the root; write it from the participant's folder on, as "
+                "anat/*_T1w.nii.gz (for maps and dwi, dir names another folder with sub-*/)"
+            )
         for ending in (pattern, pattern.removesuffix(".gz")):
             own = {
                 path

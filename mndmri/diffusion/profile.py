@@ -86,53 +86,6 @@ def find_centreline(tract: SpatialImage) -> Centreline:
 
 def measure_profile(
     maps: Mapping[str, SpatialImage],
-    weights: SpatialImage,
-    table: pd.DataFrame,
-    wm_probability: SpatialImage,
-    mni_mm: SpatialImage,
-    atlas: SpatialImage,
-    fov: SpatialImage,
-    *,
-    beside: Mapping[tuple[str, str], str] = NOWHERE,
-    min_fa: float = 0.2,
-    min_coverage: float = 0.8,
-    min_voxels: float = 10,
-) -> pd.DataFrame:
-    """Weighted means of the tensor maps at every node of the tract of each side.
-
-    Parameters
-    ----------
-    maps, weights, table, wm_probability, beside, min_fa, min_coverage, min_voxels
-        As for `tract.measure_tract`; a level beside the tract has no nodes with a value.
-    mni_mm : SpatialImage
-        Where each voxel of the maps lies in the template: world coordinates, mm, shape (X, Y, Z, 3).
-    atlas : SpatialImage
-        The atlas in template space, whose volumes are those of ``weights``.
-    fov : SpatialImage
-        On the grid of ``atlas``, 0 to 1: the diffusion field of view.
-
-    Returns
-    -------
-    DataFrame
-        Columns `PROFILE_COLUMNS`, a row for each measure, side and node; node 1 is the pontine end.
-        ``n_voxels`` is the effective number.
-
-    Notes
-    -----
-    A voxel belongs to the node of the centre line nearest to it. Mean = sum(k w m) / sum(k w), with
-    w as in `tract.measure_tract` and k a Gaussian of 3 mm SD of the distance along the line (weights
-    by position as in Yeatman et al. 2012, PLoS One 7:e49790, without its streamlines: those that a
-    disease takes away must not decide where it is measured).
-    """
-    check_same_grid(weights, wm_probability, mni_mm, *maps.values())
-    tract = np.clip(wm_probability.get_fdata(), 0, 1) * (maps["fa"].get_fdata() > min_fa)
-    measured = {name: (maps[name].get_fdata(), unit) for name, unit in MEASURES.items()}
-    limits = {"min_coverage": min_coverage, "min_voxels": min_voxels}
-    return average_along(measured, tract, weights, table, mni_mm, atlas, fov, beside=beside, **limits)
-
-
-def average_along(
-    maps: Mapping[str, tuple[np.ndarray, str]],
     tract: np.ndarray,
     weights: SpatialImage,
     table: pd.DataFrame,
@@ -140,21 +93,45 @@ def average_along(
     atlas: SpatialImage,
     fov: SpatialImage,
     *,
+    units: Mapping[str, str] = MEASURES,
     beside: Mapping[tuple[str, str], str] = NOWHERE,
     min_coverage: float = 0.8,
     min_voxels: float = 10,
 ) -> pd.DataFrame:
-    """Weighted means of any maps at every node of the tract of each side, as in `measure_profile`.
+    """Weighted means of maps at every node of the tract of each side.
 
     Parameters
     ----------
     maps : mapping
-        Name of a measure to its values, shape (X, Y, Z), and their unit.
+        Name of a measure to its map.
     tract : ndarray, shape (X, Y, Z)
-        Weight of each voxel besides the probability of the tract: 0 where it is none.
-    weights, table, mni_mm, atlas, fov, beside, min_coverage, min_voxels
-        As for `measure_profile`.
+        Weight of each voxel besides the probability of the tract, 0 where it is none: of a diffusion series
+        `tract.tract_weight`.
+    weights, table, beside, min_coverage, min_voxels
+        As for `tract.measure_tract`; a level beside the tract has no nodes with a value.
+    mni_mm : SpatialImage
+        Where each voxel of the maps lies in the template: world coordinates, mm, shape (X, Y, Z, 3).
+    atlas : SpatialImage
+        The atlas in template space, whose volumes are those of ``weights``.
+    fov : SpatialImage
+        On the grid of ``atlas``, 0 to 1: the field of view of the maps.
+    units : mapping
+        Unit of each of the measures.
+
+    Returns
+    -------
+    DataFrame
+        Columns `PROFILE_COLUMNS`, a row for each of ``units``, side and node; node 1 is the pontine end.
+        ``n_voxels`` is the effective number.
+
+    Notes
+    -----
+    A voxel belongs to the node of the centre line nearest to it. Mean = sum(k w m) / sum(k w), with
+    w = p(tract) x ``tract`` and k a Gaussian of 3 mm SD of the distance along the line (weights
+    by position as in Yeatman et al. 2012, PLoS One 7:e49790, without its streamlines: those that a
+    disease takes away must not decide where it is measured).
     """
+    check_same_grid(weights, mni_mm, *maps.values())
     rows = []
     for hemi in "LR":
         whole = select(atlas, table, "cst", hemi)
@@ -173,8 +150,8 @@ def average_along(
             beside.get((level, hemi), OK) if reason == OK else reason
             for level, reason in zip(levels, reasons, strict=True)
         ]
-        for measure, (data, unit) in maps.items():
-            values = _ratio(kernel @ data[near], kernel.sum(axis=1))
+        for measure, unit in units.items():
+            values = _ratio(kernel @ maps[measure].get_fdata()[near], kernel.sum(axis=1))
             side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
             side["position_mm"], side["unit"], side["n_voxels"] = line.position_mm, unit, n_voxels.astype(int)
             side["status"] = reasons

@@ -1,6 +1,7 @@
 """Diffusion measures in the levels of the corticospinal tract and in the callosum."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,24 +71,62 @@ def measure_tract(
     """
     check_same_grid(weights, wm_probability, *maps.values())
     data = {name: maps[name].get_fdata() for name in MEASURES}
-    fa = data["fa"]
-    tract = np.clip(wm_probability.get_fdata(), 0, 1) * (fa > min_fa)
+    tract = tract_weight(maps["fa"], wm_probability, min_fa=min_fa)
+    limits: dict[str, Any] = {"beside": beside, "min_coverage": min_coverage, "min_voxels": min_voxels}
     rows = []
     for region, hemi in REGIONS:
-        probability, seen = region_weight(weights, table, region, hemi), float(coverage[region, hemi])
+        probability = region_weight(weights, table, region, hemi)
         for names, weight, kind in (
             (MEASURES, probability * tract, f"white matter with FA > {min_fa:g}"),
-            (ATLAS_MEAN, probability * (fa > 0), "brain"),
+            (ATLAS_MEAN, probability * (data["fa"] > 0), "brain"),
         ):
-            n_voxels = effective_number(weight)
-            status = coverage_status(seen, n_voxels, min_coverage=min_coverage, min_voxels=min_voxels, kind=kind)
-            status = beside.get((region, hemi), OK) if status == OK else status
+            n_voxels, status = judge_region(weight, (region, hemi), coverage, kind=kind, **limits)
             for measure, unit in names.items():
                 of = data[measure.removesuffix("_atlas_mean")]
                 value = weighted_mean(of, weight) if status == OK else np.nan
                 rows.append(row("dwi", measure, region, hemi, value, unit=unit, n_voxels=n_voxels, status=status))
     means = pd.DataFrame(rows, columns=MEASURE_COLUMNS)
     return pd.concat([means, measure_asymmetry(means)], ignore_index=True)
+
+
+def tract_weight(fa: SpatialImage, wm_probability: SpatialImage, *, min_fa: float = 0.2) -> np.ndarray:
+    """Weight of each voxel as tract besides the probability of its region, 0 to 1, shape (X, Y, Z).
+
+    Parameters
+    ----------
+    fa, wm_probability, min_fa
+        As for `measure_tract`.
+    """
+    return np.clip(wm_probability.get_fdata(), 0, 1) * (fa.get_fdata() > min_fa)
+
+
+def judge_region(
+    weight: np.ndarray,
+    place: tuple[str, str],
+    coverage: pd.Series,
+    *,
+    kind: str,
+    beside: Mapping[tuple[str, str], str] = NOWHERE,
+    min_coverage: float = 0.8,
+    min_voxels: float = 10,
+) -> tuple[int, str]:
+    """Effective number of voxels of a region, and why its mean is missing; ok if it is not.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (X, Y, Z)
+        Of each voxel.
+    place : tuple of str
+        Region and hemi.
+    coverage, beside, min_coverage, min_voxels
+        As for `measure_tract`.
+    kind : str
+        What the voxels are, as for `mndmri.tables.coverage.coverage_status`.
+    """
+    n_voxels = effective_number(weight)
+    seen = float(coverage[place])
+    status = coverage_status(seen, n_voxels, min_coverage=min_coverage, min_voxels=min_voxels, kind=kind)
+    return n_voxels, beside.get(place, OK) if status == OK else status
 
 
 def measure_asymmetry(means: pd.DataFrame) -> pd.DataFrame:

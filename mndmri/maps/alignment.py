@@ -11,7 +11,14 @@ from mndmri.anatomy.signal import N4_ITERATIONS, recorded
 from mndmri.grids import make_image, resampled_grid, to_canonical, voxel_sizes, world_coordinates
 from mndmri.intensity import correct_bias
 from mndmri.registration.register import register_rigid
-from mndmri.registration.transforms import Transform, average_over_voxels, map_points, resample, sample_points
+from mndmri.registration.transforms import (
+    Transform,
+    average_over_voxels,
+    map_points,
+    resample,
+    resample_within,
+    sample_points,
+)
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 # How far the tissue is moved to find where the map fits it best, mm.
@@ -58,21 +65,23 @@ def align_map(
     to_image : ndarray, shape (4, 4)
         From points of the T1w image to those of ``image`` (RAS, mm).
     """
-    image = to_canonical(image)
-    # a scanner writes 0 where it did not record, other programs also what is no number
-    image = make_image(np.nan_to_num(image.get_fdata(dtype=np.float32), posinf=0, neginf=0), image)
+    image = _with_zeros(to_canonical(image))
     if from_template is not None:
         grid, field = from_template
-        image = resample(image, grid, [field])
+        image = _with_zeros(resample_within(image, recorded(image), grid, [field]))
     to_image = np.eye(4) if to_map is None else to_map
     if brain is not None:
-        moving = image if registered is None else to_canonical(registered)
-        finite = make_image(np.nan_to_num(moving.get_fdata(dtype=np.float32)), moving)
-        to_image = register_rigid(brain, finite, fixed_mask=mask)
+        moving = image if registered is None else _with_zeros(to_canonical(registered))
+        to_image = register_rigid(brain, moving, fixed_mask=mask)
     if quantity != "signal":
         return image, to_image
     in_brain = resample(mask, image, [np.linalg.inv(to_image)], interpolation="nearest")
     return correct_bias(image, in_brain, iterations=N4_ITERATIONS), to_image
+
+
+def _with_zeros(image: SpatialImage) -> SpatialImage:
+    """Image that is 0 without a value: a scanner writes 0 where it did not record, other programs also no number."""
+    return make_image(np.nan_to_num(image.get_fdata(dtype=np.float32), posinf=0, neginf=0), image)
 
 
 def alignment_offset(
@@ -104,20 +113,26 @@ def alignment_offset(
     the vector of the three best shifts, which depends on no contrast. Of a map of which the tissue explains less than
     5% wherever it lies the offset is missing.
     """
+
+    def unjudged(why: str) -> pd.DataFrame:
+        return pd.DataFrame([_row(modality, name, np.nan, 0, why) for name in ("offset", "fit")])
+
     if not tissue:
-        return pd.DataFrame([_row(modality, name, np.nan, 0, "the T1w image itself") for name in ("offset", "fit")])
+        return unjudged("the T1w image itself")
     sizes = np.maximum(voxel_sizes(image), _GRID_MM)
     grid = resampled_grid(image, tuple(sizes))
     to_t1w: list[Transform] = [np.linalg.inv(to_image)]
-    values = resample(image, grid).get_fdata(dtype=np.float32).astype(float)
-    shown = resample(recorded(image), grid).get_fdata(dtype=np.float32) > 1 - 1e-3
+    values = resample_within(image, recorded(image), grid).get_fdata()
     share = sum(average_over_voxels(part, grid, to_t1w).get_fdata() for part in tissue.values())
-    inside = shown & np.isfinite(values) & (np.asarray(share) > 0.5)
-    if inside.sum() < _FEWEST or np.ptp(values[inside]) == 0:
-        status = f"{inside.sum()} voxels of the map are in the brain, too few to judge its alignment"
-        return pd.DataFrame([_row(modality, name, np.nan, 0, status) for name in ("offset", "fit")])
+    inside = np.isfinite(values) & (np.asarray(share) > 0.5)
+    if inside.sum() < _FEWEST:
+        return unjudged(
+            f"{inside.sum()} voxels of the map are in the brain, {_FEWEST} are needed to judge its alignment"
+        )
     points = map_points(world_coordinates(grid)[inside], to_t1w)
     low, high = np.percentile(values[inside], [1, 99])
+    if low == high:
+        return unjudged(f"nearly all of the map is {low:.3g} in the brain, its alignment cannot be judged")
     seen = np.clip(values[inside], low, high)
 
     def fit(shift: np.ndarray) -> float:
@@ -128,7 +143,7 @@ def alignment_offset(
 
     steps = np.arange(-_REACH_MM, _REACH_MM + _STEP_MM / 2, _STEP_MM)
     n, fits = int(inside.sum()), np.array([[fit(axis * step) for step in steps] for axis in np.eye(3)])
-    here = fit(np.zeros(3))
+    here = float(fits[0, len(steps) // 2])  # not moved
     if fits.max() < _LEAST_FIT:
         offset = _row(
             modality, "offset", np.nan, n, f"the tissue explains {fits.max():.0%} of the map wherever it lies"

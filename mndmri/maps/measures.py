@@ -18,9 +18,9 @@ from mndmri.anatomy.signal import (
 from mndmri.anatomy.volumes import VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.on_scan import OnScan, Person, on_scan
 from mndmri.atlas.regions import select
-from mndmri.diffusion.profile import PROFILE_COLUMNS, average_along
-from mndmri.diffusion.tract import NOWHERE, effective_number, region_weight, weighted_mean
-from mndmri.grids import make_image, same_grid
+from mndmri.diffusion.profile import PROFILE_COLUMNS, measure_profile
+from mndmri.diffusion.tract import NOWHERE, judge_region, region_weight, tract_weight, weighted_mean
+from mndmri.grids import bounding_box, make_image, same_grid
 from mndmri.registration.transforms import average_over_voxels, resample
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
@@ -48,7 +48,7 @@ class Place(NamedTuple):
     diffusion: "Diffusion | None" = None
     """For a map that is aligned to the diffusion series."""
     veins: SpatialImage | None = None
-    """Voxels that are no tissue, of a map on the grid of the gradient echo."""
+    """Voxels that are no tissue, for a map that is aligned to the gradient echo."""
 
 
 class Diffusion(NamedTuple):
@@ -78,7 +78,7 @@ class Measured(NamedTuple):
     rows: pd.DataFrame
     """Columns `MEASURE_COLUMNS`."""
     profile: pd.DataFrame
-    """Of the tract, as from `mndmri.diffusion.profile.average_along`; empty where the tract is not measured."""
+    """Of the tract, as from `mndmri.diffusion.profile.measure_profile`; empty where the tract is not measured."""
     scale: float
     """What the map was divided by; 1 for values with a unit, not a number where the reference is missing."""
 
@@ -119,12 +119,15 @@ def measure_map(
     the median. Precentral cortex: mean (of a signal median) over the masks of `mndmri.susceptibility.regions`. A
     relative map is divided by its mean over the grey matter of the brain.
     """
-    values = image.get_fdata()
+    grey = average_over_voxels(place.anatomical.grey, image, [np.linalg.inv(place.to_map)])
+    shown = _shown(image, place, declared, grey)
+    box = _box(image, place)
+    part, grey_matter = image.slicer[box], grey.slicer[box].get_fdata()
+    values = part.get_fdata()
     known = values != 0
-    grey = average_over_voxels(place.anatomical.grey, image, [np.linalg.inv(place.to_map)]).get_fdata()
-    here = _on_map(image, place, declared, grey)
-    scale = _scale(image, here, known, grey, declared, thresholds)
-    scan = _Scan(image, values, known, here, grey, scale, declared, modality, thresholds)
+    here = _on_map(part, place, shown)
+    scale = _scale(part, here, known, grey_matter, declared, thresholds)
+    scan = _Scan(part, values, known, here, grey_matter, scale, declared, modality, thresholds)
     where, rows = declared["where"], []
     tract = [*(CST_REGIONS if "cst" in where else ()), *(CALLOSAL_REGIONS if "callosum" in where else ())]
     weight, kind = _tract_weight(scan, place)
@@ -136,19 +139,21 @@ def measure_map(
     if "gyri" in where:
         rows += _gyral_rows(scan)
     if "precentral" in where:
-        rows += _precentral_rows(scan, place)
+        rows += _precentral_rows(scan, image, place)
     number = scale if isinstance(scale, float) else np.nan
     profile = pd.DataFrame(columns=PROFILE_COLUMNS)
     if "cst" in where:
-        name, unit = MEASURE[declared["quantity"]], unit_of(declared)
-        profile = average_along(
-            {name: (scan.values / (number if np.isfinite(number) else 1.0), unit)},
+        name = MEASURE[declared["quantity"]]
+        divided = make_image(values / (number if np.isfinite(number) else 1.0), part)
+        profile = measure_profile(
+            {name: divided},
             weight,
             here.weights,
             here.table,
             here.mni_mm,
             place.person.atlas,
             here.field_of_view,
+            units={name: unit_of(declared)},
             beside=beside,
             min_coverage=thresholds.min_coverage,
             min_voxels=thresholds.min_voxels,
@@ -161,7 +166,7 @@ def measure_map(
 class _Scan(NamedTuple):
     """What all measures of a map share."""
 
-    image: SpatialImage
+    image: SpatialImage  # the part of the map in which the brain is
     values: np.ndarray
     known: np.ndarray  # where there is a value
     here: OnScan
@@ -187,21 +192,31 @@ class _Scan(NamedTuple):
         return bool(self.declared["quantity"] == "signal")
 
 
-def _on_map(image: SpatialImage, place: Place, declared: Mapping[str, Any], grey: np.ndarray) -> OnScan:
+def _on_map(part: SpatialImage, place: Place, shown: SpatialImage) -> OnScan:
     """Regions and white matter on the map's grid; on diffusion images by their own registration to the template."""
     if place.diffusion is None:
-        shown = recorded(image) if declared["quantity"] == "signal" else _shown(image, place, grey)
-        return on_scan(image, place.person, to_scan=place.to_map, recorded=shown)
+        return on_scan(part, place.person, to_scan=place.to_map, recorded=shown)
     person = place.person._replace(
         from_template=place.diffusion.from_template, to_template=place.diffusion.to_template, from_t1w=place.to_map
     )
-    return on_scan(image, person, recorded=place.diffusion.field_of_view)
+    return on_scan(part, person, recorded=shown)
 
 
-def _shown(image: SpatialImage, place: Place, grey: np.ndarray) -> SpatialImage:
+def _shown(image: SpatialImage, place: Place, declared: Mapping[str, Any], grey: SpatialImage) -> SpatialImage:
     """Where a map has a value or need not have one: other programs write 0 outside the brain, also within a region."""
-    white = resample(place.person.white_matter, image, [np.linalg.inv(place.to_map)]).get_fdata()
-    return make_image((image.get_fdata() != 0) | (grey + white < _HALF), image)
+    if place.diffusion is not None:
+        return place.diffusion.field_of_view
+    if declared["quantity"] == "signal":
+        return recorded(image)
+    white = resample(place.person.white_matter, image, [np.linalg.inv(place.to_map)])
+    return make_image((image.get_fdata() != 0) | (grey.get_fdata() + white.get_fdata() < _HALF), image)
+
+
+def _box(image: SpatialImage, place: Place) -> tuple[slice, slice, slice]:
+    """Where on a map's grid the brain is: a head is three times its brain."""
+    if place.diffusion is not None:  # a sum over fewer voxels differs in its last digit from that of the tensor's maps
+        return slice(None), slice(None), slice(None)
+    return bounding_box(resample(place.anatomical.mask, image, [np.linalg.inv(place.to_map)]))
 
 
 def _scale(
@@ -226,13 +241,16 @@ def _scale(
 
 def _tract_weight(scan: _Scan, place: Place) -> tuple[np.ndarray, str]:
     """Share of tract in each voxel besides the probability of the region, and what it is called."""
-    white = np.clip(scan.here.white_matter.get_fdata(), 0, 1)
     if place.diffusion is None:
+        white = np.clip(scan.here.white_matter.get_fdata(), 0, 1)
         return white * (scan.known & (white >= MIN_TRACT_WM)), "white matter"
-    of_series = place.diffusion.fa
-    fa = (of_series if same_grid(of_series, scan.image) else resample(of_series, scan.image)).get_fdata()
-    min_fa = scan.thresholds.min_fa
-    return white * (scan.known & (fa > min_fa)), f"white matter with FA > {min_fa:g}"
+    min_fa, fa = scan.thresholds.min_fa, _on_grid_of(place.diffusion.fa, scan.image)
+    return tract_weight(fa, scan.here.white_matter, min_fa=min_fa) * scan.known, f"white matter with FA > {min_fa:g}"
+
+
+def _on_grid_of(scan: SpatialImage, image: SpatialImage) -> SpatialImage:
+    """Image of the scan that a map is aligned to, on the map's grid, which may be another."""
+    return scan if same_grid(scan, image) else resample(scan, image)
 
 
 def _sides(table: pd.DataFrame, region: str) -> Iterable[str]:
@@ -262,15 +280,15 @@ def _tract_rows(
     for region in regions:
         for hemi in _sides(here.table, region):
             weight = region_weight(here.weights, here.table, region, hemi) * tract
-            n_voxels = effective_number(weight)
-            status = coverage_status(
-                float(here.coverage[region, hemi]),
-                n_voxels,
+            n_voxels, status = judge_region(
+                weight,
+                (region, hemi),
+                here.coverage,
+                kind=kind,
+                beside=beside,
                 min_coverage=limits.min_coverage,
                 min_voxels=limits.min_voxels,
-                kind=kind,
             )
-            status = beside.get((region, hemi), OK) if status == OK else status
             value = weighted_mean(scan.values, weight) if status == OK else np.nan
             rows.append(scan.row(region, hemi, value, n_voxels, status))
     return rows
@@ -304,17 +322,20 @@ def _gyral_rows(scan: _Scan) -> list[dict[str, Any]]:
     return rows
 
 
-def _precentral_rows(scan: _Scan, place: Place) -> list[dict[str, Any]]:
+def _precentral_rows(scan: _Scan, image: SpatialImage, place: Place) -> list[dict[str, Any]]:
     """Masks of the precentral cortex: banks, depths and body parts where voxels are fine enough.
 
-    Whole gyri that have a row already, of their grey matter alone, have no second one.
+    Whole gyri that have a row already, of their grey matter alone, have no second one. What the grid covers of a gyrus
+    is asked of the whole of it.
     """
-    located = place_regions(scan.image, place.anatomical, place.person, place.to_map)
-    known = scan.known if place.veins is None else scan.known & (np.asarray(place.veins.dataobj) <= _HALF)
-    limits = Limits(scan.thresholds.min_voxels, scan.thresholds.max_in_plane_mm, in_plane_mm(scan.image))
+    located = place_regions(image, place.anatomical, place.person, place.to_map)
+    known = image.get_fdata() != 0
+    if place.veins is not None:
+        known &= _on_grid_of(place.veins, image).get_fdata() <= _HALF
+    limits = Limits(scan.thresholds.min_voxels, scan.thresholds.max_in_plane_mm, in_plane_mm(image))
     shares, rows = in_view(located.names), []
     also = VOLUME_REGIONS if "gyri" in scan.declared["where"] else ()
-    for (region, hemi), own in measured_values(scan.image, located.masks, located.names, known).items():
+    for (region, hemi), own in measured_values(image, located.masks, located.names, known).items():
         status = limits.reason((region, hemi), own, shares[region, hemi])
         mean, median = (float(np.mean(own)), float(np.median(own))) if status == OK else (np.nan, np.nan)
         if region not in also:

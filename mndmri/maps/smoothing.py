@@ -8,9 +8,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.anatomy.signal import recorded
 from mndmri.grids import make_image
 from mndmri.registration.smoothing import smooth, smooth_within
-from mndmri.registration.transforms import Transform, resample
-
-_WHOLE = 0.99  # of a voxel: at the edge of what was scanned a value is mixed with none
+from mndmri.registration.transforms import Transform, resample, resample_within
 
 
 def smooth_map(
@@ -47,8 +45,7 @@ def smooth_map(
     share : SpatialImage
         Smoothed probability of the tissue, 0 to 1: where groups are compared.
     """
-    values = resample(image, grid, to_map).get_fdata(dtype=np.float32) / np.float32(scale)
-    inside = resample(recorded(image), grid, to_map).get_fdata(dtype=np.float32)
+    values = resample_within(image, recorded(image), grid, to_map).get_fdata(dtype=np.float32)
     weight = resample(tissue, grid, to_t1w)
-    known = make_image(np.where((inside > _WHOLE) & np.isfinite(values), values, np.nan).astype(np.float32), grid)
+    known = make_image(values / np.float32(scale), grid)
     return smooth_within(known, weight, fwhm_mm=fwhm_mm), smooth(weight, fwhm_mm)

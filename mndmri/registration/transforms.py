@@ -26,6 +26,8 @@ RAS_TO_LPS = np.diag([*map(float, _OTHER_SIGNS), 1.0])
 
 # Voxels by which an index is off that went through an affine and back.
 _ROUNDING = 1e-6
+# Share of a resampled value that has to come from voxels with a value: the others are 0.
+_WHOLE = 0.99
 
 
 def map_points(points: np.ndarray, transforms: Sequence[Transform]) -> np.ndarray:
@@ -120,6 +122,27 @@ def resample(
         float32, zero where ``image`` has no data.
     """
     return make_image(sample_points(image, map_points(world_coordinates(grid), transforms), interpolation), grid)
+
+
+def resample_within(
+    image: SpatialImage, inside: SpatialImage, grid: SpatialImage, transforms: Sequence[Transform] = ()
+) -> SpatialImage:
+    """Image on another grid, as from `resample`, without the voxels whose value is mixed with what is not measured.
+
+    Parameters
+    ----------
+    image, grid, transforms
+        As for `resample`.
+    inside : SpatialImage
+        Where ``image`` has a value, 0 or 1, on its grid.
+
+    Returns
+    -------
+    SpatialImage
+        float32; not a number outside, and at the edge.
+    """
+    values, share = (resample(own, grid, transforms).get_fdata() for own in (image, inside))
+    return make_image(np.where(share > _WHOLE, values, np.nan).astype(np.float32), grid)
 
 
 def sample_points(image: SpatialImage, points: np.ndarray, interpolation: Interpolation = "linear") -> np.ndarray:

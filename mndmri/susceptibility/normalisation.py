@@ -10,7 +10,7 @@ from nibabel.spatialimages import SpatialImage
 from mndmri.atlas.regions import select
 from mndmri.grids import make_image
 from mndmri.registration.smoothing import smooth_within
-from mndmri.registration.transforms import Transform, resample
+from mndmri.registration.transforms import Transform, resample, resample_within
 from mndmri.susceptibility.measures import QUALITY, measure_susceptibility
 from mndmri.susceptibility.regions import REFERENCE, any_region
 from mndmri.susceptibility.relaxation import measure_r2star
@@ -18,9 +18,6 @@ from mndmri.susceptibility.swi import BIAS_ITERATIONS, normalise, weigh_suscepti
 from mndmri.susceptibility.veins import find_veins
 from mndmri.tables.measures import split_quality
 from mndmri.tables.protocols import MAGNITUDE
-
-# At the edge of the scan and of the brain, a resampled value is mixed with zeros.
-_WHOLE = 0.99
 
 
 class NormalisedScan(NamedTuple):
@@ -146,7 +143,6 @@ def average_over_grey_matter(
         From `mndmri.registration.smoothing.smooth_within`; voxels at the edge of the scan or of the brain have no
         part in it.
     """
-    values, inside, vein = (resample(image, grid, to_scan).get_fdata() for image in (swi, brain, veins))
-    weight = resample(grey, grid, to_t1w).get_fdata() * (1 - vein)
-    known = make_image(np.where(inside > _WHOLE, values, np.nan).astype(np.float32), grid)
+    weight = resample(grey, grid, to_t1w).get_fdata() * (1 - resample(veins, grid, to_scan).get_fdata())
+    known = resample_within(swi, brain, grid, to_scan)
     return smooth_within(known, make_image(weight.astype(np.float32), grid), fwhm_mm=fwhm_mm)

@@ -10,24 +10,26 @@ MEASURE = {"value": "mean", "signal": "signal_ratio", "relative": "relative"}
 # Of the masks of the precentral cortex, veins and fluid at their rims have less hold on it.
 MEDIAN = "median"
 
+# What the T1w image is aligned to: nothing is registered, and nothing is judged.
+ITSELF = "itself"
 _DECLARED = {"dir": None, "register": None, "aligned": None, "unit": "1", "higher_is": None, "range": None}
 # Contrasts that need no declaration, by their modality: measured if the study has it.
 BUILTIN: dict[str, dict[str, Any]] = {
-    "t1w": {**_DECLARED, "aligned": "t1w", "quantity": "signal", "where": ["cst"], "voxelwise": None},
+    "t1w": {**_DECLARED, "aligned": ITSELF, "quantity": "signal", "where": ["cst"], "voxelwise": None},
     "flair": {**_DECLARED, "quantity": "signal", "where": ["cst", "precentral"], "voxelwise": None},
     "t2w": {**_DECLARED, "quantity": "signal", "where": ["cst", "precentral"], "voxelwise": None},
 }
-# Modalities of images that are preprocessed in ways of their own, and the scan that a map can be aligned to.
-ALIGNED_TO = {"dwi": "dwi", "swi": "swi"}
+# Scans that a map can be aligned to besides the T1w image, which everybody has whose maps are measured.
+SCANS = ("dwi", "swi")
 
 
-def with_builtin(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def maps_of(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Every map of a study by its name, which is its modality: the built-in contrasts that it has, and its own.
 
     Parameters
     ----------
     config : mapping
-        With ``modalities``, ``maps`` and the blocks of the built-in contrasts.
+        Resolved config: ``modalities``, ``maps`` and the blocks of the built-in contrasts.
     """
     builtin = {
         name: {"pattern": config[name]["pattern"], **own}
@@ -54,7 +56,7 @@ def all_definitions(maps: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, st
     Parameters
     ----------
     maps : mapping
-        The resolved config's ``maps``.
+        The config's ``maps``; the definitions of the built-in contrasts are in `DEFINITIONS`.
     """
     own = {(name, measure): _definition(measure, of) for name, of in maps.items() for measure in measures_of(of)}
     return own | DEFINITIONS

@@ -138,6 +138,8 @@ def _lcmodel_csv(path: str, sheet: Sheet) -> Iterator[list[Cell]]:
     for heading, bound in cells.items():
         if heading.endswith(_SD):
             name = heading.removesuffix(_SD).strip()
+            if name not in cells:
+                raise InputError(f"{path}: has a column '{heading}' and none '{name}'; export the table again")
             ratios = [key for key in cells if key.startswith(f"{name}/")]
             ratio = cells[ratios[0]] if ratios else None
             yield from _metabolite(_label(path), name, cells[name], as_text(bound), ratio)

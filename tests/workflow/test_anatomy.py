@@ -58,3 +58,17 @@ def test_a_head_template_that_is_not_there_is_refused(snakemake, t1w_only):
     own = {"image": "head.nii.gz", "mask": "mask.nii.gz"}
     run = snakemake(t1w_only | {"t1w": {"brain_extraction": "template", "head_template": own}})
     assert run.returncode != 0 and "t1w.head_template: no such file head.nii.gz" in run.stdout + run.stderr
+
+
+def test_where_the_t1w_image_lies_on_itself_is_not_judged_and_where_a_flair_lies_is(all_modalities):
+    wiring = all_modalities().wiring()
+    aligned = {job.wildcards.split("map=")[1]: taken for job, (taken, _) in wiring.items() if job.rule == "align_map"}
+    tissue = {name: [path for path in taken if "_probseg" in path] for name, taken in aligned.items()}
+    assert {name: len(own) for name, own in tissue.items()} == {"t1w": 0, "flair": 3}
+    for rule, shown in (
+        ("collect_measures", "maps/*_desc-{}_qc.tsv"),
+        ("draw_participant", "maps/*_desc-{}_map.nii.gz"),
+    ):
+        taken = {path for job, (own, _) in wiring.items() if job.rule == rule for path in own}
+        found = {name for name in aligned if any(Path(path).match(shown.format(name)) for path in taken)}
+        assert found == {"flair"}

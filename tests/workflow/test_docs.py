@@ -104,6 +104,21 @@ def test_the_tables_of_the_pages_have_a_row_for_each_key_and_measure(tools):
     assert all(f"| `{name}` |" in tools["reference"].quality_table() for name in qc.DEFINITIONS)
 
 
+def test_each_sign_that_is_no_map_and_no_table_names_measures_and_regions_of_the_code():
+    page = (DOCS / "signs.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
+    own = [row for row in rows[1:] if row[1] not in ("map", "table")]
+    assert len(own) >= 10
+    regions = (DOCS / "measures.md").read_text(encoding="utf-8")
+    for sign, modalities, named, where, _ in own:
+        for measure in re.findall(r"`(\w+)`", named):
+            assert {(of, measure) for of in modalities.split(", ")} & measures.DEFINITIONS.keys(), (sign, measure)
+        for region in re.findall(r"`(\w+)`", where):
+            assert region.startswith("_") or f"`{region}`" in regions, (sign, region)
+
+
 def test_every_table_that_a_page_asks_for_is_made(tools):
     asked = {name for page in DOCS.glob("*.md") for name in re.findall(r"^\{\{ (\w+) \}\}$", page.read_text(), re.M)}
     assert asked == set(tools["reference"].REFERENCE) | {"plan"}

@@ -77,7 +77,7 @@ from mndmri.tables.covariates import is_of_quality, names_of
 from mndmri.tables.decisions import count_excluded, decision_lines
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
-from mndmri.tables.maps import BUILTIN, MEASURE
+from mndmri.tables.maps import ITSELF, MEASURE, maps_of
 from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
@@ -334,9 +334,8 @@ def drawn_maps(wildcards):
     own, image = STUDY.scans[f"sub-{wildcards.subject}"], rules.align_map.output.image
     return [
         name
-        for name in ([] if PART else config["maps"])
+        for name in ([] if PART else JUDGED)
         if name in own
-        and name != "t1w"
         and having(expand(image, map=name, allow_missing=True)[0], [wildcards.subject])
     ]
 
@@ -491,15 +490,15 @@ def study_template(name, before):
 
 
 def of_map(key):
-    """Parameter function: what the config declares of a map."""
-    return lambda wildcards: config["maps"][wildcards.map][key]
+    """Parameter function: what is declared of a map."""
+    return lambda wildcards: DECLARED_MAPS[wildcards.map][key]
 
 
-def of_aligned(**files):
+def of_aligned(*, others=(), **files):
     """Input function: a file, or what a function gives, by what a map is aligned to (``nothing``: it is registered)."""
 
     def file(wildcards):
-        own = files.get(of_map("aligned")(wildcards) or "nothing", [])
+        own = files.get(of_map("aligned")(wildcards) or "nothing", others)
         return own(wildcards) if callable(own) else own
 
     return file
@@ -588,6 +587,9 @@ try:
     if workflow.is_main_process and WITHOUT_FAILED not in os.environ:
         print(*first_look(STUDY, config, tools=TOOLS), sep="\n", file=sys.stderr)
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
+    DECLARED_MAPS = maps_of(config)
+    # Where they lie on the T1w image is judged, and drawn.
+    JUDGED = [name for name, own in DECLARED_MAPS.items() if own["aligned"] != ITSELF]
 except InputError as error:
     # not as an exception: Snakemake would add its own source lines to what is wrong
     print(error, file=sys.stderr)

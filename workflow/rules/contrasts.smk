@@ -1,6 +1,11 @@
 rule align_map:
     """Align a map or contrast with the T1w image; an image without a unit is corrected for its bias field."""
     input:
+        # the T1w image lies on its own tissue
+        **{
+            name: of_aligned(**{ITSELF: []}, others=rules.segment_t1w.output[name])
+            for name in ("gm", "wm", "csf")
+        },
         image=scan("{map}", "image"),
         register=scans("{map}", "register"),
         brain=of_aligned(nothing=rules.preprocess_t1w.output.brain),
@@ -9,9 +14,6 @@ rule align_map:
         ),
         to_t1w=of_aligned(template=rules.register_t1w.output.from_template),
         mask=rules.preprocess_t1w.output.mask,
-        gm=rules.segment_t1w.output.gm,
-        wm=rules.segment_t1w.output.wm,
-        csf=rules.segment_t1w.output.csf,
     output:
         image="<maps>_desc-{map}_map.nii.gz",
         xfm="<maps>_from-{map}_to-T1w_mode-image_xfm.txt",
@@ -21,7 +23,7 @@ rule align_map:
     benchmark:
         "<benchmarks>/align_map/sub-{subject}_{map}.tsv"
     wildcard_constraints:
-        map="|".join(config["maps"]),
+        map="|".join(DECLARED_MAPS),
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -78,7 +80,7 @@ rule measure_map:
     benchmark:
         "<benchmarks>/measure_map/sub-{subject}_{map}.tsv"
     wildcard_constraints:
-        map="|".join(config["maps"]),
+        map="|".join(DECLARED_MAPS),
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -86,7 +88,7 @@ rule measure_map:
     params:
         modality="{map}",
         declared=lambda wildcards: {
-            key: config["maps"][wildcards.map][key]
+            key: DECLARED_MAPS[wildcards.map][key]
             for key in ("quantity", "unit", "where")
         },
         thresholds=lambda wildcards: (
@@ -121,7 +123,7 @@ rule smooth_map:
         xfm=rules.align_map.output.xfm,
         json=rules.measure_map.output.json,
         tissue=lambda wildcards: rules.segment_t1w.output[
-            config["maps"][wildcards.map]["voxelwise"]["tissue"]
+            DECLARED_MAPS[wildcards.map]["voxelwise"]["tissue"]
         ],
         to_template=rules.register_t1w.output.to_template,
         dwi_to_template=of_aligned(dwi=rules.fit_tensor.output.to_template),
@@ -134,14 +136,14 @@ rule smooth_map:
     benchmark:
         "<benchmarks>/smooth_map/sub-{subject}_{map}.tsv"
     wildcard_constraints:
-        map="|".join(config["maps"]),
+        map="|".join(DECLARED_MAPS),
     conda:
         "../../envs/mndmri.yaml"
     resources:
         mem_mb=memory("t1w", "{map}"),
     params:
         voxel_mm=config["vbm"]["voxel_mm"],
-        fwhm_mm=lambda wildcards: config["maps"][wildcards.map]["voxelwise"]["fwhm_mm"],
+        fwhm_mm=lambda wildcards: DECLARED_MAPS[wildcards.map]["voxelwise"]["fwhm_mm"],
     script:
         "../../scripts/smooth_map.py"
 

@@ -10,12 +10,12 @@ THICKNESS = (
 OF_MAPS, ALIGNED = (
     [
         has(name, expand(path, map=name, allow_missing=True)[0])
-        for name in config["maps"]
-        # the T1w image is aligned with itself
-        if OF_T1W["others"]
-        and not (path == rules.align_map.output.qc and name == "t1w")
+        for name in (names if OF_T1W["others"] else ())
     ]
-    for path in (rules.measure_map.output.measures, rules.align_map.output.qc)
+    for path, names in (
+        (rules.measure_map.output.measures, DECLARED_MAPS),
+        (rules.align_map.output.qc, JUDGED),
+    )
 )
 CORD = OF_T1W["others"]
 
@@ -117,7 +117,6 @@ rule gather_measures:
         maps={
             name: {key: own[key] for key in ("pattern", "quantity", "unit", "where")}
             for name, own in config["maps"].items()
-            if name not in BUILTIN
         },
         excluded=STUDY.excluded if BROUGHT else {},
         left_out=STUDY.left_out,

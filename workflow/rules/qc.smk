@@ -66,7 +66,7 @@ rule draw_participant:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=memory("t1w", "dwi", "swi", *config["maps"]),
+        mem_mb=memory("t1w", "dwi", "swi", *DECLARED_MAPS),
     params:
         version=VERSION,
         limits=LIMITS,

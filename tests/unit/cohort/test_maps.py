@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from mndmri.cohort import check_scan, check_study, find_scans, load_study, settle
+from mndmri.cohort.config import resolve_config
 from mndmri.cohort.first_look import first_look
 from mndmri.io import InputError
-from tests.unit.cohort.test_scans import SHAPE, config, write_dwi, write_image
+from mndmri.tables.maps import maps_of
+from tests.unit.cohort.test_scans import SCHEMA, SHAPE, config, write_dwi, write_image
 
 RNG = np.random.default_rng(5)
 MTR = {"pattern": "anat/*_MTRmap.nii.gz", "unit": "%"}
@@ -76,6 +78,7 @@ def test_a_map_of_another_pipeline_is_found_in_its_folder(root, tmp_path):
         ({"data": np.zeros(SHAPE)}, {}, "0"),
         ({"data": np.where(RNG.uniform(size=SHAPE) > 0.5, 7, 0)}, {}, "this is a mask, not a map"),
         (values(20, 50), {"range": [0, 30]}, "outside the declared range of 0 to 30 %"),
+        (values(20, 50), {"range": [0, 30], "quantity": "signal", "unit": "1"}, "range of 0 to 30 (most are"),
         ({"data": np.full(SHAPE, np.nan), "dtype": np.float32}, {}, "sub-01_MTRmap.nii.gz"),
     ],
 )
@@ -107,6 +110,11 @@ def test_an_image_to_register_by_must_be_there_and_on_the_grid(root):
     assert "is not on the grid of sub-01_MTRmap.nii.gz" in told(root, register=register)[0]
     write_image(root / "sub-01/anat/sub-01_MTS.nii.gz")
     assert told(root, register=register) == []
+
+
+def test_a_pattern_that_begins_at_the_root_is_told_with_what_to_write(root):
+    said = told(root, pattern=f"{root}/sub-01/anat/*_MTRmap.nii.gz")
+    assert "begins at the root; write it from the participant's folder on" in said[0] and said[0].startswith("sub-01: ")
 
 
 def test_two_maps_are_told(root):
@@ -163,6 +171,25 @@ def test_what_a_map_measures_is_known_to_the_rest_of_the_config():
     )
 
 
+@pytest.mark.parametrize("modalities", [[["dwi"]], [{"dwi": 1}], "dwi", None])
+def test_modalities_that_are_no_names_are_told_and_are_no_traceback(modalities):
+    with pytest.raises(InputError, match="modalities"):
+        config("d", maps={"mtr": MTR}, modalities=modalities)
+
+
 def test_flair_is_a_declared_map_if_the_study_has_it():
-    assert "flair" not in config("d")["maps"]
-    assert config("d", modalities=["t1w", "flair"])["maps"]["flair"]["where"] == ["cst", "precentral"]
+    assert list(maps_of(config("d"))) == ["t1w"]
+    found = maps_of(config("d", modalities=["t1w", "flair"], flair={"pattern": "anat/*_f.nii.gz"}, maps={"mtr": MTR}))
+    assert list(found) == ["t1w", "flair", "mtr"]
+    assert found["flair"]["where"] == ["cst", "precentral"]
+    assert found["flair"]["pattern"] == "anat/*_f.nii.gz"
+
+
+def test_a_resolved_config_has_the_maps_that_the_user_declared_and_its_pattern_may_be_changed():
+    """As provenance.json keeps it: one edits it and runs it again."""
+    kept = config("d", modalities=["t1w", "flair"], maps={"mtr": MTR})
+    assert list(kept["maps"]) == ["mtr"] and kept["modalities"] == ["t1w", "flair", "mtr"]
+    again = resolve_config({**kept, "flair": {"pattern": "anat/*_run-2_FLAIR.nii.gz"}}, SCHEMA)
+    assert maps_of(again)["flair"]["pattern"] == "anat/*_run-2_FLAIR.nii.gz"
+    fewer = resolve_config({**kept, "maps": {}, "modalities": ["t1w"]}, SCHEMA)
+    assert list(maps_of(fewer)) == ["t1w"]

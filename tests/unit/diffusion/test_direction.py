@@ -8,7 +8,7 @@ import pytest
 from mndmri.atlas.regions import select
 from mndmri.diffusion.direction import measure_direction, off_tract, tract_course
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import CST_REGIONS, REGIONS, measure_tract
+from mndmri.diffusion.tract import CST_REGIONS, REGIONS, measure_tract, tract_weight
 from mndmri.grids import make_image, world_coordinates
 from mndmri.tables.measures import DEFINITIONS, MEASURE_COLUMNS, OK
 
@@ -142,8 +142,9 @@ def test_nodes_of_a_level_beside_the_tract_have_no_value():
     given = scanned()
     flat = dict.fromkeys(("fa", "md", "ad", "rd"), given["fa"])
     shown = make_image(np.ones(given["atlas"].shape[:3], np.float32), given["atlas"])
-    place = [given[name] for name in ("weights", "table", "wm_probability", "mni_mm", "atlas")]
-    profile = measure_profile(flat, *place, shown, beside={("cst_pons", "L"): "beside the tract"})
+    place = [given[name] for name in ("weights", "table", "mni_mm", "atlas")]
+    tract = tract_weight(given["fa"], given["wm_probability"])
+    profile = measure_profile(flat, tract, *place, shown, beside={("cst_pons", "L"): "beside the tract"})
     fa = profile[profile["measure"] == "fa"].set_index(["hemi", "node"])
     assert fa.loc[("L", 1), "status"] == "beside the tract" and np.isnan(fa.loc[("L", 1), "value"])
     assert fa.loc[("R", 1), "status"] == OK

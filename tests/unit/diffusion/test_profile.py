@@ -8,6 +8,7 @@ import pytest
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.atlas.regions import select
 from mndmri.diffusion.profile import N_NODES, PROFILE_COLUMNS, find_centreline, measure_profile, profiles_dictionary
+from mndmri.diffusion.tract import tract_weight
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.transforms import resample
 from mndmri.tables.dictionaries import column_names
@@ -40,7 +41,9 @@ def fa_at(points: np.ndarray) -> np.ndarray:
     return 0.5 + 0.05 * (points[..., 0] < 0) - 0.2 * np.exp(-0.5 * ((z - 10) / 12) ** 2) * (points[..., 0] < 0)
 
 
-def profile(*, affine: np.ndarray | None = None, storage: str = "RAS", bottom: float = -100.0, of=fa_at, **options):
+def profile(
+    *, affine: np.ndarray | None = None, storage: str = "RAS", bottom: float = -100.0, of=fa_at, min_fa=0.2, **options
+):
     """Profile of a head that lies in the scanner as ``affine`` (template to scanner) puts it, ``of`` its values."""
     to_scanner = np.eye(4) if affine is None else affine
     native = nb.Nifti1Image(np.zeros(SHAPE, np.uint8), to_scanner @ grid().affine)
@@ -53,7 +56,8 @@ def profile(*, affine: np.ndarray | None = None, storage: str = "RAS", bottom: f
     weights = resample(atlas(), native, chain)
     white = make_image(np.ones(native.shape, np.float32), native)
     fov = make_image((world_coordinates(grid())[..., 2] > bottom).astype(np.float32), grid())
-    return measure_profile(maps, weights, TABLE, white, place, atlas(), fov, **options)
+    tract = tract_weight(maps["fa"], white, min_fa=min_fa)
+    return measure_profile(maps, tract, weights, TABLE, place, atlas(), fov, **options)
 
 
 def fa(table: pd.DataFrame, hemi: str) -> pd.DataFrame:

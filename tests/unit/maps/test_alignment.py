@@ -47,6 +47,14 @@ def test_noise_has_no_offset_and_says_why(head):
     assert "wherever it lies" in rows.loc["alignment_offset", "status"]
 
 
+def test_a_map_that_is_nearly_constant_has_no_offset_and_says_why(head):
+    values = np.where(head.mask.get_fdata() > 0, 3.0, 0)
+    values[24, 24, 24] = 9
+    rows = alignment_offset(make_image(values, head.grid), tissue(head), np.eye(4), modality="x")
+    assert rows["value"].isna().all()
+    assert set(rows["status"]) == {"nearly all of the map is 3 in the brain, its alignment cannot be judged"}
+
+
 def test_a_map_is_registered_by_another_image_of_its_grid(head):
     pose = rigid((3.0, -2.0, 4.0), (4.0, -3.0, 5.0))
     reference = resample(head.scan("flair", noise=0.01), head.grid, [np.linalg.inv(pose)])
@@ -67,6 +75,15 @@ def test_a_map_in_template_space_is_brought_to_the_t1w_image(head):
     image, to_map = align_map(in_template, head.mask, quantity="value", from_template=(head.grid, field))
     np.testing.assert_array_equal(to_map, np.eye(4))
     np.testing.assert_allclose(image.get_fdata()[:-2], in_template.get_fdata()[2:], atol=1e-3)
+
+
+def test_at_the_edge_of_what_a_map_in_template_space_shows_no_value_is_mixed_with_none(head):
+    """Half a voxel off the grid every value at the edge of white matter would be half of it."""
+    field = make_field(np.broadcast_to([1.0, 0, 0], (*head.grid.shape, 3)), head.grid)
+    of_white_matter = make_image(np.where(head.wm.get_fdata() > 0.5, 40.0, 0), head.grid)
+    image, _ = align_map(of_white_matter, head.mask, quantity="value", from_template=(head.grid, field))
+    assert (image.get_fdata() != 0).sum() > 1000
+    np.testing.assert_allclose(image.get_fdata()[image.get_fdata() != 0], 40, rtol=1e-5)
 
 
 def test_a_signal_is_corrected_for_its_bias_field_and_a_value_is_not(head):

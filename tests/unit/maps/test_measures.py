@@ -1,5 +1,6 @@
 """Maps of a made-up brain: what was put into them, and what the built-in measures make of the same image."""
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from mndmri.anatomy.signal import measure_signal, recorded
 from mndmri.anatomy.volumes import VOLUME_REGIONS
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import measure_tract
+from mndmri.diffusion.tract import measure_tract, tract_weight
 from mndmri.grids import make_image, world_coordinates
 from mndmri.io import EXACT, read_table, write_table
 from mndmri.maps.measures import CALLOSAL_REGIONS, Diffusion, Place, Thresholds, measure_map
@@ -176,7 +177,8 @@ def test_md_declared_as_a_map_has_the_rows_of_the_built_in_md(head, tmp_path):
     ]
     pd.testing.assert_frame_equal(*both, check_exact=True)
     assert both[0]["value"].notna().sum() == 12
-    profile = measure_profile(tensor, *regions, here.mni_mm, head.atlas, here.field_of_view, beside=beside)
+    along = (here.weights, here.table, here.mni_mm, head.atlas, here.field_of_view)
+    profile = measure_profile(tensor, tract_weight(fa, here.white_matter), *along, beside=beside)
     own = profile[profile["measure"] == "md"].reset_index(drop=True)
     np.testing.assert_allclose(found.profile["value"], own["value"], rtol=1e-14)
     write_table(found.profile, tmp_path / "profile.tsv", digits=EXACT)
@@ -197,6 +199,36 @@ def test_r2star_declared_as_a_map_has_the_medians_of_the_built_in_measure(head):
     both = [by_place(rows, "median"), by_place(wanted, "r2star_median")]
     pd.testing.assert_frame_equal(*(t.drop(columns=["measure", "modality"]) for t in both), check_exact=True)
     assert both[0]["value"].notna().sum() >= 10
+
+
+def test_veins_are_left_out_of_a_map_that_is_aligned_to_the_gradient_echo_on_another_grid(head):
+    """As a susceptibility map that another program has cut to the brain."""
+    x = world_coordinates(head.grid)[..., 0]
+    values = head.image(np.where(head.mask.get_fdata() > 0, np.where(x < 1, 5.0, 2.0), 0))
+    veins = head.image(1.0 * (x < 1))
+    declared = {"quantity": "value", "unit": "1/s", "where": ["precentral"]}
+    cut = values.slicer[2:-2, 2:-2, 2:-2]
+    limits = Thresholds(max_in_plane_mm=in_plane_mm(values))
+    without, alone = (
+        by_place(measure_map(cut, place, declared, modality="r2", thresholds=limits).rows, "mean").loc["precentral"]
+        for place in (head.place(veins=veins), head.place())
+    )
+    assert alone.loc["L", "value"] == pytest.approx(5, abs=0.1)
+    assert without.loc["L", "n_voxels"] < 10 < alone.loc["L", "n_voxels"]
+    pd.testing.assert_series_equal(without.loc["R"], alone.loc["R"])
+
+
+def test_air_round_the_head_changes_no_digit(head):
+    """Of a head the brain is a third: the regions are looked up there alone."""
+    wider = [np.pad(np.asarray(own.dataobj), 12) for own in (head.scan("t1w", gain={"L": 1.07}), head.scan("flair"))]
+    affine = head.grid.affine @ nb.affines.from_matvec(np.eye(3), [-12, -12, -12])
+    image, other = (nb.Nifti1Image(own, affine) for own in wider)
+    for declared, own in (({**SIGNAL, "where": ["cst", "callosum", "gyri"]}, image), ({**RELATIVE}, other)):
+        inner = own.slicer[12:-12, 12:-12, 12:-12]
+        in_air, alone = (measure_map(it, head.place(), declared, modality="x") for it in (own, inner))
+        pd.testing.assert_frame_equal(in_air.rows, alone.rows, check_exact=True)
+        pd.testing.assert_frame_equal(in_air.profile, alone.profile, check_exact=True)
+        assert alone.rows["value"].notna().sum() > 10
 
 
 def test_a_gyrus_that_is_asked_for_twice_has_one_row_of_a_measure(head):

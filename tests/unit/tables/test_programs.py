@@ -94,6 +94,23 @@ def test_the_unit_of_the_config_is_that_of_concentrations_and_not_of_ratios(tmp_
     assert set(read(tmp_path / "sub-*/mrs.table", region="precentral").rows["unit"]) == {"i.u.", "1"}
 
 
+def test_a_pattern_that_finds_other_files_too_is_refused_in_any_order(tmp_path):
+    """Else the rows of one of them would be lost without a word."""
+    for name in ("a.csv", "z.csv"):
+        header = "Row, Col, NAA, NAA %SD, NAA/Cr+PCr"
+        write(tmp_path / "sub-01/m.csv", f"{header}\n 1, 1, 5.1, 4, 0.8\n")
+        other = write(tmp_path / "sub-01" / name, "id,weight\n1,70\n")
+        [problem] = read(tmp_path / "sub-*/*.csv", region="precentral").problems
+        assert f"1 of 2 files are no table of LCModel, Osprey or the Spinal Cord Toolbox, as {other}" in problem
+        other.unlink()
+
+
+def test_an_lcmodel_table_without_a_concentration_says_which_column_it_lacks(tmp_path):
+    write(tmp_path / "sub-01/m.csv", "Row, Col, NAA %SD, NAA/Cr+PCr\n 1, 1, 4, 0.8\n")
+    [problem] = read(tmp_path / "sub-*/m.csv", region="precentral").problems
+    assert "has a column 'NAA %SD' and none 'NAA'" in problem
+
+
 def test_a_spectrum_needs_a_region(tmp_path):
     write(tmp_path / "sub-01/mrs.table", TABLE)
     assert "has no column 'region'" in read(tmp_path / "sub-*/mrs.table").problems[0]
@@ -130,6 +147,14 @@ def test_single_columns_of_a_wide_table_are_named_in_the_config(tmp_path):
         entries(path, modality="fluid", wide={**wide, "pattern": "{measure}"})
     with pytest.raises(InputError, match="unknown key"):
         entries(path, modality="fluid", wide={"nfl_pg_ml": {"mesure": "nfl"}})
+
+
+def test_columns_that_are_no_block_are_told(tmp_path):
+    column = {"measure": "nfl", "region": "serum", "hemi": "both", "unit": "pg/ml"}
+    with pytest.raises(InputError, match=r"wide\.columns: found 'nfl'"):
+        entries(tmp_path / "nfl.csv", wide={"columns": "nfl", "nfl_pg_ml": column})
+    [entry] = entries(tmp_path / "nfl.csv", wide={"columns": None, "nfl_pg_ml": column})
+    assert entry["wide"]["columns"] == {"nfl_pg_ml": column}
 
 
 def test_a_pattern_that_finds_nothing_is_told(tmp_path):
