@@ -1,6 +1,6 @@
 """The range of the controls that each value of a person is compared with."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,13 @@ from mndmri.statistics.sides import CONTRA, IPSI
 from mndmri.tables.measures import KEY
 
 
-def add_band(found: DeviationTables, *, controls: Collection[str] = (), alpha: float = 0.05) -> pd.DataFrame:
+def add_band(found: DeviationTables, *, alpha: float = 0.05) -> pd.DataFrame:
     """Table of deviations with the range that holds most controls of the same covariates.
 
     Parameters
     ----------
     found : DeviationTables
         From `score_deviations`, or read from its files.
-    controls : collection of str
-        ``participant_id`` of those who were judged by the model of the others; none by stored norms.
     alpha : float
         One minus the share of controls in the range.
 
@@ -30,11 +28,12 @@ def add_band(found: DeviationTables, *, controls: Collection[str] = (), alpha: f
         The deviations with ``w_limit``, the W-score at the ends of the range, and the ends themselves as ``band_low``
         and ``band_high`` in the measure's unit. Missing where there is no W-score.
     """
-    table, freedom = found.deviations, found.norms.drop_duplicates(KEY)[[*KEY, "df"]]
-    # a side named by onset is compared as the hemisphere that it is; both have one number of terms
+    table, models = found.deviations, found.norms.drop_duplicates(KEY)
+    # a side named by onset is compared as the hemisphere that it is: the models of both have as many terms
     keys = table[KEY].assign(hemi=table["hemi"].replace({CONTRA: "L", IPSI: "L"}))
-    df = keys.merge(freedom, on=KEY, how="left")["df"].to_numpy(float)
-    df -= table["participant_id"].isin(controls).to_numpy()
+    own = keys.merge(models[[*KEY, "n", "df"]], on=KEY, how="left")
+    # the controls of this very comparison: a control is not among its own
+    df = table["n_controls"].to_numpy(float) - (own["n"] - own["df"]).to_numpy(float)
     w = table["w_score"].to_numpy(float)
     limit = np.where(np.isfinite(w) & (df > 0), stats.t.ppf(1 - alpha / 2, np.maximum(df, 1)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -76,8 +75,7 @@ def score_places(
         modality=modality, measure=measure, unit="1", status="no value"
     )
     found = score_deviations(rows, participants, **options)
-    reference, members = options["reference"], participants.set_index("participant_id")["group"]
-    bands = add_band(found, controls=members.index[members == reference], alpha=options.get("alpha", 0.05))
+    bands = add_band(found, alpha=options.get("alpha", 0.05))
     scored = ["expected", "w_score", "w_limit", "band_low", "band_high", "note"]
     keys = ["participant_id", "region", "hemi"]
     return named.merge(bands[[*keys, *scored]], on=keys, how="left").drop(columns="region")
