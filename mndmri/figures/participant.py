@@ -116,12 +116,12 @@ def dwi_sheets(
 
 
 def dwi_series_sheets(
-    who: str, *, motion: pd.DataFrame, signal: np.ndarray, residual: np.ndarray, bvals: np.ndarray
+    who: str, *, motion: pd.DataFrame, signal: np.ndarray, residual: np.ndarray, unweighted: np.ndarray
 ) -> Sheets:
     """The diffusion series volume by volume; see `series_sheet`."""
     return {
         "Diffusion series, slice by slice and volume by volume": Sheet(
-            series_sheet(motion, signal, residual, bvals, title=who),
+            series_sheet(motion, signal, residual, unweighted, title=who),
             "pale colours throughout; motion below the size of a voxel.",
             "dark cells, single or every second one: slices lost to motion, which the lower picture should no longer "
             "show. A column that differs as a whole: a volume out of place. Colours in slices of one height: pulsation "
