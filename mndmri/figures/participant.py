@@ -81,7 +81,6 @@ def dwi_sheets(
     diffusion grid; ``weights`` and ``names`` are the probabilities of its regions.
     """
     white = {f"white matter of the {name}": wm}
-    outlines = {f"CST {side}": select(weights, names, "cst", hemi) for side, hemi in (("left", "L"), ("right", "R"))}
     levels = {readable(level.removeprefix("cst_")): both_sides(weights, names, level) for level in CST_LEVELS_Z_MM}
     sheets = {
         "b = 0 image before and after correction": Sheet(
@@ -101,7 +100,7 @@ def dwi_sheets(
         )
     return sheets | {
         "Corticospinal tract on colour FA": Sheet(
-            colour_fa_sheet(fa, v1, outlines, title=who),
+            colour_fa_sheet(fa, v1, outline_tracts(weights, names), title=who),
             "outlines on the blue (inferior-superior) tract from the precentral gyrus to the pons; a red callosum.",
             "other colours in the internal capsule or a callosum that is not red: a wrong gradient table.",
         ),
@@ -113,6 +112,11 @@ def dwi_sheets(
             "a level beside the bright tract; streamlines that cross the midline or end in the middle.",
         ),
     }
+
+
+def outline_tracts(weights: SpatialImage, names: pd.DataFrame) -> dict[str, SpatialImage]:
+    """Probabilities of the corticospinal tract of each side."""
+    return {f"CST {side}": select(weights, names, "cst", hemi) for side, hemi in (("left", "L"), ("right", "R"))}
 
 
 def dwi_series_sheets(

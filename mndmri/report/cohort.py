@@ -7,7 +7,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from mndmri.report.pages import environment
+from mndmri.report.pages import render
 from mndmri.tables.decisions import decision_lines
 from mndmri.tables.grades import MARK, PARTS, letter, percent
 from mndmri.tables.qc import FLAGGED
@@ -102,7 +102,7 @@ def qc_index(
     for person in people:
         person["thumbnail"] = (thumbnails or {}).get(person["participant_id"])
     studied = set(participants["participant_id"])
-    return _render(
+    return render(
         "qc_index.html.j2",
         people=people,
         filters=_filters(people),
@@ -140,7 +140,7 @@ def contact_sheets(
     people = _people(participants, qc, failed=failed, pages=pages, decisions=list(decisions), site=site, up="../..")
     there = [name for name in STEPS if any(name in own for own in pictures.values())]
     return {
-        name: _render(
+        name: render(
             "contact_sheet.html.j2",
             name=name,
             step=STEPS[name],
@@ -158,10 +158,6 @@ def contact_sheets(
         )
         for name in there
     }
-
-
-def _render(template: str, **values: Any) -> str:
-    return environment().get_template(template).render(**values)
 
 
 def _people(
