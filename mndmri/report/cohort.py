@@ -229,7 +229,7 @@ def _filters(people: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _strips(people: list[dict[str, Any]], qc: pd.DataFrame) -> dict[str, Any]:
-    """Everybody's value of each quality measure, for the script of the page; those of whole scans first."""
+    """Everybody's value of each quality measure, for the script of the page; those of one side last."""
     places = {person["participant_id"]: n for n, person in enumerate(people)}
     measures = []
     for key, own in qc.groupby(_KEYS, sort=False):
@@ -244,10 +244,10 @@ def _strips(people: list[dict[str, Any]], qc: pd.DataFrame) -> dict[str, Any]:
             name = capitalised(readable(measure)) + place
             measures.append(
                 {"modality": readable(modality), "name": name, "unit": readable_unit(own["unit"].iloc[0])}
-                | {"whole": hemi == "both", "values": values}
+                | {"sided": hemi != "both", "values": values}
                 | ends
             )
-    measures.sort(key=lambda own: not own["whole"])
+    measures.sort(key=lambda own: bool(own["sided"]))
     shown = [{"id": person["participant_id"], "page": person["page"]} for person in people]
     return {"people": shown, "measures": measures}
 

@@ -17,6 +17,7 @@ from mndmri.tables.words import (
     MISSING,
     readable,
     readable_interval,
+    readable_level,
     readable_number,
     readable_place,
     readable_unit,
@@ -66,6 +67,7 @@ def controls_panel(
     html = render(
         "controls.html.j2",
         rows=shown,
+        level=readable_level(alpha),
         sentence=_sentence(primary, covariates, alpha),
         index=[] if band_index is None else [_index_record(row) for row in band_index.to_dict("records")],
         views=list(views),
