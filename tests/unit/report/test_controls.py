@@ -111,6 +111,10 @@ def test_the_interval_of_a_percentile_is_named():
     assert "Percentile [90% CI]" in panel(alpha=0.1)
 
 
+def test_nobody_elses_id_is_in_the_file():
+    assert set(re.findall(r"sub-\w+", panel())) <= {"sub-01"}
+
+
 def test_a_control_is_not_among_its_own_controls():
     _, dots, own, _ = axes_of(panel(who="sub-11"))[0]
     assert dots == pytest.approx([on_axis(-1), on_axis(2)], abs=0.1)
