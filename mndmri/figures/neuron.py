@@ -8,13 +8,12 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mndmri.figures.groups import GREY, bare
+from mndmri.figures.groups import GREY, W_LIMIT, bare
 from mndmri.io import InputError
 from mndmri.tables.words import capitalised, readable, readable_level
 
 _SIDES = {"L": ("<", "#0072B2", "left", 0.16), "R": (">", "#D55E00", "right", -0.16), "both": ("o", "#222222", "", 0.0)}
 _W_COLOURS = colormaps["PuOr_r"].with_extremes(bad="#BBBBBB")
-_W_LIMIT = 4.0
 
 
 def neuron_plot(rows: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
@@ -87,8 +86,8 @@ def people_plot(rows: pd.DataFrame, groups: Mapping[str, str], *, order: Sequenc
     shown = axes.imshow(
         np.ma.masked_invalid(values),
         cmap=_W_COLOURS,
-        vmin=-_W_LIMIT,
-        vmax=_W_LIMIT,
+        vmin=-W_LIMIT,
+        vmax=W_LIMIT,
         aspect="auto",
         interpolation="none",
     )

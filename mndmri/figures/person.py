@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mndmri.figures.groups import GREY, bare
+from mndmri.figures.groups import GREY, W_LIMIT, bare
 from mndmri.figures.sheets import Sheet
 from mndmri.figures.strip import PAINTED, strip_plot
 from mndmri.tables.words import capitalised, readable
@@ -97,7 +97,13 @@ def strips_on_band(strips: pd.DataFrame) -> dict[str, Sheet]:
     """
     return {
         f"Central sulcus against the controls: {PAINTED[modality][0]}": Sheet(
-            strip_plot(own.assign(value=own["w_score"]), title=PAINTED[modality][0], quantity="W", signed=True),
+            strip_plot(
+                own.assign(value=own["w_score"]),
+                title=PAINTED[modality][0],
+                quantity="W",
+                window=(-W_LIMIT, W_LIMIT),
+                signed=True,
+            ),
             "a coherent stretch of the precentral bank that differs from its neighbours.",
             "single patches at the rim, or whole sides, differ: veins, or a sulcus that was not found.",
         )

@@ -70,6 +70,14 @@ def test_scores_of_each_side_are_on_its_panel_on_a_scale_with_zero_in_the_middle
     assert low == -high
 
 
+def test_a_score_has_the_same_colour_in_every_picture():
+    ends = {
+        next(iter(strips_on_band(own).values())).figure.axes[0].collections[0].get_clim()
+        for own in (strip(), strip().assign(w_score=lambda table: table["w_score"] / 10))
+    }
+    assert len(ends) == 1
+
+
 def test_a_strip_without_any_score_is_left_out():
     assert strips_on_band(strip().assign(w_score=np.nan)) == {}
 
