@@ -19,10 +19,7 @@ given, options = snakemake.input, snakemake.params
 measures, quality = read_table(given.measures), read_table(given.quality) if given.quality else None
 people = join_measured(read_participants(given.participants), measures, quality, options.scored["measure_covariates"])
 controls = people.loc[people["group"] == options.scored["reference"], "participant_id"].tolist()
-bands = add_band(
-    DeviationTables(read_table(given.deviations), read_table(given.norms)),
-    alpha=options.scored["alpha"],
-)
+bands = add_band(DeviationTables(read_table(given.deviations), read_table(given.norms)), alpha=options.scored["alpha"])
 index = read_table(given.index) if given.index else None
 rows = [*options.primary, SCORE]
 bands = bands.merge(pd.DataFrame(rows).drop_duplicates())  # once: everybody's measures are many

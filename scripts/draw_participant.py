@@ -61,7 +61,7 @@ if given.fa:
     carpet = slice_carpet(
         to_canonical(load_image(given.scanned[0])), load_image(given.series), gradients, load_image(given.mask_dwi)
     )
-    sheets |= dwi_series_sheets(who, motion=read_table(given.motion), bvals=gradients.bvals, **carpet._asdict())
+    sheets |= dwi_series_sheets(who, motion=read_table(given.motion), unweighted=gradients.is_b0, **carpet._asdict())
 if given.regions:
     regions = {"masks": load_image(given.regions), "names": read_table(given.names)}
 if given.swi:

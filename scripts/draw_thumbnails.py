@@ -1,7 +1,6 @@
 """A small picture of each step of a participant, for the contact sheets of the study."""
 
-from mndmri.atlas.regions import select
-from mndmri.figures.participant import outline_regions
+from mndmri.figures.participant import outline_regions, outline_tracts
 from mndmri.figures.thumbnails import colour_fa_thumbnail, contour_thumbnail, template_thumbnail, to_webp
 from mndmri.io import load_image, read_table, write_bytes
 from mndmri.jobs import start_job
@@ -16,10 +15,8 @@ pictures = {
     "registration": template_thumbnail(load_image(given.t1w_template), load_image(given.template)),
 }
 if given.fa:
-    weights, names = load_image(given.atlas_dwi), read_table(given.table_dwi)
-    pictures["tract"] = colour_fa_thumbnail(
-        load_image(given.fa), load_image(given.v1), {hemi: select(weights, names, "cst", hemi) for hemi in "LR"}
-    )
+    tracts = outline_tracts(load_image(given.atlas_dwi), read_table(given.table_dwi))
+    pictures["tract"] = colour_fa_thumbnail(load_image(given.fa), load_image(given.v1), tracts)
 if given.regions and (given.swi or given.chi):
     image = load_image(given.swi or given.chi)
     pictures["swi_regions"] = contour_thumbnail(

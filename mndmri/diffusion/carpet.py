@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.diffusion.gradients import SHELL_GAP, Gradients
+from mndmri.diffusion.gradients import Gradients, nominal_bvals
 from mndmri.diffusion.outliers import slice_losses
 from mndmri.diffusion.prediction import predict_left_out
 from mndmri.grids import check_same_grid, slice_axis, voxel_sizes
@@ -48,8 +48,9 @@ def slice_carpet(scanned: SpatialImage, series: SpatialImage, gradients: Gradien
     area = {"slices": slices, "n_slices": n_slices, "voxel_mm2": float(np.prod(in_plane)) * _STEP**2}
     before, after = (_points(image, axis, inside) for image in (scanned, series))
     means = np.stack([np.bincount(slices, own, minlength=n_slices) for own in before.T], axis=-1)
-    typical = np.empty_like(before)
-    for shell in _shells(gradients.bvals):
+    typical, shells = np.empty_like(before), nominal_bvals(gradients.bvals)
+    for b in np.unique(shells):
+        shell = shells == b
         middle = np.median(means[:, shell], axis=1, keepdims=True)
         share = np.divide(middle, means[:, shell], out=np.ones((n_slices, shell.sum())), where=means[:, shell] > 0)
         typical[:, shell] = before[:, shell] * share[slices]
@@ -68,11 +69,3 @@ def _points(image: SpatialImage, axis: int, inside: np.ndarray) -> np.ndarray:
     """Signal of the points inside, shape (n, N)."""
     data = np.moveaxis(np.asarray(image.dataobj, np.float32), axis, 0)
     return data[:, ::_STEP, ::_STEP][inside]
-
-
-def _shells(bvals: np.ndarray) -> list[np.ndarray]:
-    """Which volumes belong to each shell, bool, shape (N,) each."""
-    order = np.sort(bvals)
-    starts = np.concatenate([[order[0]], order[1:][np.diff(order) > SHELL_GAP]])
-    number = np.searchsorted(starts, bvals, side="right")
-    return [number == own for own in np.unique(number)]

@@ -14,6 +14,7 @@ from nilearn.plotting import plot_glass_brain
 
 from mndmri.figures.slices import (
     CONVENTION,
+    IN_PLANE,
     OUTLINE_COLOURS,
     data_of,
     draw_outline,
@@ -152,8 +153,8 @@ def _draw_slices(
     size = figure.get_size_inches()
     voxels = [apply_affine(np.linalg.inv(template.affine), peak) for peak in peaks]
     axial, coronal = (
-        _through(shown, [round(float(voxel[axis])) for voxel in voxels])
-        for axis, shown in ((2, places[2]), (1, places[1][1 :: max(_ROWS)]))
+        _through(spread, [round(float(voxel[axis])) for voxel in voxels])
+        for axis, spread in ((2, places[2]), (1, places[1][1 :: max(_ROWS)]))
     )
     rows = [(2, axial[:_COLUMNS]), (2, axial[_COLUMNS:]), (1, coronal)]
     picture = np.zeros((*template.shape, 3), np.float32)  # no more of it than is shown is ever filled
@@ -186,7 +187,7 @@ def _through(places: Sequence[int], wanted: Sequence[int]) -> list[int]:
 
 def _mark_peaks(axes: Axes, template: SpatialImage, axis: int, voxels: Sequence[np.ndarray]) -> None:
     """A cross on each peak that lies in a slice."""
-    across, up = (own for own in range(3) if own != axis)
+    across, up = IN_PLANE[axis]
     zooms = voxel_sizes(template)
     for voxel in voxels:
         where = [(voxel[own] + 0.5) * zooms[own] for own in (across, up)]

@@ -14,6 +14,7 @@ from mndmri.tables.words import OMNIBUS, capitalised, readable, readable_level, 
 # Okabe and Ito (2008), colours distinguishable for every reader, in the order groups are given
 GROUP_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#555555"
+W_LIMIT = 4.0  # W-scores at the ends of a colour scale, the same in all pictures
 _STRIP_WIDTH = 0.44
 _HEMI_TITLES = {
     "L": "Left",

@@ -8,13 +8,12 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mndmri.figures.groups import GREY, bare
+from mndmri.figures.groups import GREY, W_LIMIT, bare
 from mndmri.io import InputError
 from mndmri.tables.words import capitalised, readable, readable_level
 
 _SIDES = {"L": ("<", "#0072B2", "left", 0.16), "R": (">", "#D55E00", "right", -0.16), "both": ("o", "#222222", "", 0.0)}
 _W_COLOURS = colormaps["PuOr_r"].with_extremes(bad="#BBBBBB")
-_W_LIMIT = 4.0
 
 
 def neuron_plot(rows: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
@@ -34,9 +33,7 @@ def neuron_plot(rows: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
     InputError
         If there is no row.
     """
-    rows = rows[rows["hemi"].isin(_SIDES)]
-    if rows.empty:
-        raise InputError("no measure of the motor neuron to plot; the comparisons table has none")
+    rows = _on_sides(rows, "comparisons")
     places = _places(rows)
     contrasts = list(dict.fromkeys(rows["contrast"]))
     figure = Figure(figsize=(3.4 + 2.4 * len(contrasts), 1.4 + 0.32 * len(places)), layout="constrained")
@@ -77,9 +74,7 @@ def people_plot(rows: pd.DataFrame, groups: Mapping[str, str], *, order: Sequenc
     InputError
         If there is no row.
     """
-    rows = rows[rows["hemi"].isin(_SIDES)]
-    if rows.empty:
-        raise InputError("no W-score of the motor neuron to plot; the deviations table has none")
+    rows = _on_sides(rows, "deviations")
     people = sorted(rows["participant_id"].unique(), key=lambda who: (list(order).index(groups[who]), who))
     lines = list(dict.fromkeys((*_line(record), record["hemi"]) for record in rows.to_dict("records")))
     place = {line: n for n, line in enumerate(lines)}
@@ -91,8 +86,8 @@ def people_plot(rows: pd.DataFrame, groups: Mapping[str, str], *, order: Sequenc
     shown = axes.imshow(
         np.ma.masked_invalid(values),
         cmap=_W_COLOURS,
-        vmin=-_W_LIMIT,
-        vmax=_W_LIMIT,
+        vmin=-W_LIMIT,
+        vmax=W_LIMIT,
         aspect="auto",
         interpolation="none",
     )
@@ -111,6 +106,16 @@ def people_plot(rows: pd.DataFrame, groups: Mapping[str, str], *, order: Sequenc
             axes.text(float(np.mean(own)), -0.9, group, ha="center", va="bottom", fontsize=9)
     figure.colorbar(shown, ax=axes, label="W-score, positive towards damage", extend="both")
     return figure
+
+
+def _on_sides(rows: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Rows of left, right and both; those by onset say the same again."""
+    rows = rows[rows["hemi"].isin(_SIDES)]
+    if rows.empty:
+        raise InputError(
+            f"no measure of the motor neuron to plot; the table of {table} needs one of mndmri.tables.neuron.LEVELS"
+        )
+    return rows
 
 
 def _line(record: Mapping[str, str]) -> tuple[str, str, str, str]:

@@ -81,7 +81,6 @@ def dwi_sheets(
     diffusion grid; ``weights`` and ``names`` are the probabilities of its regions.
     """
     white = {f"white matter of the {name}": wm}
-    outlines = {f"CST {side}": select(weights, names, "cst", hemi) for side, hemi in (("left", "L"), ("right", "R"))}
     levels = {readable(level.removeprefix("cst_")): both_sides(weights, names, level) for level in CST_LEVELS_Z_MM}
     sheets = {
         "b = 0 image before and after correction": Sheet(
@@ -101,7 +100,7 @@ def dwi_sheets(
         )
     return sheets | {
         "Corticospinal tract on colour FA": Sheet(
-            colour_fa_sheet(fa, v1, outlines, title=who),
+            colour_fa_sheet(fa, v1, outline_tracts(weights, names), title=who),
             "outlines on the blue (inferior-superior) tract from the precentral gyrus to the pons; a red callosum.",
             "other colours in the internal capsule or a callosum that is not red: a wrong gradient table.",
         ),
@@ -115,13 +114,18 @@ def dwi_sheets(
     }
 
 
+def outline_tracts(weights: SpatialImage, names: pd.DataFrame) -> dict[str, SpatialImage]:
+    """Probabilities of the corticospinal tract of each side."""
+    return {f"CST {side}": select(weights, names, "cst", hemi) for side, hemi in (("left", "L"), ("right", "R"))}
+
+
 def dwi_series_sheets(
-    who: str, *, motion: pd.DataFrame, signal: np.ndarray, residual: np.ndarray, bvals: np.ndarray
+    who: str, *, motion: pd.DataFrame, signal: np.ndarray, residual: np.ndarray, unweighted: np.ndarray
 ) -> Sheets:
     """The diffusion series volume by volume; see `series_sheet`."""
     return {
         "Diffusion series, slice by slice and volume by volume": Sheet(
-            series_sheet(motion, signal, residual, bvals, title=who),
+            series_sheet(motion, signal, residual, unweighted, title=who),
             "pale colours throughout; motion below the size of a voxel.",
             "dark cells, single or every second one: slices lost to motion, which the lower picture should no longer "
             "show. A column that differs as a whole: a volume out of place. Colours in slices of one height: pulsation "

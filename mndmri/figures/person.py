@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mndmri.figures.groups import GREY, bare
+from mndmri.figures.groups import GREY, W_LIMIT, bare
 from mndmri.figures.sheets import Sheet
 from mndmri.figures.strip import PAINTED, strip_plot
 from mndmri.tables.words import capitalised, readable
@@ -42,13 +42,13 @@ def person_sheets(
 
 
 def profile_on_band(profile: pd.DataFrame, controls: pd.DataFrame, *, measure: str) -> Sheet:
-    """One person's profile from the pons to the cortex on the controls' range; on their own lines if they are few.
+    """One person's profile from the pons to the cortex on the controls' range; on their own lines without one.
 
     Parameters
     ----------
     profile : DataFrame
-        The person's ``hemi, position_mm, value, expected, band_low, band_high``; the last three are missing where
-        there are too few controls.
+        The person's ``hemi, position_mm, value, expected, band_low, band_high, note``; the three before the last are
+        missing where no range could be computed, and ``note`` says why.
     controls : DataFrame
         ``participant_id, hemi, position_mm, value`` of the controls other than this person; drawn where no node has
         a range.
@@ -56,10 +56,10 @@ def profile_on_band(profile: pd.DataFrame, controls: pd.DataFrame, *, measure: s
     """
     figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    few = profile["band_low"].isna().all()
+    without = profile["band_low"].isna().all()
     for axes, (hemi, side) in zip(panels, _SIDES.items(), strict=True):
         own = profile[profile["hemi"] == hemi].sort_values("position_mm")
-        if few:
+        if without:
             _draw_lines(axes, controls[controls["hemi"] == hemi])
         axes.fill_between(own["position_mm"], own["band_low"], own["band_high"], color=_BAND, linewidth=0)
         axes.plot(own["position_mm"], own["expected"], color=GREY, linewidth=0.9)
@@ -69,7 +69,10 @@ def profile_on_band(profile: pd.DataFrame, controls: pd.DataFrame, *, measure: s
         axes.set_label(hemi)
         bare(axes)
     panels[0].set_ylabel(capitalised(readable(measure)))
-    grey = "grey lines: the controls, who are too few for a range" if few else "grey: range of the controls"
+    grey = "grey: range of the controls"
+    if without:
+        reasons = profile.loc[profile["value"].notna(), "note"].mode()
+        grey = f"grey lines: the controls, not adjusted; no range could be computed: {'; '.join(reasons[:1])}"
     return Sheet(
         figure,
         f"stretches of the coloured line outside the controls ({grey}); a gap has too few voxels of white matter.",
@@ -94,7 +97,13 @@ def strips_on_band(strips: pd.DataFrame) -> dict[str, Sheet]:
     """
     return {
         f"Central sulcus against the controls: {PAINTED[modality][0]}": Sheet(
-            strip_plot(own.assign(value=own["w_score"]), title=PAINTED[modality][0], quantity="W", signed=True),
+            strip_plot(
+                own.assign(value=own["w_score"]),
+                title=PAINTED[modality][0],
+                quantity="W",
+                window=(-W_LIMIT, W_LIMIT),
+                signed=True,
+            ),
             "a coherent stretch of the precentral bank that differs from its neighbours.",
             "single patches at the rim, or whole sides, differ: veins, or a sulcus that was not found.",
         )

@@ -54,7 +54,7 @@ def strip_plot(
     window : two floats, optional
         Values at the ends of the colour scale; by default the values' own 1st and 99th percentile.
     signed : bool
-        Whether values below and above 0 have colours of their own, on a scale that has 0 in its middle.
+        Whether values below and above the middle of the scale have colours of their own.
 
     Raises
     ------
@@ -62,9 +62,7 @@ def strip_plot(
         If no patch has a value, or patches are doubled.
     """
     _check_strips(strip.assign(participant_id=title))
-    if window is None:
-        most = _largest(strip["value"]) or 1.0
-        window = (-most, most) if signed else _window(strip["value"])
+    window = _window(strip["value"]) if window is None else window
     colours = _DIFFERENCES if signed else _VALUES
     width, height = _STRIP_INCHES
     figure = Figure(figsize=(2 * width + 1.2, height + 1.2), layout="constrained")

@@ -1,29 +1,30 @@
 """Small pictures of one step of one person, to look through those of a whole study."""
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 
 import numpy as np
 from matplotlib.colors import to_rgb
 from nibabel.affines import apply_affine
 from nibabel.spatialimages import SpatialImage
-from PIL import Image
 from scipy.ndimage import binary_erosion, map_coordinates
 
+from mndmri.figures import encode_webp
 from mndmri.figures.slices import (
     IN_PLANE,
     OUTLINE_COLOURS,
     OUTLINES_ON_COLOUR,
+    cut,
     data_of,
     direction_colours,
     extent_of,
+    hold,
     mask_on_slice,
     prepare,
     spread_slices,
     template_edges,
     window_of,
 )
-from mndmri.grids import to_canonical, voxel_sizes
+from mndmri.grids import voxel_sizes
 
 _WIDTH = 450  # pixels of the four slices
 _MARGIN_MM = 6.0
@@ -47,9 +48,9 @@ def contour_thumbnail(background: SpatialImage, contours: Mapping[str, SpatialIm
     ndarray, shape (rows, columns, 3), uint8
         The left of axial and coronal slices is the participant's left.
     """
-    background = prepare(background)
+    background, contours = prepare(background), {name: hold(mask) for name, mask in contours.items()}
     values = data_of(background)
-    crop = extent_of(background, [to_canonical(mask) for mask in contours.values()], _MARGIN_MM)
+    crop = extent_of(background, list(contours.values()), _MARGIN_MM)
     low, high = window_of(values[tuple(slice(first, last + 1) for first, last in crop)])
     grey = np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)
     return _row(background, grey, contours, OUTLINE_COLOURS, crop)
@@ -70,16 +71,14 @@ def template_thumbnail(image: SpatialImage, template: SpatialImage) -> np.ndarra
 
 def colour_fa_thumbnail(fa: SpatialImage, directions: SpatialImage, contours: Mapping[str, SpatialImage]) -> np.ndarray:
     """As `contour_thumbnail`: colour-coded FA with outlines (`mndmri.figures.slices.colour_fa_sheet`)."""
-    background = prepare(fa)
+    background, contours = prepare(fa), {name: hold(mask) for name, mask in contours.items()}
     brain = extent_of(background, [], _MARGIN_MM)
     return _row(background, direction_colours(fa, directions), contours, OUTLINES_ON_COLOUR, brain)
 
 
 def to_webp(picture: np.ndarray) -> bytes:
     """Picture as the bytes of a WebP file."""
-    buffer = BytesIO()
-    Image.fromarray(picture).save(buffer, format="WEBP", quality=_QUALITY, method=4)
-    return buffer.getvalue()
+    return encode_webp(picture, quality=_QUALITY)
 
 
 def _row(
@@ -90,7 +89,7 @@ def _row(
     crop: np.ndarray,
 ) -> np.ndarray:
     """Slices side by side, on one scale."""
-    masks = [to_canonical(mask) for mask in contours.values()]
+    masks = list(contours.values())
     values = [data_of(mask) for mask in masks]
     zooms = voxel_sizes(background)
     size_mm = (np.diff(crop, axis=1)[:, 0] + 1) * zooms
@@ -102,7 +101,7 @@ def _row(
     slices = []
     for axis, index in places:
         points = _pixels(crop, zooms, axis, mm_a_pixel)
-        picture = _sampled(shown.take(index, axis=axis), points)
+        picture = _sampled(cut(shown, axis, index), points)
         picture = np.repeat(picture[..., None], 3, axis=-1) if picture.ndim == 2 else picture
         for mask, own, colour in zip(masks, values, colours, strict=False):
             inside = _sampled(mask_on_slice(mask, own, background, axis, index), points) >= 0.5

@@ -110,7 +110,7 @@ def displacement_sheet(b0: SpatialImage, displacement_mm: SpatialImage, *, title
     Parameters
     ----------
     b0, displacement_mm : SpatialImage
-        3D, on one grid; mm along the phase encoding, towards higher indices.
+        3D, RAS-stored, on one grid; mm along the phase encoding, positive towards right, anterior or superior.
     title : str
         With the study's id of the participant.
     """
@@ -133,6 +133,12 @@ def displacement_sheet(b0: SpatialImage, displacement_mm: SpatialImage, *, title
     scale = figure.colorbar(ScalarMappable(Normalize(-most, most), _DISPLACED), cax=bar, orientation="horizontal")
     scale.ax.tick_params(labelsize=7, colors="white", pad=1)
     figure.text(
-        0.65, 1 - 0.25 / figure.get_figheight(), "displacement (mm)", color="white", fontsize=8, ha="right", va="center"
+        0.65,
+        1 - 0.25 / figure.get_figheight(),
+        "displacement (mm), positive to R, A or S",
+        color="white",
+        fontsize=8,
+        ha="right",
+        va="center",
     )
     return figure

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from mndmri.report.pages import environment
+from mndmri.report.pages import render
 from mndmri.tables.decisions import decision_lines
 from mndmri.tables.grades import MARK, PARTS, letter, percent
 from mndmri.tables.qc import FLAGGED
@@ -102,7 +102,7 @@ def qc_index(
     for person in people:
         person["thumbnail"] = (thumbnails or {}).get(person["participant_id"])
     studied = set(participants["participant_id"])
-    return _render(
+    return render(
         "qc_index.html.j2",
         people=people,
         filters=_filters(people),
@@ -140,7 +140,7 @@ def contact_sheets(
     people = _people(participants, qc, failed=failed, pages=pages, decisions=list(decisions), site=site, up="../..")
     there = [name for name in STEPS if any(name in own for own in pictures.values())]
     return {
-        name: _render(
+        name: render(
             "contact_sheet.html.j2",
             name=name,
             step=STEPS[name],
@@ -158,10 +158,6 @@ def contact_sheets(
         )
         for name in there
     }
-
-
-def _render(template: str, **values: Any) -> str:
-    return environment().get_template(template).render(**values)
 
 
 def _people(
@@ -233,7 +229,7 @@ def _filters(people: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _strips(people: list[dict[str, Any]], qc: pd.DataFrame) -> dict[str, Any]:
-    """Everybody's value of each quality measure, for the script of the page; those of whole scans first."""
+    """Everybody's value of each quality measure, for the script of the page; those of one side last."""
     places = {person["participant_id"]: n for n, person in enumerate(people)}
     measures = []
     for key, own in qc.groupby(_KEYS, sort=False):
@@ -248,10 +244,10 @@ def _strips(people: list[dict[str, Any]], qc: pd.DataFrame) -> dict[str, Any]:
             name = capitalised(readable(measure)) + place
             measures.append(
                 {"modality": readable(modality), "name": name, "unit": readable_unit(own["unit"].iloc[0])}
-                | {"whole": hemi == "both", "values": values}
+                | {"sided": hemi != "both", "values": values}
                 | ends
             )
-    measures.sort(key=lambda own: not own["whole"])
+    measures.sort(key=lambda own: bool(own["sided"]))
     shown = [{"id": person["participant_id"], "page": person["page"]} for person in people]
     return {"people": shown, "measures": measures}
 

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mndmri.report.pages import View, environment
+from mndmri.report.pages import View, render
 from mndmri.tables.measures import KEY
 from mndmri.tables.words import (
     MISSING,
     readable,
     readable_interval,
+    readable_level,
     readable_number,
     readable_place,
     readable_unit,
@@ -63,15 +64,13 @@ def controls_panel(
     known = [bands.merge(pd.DataFrame([key], columns=KEY)) for key in chosen.to_numpy()]
     shown = [_row(own, participant_id, controls) for own in known if (own["participant_id"] == participant_id).any()]
     primary = shown[: sum((own["participant_id"] == participant_id).any() for own in known[:n_primary])]
-    html = (
-        environment()
-        .get_template("controls.html.j2")
-        .render(
-            rows=shown,
-            sentence=_sentence(primary, covariates, alpha),
-            index=[] if band_index is None else [_index_record(row) for row in band_index.to_dict("records")],
-            views=list(views),
-        )
+    html = render(
+        "controls.html.j2",
+        rows=shown,
+        level=readable_level(alpha),
+        sentence=_sentence(primary, covariates, alpha),
+        index=[] if band_index is None else [_index_record(row) for row in band_index.to_dict("records")],
+        views=list(views),
     )
     return f"showControls({json.dumps(html)});\n"
 

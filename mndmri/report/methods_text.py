@@ -14,6 +14,7 @@ from mndmri.tables.covariates import covariates_of, place_of
 from mndmri.tables.decisions import EVERYTHING
 from mndmri.tables.given import BROUGHT
 from mndmri.tables.maps import BUILTIN
+from mndmri.tables.neuron import LEVELS
 from mndmri.tables.participants import PROGRESSION_RATE
 from mndmri.tables.words import readable
 
@@ -30,6 +31,7 @@ _SIDES = {
 }
 
 # Beginning of a variant's name in sensitivity.tsv, to what was done
+_CORD = {*LEVELS["Medulla"], *LEVELS["Cord"]}  # regions
 _VARIANTS = {
     "without_covariates": "without covariates",
     "age_matched": "with groups matched for age and sex",
@@ -271,6 +273,7 @@ def study_facts(
         "imaged": imaged,
         "brought": [f"{_listed(names)} of {readable(modality)}" for modality, names in brought.items()],
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
+        "cord": any(kind["region"] in _CORD for kind in kinds),
         "own_covariates": own,
     }
 
@@ -282,6 +285,7 @@ def methods_paragraph(
     n_by_group: Mapping[str, int],
     space: str,
     scored: bool = False,
+    cord: bool = True,
     measured: Collection[str] = (),
     own_covariates: Mapping[str, Sequence[str]] | None = None,
     imaged: Collection[str] | None = None,
@@ -304,6 +308,9 @@ def methods_paragraph(
         Name of the template's space.
     scored : bool
         Whether any participant has a motor band score.
+    cord : bool
+        Whether any participant has a measure of the medulla or the cord: neither a part of the study nor one whose
+        images end above the neck has.
     measured : collection of str
         Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
     own_covariates : mapping, optional
@@ -342,6 +349,7 @@ def methods_paragraph(
         versions=versions,
         n_by_group=n_by_group,
         scored=scored,
+        cord=cord,
         measured=measured,
         own_covariates=[
             f"{_listed(map(readable, names))} for {' '.join(map(readable, place.split()))}"

@@ -1,7 +1,7 @@
 """HTML pages of a participant and of the group.
 
-Every page is one file: styles and pictures are inside it. All text that comes from tables is
-escaped by the templates.
+Every page is one file: styles and pictures are inside it; only a person's comparison with the controls lies in a
+file beside the page. All text that comes from tables is escaped by the templates.
 """
 
 import base64
@@ -119,7 +119,7 @@ def _shown(table: pd.DataFrame) -> dict[str, list[Any]]:
     }
 
 
-def environment() -> jinja2.Environment:
+def _environment() -> jinja2.Environment:
     """Templates of the pages, which escape what is inserted."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -137,8 +137,9 @@ def environment() -> jinja2.Environment:
     return templates
 
 
-def _render(template: str, **values: Any) -> str:
-    return environment().get_template(template).render(**values)
+def render(template: str, **values: Any) -> str:
+    """Text of a template with values in it."""
+    return _environment().get_template(template).render(**values)
 
 
 # -- one participant ------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ def participant_page(
     decisions : sequence of str
         What readers have decided on the scans, a line each.
     """
-    return _render(
+    return render(
         "participant.html.j2",
         reader=reader,
         decisions=list(decisions),
@@ -232,7 +233,6 @@ def _qc_records(qc: pd.DataFrame) -> list[dict[str, Any]]:
         ]
         records.append(
             {
-                "participant_id": row["participant_id"],
                 "what": f"{readable(row['modality'])}: {readable(row['measure'])}",
                 "where": readable_place(row["region"], row["hemi"]) if pd.notna(row["region"]) else "",
                 "value": readable_number(row["value"]),
@@ -307,7 +307,7 @@ def group_page(
     alpha : float
         One minus the coverage of the intervals.
     """
-    return _render(
+    return render(
         "group.html.j2",
         title=title,
         written=written,

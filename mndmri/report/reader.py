@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mndmri.report.pages import environment
+from mndmri.report.pages import render
 
 UNITS = {"swi": "", "mip": "", "qsm": "ppm"}
 # Of lossy WebP, 0 to 100: grey levels of the demo's slices differ by 1.4 of 255 (root mean square) from those before.
@@ -81,7 +81,7 @@ def reader_page(cases: Iterable[str]) -> str:
     the browser saves; until then they are kept by the browser, apart for each rater, and belong to the pictures that
     were seen: a case of the same number in another study, or of images that were made anew, opens without any.
     """
-    return environment().get_template("reader.html.j2").render(data=[case.join(_DATA) for case in cases])
+    return render("reader.html.j2", data=[case.join(_DATA) for case in cases])
 
 
 def cases_in(page: str) -> list[str]:

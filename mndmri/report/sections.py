@@ -206,7 +206,7 @@ def _neuron_table(comparisons: pd.DataFrame | None, signs: Mapping[tuple[str, ..
         return None
     pairs = comparisons[(comparisons["reported"] == "yes") & (comparisons["contrast"] != OMNIBUS)]
     rows = along_neuron(pairs, ["adjusted_g", "adj_g_ci_low", "adj_g_ci_high"], signs=signs)
-    if rows["adjusted_g"].isna().all():
+    if rows.empty:
         return None
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     effect = _interval("adjusted_g", "adj_g_ci_low", "adj_g_ci_high")

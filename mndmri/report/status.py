@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mndmri.report.pages import environment
+from mndmri.report.pages import render
 
 
 def status_page(
@@ -44,24 +44,21 @@ def status_page(
     version : str
     """
     people = list(dict.fromkeys(who for own in stages.values() for who in own))
-    return (
-        environment()
-        .get_template("status.html.j2")
-        .render(
-            title=title,
-            state=state,
-            written=written,
-            left=left,
-            stages={
-                name: {word: list(own.values()).count(word) for word in ("done", "running", "waiting", "failed")}
-                | {"all": len(own)}
-                for name, own in stages.items()
-            },
-            study=dict(study),
-            people={who: [own.get(who, "") for own in stages.values()] for who in people},
-            running=list(running),
-            failed=list(failed),
-            links=dict(links),
-            versions={"mndmri": version},
-        )
+    return render(
+        "status.html.j2",
+        title=title,
+        state=state,
+        written=written,
+        left=left,
+        stages={
+            name: {word: list(own.values()).count(word) for word in ("done", "running", "waiting", "failed")}
+            | {"all": len(own)}
+            for name, own in stages.items()
+        },
+        study=dict(study),
+        people={who: [own.get(who, "") for own in stages.values()] for who in people},
+        running=list(running),
+        failed=list(failed),
+        links=dict(links),
+        versions={"mndmri": version},
     )

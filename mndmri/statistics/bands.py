@@ -28,11 +28,12 @@ def add_band(found: DeviationTables, *, alpha: float = 0.05) -> pd.DataFrame:
         The deviations with ``w_limit``, the W-score at the ends of the range, and the ends themselves as ``band_low``
         and ``band_high`` in the measure's unit. Missing where there is no W-score.
     """
-    table, norms = found.deviations, found.norms.drop_duplicates(KEY)
-    n_terms = norms[KEY].assign(n_terms=norms["n"] - norms["df"])
-    # a side named by onset is compared as the hemisphere that it is; both have one number of terms
+    table, models = found.deviations, found.norms.drop_duplicates(KEY)
+    # a side named by onset is compared as the hemisphere that it is: the models of both have as many terms
     keys = table[KEY].assign(hemi=table["hemi"].replace({CONTRA: "L", IPSI: "L"}))
-    df = table["n_controls"].to_numpy(float) - keys.merge(n_terms, on=KEY, how="left")["n_terms"].to_numpy(float)
+    own = keys.merge(models[[*KEY, "n", "df"]], on=KEY, how="left")
+    # the controls of this very comparison: a control is not among its own
+    df = table["n_controls"].to_numpy(float) - (own["n"] - own["df"]).to_numpy(float)
     w = table["w_score"].to_numpy(float)
     limit = np.where(np.isfinite(w) & (df > 0), stats.t.ppf(1 - alpha / 2, np.maximum(df, 1)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):

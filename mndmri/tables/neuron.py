@@ -1,6 +1,6 @@
 """The motor neuron from cortex to cord: which measures stand at which level, and how far each lies towards damage."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def damage_sign(modality: str, measure: str, region: str, signs: Mapping[tuple[s
 
 
 def along_neuron(
-    table: pd.DataFrame, values: Iterable[str], *, signs: Mapping[tuple[str, ...], int] = DAMAGE_DIRECTION
+    table: pd.DataFrame, values: Sequence[str], *, signs: Mapping[tuple[str, ...], int] = DAMAGE_DIRECTION
 ) -> pd.DataFrame:
     """Rows of a table of results that belong to the motor neuron, from the cortex down, turned towards damage.
 
@@ -43,7 +43,7 @@ def along_neuron(
     ----------
     table : DataFrame
         ``modality, measure, region, hemi`` and the columns of ``values``: standardised differences or W-scores.
-    values : iterable of str
+    values : sequence of str
         Columns that are multiplied by the direction of damage, so that damage is positive; the ends of an interval,
         whose names end in ``_low`` and ``_high``, change places where it is turned.
     signs : mapping
@@ -52,8 +52,9 @@ def along_neuron(
     Returns
     -------
     DataFrame
-        ``level`` before the columns of the table. Measures without a direction of damage are left out. At the cortex
-        one measure stands for each sign: volume, thickness, band index, hypointensity, susceptibility, and any map.
+        ``level`` before the columns of the table. Measures without a direction of damage are left out, and those that
+        have no value in any row of ``values``, as thickness on coarse voxels. At the cortex one measure stands for each
+        sign: volume, thickness, band index, hypointensity, susceptibility, and any map.
     """
     level_of = {region: level for level, regions in LEVELS.items() for region in regions}
     rows = table[table["region"].isin(level_of) & ~table["measure"].isin(_TOLD_BY_OTHERS)].copy()
@@ -70,4 +71,5 @@ def along_neuron(
         high = low.removesuffix("_low") + "_high"
         rows[[low, high]] = np.where((sign > 0)[:, None], rows[[low, high]], rows[[high, low]])
     rows = rows[np.array(kept, dtype=bool) & (sign != 0)]
+    rows = rows[rows.groupby(KEY)[list(values)].transform("count").any(axis=1)]
     return rows.sort_values(["level", *KEY[:3]], kind="stable").reset_index(drop=True)

@@ -117,7 +117,7 @@ rule draw_thumbnails:
 
 
 rule judge_quality:
-    """Hold every participant's quality against the limits, and list what needs a look."""
+    """Compare every participant's quality with the limits, and list what needs a look."""
     input:
         qc=collect(rules.collect_measures.output.qc, subject=people()),
         measures=rules.gather_measures.output.measures,

@@ -29,7 +29,6 @@ if not config["measures"]:
                 version=VERSION,
                 primary=config["statistics"]["primary"],
                 scored=GROUPS | COVARIATES | SITE | keys_of("statistics", "alpha"),
-                stored_norms=bool(config["norms"]),
             script:
                 "../../scripts/compare_participants.py"
 

@@ -136,13 +136,13 @@
     const draw = (into, own) => { into.append(make("div", { class: "strips" }, ...own.map((measure) => strip(measure, people)))); filter(); };
     const places = new Map();
     for (const measure of measures) {
-      const place = measure.whole ? "of whole scans" : "by region";
+      const place = measure.sided ? "by side" : "of whole scans and both sides";
       const name = `${measure.modality}, ${place}`;
       places.set(name, [...(places.get(name) ?? []), measure]);
     }
     for (const [name, own] of places) {
       const fold = make("details", {}, make("summary", {}, `${name} (${own.length})`));
-      fold.open = own[0].whole;
+      fold.open = !own[0].sided;
       strips.append(fold);
       if (fold.open) draw(fold, own);
       else fold.addEventListener("toggle", () => draw(fold, own), { once: true });
@@ -158,15 +158,11 @@
     let saved = "[]";
     tiles.addEventListener("change", () => { told.textContent = `${marked().length} marked.`; });
     save.addEventListener("click", () => {
-      const rater = document.getElementById("rater").value.replace(/\s+/g, " ").trim();
+      const rater = document.getElementById("rater").value.trim();
       if (!marked().length || !rater) { told.textContent = `Not saved: ${rater ? "nobody is marked" : "write your name"}.`; return; }
       const { modality, reason } = tiles.dataset, date = new Date().toISOString().slice(0, 10);
-      const rows = marked().map((who) => [who, "n/a", modality, "exclude", reason, rater, date]);
-      const text = [["participant_id", "session", "modality", "decision", "reason", "rater", "date"], ...rows].map((row) => row.join("\t")).join("\n");
-      const file = document.createElement("a");
-      file.href = URL.createObjectURL(new Blob([`${text}\n`], { type: "text/tab-separated-values" }));
-      file.download = "decisions.tsv";
-      file.click();
+      const rows = marked().map((who) => [who, "", modality, "exclude", reason, rater, date]);
+      saveTable("decisions.tsv", ["participant_id", "session", "modality", "decision", "reason", "rater", "date"], rows);
       saved = JSON.stringify(marked());
       told.textContent = `Saved ${rows.length}. Name the file in decisions of the config.`;
     });

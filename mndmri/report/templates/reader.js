@@ -1,4 +1,3 @@
-"use strict";
 // Cases stand in the page as JSON, each read when it is opened. Nothing is fetched, nothing is sent.
 (() => {
   const AREAS = ["leg", "hand", "face"], SIDES = ["L", "R"], NAMES = { L: "left", R: "right" };
@@ -302,15 +301,6 @@
   }
 
   // -- saving ---------------------------------------------------------------------------------------
-  const cell = (value) => String(value).replace(/\s+/g, " ").trim() || "n/a";
-  function save(name, header, rows) {
-    const text = [header, ...rows].map((row) => row.map(cell).join("\t")).join("\n") + "\n";
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/tab-separated-values" }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }
   function ready() {
     if (rater()) return true;
     element("message").textContent = "Enter your initials first: files of several raters are told apart by them.";
@@ -326,7 +316,7 @@
       const own = entry(number);
       return [number, "", rater(), area, side, own.ratings[`${area}_${side}`], own.confidence, own.comment, own.rated];
     }))).filter((row) => row[5]);
-    save("ratings.tsv", ["case", "session", "rater", "region", "hemi", "rating", "confidence", "comment", "date"], rows);
+    saveTable("ratings.tsv", ["case", "session", "rater", "region", "hemi", "rating", "confidence", "comment", "date"], rows);
     const half = chosen.filter((number) => !complete(entry(number)));
     element("message").textContent = `Saved ${chosen.length} case${chosen.length > 1 ? "s" : ""}.`
       + (half.length ? ` Not complete: ${half.join(", ")}.` : "");
@@ -344,7 +334,7 @@
     }
     if (lacking.length) { element("message").textContent = `Not saved. Give the reason for excluding: ${lacking.join("; ")}.`; return; }
     if (!rows.length) { element("message").textContent = "Nothing is decided yet."; return; }
-    save("decisions.tsv", ["case", "session", "modality", "decision", "reason", "rater", "date"], rows);
+    saveTable("decisions.tsv", ["case", "session", "modality", "decision", "reason", "rater", "date"], rows);
     element("message").textContent = `Saved ${rows.length} decision${rows.length > 1 ? "s" : ""}.`;
   }
 

@@ -65,6 +65,13 @@ def test_a_b0_is_compared_with_b0s_and_not_with_weighted_volumes(series, table):
     assert np.abs(signal[:, table.is_b0]).max() < 1e-6
 
 
+def test_a_low_shell_is_not_compared_with_b0s():
+    table = Gradients(np.array([0.0, 5, 200, 200, 200]), np.vstack([np.zeros((2, 3)), np.eye(3)]))
+    image_of = np.exp(-1e-3 * table.bvals).astype(np.float32) * np.ones((*SHAPE, 1), np.float32)
+    signal, _ = slice_carpet(image(image_of), image(image_of), table, whole())
+    assert np.abs(signal).max() < 0.01
+
+
 def test_slices_without_brain_are_missing(series, table):
     inside = np.ones(SHAPE, np.uint8)
     inside[:, :, :2] = 0

@@ -51,7 +51,7 @@ def texts(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def test_only_measures_that_were_held_against_the_score_have_a_panel(measures, people, correlations):
+def test_only_measures_that_were_correlated_with_the_score_have_a_panel(measures, people, correlations):
     panels = plot(measures, people, correlations).axes
     assert [axes.get_label() for axes in panels] == ["dwi md cst R", "dwi md cst both"]
     titles = [axes.get_legend().get_title().get_text() for axes in panels]

@@ -15,7 +15,8 @@ def profile(few=False):
         for node in range(1, 6)
     ]  # fmt: skip
     columns = ["hemi", "node", "position_mm", "value", "expected", "band_low", "band_high"]
-    return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1)
+    table = pd.DataFrame(rows, columns=columns).assign(note="too few controls (2)" if few else "")
+    return table.sample(frac=1, random_state=1)
 
 
 def controls():
@@ -38,7 +39,15 @@ def test_few_controls_are_drawn_one_by_one():
     sheet = profile_on_band(profile(few=True), controls(), measure="fa")
     lines = sheet.figure.axes[0].get_lines()
     assert sorted(float(own.get_ydata()[0]) for own in lines[:2]) == pytest.approx([1.4, 2.4])
-    assert "too few" in sheet.look_for
+    assert "no range could be computed: too few controls (2)" in sheet.look_for
+
+
+def test_why_there_is_no_range_is_said_as_it_is():
+    """Of a person without an age, not that there are too few controls; a gap of the profile is no reason."""
+    table = profile(few=True).assign(note="no age")
+    table.iloc[:4, table.columns.get_indexer(["value", "note"])] = [np.nan, "too few voxels"]
+    sheet = profile_on_band(table, controls(), measure="fa")
+    assert "no range could be computed: no age)" in sheet.look_for
 
 
 def strip():
@@ -59,6 +68,14 @@ def test_scores_of_each_side_are_on_its_panel_on_a_scale_with_zero_in_the_middle
     assert np.nanmin(values["L"]) == -4 and np.nanmax(values["R"]) == 2
     low, high = sheet.figure.axes[0].collections[0].get_clim()
     assert low == -high
+
+
+def test_a_score_has_the_same_colour_in_every_picture():
+    ends = {
+        next(iter(strips_on_band(own).values())).figure.axes[0].collections[0].get_clim()
+        for own in (strip(), strip().assign(w_score=lambda table: table["w_score"] / 10))
+    }
+    assert len(ends) == 1
 
 
 def test_a_strip_without_any_score_is_left_out():

@@ -91,4 +91,4 @@ def test_the_colours_of_displacement_have_zero_in_their_middle_and_a_scale():
     (scale,) = [axes for axes in sheet.axes if axes.get_label() == "scale"]
     low, high = scale.get_xlim()
     assert low == pytest.approx(-2) and high == pytest.approx(2)
-    assert "displacement (mm)" in [text.get_text() for text in sheet.texts]
+    assert "displacement (mm), positive to R, A or S" in [text.get_text() for text in sheet.texts]

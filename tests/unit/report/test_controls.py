@@ -97,6 +97,24 @@ def test_percentiles_far_out_in_a_tail_have_no_decimals_that_nobody_can_know():
     assert "&gt;99.9 [&lt;0.1, 42.0]" in panel(table)
 
 
+def test_what_limits_a_score_or_prevents_it_stands_with_its_measure():
+    table = bands()
+    volume = (table["participant_id"] == "sub-01") & (table["modality"] == "t1w")
+    table.loc[volume, "note"] = "age beyond that of the controls"
+    html = panel(table)
+    row = html[html.index("T1w volume, precentral, left<br>") :].split("</tr>")[0]
+    assert "age beyond that of the controls" in row
+    assert "a rating: no W-score" in html[html.index("motor band score, precentral<br>") :].split("</td>")[0]
+
+
+def test_the_interval_of_a_percentile_is_named():
+    assert "Percentile [90% CI]" in panel(alpha=0.1)
+
+
+def test_nobody_elses_id_is_in_the_file():
+    assert set(re.findall(r"sub-\w+", panel())) <= {"sub-01"}
+
+
 def test_a_control_is_not_among_its_own_controls():
     _, dots, own, _ = axes_of(panel(who="sub-11"))[0]
     assert dots == pytest.approx([on_axis(-1), on_axis(2)], abs=0.1)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -21,7 +22,16 @@ GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
 MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
-def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, excluded=None, without_t1w=0, **keys):
+def methods(
+    n_by_group=GROUPS,
+    scored=False,
+    cord=True,
+    measured=(),
+    own_covariates=None,
+    excluded=None,
+    without_t1w=0,
+    **keys,
+):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
     return methods_paragraph(
         config,
@@ -29,6 +39,7 @@ def methods(n_by_group=GROUPS, scored=False, measured=(), own_covariates=None, e
         space=space_of(config["atlas"]),
         n_by_group=n_by_group,
         scored=scored,
+        cord=cord,
         measured=measured,
         own_covariates=own_covariates,
         excluded=excluded,
@@ -487,6 +498,7 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
         "measured": {"dwi", "swi"},
         "own_covariates": {},
         "scored": False,
+        "cord": False,
         "imaged": {"dwi", "swi"},
         "brought": [],
     }
@@ -495,8 +507,16 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
     assert (facts["imaged"], facts["brought"]) == ({"swi"}, ["FA of DWI"])
     total = pd.concat([measures, pd.DataFrame([SCORE | {"value": 3.0}])])
     assert study_facts(total, people, groups=GROUPS, score=SCORE)["scored"]
+    neck = measures.iloc[:1].assign(modality="t1w", measure="csa", region="cord_c1c2", hemi="both", value=70.0)
+    assert study_facts(neck, people, groups=GROUPS, score=SCORE)["cord"]
+    assert not study_facts(neck.assign(value=np.nan), people, groups=GROUPS, score=SCORE)["cord"]
     nothing = study_facts(measures.iloc[:0], people, groups=GROUPS, score=SCORE)
     assert (nothing["measured"], nothing["scored"]) == (set(), False)
+
+
+def test_the_cord_is_told_of_where_it_was_measured():
+    assert "cervical spinal cord" in methods()
+    assert "cervical spinal cord" not in methods(cord=False)
 
 
 def test_how_the_tract_was_checked_and_who_had_no_t1w_image_is_told():

@@ -50,6 +50,17 @@ def shown(page):
     return seen
 
 
+def test_the_whole_comparison_is_in_sight_on_a_laptop(opened):
+    page = opened(width=1280)
+    # as long as they get: four digits and a unit, and a percentile far out in a tail
+    page.evaluate(
+        "for (const row of document.querySelectorAll('.compared tbody tr')) { if (row.cells[5]) {"
+        " row.cells[1].textContent = '−0.09512 ml'; row.cells[5].textContent = '<0.1 [<0.1, 24.9]'; } }"
+    )
+    place = page.locator(".compared .scroll")
+    assert place.evaluate("own => own.scrollWidth - own.clientWidth") == 0
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_with_its_comparison_breaks_no_rule_and_fits_the_window(opened, width):
     page = opened(width=width)

@@ -12,7 +12,8 @@ from tests.unit.statistics.test_deviations import OPTIONS, by_person, cohort, va
 
 def scored(y, people, **options):
     options = {"covariates": []} | options
-    return by_person(add_band(score_deviations(values(people, y), people, **OPTIONS, **options)))
+    found = score_deviations(values(people, y), people, **OPTIONS, **options)
+    return by_person(add_band(found))
 
 
 def test_the_range_is_the_prediction_interval_of_a_further_control():
@@ -32,6 +33,19 @@ def test_a_control_is_within_the_range_of_the_others():
     half = stats.t.ppf(0.975, 10) * others.std(ddof=1) * np.sqrt(1 + 1 / 11)
     row = scored(y, people).loc["sub-08"]
     assert [row["band_low"], row["band_high"]] == pytest.approx([others.mean() - half, others.mean() + half])
+
+
+def test_a_side_by_onset_has_the_range_of_the_hemisphere_that_it_is():
+    people = cohort().assign(onset=["L"] + [np.nan] * 17)
+    y = np.random.default_rng(3).normal(0.5, 0.04, size=(2, 18))
+    y[1, 17] = np.nan  # a control without the right side
+    sides = pd.concat([values(people, y[0]), values(people, y[1], hemi="R")])
+    table = add_band(score_deviations(sides, people, covariates=[], onset_side="onset", **OPTIONS))
+    own = table[table["participant_id"] == "sub-00"].set_index("hemi")
+    assert own["w_limit"].to_dict() == pytest.approx(
+        {"L": stats.t.ppf(0.975, 11), "R": stats.t.ppf(0.975, 10)}
+        | {"ipsi": stats.t.ppf(0.975, 11), "contra": stats.t.ppf(0.975, 10)}
+    )
 
 
 def test_a_value_leaves_the_range_where_its_percentile_leaves_the_central_95():

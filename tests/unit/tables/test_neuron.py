@@ -47,6 +47,21 @@ def test_what_has_no_direction_or_says_the_same_again_is_left_out():
     assert found.empty
 
 
+def test_a_measure_without_any_value_has_no_line():
+    no_value = (np.nan, np.nan, np.nan)
+    found = along_neuron(
+        table(
+            ("t1w", "thickness", "precentral", "L", *no_value),
+            ("t1w", "thickness", "precentral", "L", *no_value),
+            ("t1w", "volume", "precentral", "L", *no_value),
+            ("t1w", "volume", "precentral", "L", -1.0, -2.0, 0.0),
+        ),
+        VALUES,
+    )
+    # of what has a value in one contrast, the others stay
+    assert found["measure"].tolist() == ["volume", "volume"]
+
+
 def test_a_map_whose_direction_the_study_declares_has_its_place():
     rows = table(("mtr", "mean", "precentral", "R", -1.0, -2.0, np.nan))
     assert along_neuron(rows, VALUES).empty

@@ -80,13 +80,6 @@ def test_lcmodels_csv_is_read(tmp_path):
     assert found["sub-02", "mrs", "CrCH2_to_cr", "precentral"] == 0.03
 
 
-def test_a_file_of_the_pattern_that_is_no_such_table_is_told_and_nobody_is_lost(tmp_path):
-    write(tmp_path / "sub-01/mrs.csv", "Row, Col, NAA, NAA %SD\n 1, 1, 5.1, 4\n")
-    other = write(tmp_path / "sub-02/mrs.csv", "NAA, error\n 5.0, 4\n")
-    (problem,) = read(tmp_path / "sub-*/mrs.csv", region="precentral").problems
-    assert f"1 of 2 files are no tables of LCModel, Osprey or the Spinal Cord Toolbox ({other})" in problem
-
-
 def test_the_unit_of_the_config_is_that_of_concentrations_and_not_of_ratios(tmp_path):
     write(tmp_path / "sub-01/mrs.table", TABLE)
     rows = read(tmp_path / "sub-*/mrs.table", region="precentral", unit="mM").rows.set_index("measure")
@@ -101,7 +94,7 @@ def test_a_pattern_that_finds_other_files_too_is_refused_in_any_order(tmp_path):
         write(tmp_path / "sub-01/m.csv", f"{header}\n 1, 1, 5.1, 4, 0.8\n")
         other = write(tmp_path / "sub-01" / name, "id,weight\n1,70\n")
         [problem] = read(tmp_path / "sub-*/*.csv", region="precentral").problems
-        assert f"1 of 2 files are no table of LCModel, Osprey or the Spinal Cord Toolbox, as {other}" in problem
+        assert f"1 of 2 files are no tables of LCModel, Osprey or the Spinal Cord Toolbox ({other})" in problem
         other.unlink()
 
 
