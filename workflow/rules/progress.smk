@@ -22,6 +22,7 @@ def watch_progress():
             lambda: look_at(jobs, lost),
             lambda line: print(line, file=sys.stderr),
             results=RESULTS,
+            place=PLACE,
             stages={
                 modality: [f"sub-{who}" for who in people(modality)]
                 + [own["who"] for own in lost if own["stage"] == modality]
