@@ -1,7 +1,7 @@
 # Each sets up the environment first, if that has not been done.
-#   make demo      runs the demo study on coarse voxels and shows its main table (twelve minutes)
-#   make demo-full runs it on voxels as real scans have them (20 minutes)
-#   make test      runs the checks and the tests, with the coarse demo and one real person (a quarter of an hour is the aim)
+#   make demo      runs the demo study on coarse voxels and shows its main table (25 minutes of CPU time)
+#   make demo-full runs it on voxels as real scans have them (longer)
+#   make test      runs the checks and the tests, with the coarse demo and one real person (the tests before these: 28 minutes on two cores that the demo shared)
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
 #   make test-third  the third of the slow tests whose turn it is today, for MINUTES at most (25)
 #   make test-slurm  runs the workflow through a Slurm that it starts on this machine (as root; it installs Debian's packages)
@@ -37,12 +37,12 @@ $(VENV)/.installed: pyproject.toml envs/constraints.txt
 	touch $@
 
 demo: setup
-	@echo "The demo study: simulated people, on coarse voxels. It takes about twelve minutes on two cores; make demo-full has finer ones."
+	@echo "The demo study: simulated people, on coarse voxels. It takes about 25 minutes of CPU time; make demo-full has finer ones."
 	$(SNAKEMAKE)
 	$(BIN)/mndmri show results
 
 demo-full: setup
-	@echo "The demo study on voxels as real scans have them: simulated people. It takes 20 minutes on two cores."
+	@echo "The demo study on voxels as real scans have them: simulated people. It takes longer than make demo."
 	$(SNAKEMAKE) --configfile config/config.yaml config/demo-full.yaml
 	$(BIN)/mndmri show results-full
 

@@ -79,7 +79,7 @@ _COST = "CPU %.1f s, peak memory %.0f MB"
 
 
 def _say_cost(log: logging.Logger) -> None:
-    """Write into the log what the job has used: Snakemake's benchmarks look at a process every half minute only."""
+    """Write into the log what the job has used: after 15 s Snakemake's benchmarks look every half minute only."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu_s = sum(used.ru_utime + used.ru_stime for used in (own, children))
     unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kB elsewhere

@@ -23,7 +23,7 @@ class Job:
     """A participant's job."""
 
     name: str
-    """Rule, and which of several of a participant, such as ``measure_signal FLAIR``."""
+    """Rule, and which of several of a participant, such as ``measure_map flair``."""
     participant_id: str
     branch: str
     """Modality that it makes; of one that stands alone, any name for what it makes."""

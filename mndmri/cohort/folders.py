@@ -24,6 +24,7 @@ _WRITTEN = (
     "logs",
     "benchmarks",
     "provenance.json",
+    "status.html",
 )
 _SHOWN = 5
 

@@ -93,16 +93,26 @@ def _people(study: Study, losses: Mapping[str, Loss], modalities: Sequence[str],
             lacking.setdefault((own["status"] == "failed", own["stage"], own["reason"]), []).append(who)
     lines = [f"Done: {len(complete)} of {len(study.scans)} participants with {', '.join(modalities)}"]
     for (failed, part, why), whom in sorted(lacking.items()):
-        log = f"; log: {_log(why, whom, logs)}" if failed else ""
+        log = f"; log: {log_of(why, whom, logs)}" if failed else ""
         lines.append(f"{'Failed' if failed else 'Without'}: {part} of {name_people(whom)} ({why or ABSENT}){log}")
     return lines
 
 
-def _log(why: str, whom: Sequence[str], logs: Path) -> Path:
-    """Log of a job of one participant, or where those of several lie; a reason begins with the job's rule."""
-    folder = logs / why.split(" ", 1)[0]
-    own = sorted(folder.glob(f"{whom[0]}*.log"))
-    return own[0] if len(whom) == len(own) == 1 else folder
+def log_of(reason: str, whom: Sequence[str], logs: str | Path) -> Path:
+    """Log of the job that failed, or the folder of its rule's logs where several people are concerned.
+
+    Parameters
+    ----------
+    reason : str
+        As in `Loss`: it begins with the job's rule, and which of several of a participant.
+    whom : sequence of str
+        participant_id.
+    logs : path
+    """
+    rule, *of_several = reason.split(" failed: ", 1)[0].split()
+    folder = Path(logs, rule)
+    own = folder / f"{'_'.join([whom[0], *of_several])}.log"
+    return own if len(whom) == 1 and own.exists() else folder
 
 
 def _flags(path: Path) -> list[str]:

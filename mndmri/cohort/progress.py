@@ -41,6 +41,8 @@ class Rest(NamedTuple):
     seconds: float
     measured: bool
     """Whether jobs of this study have been timed; otherwise by those of other people."""
+    share_done: float
+    """Of the time of all jobs but the failed ones and what needs them, 0 to 1."""
 
 
 def measured_seconds(benchmarks: str | Path) -> dict[str, float]:
@@ -106,20 +108,23 @@ def time_left(
     other. What needs a failed job does not run and takes no time; half of a running job is left.
     """
     seconds = expected_seconds({task.rule for task in tasks}, measured)
-    left, chains = 0.0, [0.0] * len(tasks)
+    done = left = whole = 0.0
+    chains = [0.0] * len(tasks)
     lost: set[int] = set()
-    done = sum(seconds[task.rule] for task, state in zip(tasks, states, strict=True) if state == DONE)
     for n, (task, state) in enumerate(zip(tasks, states, strict=True)):
         if state == FAILED or lost & set(task.needs):
             lost.add(n)
             continue
+        whole += seconds[task.rule]
+        done += seconds[task.rule] if state == DONE else 0.0
         own = {DONE: 0.0, RUNNING: 0.5}.get(state, 1.0) * seconds[task.rule]
         left += own
         chains[n] = own + max((chains[before] for before in task.needs), default=0.0)
     pace = float(max(at_once, 1))
-    if elapsed_s > 0 and done > _PACE_FROM * (done + left):
+    share = done / whole if whole else 1.0
+    if elapsed_s > 0 and share > _PACE_FROM:
         pace = done / elapsed_s
-    return Rest(max(left / pace, max(chains, default=0.0)), bool(measured))
+    return Rest(max(left / pace, max(chains, default=0.0)), bool(measured), share)
 
 
 def people_by_stage(
@@ -179,8 +184,8 @@ def progress_line(
     """
     counts = [f"{stage} {list(own.values()).count(DONE)} of {len(own)}" for stage, own in table.items() if own]
     parts = [f"participants done: {', '.join(counts)}"] if counts else []
-    done, study = study_jobs(tasks, states)
-    parts.append(f"group {done} of {study} steps")
+    study = study_jobs(tasks, states)
+    parts.append(f"group {study[DONE]} of {study['all']} steps")
     for word in (RUNNING, FAILED):
         if number := list(states).count(word):
             parts.append(f"{number} job{'s' * (number > 1)} {word}")
@@ -188,7 +193,7 @@ def progress_line(
     return "Progress: " + "; ".join(parts)
 
 
-def study_jobs(tasks: Sequence[Task], states: Sequence[str]) -> tuple[int, int]:
-    """How many jobs of the whole study are done, and how many there are."""
+def study_jobs(tasks: Sequence[Task], states: Sequence[str]) -> dict[str, int]:
+    """How many jobs of the whole study there are, as ``all``, and are in each state."""
     own = [state for task, state in zip(tasks, states, strict=True) if not task.who]
-    return own.count(DONE), len(own)
+    return {"all": len(own)} | {state: own.count(state) for state in (DONE, RUNNING, WAITING, FAILED)}

@@ -8,12 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from mndmri.cohort.progress import (
-    DONE,
-    FAILED,
     RUNNING,
     Task,
     duration,
-    expected_seconds,
     measured_seconds,
     people_by_stage,
     progress_line,
@@ -24,7 +21,8 @@ from mndmri.io import write_text
 
 PAGE = "status.html"
 GOING = "running"
-_LOOK_S, _WRITE_S = 5.0, 30.0
+# With 23,000 jobs of 1,000 people a look takes 0.25 CPU s.
+_LOOK_S = 15.0
 # A line at the earliest, and after a tenth of the work, and at the latest, s after the one before.
 _SOONEST_S, _LATEST_S = 30.0, 600.0
 _PAGES = {
@@ -48,6 +46,8 @@ class Watch:
         Takes a line for the terminal.
     results : path
         The study's folder; ``status.html`` and the benchmarks lie in it.
+    place : path
+        Folder of the pages that the run makes, in ``results``: that of a part of the study if it makes one.
     stages : mapping
         Stage to the participants who have it.
     at_once : int
@@ -63,17 +63,17 @@ class Watch:
         say: Callable[[str], object],
         *,
         results: str | Path,
+        place: str | Path,
         stages: Mapping[str, Collection[str]],
         at_once: int,
         title: str,
         version: str,
     ) -> None:
         self._tasks, self._look, self._say = tasks, look, say
-        self._results, self._stages, self._at_once = Path(results), stages, at_once
+        self._results, self._place, self._stages, self._at_once = Path(results), Path(place), stages, at_once
         self._shown = {"title": title, "version": version}
         self._began, self._ended = time.monotonic(), threading.Event()
-        self._before: Sequence[str] = ()
-        self._written = self._said = self._began
+        self._said = self._began
         self._tenths = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -100,27 +100,18 @@ class Watch:
             _log.debug("no look at the progress", exc_info=True)
 
     def tell(self, state: str) -> None:
-        """Write the page if it is no longer true or a while old, and a line after each tenth of the work."""
+        """Write the page, and say a line after each tenth of the work."""
         states, failed = self._look()
         now = time.monotonic()
-        if state == GOING and states == self._before and now - self._written < _WRITE_S:
-            return
         measured = measured_seconds(self._results / "benchmarks")
         rest = time_left(self._tasks, states, measured, at_once=self._at_once, elapsed_s=now - self._began)
         table = people_by_stage(self._tasks, states, self._stages)
         self._write(state, states, failed, table, duration(rest.seconds) if state == GOING else "")
-        self._before, self._written = states, now
-        tenths = int(10 * self._share(states, measured))
+        tenths = int(10 * rest.share_done)
         quiet_s = now - self._said
         if state == GOING and (quiet_s > _LATEST_S or (tenths > self._tenths and quiet_s > _SOONEST_S)):
             self._say(progress_line(table, self._tasks, states, rest))
             self._tenths, self._said = tenths, now
-
-    def _share(self, states: Sequence[str], measured: Mapping[str, float]) -> float:
-        """Of the work, what is done."""
-        seconds = expected_seconds({task.rule for task in self._tasks}, measured)
-        all_of_it = [(seconds[task.rule], state) for task, state in zip(self._tasks, states, strict=True)]
-        return sum(own for own, state in all_of_it if state == DONE) / max(sum(own for own, _ in all_of_it), 1e-9)
 
     def _write(
         self,
@@ -132,28 +123,21 @@ class Watch:
     ) -> None:
         from mndmri.report.status import status_page  # not at each parse of the workflow
 
+        pages = {name: self._place / path for name, path in _PAGES.items()}
         running = [
             f"{task.rule} of {task.who}" if task.who else task.rule
             for task, own in zip(self._tasks, states, strict=True)
             if own == RUNNING
         ]
-        done, study = study_jobs(self._tasks, states)
         page = status_page(
             state=state,
             written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S"),
             left=left,
             stages=table,
-            study={
-                "done": done,
-                "all": study,
-                **{
-                    word: sum(own == word and not task.who for task, own in zip(self._tasks, states, strict=True))
-                    for word in (RUNNING, FAILED)
-                },
-            },
+            study=study_jobs(self._tasks, states),
             running=running,
             failed=failed,
-            links={name: path for name, path in _PAGES.items() if (self._results / path).exists()},
+            links={name: str(path.relative_to(self._results)) for name, path in pages.items() if path.exists()},
             **self._shown,
         )
         write_text(page, self._results / PAGE)

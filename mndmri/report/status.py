@@ -34,7 +34,7 @@ def status_page(
         Stage to participant_id to ``done``, ``running``, ``waiting`` or ``failed``
         (`mndmri.cohort.progress.people_by_stage`).
     study : mapping
-        How many jobs of the whole study there are (``all``), and are ``done``, ``running`` and ``failed``.
+        How many jobs of the whole study there are (``all``), and are ``done``, ``running``, ``waiting`` and ``failed``.
     running : sequence of str
         Jobs that run now.
     failed : sequence of mapping

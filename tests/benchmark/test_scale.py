@@ -15,7 +15,7 @@ from mndmri.cohort.config import resolve_config
 from tests import running
 from tests.workflow.stubs import StubStudy, add_gradient_echo, make_dataset
 
-PEOPLE = 1000
+PEOPLE, JOBS = 1000, 23  # of each participant
 PHASE = ("part-mag_GRE", "part-phase_GRE")
 # As many jobs as the study has, in as many chains of the same length, that do nothing.
 EMPTY = """
@@ -29,7 +29,7 @@ rule step_{step}:
     input: "{{{{who}}}}/{step - 1}"
     output: touch("{{{{who}}}}/{step}")
 """
-    for step in range(1, 20)
+    for step in range(1, JOBS)
 )
 
 
@@ -64,12 +64,12 @@ def test_a_thousand_participants_cost_little_more_than_snakemake_itself(tmp_path
     jobs = int(again[2].split("total")[1].split()[0])
     empty = tmp_path / "empty"
     empty.mkdir()
-    (empty / "Snakefile").write_text(EMPTY.format(people=PEOPLE, length=19))
+    (empty / "Snakefile").write_text(EMPTY.format(people=PEOPLE, length=JOBS - 1))
     snakemake = [sys.executable, "-m", "snakemake", "--scheduler", "greedy", "--dry-run", "--quiet", "all"]
     nothing = cost([*snakemake, "--cores", "1"], empty)
     for name, run in (("first dry run", first), ("second", again), ("as many empty jobs", nothing)):
         print(f"\n{name}: {run[0]:.1f} CPU s, {run[1]:.0f} MB at most so far")
-    assert jobs == pytest.approx(20 * PEOPLE, rel=0.01)
+    assert jobs == pytest.approx(JOBS * PEOPLE, rel=0.01)
     assert again[0] < 3 * nothing[0]
     assert again[1] < 1024
 

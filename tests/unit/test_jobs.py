@@ -48,7 +48,7 @@ def test_a_job_that_ends_well_leaves_no_note(tmp_path):
 
 
 def test_the_log_ends_with_the_cpu_time_and_the_memory_that_the_job_has_used(tmp_path):
-    """Both of a child, which Snakemake's benchmarks may miss: a job of 2 s is looked at once or twice."""
+    """Both of a child, which Snakemake's benchmarks miss if it has ended when they look."""
     child = "x = bytearray(300 * 2**20); import time; t = time.process_time()\nwhile time.process_time() - t < 1: pass"
     assert run(tmp_path, f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])").returncode == 0
     cost = cost_of_job(tmp_path / LOG)

@@ -89,7 +89,7 @@ class Job(NamedTuple):
 
     rule: str
     wildcards: str = ""
-    """Such as ``subject=01, contrast=FLAIR``; empty for a job of the whole study."""
+    """Such as ``subject=01, map=flair``; empty for a job of the whole study."""
 
 
 class Record(NamedTuple):

@@ -124,6 +124,7 @@ def test_a_job_that_fails_costs_a_participant_the_part_and_the_others_nothing(al
     assert f"Failed: dwi of sub-02 (extract_cst failed: told to fail); log: {log}" in run.said
     status = (study.results / "status.html").read_text()
     assert "Run: ended, with failures" in status and "extract_cst failed: told to fail" in status
+    assert 'href="parts/cst/group/report.html"' in status
     assert json.loads((study.results / "logs/lost.json").read_text())["losses"].keys() == {"sub-02"}
     assert Job("measure_swi", "subject=01") not in run.jobs
 

@@ -115,6 +115,9 @@ def test_results_are_not_written_over_what_somebody_else_has_made(study):
     mine.unlink()
     mine.parent.rmdir()
     mine.parent.parent.rmdir()
+    (study.folder / "other/status.html").write_text("mine")
+    refused(study, "output_dir: other holds status.html, which mndmri has not written")
+    (study.folder / "other/status.html").unlink()
     (study.folder / "other/notes.txt").write_text("of the study")
     assert study.plan()
 

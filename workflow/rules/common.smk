@@ -187,7 +187,7 @@ def notice(number, handler):
 
 def look_back():
     """Say what the run leaves behind."""
-    of_study = [own for own in failed_now() if "subject" not in own["wildcards"]]
+    of_study = [own for own in failed_now() if not own["who"]]
     end_watch("ended, with failures" if LOSSES or of_study else "done")
     lines = last_look(STUDY, LOSSES, PLACE, MODALITIES, logs=LOGS, failed=of_study)
     print(*lines, sep="\n", file=sys.stderr)
@@ -238,17 +238,28 @@ def alone(proxy, branch):
     DECLARED[proxy.rule.name] = (branch, True)
 
 
-def job_of(job, reason):
-    """A participant's job of the DAG, as `find_losses` takes it."""
-    wildcards, file = dict(job.wildcards.items()), Path(job.rule.snakefile).stem
-    part = " ".join(value for name, value in wildcards.items() if name != "subject")
+def branch_of(job):
+    """Branch that a job of the DAG belongs to, and whether it stands alone."""
+    file = Path(job.rule.snakefile).stem
     branch, stands_alone = DECLARED.get(
         job.rule.name, (BRANCHES.get(file, file), file not in BRANCHES)
     )
+    return branch.format(**dict(job.wildcards.items())).lower(), stands_alone
+
+
+def person_of(job):
+    """participant_id of a job of the DAG; empty for one of the whole study."""
+    return f"sub-{job.wildcards.subject}" if "subject" in job.wildcards.keys() else ""
+
+
+def job_of(job, reason):
+    """A participant's job of the DAG, as `find_losses` takes it."""
+    of_several = [own for name, own in job.wildcards.items() if name != "subject"]
+    branch, stands_alone = branch_of(job)
     return Job(
-        name=f"{job.rule.name} {part}".strip(),
-        participant_id=f"sub-{wildcards['subject']}",
-        branch=branch.format(**wildcards).lower(),
+        name=" ".join([job.rule.name, *of_several]),
+        participant_id=person_of(job),
+        branch=branch,
         alone=stands_alone,
         needs=frozenset(str(f) for f in job.input if not is_flagged(f, OPTIONAL)),
         makes=frozenset(map(str, job.output)),
@@ -271,16 +282,14 @@ def measure_the_others():
     if not workflow.execution_settings.keep_going:
         look_at_failure()
         return
-    failed = [
-        own for job in workflow.scheduler.failed for own in getattr(job, "jobs", [job])
-    ]
+    failed = single_jobs(workflow.scheduler.failed)
     ends = {str(job.output[0]): bad_end(job.log[0], since=BEGAN) for job in failed}
     again = {made for made, end in ends.items() if end.stopped} - TRIED
     jobs = [
         job_of(job, None if made in again or made not in ends else ends[made].reason)
         for job in workflow.dag.jobs
         for made in [str(job.output[0]) if job.output else ""]
-        if "subject" in job.wildcards.keys()
+        if person_of(job)
     ]
     losses = add_losses(LOSSES, find_losses(STUDY, jobs))
     if losses == LOSSES and not again:
@@ -292,7 +301,7 @@ def measure_the_others():
         if losses
         else []
     )
-    end_watch("running")  # the next pass writes on
+    end_watch(GOING)  # the next pass writes on
     print(f"Making {' and '.join(aim)}", file=sys.stderr)
     path = Path(LOGS, "lost.json").resolve()
     lost = {who: asdict(loss) for who, loss in losses.items()}

@@ -2,8 +2,9 @@
 
 from contextlib import suppress
 
+from mndmri.cohort.last_look import log_of
 from mndmri.cohort.progress import DONE, FAILED, RUNNING, WAITING, Task
-from mndmri.cohort.watch import Watch
+from mndmri.cohort.watch import GOING, Watch
 
 # The one that looks at this run.
 WATCHES = []
@@ -21,6 +22,7 @@ def watch_progress():
             lambda: look_at(jobs, lost),
             lambda line: print(line, file=sys.stderr),
             results=RESULTS,
+            place=PLACE,
             stages={
                 modality: [f"sub-{who}" for who in people(modality)]
                 + [own["who"] for own in lost if own["stage"] == modality]
@@ -43,36 +45,22 @@ def end_watch(state):
 
 def jobs_in_order():
     """Jobs that the run has to do, each after those that it needs."""
-    ordered, seen = [], set()
-
-    def add(job):
-        if job in seen or not workflow.dag.needrun(job):
-            return
-        seen.add(job)
-        for needed in workflow.dag.dependencies[job]:
-            add(needed)
-        if job.output:  # not so `all`
-            ordered.append(job)
-
-    for job in workflow.dag.jobs:
-        add(job)
-    return ordered
+    to_do = set(workflow.dag.needrun_jobs(exclude_finished=False))
+    layers = workflow.dag.toposorted(to_do)
+    return [job for layer in layers for job in layer if job.output]  # not so `all`
 
 
 def task_of(job, places):
     """A job as those see it who look at the progress."""
-    wildcards, file = dict(job.wildcards.items()), Path(job.rule.snakefile).stem
-    branch, _ = DECLARED.get(job.rule.name, (BRANCHES.get(file, file), False))
-    whose = f"sub-{wildcards['subject']}" if "subject" in wildcards else ""
     needs = [places[own] for own in workflow.dag.dependencies[job] if own in places]
-    return Task(job.rule.name, whose, branch.format(**wildcards).lower(), needs)
+    return Task(job.rule.name, person_of(job), branch_of(job)[0], needs)
 
 
 def lost_before():
     """What participants lack because of jobs that failed in the pass before."""
     return [
         {"who": who, "stage": part, "job": f"{part} of {who}", "reason": reason}
-        | {"log": f"{LOGS}/{reason.split()[0]}"}
+        | {"log": str(log_of(reason, [who], LOGS))}
         for who, loss in LOSSES.items()
         for part, reasons in loss.reasons.items()
         for reason in reasons
@@ -101,12 +89,11 @@ def failed_now():
     """Jobs that have failed so far, each with the reason and the log."""
     found = []
     for job in sorted(single_jobs(workflow.scheduler.failed), key=str):
-        wildcards = dict(job.wildcards.items())
-        whose = f" of sub-{wildcards['subject']}" if "subject" in wildcards else ""
+        who = person_of(job)
         found.append(
             {
-                "job": f"{job.rule.name}{whose}",
-                "wildcards": wildcards,
+                "who": who,
+                "job": f"{job.rule.name} of {who}" if who else job.rule.name,
                 "reason": bad_end(job.log[0], since=BEGAN).reason,
                 "log": str(job.log[0]),
             }

@@ -1,3 +1,5 @@
+import dataclasses
+
 import nibabel as nb
 import numpy as np
 import pandas as pd
@@ -45,3 +47,12 @@ def test_hours_and_disk_are_sums_over_people(tmp_path):
     np.testing.assert_allclose(expected(two), 2 * np.array(expected(one)))
     minutes, gigabytes = expected(one)
     assert 3 < minutes < 12 and 0.2 < gigabytes < 0.5  # 7 minutes and 0.28 GB in sub-philips01
+
+
+def test_a_declared_map_takes_time_and_what_is_made_of_another_scan_takes_none(tmp_path):
+    swi = scan(tmp_path, "swi", (320, 384, 104))
+    mtr = dataclasses.replace(scan(tmp_path, "mtr", (128, 128, 60)), declared={"quantity": "value"})
+    parts = [{"swi": swi}, {"swi": swi, "qsm": dataclasses.replace(swi, modality="qsm")}, {"swi": swi, "mtr": mtr}]
+    alone, with_qsm, with_map = (expected(Study(pd.DataFrame(), {"sub-01": own}, {}, "")) for own in parts)
+    assert alone == with_qsm
+    assert with_map[0] > alone[0] and with_map[1] > alone[1]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mndmri.cohort.failures import Loss, without
-from mndmri.cohort.last_look import last_look
+from mndmri.cohort.last_look import last_look, log_of
 from mndmri.cohort.records import Scan, Study
 
 PEOPLE = ("sub-01", "sub-02", "sub-03", "sub-04")
@@ -48,6 +48,15 @@ def test_failures_are_named_with_the_job_and_the_reason_after_what_was_never_the
         f"Failed: dwi of sub-03 (fit_tensor failed: no b = 0 volume); log: {tmp_path}/logs/fit_tensor/sub-03.log",
         f"Failed: tracking of sub-04 (track_cst failed: told to); log: {tmp_path}/logs/track_cst",
     ]
+
+
+def test_the_log_is_the_failed_jobs_own_and_not_of_another_map_or_of_a_longer_name(tmp_path):
+    for name in ("measure_map/sub-1_flair.log", "measure_map/sub-1_t1w.log", "fit_tensor/sub-10.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert log_of("measure_map flair failed: told to", ["sub-1"], tmp_path) == tmp_path / "measure_map/sub-1_flair.log"
+    assert log_of("fit_tensor failed: told to", ["sub-1"], tmp_path) == tmp_path / "fit_tensor"
+    assert log_of("measure_map flair failed: told to", ["sub-1", "sub-2"], tmp_path) == tmp_path / "measure_map"
 
 
 def test_a_failed_job_of_the_whole_study_is_told_with_its_log_also_without_scans(study, tmp_path):

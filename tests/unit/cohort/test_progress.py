@@ -47,6 +47,8 @@ def test_on_many_cores_it_takes_the_longest_chain_of_jobs():
 def test_what_needs_a_failed_job_takes_no_time():
     states = [FAILED, WAITING, WAITING, DONE, DONE, WAITING, WAITING]
     assert left(states).seconds == 50  # not the group's, which needs sub-01 too
+    assert left(states).share_done == 300 / 350  # and is no part of the work
+    assert left([FAILED, WAITING, WAITING, DONE, DONE, DONE, WAITING]).share_done == 1
 
 
 def test_after_a_tenth_of_the_work_the_pace_of_the_run_counts():

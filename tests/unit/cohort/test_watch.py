@@ -21,6 +21,7 @@ class Run:
             self.look,
             self.said.append,
             results=results,
+            place=results / "parts/cst",
             stages=STAGES,
             at_once=2,
             title="A study",
@@ -57,10 +58,12 @@ def test_the_page_says_who_is_where_what_failed_and_how_it_ended(run):
 def test_pages_of_the_study_are_linked_when_they_are_there(run):
     run.watch.tell(GOING)
     assert "group/report.html" not in run.page.read_text()
-    (run.page.parent / "group").mkdir()
-    (run.page.parent / "group/report.html").touch()
+    for folder in ("group", "parts/cst/group"):  # of the whole study, which this run does not make, and of its part
+        (run.page.parent / folder).mkdir(parents=True)
+        (run.page.parent / folder / "report.html").touch()
     run.watch.end("done")
-    assert '<a href="group/report.html">report</a>' in run.page.read_text()
+    assert '<a href="parts/cst/group/report.html">report</a>' in run.page.read_text()
+    assert '<a href="group/report.html">' not in run.page.read_text()
 
 
 def test_a_line_is_said_after_each_tenth_of_the_work_and_not_at_every_look(run):

@@ -33,7 +33,7 @@ def status() -> str:
         written="2026-11-30 12:00:00",
         left="about 20 min",
         stages={"t1w": {"sub-01": "done", "sub-02": "failed"}, "dwi": {"sub-01": "running"}},
-        study={"all": 20, "done": 1, "running": 0, "failed": 0},
+        study={"all": 20, "done": 1, "running": 0, "waiting": 19, "failed": 0},
         running=["fit_tensor of sub-01"],
         failed=[{"job": "register_t1w of sub-02", "reason": "no contrast", "log": "logs/register_t1w/sub-02.log"}],
         links={"report": "group/report.html"},
