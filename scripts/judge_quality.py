@@ -1,4 +1,4 @@
-"""Every participant's quality held against the limits, as a table."""
+"""Every participant's quality compared with the limits, as a table."""
 
 from mndmri.io import EXACT, read_own_tables, read_table, write_json, write_table
 from mndmri.jobs import start_job

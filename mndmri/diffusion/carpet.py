@@ -10,7 +10,7 @@ from mndmri.diffusion.outliers import slice_losses
 from mndmri.diffusion.prediction import predict_left_out
 from mndmri.grids import check_same_grid, slice_axis, voxel_sizes
 
-# Of the voxels in a slice, every second in each direction tells as much.
+# Every second voxel of a slice, in each direction, is enough for its mean.
 _STEP = 2
 
 

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from mndmri.atlas.regions import select
 from mndmri.diffusion.profile import find_centreline
-from mndmri.diffusion.tract import CST_REGIONS
+from mndmri.diffusion.tract import CST_REGIONS, tract_weight
 from mndmri.grids import check_same_grid
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 from mndmri.tables.qc import least_aligned
@@ -75,7 +75,7 @@ def measure_direction(
         weights of `tract.measure_tract`.
     """
     check_same_grid(v1, fa, weights, wm_probability, mni_mm)
-    usable = np.clip(wm_probability.get_fdata(), 0, 1) * (fa.get_fdata() > min_fa)
+    usable = tract_weight(fa, wm_probability, min_fa=min_fa)
     found: dict[tuple[str, str], tuple[float, float, int]] = {}
     for hemi in "LR":
         shares = {r: np.clip(select(weights, table, r, hemi).get_fdata(), 0, None) * usable for r in CST_REGIONS}

@@ -72,7 +72,7 @@ def _draw_course(axes: Axes, t1w: SpatialImage, profile: pd.DataFrame) -> None:
 
 
 def _draw_plane(axes: Axes, planes: SpatialImage, inside: SpatialImage, profile: pd.DataFrame, below: int) -> None:
-    """One plane across the cord with its outline; its distance and area, or why it does not count, above it."""
+    """One plane across the cord with its outline; its distance and area, and whether it counts, above it."""
     axes.set_axis_off()
     at = profile[profile["below_mm"] == below]
     if at.empty or np.isnan(at["csa"].iloc[0]):

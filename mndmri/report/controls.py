@@ -23,7 +23,7 @@ from mndmri.tables.words import (
     readable_unit,
 )
 
-_FARTHEST = 5.0  # W at the ends of the axis; who lies beyond stands at its end
+_FARTHEST = 5.0  # W at the ends of the axis; values beyond are drawn at its end
 
 
 def controls_panel(

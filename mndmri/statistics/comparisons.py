@@ -9,7 +9,7 @@ from scipy import stats
 
 from mndmri.statistics.ancova import REPORTED, ancova_rows
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
-from mndmri.statistics.effect_sizes import EXACT_BELOW
+from mndmri.statistics.exact import EXACT_TIES
 from mndmri.statistics.families import corrected, holm, is_primary
 from mndmri.statistics.ranks import RANKS, rank_rows, rating_rows
 from mndmri.statistics.samples import (
@@ -35,9 +35,9 @@ _DESCRIPTIONS = {
     "all with one variance. ancova_contrast: t test of an adjusted difference, all groups with one variance. "
     "ancova_hc3: the same difference with errors robust to any unequal variances (HC3), degrees of freedom by Bell and "
     "McCaffrey. kruskal: Kruskal-Wallis, unadjusted. dunn: Dunn's test of a pair, unadjusted. "
-    f"{RANKS}, of ratings (the motor band score) alone: sum of midranks of the two sides, unadjusted, exact where both "
-    f"have fewer than {EXACT_BELOW}, else by the normal approximation; of all groups Kruskal and Wallis's statistic "
-    "among random divisions; the note has which.",
+    f"{RANKS}, of ratings (the motor band score) alone: sum of midranks of the two sides, unadjusted, exact where the "
+    f"smaller times both together is at most {EXACT_TIES}, else by the normal approximation; of all groups Kruskal and "
+    "Wallis's statistic among random divisions; the note has which.",
     "contrast": f"The groups compared, first minus second; {OMNIBUS} is all of them at once, {POOLED} is "
     "every patient, each group weighted by its size.",
     "primary": "yes or no: whether the measure is one of the primary measures of the config.",

@@ -5,10 +5,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from mndmri.io import InputError
 from mndmri.statistics.effect_sizes import EXACT_BELOW
+
+# The smaller of two groups times both together, up to which tied ranks are divided in every way: 60 and 55 people, whom
+# it takes a tenth of a second. Where most values are the same, the normal approximation is too bold in groups of any
+# size: with 5 and 60 people, of whom 3% have a score above 0, p was at most 0.05 in 7.2% of 4,000 null studies
+EXACT_TIES = 7_000
 
 
 def _fillings(total: int, room: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -79,9 +84,9 @@ def fisher_freeman_halton(table: np.ndarray) -> float:
 def rank_sum_p(first: np.ndarray, second: np.ndarray) -> tuple[float, str]:
     """Two-sided p of the sum of ranks of two groups, and how it was computed.
 
-    Exact where both groups have fewer than `EXACT_BELOW`, with ties over every division of the midranks
-    (`permuted_ranks_p`); otherwise by the normal approximation with the variance of the ties and correction for
-    continuity.
+    With ties over every division of the midranks (`permuted_ranks_p`), up to `EXACT_TIES`; without, by the exact
+    distribution where both groups have fewer than `EXACT_BELOW`. Otherwise by the normal approximation with the
+    variance of the ties and correction for continuity.
 
     Parameters
     ----------
@@ -89,9 +94,9 @@ def rank_sum_p(first: np.ndarray, second: np.ndarray) -> tuple[float, str]:
         Finite values, at least one in each.
     """
     tied = len(np.unique([*first, *second])) < len(first) + len(second)
-    exact = max(len(first), len(second)) < EXACT_BELOW
-    if exact and tied:
+    if tied and min(len(first), len(second)) * (len(first) + len(second)) <= EXACT_TIES:
         return permuted_ranks_p(first, second), "over every division of the midranks"
+    exact = not tied and max(len(first), len(second)) < EXACT_BELOW
     p = float(stats.mannwhitneyu(first, second, method="exact" if exact else "asymptotic").pvalue)
     return p, "exact" if exact else "by the normal approximation"
 
@@ -106,7 +111,8 @@ def permuted_ranks_p(first: np.ndarray, second: np.ndarray) -> float:
     Parameters
     ----------
     first, second : array, shape (m,) and (n,)
-        Finite values, at least one in each; time and memory grow with m n (m + n).
+        Finite values, at least one in each. Time grows with the square of the smaller number times m + n, less where
+        many have the lowest value.
 
     References
     ----------
@@ -114,15 +120,18 @@ def permuted_ranks_p(first: np.ndarray, second: np.ndarray) -> float:
     """
     small, m, n = min(len(first), len(second)), len(first), len(second)
     doubled = np.rint(2 * stats.rankdata(np.concatenate([first, second]))).astype(int)
+    doubled -= doubled.min()
     observed = int(doubled[:m].sum() if m == small else doubled[m:].sum())
-    largest = int(np.sort(doubled)[-small:].sum())
-    # ways to choose k people with each sum of doubled midranks
-    ways = np.zeros((small + 1, largest + 1))
+    above = np.sort(doubled[doubled > 0])
+    most = min(small, len(above))
+    largest = int(above[len(above) - most :].sum())
+    # ways to choose k of those above the lowest value with each sum of doubled midranks, then the others among these
+    ways = np.zeros((most + 1, largest + 1))
     ways[0, 0] = 1
-    for value in doubled:
+    for value in above:
         ways[1:, value:] += ways[:-1, : largest + 1 - value].copy()
-    counts = ways[small]
+    counts = special.comb(m + n - len(above), small - np.arange(most + 1)) @ ways
     # the distance from the mean, times the number of people to be a whole one
-    distance = np.abs(np.arange(largest + 1) * (m + n) - small * int(doubled.sum()))
+    distance = np.abs(np.arange(largest + 1) * (m + n) - small * int(above.sum()))
     as_far = distance >= distance[observed]
     return float(counts[as_far].sum() / counts.sum())

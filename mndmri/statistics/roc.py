@@ -13,7 +13,7 @@ from mndmri.statistics.auc import area_within, components, delong_interval, like
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
 from mndmri.statistics.deviations import NO_CONTROLS, NOT_IN_NORMS, model_covariates, score_deviations
 from mndmri.statistics.effect_sizes import EXACT_BELOW, UNKNOWN, Interval
-from mndmri.statistics.exact import rank_sum_p
+from mndmri.statistics.exact import EXACT_TIES, rank_sum_p
 from mndmri.statistics.families import corrected, is_primary
 from mndmri.statistics.norms import stored_norms
 from mndmri.statistics.own_covariates import adjust_measured
@@ -52,8 +52,9 @@ _TABLE_DESCRIPTIONS = _KEY_DESCRIPTIONS | {
     "ci_low": "Lower confidence limit of the AUC (DeLong, on the logit scale; of sites, by each person's influence).",
     "ci_high": "Upper confidence limit of the AUC.",
     "p": f"Two-sided Mann-Whitney test, not corrected: exact where both groups have fewer than {EXACT_BELOW} (with "
-    "ties, over every division of the midranks), otherwise by the normal approximation with continuity correction; of "
-    "several sites, of the sum of their statistics.",
+    f"ties, over every division of the midranks, where the smaller group times both is at most {EXACT_TIES}), "
+    "otherwise by the normal approximation with continuity correction; of several sites, of the sum of their "
+    "statistics.",
     "q_fdr": "p after Benjamini-Hochberg, over the primary measures at this contrast.",
     "auc_adjusted": "Area of the W-scores (as in deviations.tsv, by stored norms if the config names them; the "
     "covariates of the config and of the measure; where sites are harmonised, of the measures as measured, with the "

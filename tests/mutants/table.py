@@ -132,10 +132,10 @@ MUTANTS = (
         "RD is the mean of the first two eigenvalues, and rises with FA",
     ),
     Mutant(
-        "profile-without-fa-mask",
-        'tract = np.clip(wm_probability.get_fdata(), 0, 1) * (maps["fa"].get_fdata() > min_fa)',
-        "tract = np.clip(wm_probability.get_fdata(), 0, 1)",
-        "voxels that are no tract take part in the profile",
+        "tract-without-fa-mask",
+        "return np.clip(wm_probability.get_fdata(), 0, 1) * (fa.get_fdata() > min_fa)",
+        "return np.clip(wm_probability.get_fdata(), 0, 1)",
+        "voxels that are no tract take part in its means and in the profile",
     ),
     Mutant(
         "node-order",

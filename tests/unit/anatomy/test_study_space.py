@@ -28,7 +28,7 @@ def nothing_built_in(monkeypatch):
     def refuse(*_):
         raise AssertionError("the built-in atlas was read")
 
-    for name in ("load_builtin", "load_nuclei", "load_template"):
+    for name in ("load_builtin", "load_nuclei", "load_lobes", "load_template"):
         monkeypatch.setattr(study_space, name, refuse)
 
 
@@ -39,7 +39,7 @@ def test_without_the_built_in_atlas_none_of_it_is_read(own, nothing_built_in):
     where = np.average(world_coordinates(space.atlas)[region > 0.5], axis=0)
     np.testing.assert_allclose(where, (-20, 0, 0), atol=1)
     assert not select(space.atlas, space.table, "precentral", "R").get_fdata().any()
-    assert not np.asarray(space.nuclei.dataobj).any()
+    assert not np.asarray(space.nuclei.dataobj).any() and not np.asarray(space.lobes.dataobj).any()
     # tissue is compared everywhere, and every voxel of the brain has some
     assert np.asarray(space.compared.dataobj).all()
     in_brain = space.coarse.get_fdata() > 0

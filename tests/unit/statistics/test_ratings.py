@@ -86,12 +86,22 @@ def test_all_groups_are_divided_at_random_as_often_as_would_be_by_enumeration():
 
 def test_large_groups_have_the_normal_approximation_and_say_so():
     rng = np.random.default_rng(3)
-    scores = {"ALS": rng.integers(0, 5, 60), "control": rng.integers(0, 4, 55)}
+    scores = {"ALS": rng.integers(0, 5, 80), "control": rng.integers(0, 4, 75)}
     measures, people = study(scores)
     rows = reported(compare_groups(measures, people, n_permutations=0, groups=["ALS", "control"], reference="control"))
     row = rows.loc["ALS-control"]
     assert row["p"] == pytest.approx(stats.mannwhitneyu(*scores.values(), method="asymptotic").pvalue)
     assert "normal approximation" in row["note"]
+
+
+def test_a_few_patients_and_many_controls_without_a_band_are_compared_exactly():
+    """The one who has a band is one of the five in 5 of 65 divisions; the normal approximation has p < 0.001."""
+    measures, people = study({"PLS": [0, 0, 0, 0, 6], "control": [0] * 60})
+    row = reported(
+        compare_groups(measures, people, n_permutations=0, groups=["PLS", "control"], reference="control")
+    ).loc["PLS-control"]
+    assert row["p"] == pytest.approx(5 / 65)
+    assert "over every division" in row["note"]
 
 
 def test_the_confirmatory_family_is_one_of_scores_and_other_measures():
