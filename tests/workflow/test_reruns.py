@@ -146,6 +146,21 @@ def test_a_run_that_was_killed_goes_on_where_it_was(all_modalities):
     assert study.plan(table) == {}
 
 
+def test_with_a_profile_the_same_command_goes_on_after_a_kill(all_modalities):
+    """As `mndmri run` has it: nobody has to unlock, and what was cut short is made again."""
+    study = all_modalities()
+    profile = str(study.root / "workflow/profiles/local")
+    command = ["--cores", "1", "--workflow-profile", profile, "--", "results/group/measures.tsv"]
+    study.make_up("*_desc-cst_measures.tsv")
+    study.set_fates({"measures.tsv": "hang"})
+    process = study.start(*command)
+    study.wait_until("hang", process)
+    kill(process)
+    killed = study.records()[-1].job
+    study.set_fates({})
+    assert killed in study.finish(*command)
+
+
 @pytest.mark.parametrize("modality", ["dwi", "swi"])
 def test_a_modality_taken_out_of_the_study_reruns_nobodys_other_scans(finished, modality):
     finished.config["modalities"] = [own for own in finished.config["modalities"] if own != modality]
