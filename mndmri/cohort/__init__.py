@@ -1,6 +1,6 @@
 """Participants and scans of a study: read and checked, with all problems in one list."""
 
-from mndmri.cohort.checks import check_scan, check_study, settle, stamp
+from mndmri.cohort.checks import check_scan, check_study, images_of, settle, stamp
 from mndmri.cohort.given import read_people
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.scans import find_scans, load_study
@@ -15,6 +15,7 @@ __all__ = [
     "check_study",
     "count_left_out",
     "find_scans",
+    "images_of",
     "load_participants",
     "load_study",
     "participants_path",

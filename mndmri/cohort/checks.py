@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mndmri.cohort import bids
+from mndmri.cohort.copies import content_of
 from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.maps import check_map
@@ -24,7 +25,7 @@ from mndmri.tables.maps import SCANS
 MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 2024, Nat Methods)
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss, or 12 T in mT: fewer are mT, more are gauss
 _ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
-CHECKS_VERSION = 7  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 8  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -61,7 +62,7 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
     problems : list of Problem
         In the order of the participants. None for a simulated study, which has no files yet.
     cache : dict
-        For the next call.
+        For the next call, and for `images_of`.
     """
     if study.simulated:
         return [], dict(cache)
@@ -75,7 +76,9 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
         before = known.get(f"{who} {scan.modality}")
         if before is not None and before["files"] == files:
             return dict(before)
-        return {"files": files, "problems": check_scan(scan, bids_dir=study.bids_dir)}
+        problems = check_scan(scan, bids_dir=study.bids_dir)
+        contents = {} if problems else {path: content_of(path) for path in scan.all_files()}
+        return {"files": files, "problems": problems, "contents": contents}
 
     # decompression lets go of the interpreter's lock, so threads do help
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -87,6 +90,12 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
     ]
     scans = {f"{who} {scan.modality}": result for (who, scan), result in zip(jobs, results, strict=True)}
     return problems, {"version": CHECKS_VERSION, "scans": scans}
+
+
+def images_of(cache: Mapping[str, Any]) -> dict[str, str]:
+    """Path of each image that `check_study` has looked at, to what `mndmri.cohort.copies.content_of` says of it."""
+    of_scans = [result["contents"] for result in cache.get("scans", {}).values()]
+    return {path: content for own in of_scans for path, content in own.items() if content}
 
 
 def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without_t1w: bool = False) -> Study:

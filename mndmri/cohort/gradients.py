@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from mndmri.diffusion.brightness import doubt_table, doubt_without_direction, volume_medians
-from mndmri.diffusion.gradients import HIGHEST_B0, UNIT_TOLERANCE, Gradients, is_unweighted, read_numbers
+from mndmri.diffusion.gradients import B0_THRESHOLD, HIGHEST_B0, UNIT_TOLERANCE, Gradients, is_unweighted, read_numbers
 from mndmri.diffusion.table_order import doubt_order
 from mndmri.io import InputError, load_image, read_text
 
 MIN_DIRECTIONS = 6  # unknowns of a symmetric 3 x 3 tensor
+MAX_B = 100_000.0  # s/mm2; people have been scanned at up to 17,800 (Tian et al. 2022, Sci Data 9:7)
 SAME_DIRECTION_DEG = 5.0  # closer than this, a direction is one measured again
 
 
@@ -55,6 +56,8 @@ def check_gradients(
     if not np.isfinite(b).all() or b.min() < 0:
         problems.append(f"{bval_name}: b-values from {b.min():g} to {b.max():g}, expected 0 or above; export it again")
         return problems
+    if whole and (doubt := _doubt_unit(b)):
+        return [*problems, f"{bval_name}: {doubt}"]
     unweighted = is_unweighted(b)
     # a volume with a b-value and no direction is told below, by what it is
     directed = unweighted if vectors is None or vectors.shape != (3, b.size) else vectors.any(axis=0) | unweighted
@@ -79,6 +82,21 @@ def check_gradients(
             doubt = doubt_order(data, Gradients(b, np.where(is_unweighted(b)[:, None], 0.0, vectors.T)))
             problems += [f"{Path(str(bvec)).name} does not fit {name}: {doubt}"] if doubt else []
     return problems
+
+
+def _doubt_unit(b: np.ndarray) -> str:
+    """Why b-values cannot be s/mm2, with the unit that they may have; empty if they can."""
+    most = b.max()
+    if most > MAX_B:
+        found, unit, factor = "more than in any scan of people", "s/m2", 1e-6
+    elif 0 < most < B0_THRESHOLD:
+        found, unit, factor = "b=0 throughout", "ms/um2", 1e3
+    else:
+        return ""
+    return (
+        f"b-values up to {most:g}, which would be {found}; BIDS gives s/mm2, so write {factor * most:g} "
+        f"(if they are in {unit})"
+    )
 
 
 def _check_vectors(

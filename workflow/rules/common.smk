@@ -20,6 +20,7 @@ from mndmri.atlas.own import SPACE as BUILTIN_SPACE
 from mndmri.atlas.own import check_atlas, space_of
 from mndmri.cohort import (
     check_study,
+    images_of,
     load_study,
     read_people,
     settle,
@@ -31,6 +32,7 @@ from mndmri.cohort.band_norms import (
     read_norms_files,
 )
 from mndmri.cohort.config import resolve_config, score_columns, survival_columns
+from mndmri.cohort.copies import find_copies
 from mndmri.cohort.costs import memory_mb
 from mndmri.cohort.failures import (
     Job,
@@ -155,8 +157,8 @@ def look_at_study():
         bad_input=config["bad_input"],
         without_t1w=config["dwi"]["without_t1w"],
     )
-    compared = compare_with_norms(study, BAND_NORMS)
-    return replace(study, notes=(*study.notes, *compared))
+    notes = [*find_copies(study, images_of(cache)), *compare_with_norms(study, BAND_NORMS)]
+    return replace(study, notes=(*study.notes, *notes))
 
 
 def begin_writing():

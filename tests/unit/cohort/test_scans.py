@@ -442,6 +442,15 @@ def test_b_vectors_and_b_values_that_disagree_are_told_with_both_counts(person):
     assert "sub-01_dwi.bvec has 8 vectors but sub-01_dwi.bval has 9 entries" in only(person)
 
 
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1e-3, "write 1000 (if they are in ms/um2)"), (1e6, "write 1000 (if they are in s/m2)")]
+)
+def test_b_values_in_another_unit_are_told_with_what_to_write(person, factor, said):
+    path = person / "dwi/sub-01_dwi.bval"
+    np.savetxt(path, factor * np.loadtxt(path)[None], fmt="%g")
+    assert only(person).endswith(said)
+
+
 def test_a_series_without_b0_is_told(person):
     write_dwi(person / "dwi/sub-01_dwi", b=np.full(N_DIRECTIONS, 1000.0), vectors=directions())
     assert "sub-01_dwi.bval: no volume with b below 100 s/mm2 (the smallest is 1000)" in only(person)
