@@ -24,8 +24,9 @@ from mndmri.tables.maps import SCANS
 
 MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 2024, Nat Methods)
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss, or 12 T in mT: fewer are mT, more are gauss
+_SAME_ECHO_S = 1e-4  # as far as rounding takes two sidecars of one echo apart
 _ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
-CHECKS_VERSION = 8  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 9  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -334,13 +335,14 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
         "the other does not match"
     )
     problems += _check_grids(parts, advice)
-    return problems + (_check_phase_sidecars(scan, bids_dir) if "phase" in scan.files else [])
+    if "phase" in scan.files:
+        problems += _check_phase_sidecars(scan, bids_dir)
+    return problems or _check_echo_order(scan, bids_dir)
 
 
 def _check_phase_sidecars(scan: Scan, bids_dir: str | Path) -> list[str]:
     """Problems of echo times and field strength, without which phase is no field."""
     problems = []
-    times = []
     for path in scan.files["phase"]:
         metadata = bids.sidecar(path, bids_dir)
         name = Path(path).name
@@ -350,25 +352,42 @@ def _check_phase_sidecars(scan: Scan, bids_dir: str | Path) -> list[str]:
                 problems.append(
                     f"{name}: {key} in its sidecar is {value}; write it in {unit}, phase cannot be used without it"
                 )
-            elif key == "EchoTime":
-                times.append(value)
-                if value > MAX_ECHO_TIME_S:
-                    problems.append(
-                        f"{name}: EchoTime in its sidecar is {value}; BIDS gives seconds, so write {value / 1000:g}"
-                    )
-            elif value > MAX_FIELD_T:
+            elif key == "EchoTime" and value > MAX_ECHO_TIME_S:
+                problems.append(
+                    f"{name}: EchoTime in its sidecar is {value}; BIDS gives seconds, so write {value / 1000:g}"
+                )
+            elif key == "MagneticFieldStrength" and value > MAX_FIELD_T:
                 unit = "gauss" if value > GAUSS_FROM else "mT"
                 tesla = value / {"gauss": 10_000, "mT": 1000}[unit]
                 problems.append(
                     f"{name}: MagneticFieldStrength in its sidecar is {value}, no field of a scanner for people; BIDS "
                     f"gives tesla, so write {tesla:g} (if it is in {unit})"
                 )
-    if not problems and times != sorted(set(times)):
-        listed = ", ".join(f"{time:g}" for time in times)
-        problems.append(
-            f"echo times {listed} s of the phase images do not rise with the echo number; correct the sidecars"
-        )
     return problems
+
+
+def _check_echo_order(scan: Scan, bids_dir: str | Path) -> list[str]:
+    """Problems of echo times that contradict the echoes' numbers, or those of the phase."""
+    times = {}
+    for role in ("magnitude", "phase"):
+        found = [_echo_time(path, bids_dir) for path in scan.files.get(role, ())]
+        times[role] = known = [time for time in found if time is not None]
+        if len(known) == len(found) and known != sorted(set(known)):
+            return [
+                f"echo times {_listed(known)} s of the {role} images do not rise with the echo number; "
+                "correct the sidecars"
+            ]
+    magnitude, phase = times.values()
+    if len(magnitude) == len(phase) and any(abs(a - b) > _SAME_ECHO_S for a, b in zip(magnitude, phase, strict=True)):
+        return [
+            f"echo times {_listed(magnitude)} s of the magnitude images, {_listed(phase)} s of the phase images; they "
+            "are of one scan: correct the sidecars"
+        ]
+    return []
+
+
+def _listed(times: Iterable[float]) -> str:
+    return ", ".join(f"{time:g}" for time in times)
 
 
 _CHECK = {

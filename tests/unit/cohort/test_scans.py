@@ -545,6 +545,21 @@ def test_a_phase_image_without_a_usable_sidecar_is_told(person, content, words):
     assert words in only(person)
 
 
+def test_echo_times_of_magnitudes_that_contradict_their_numbers_are_told(person):
+    """R2* would come from them: growth in place of decay."""
+    for path in (person / "anat").glob("*part-phase*"):
+        path.unlink()
+    for echo, time in ((1, 0.02), (2, 0.01)):
+        write_json(person / f"anat/sub-01_echo-{echo}_part-mag_MEGRE.json", EchoTime=time)
+    assert "echo times 0.02, 0.01 s of the magnitude images do not rise" in only(person)
+
+
+def test_echo_times_of_magnitude_and_phase_are_those_of_one_scan(person):
+    for echo, time in ((1, 0.01), (2, 0.025)):
+        write_json(person / f"anat/sub-01_echo-{echo}_part-mag_MEGRE.json", EchoTime=time)
+    assert "0.01, 0.025 s of the magnitude images, 0.01, 0.02 s of the phase images" in only(person)
+
+
 def test_a_magnitude_alone_needs_no_echo_time(person):
     for path in (person / "anat").glob("*MEGRE.json"):
         path.unlink()
