@@ -62,6 +62,12 @@ def entities(path: str | Path) -> tuple[dict[str, str], str]:
     return found, suffix
 
 
+def session(path: str | Path) -> str:
+    """Label of the session that a file is of, by its name or else its folders; empty if neither says."""
+    folders = [name.removeprefix("ses-") for name in Path(path).parts[:-1] if name.startswith("ses-")]
+    return entities(path)[0].get("ses", folders[-1] if folders else "")
+
+
 def echo_number(path: str | Path) -> int:
     """Number of the echo that a file name gives: 1 where it gives none, 0 where it is no number."""
     echo = entities(path)[0].get("echo", "1")

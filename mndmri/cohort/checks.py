@@ -13,7 +13,7 @@ from mndmri.cohort.field_maps import check_field_map
 from mndmri.cohort.gradients import check_gradients
 from mndmri.cohort.maps import check_map
 from mndmri.cohort.records import Problem, Scan, Study, refuse
-from mndmri.cohort.voxels import check_magnitude, look_at, wrapped
+from mndmri.cohort.voxels import check_magnitude, doubt_magnitude, look_at
 from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.gradient_echo.echoes import MAX_ECHO_TIME_S, MIN_ECHOES_R2STAR
 from mndmri.grids import same_grid
@@ -26,7 +26,7 @@ MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss, or 12 T in mT: fewer are mT, more are gauss
 _SAME_ECHO_S = 1e-4  # as far as rounding takes two sidecars of one echo apart
 _ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
-CHECKS_VERSION = 9  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 10  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:
@@ -280,10 +280,10 @@ def _check_dwi(scan: Scan, bids_dir: str | Path) -> list[str]:
 def _check_series(path: str, what: str, bval: str | None, bvec: str | None, *, whole: bool) -> list[str]:
     """Problems of a series and its table, each alone and together; a series of b=0 may be a single image."""
     looked = look_at(path, what, n_dimensions=4 if whole else max(3, min(4, _dimensions(path))))
-    problems = [*looked.problems, *wrapped(looked.data, Path(path).name)]
+    problems = looked.problems or doubt_magnitude(looked.data, Path(path).name)
     if bval is None:
         return problems
-    data = looked.data if looked.data is not None and looked.data.ndim == 4 else None
+    data = None if problems or looked.data is None or looked.data.ndim != 4 else looked.data
     return problems + check_gradients(path, bval, bvec, whole=whole, data=data)
 
 
@@ -323,7 +323,7 @@ def _check_swi(scan: Scan, bids_dir: str | Path) -> list[str]:
             looked = look_at(path, name)
             problems += looked.problems
             if role in ("swi", "magnitude"):
-                problems += wrapped(looked.data, Path(path).name)
+                problems += doubt_magnitude(looked.data, Path(path).name)
             if role == "chimap" and looked.data is not None:
                 doubt = doubt_unit(load_image(path).get_fdata())
                 problems += [f"{Path(path).name}: {doubt}"] if doubt else []

@@ -1,6 +1,6 @@
 """Which files are a participant's diffusion series, and with which others its distortion is corrected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,8 @@ def _reverse_field_map(
     One that says it is for the series; or, if none says what it is for and no field map is for the series, the one
     that there is in the session on the series' grid: others are of functional series.
     """
-    opposite = [path for path in matches(folder, ["fmap/*_epi.nii*"]) if _opposite(main, path, root)]
+    images = matches(folder, ["fmap/*_epi.nii*"])
+    opposite = [path for path in images if _opposite(main, path, root)]
     meant = {path: bids.is_meant_for(path, main, root) for path in opposite}
     for_it = [path for path in opposite if meant[path]]
     if for_it:
@@ -147,6 +148,8 @@ def _reverse_field_map(
     unsaid = [path for path in opposite if meant[path] is None and session in path.parents and _one_grid(main, path)]
     if any(bids.is_meant_for(path, main, root) for own in field_maps for path in own.images):
         return [], None
+    if not unsaid and (why := _why_unused(main, images, root)):
+        return [], why
     if len(unsaid) == 1:
         said = (
             "the fmap/*_epi image of opposite phase encoding, which names no series, is used for the diffusion series"
@@ -158,6 +161,20 @@ def _reverse_field_map(
             "it is; write IntendedFor in the sidecar of one"
         )
     return [], None
+
+
+def _why_unused(main: Path, images: Iterable[Path], root: Path) -> str | None:
+    """What keeps ``fmap/*_epi`` images from correcting a series that at least one of them seems to be for."""
+    for path in images:
+        named = bids.targets(path, root) or []
+        if bids.is_meant_for(path, main, root):
+            return (
+                "the fmap/*_epi image for the diffusion series is not used: their sidecars do not give opposite phase "
+                "encoding; correct PhaseEncodingDirection in both"
+            )
+        if any(bids.entities(name)[1] == "dwi" for name in named):
+            return f"the fmap/*_epi image is not used: its IntendedFor names no file that is {main.name}; correct it"
+    return None
 
 
 def _one_grid(first: Path, second: Path) -> bool:

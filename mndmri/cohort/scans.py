@@ -323,7 +323,7 @@ def _other_sessions(root: Path, scans: Mapping[str, Mapping[str, Scan]]) -> list
     """A note on modalities that are of another session than the T1w image."""
     whom: dict[str, list[str]] = {}
     for who, own in scans.items():
-        sessions = {m: {bids.entities(path)[0].get("ses", "") for path in scan.all_files()} for m, scan in own.items()}
+        sessions = {m: {bids.session(path) for path in scan.all_files()} for m, scan in own.items()}
         reference = sessions.get("t1w", set())
         for modality, found in sessions.items():
             if modality != "t1w" and "" not in found | reference and not found & reference:

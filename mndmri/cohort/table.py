@@ -349,6 +349,15 @@ def _read_column(
 def _spelt_in_several_ways(column: str, used: Iterable[str]) -> list[Problem]:
     """A category that is written in more than one way, which would be as many categories."""
     synonyms = _SYNONYMS.get(column.casefold(), {})
+    used = list(used)
+    if synonyms and (coded := sorted({text for text in used if _NUMBER.fullmatch(text)})) and len(coded) < len({*used}):
+        return [
+            Problem(
+                f"participants table: column '{column}' has the code {', '.join(coded)} beside the words "
+                + ", ".join(repr(text) for text in sorted({*used} - {*coded}))
+                + "; write one or the other in all rows"
+            )
+        ]
     spellings: dict[str, Counter[str]] = {}
     for text in used:
         plain = " ".join(text.casefold().split())

@@ -19,6 +19,8 @@ WRAPPED = 0.1  # of the 99th percentile: negative values beyond it are no interp
 # not looked at.
 _INSIDE, _FEWEST, _MOST_LOOKED_AT = 0.7, 5, 50_000
 _FAR_NEGATIVE = -(2.0**14)  # half of the way to the end of signed 16 bits, where wrapped values come out
+_FEW_VALUES, _SOME = 16, 100_000  # different ones of a mask or a segmentation; voxels that are looked at first
+_FEW_NEGATIVE = 0.01  # share of the voxels
 _MOST_DEFLATED = 1032  # bytes that gzip can make of one
 
 
@@ -30,9 +32,9 @@ class Looked(NamedTuple):
 
 
 def check_magnitude(path: str, what: str) -> list[str]:
-    """Problems of a 3D image whose values have no sign."""
+    """Problems of a 3D image of signal; a few kinds of T1w image (MP2RAGE, PSIR) have a sign."""
     looked = look_at(path, what)
-    return [*looked.problems, *wrapped(looked.data, Path(path).name)]
+    return looked.problems or doubt_magnitude(looked.data, Path(path).name, signed=True)
 
 
 def look_at(path: str, what: str, *, n_dimensions: int = 3) -> Looked:
@@ -145,10 +147,8 @@ def _check_voxels(data: np.ndarray, name: str) -> list[str]:
     return []
 
 
-def wrapped(data: np.ndarray | None, name: str) -> list[str]:
-    """Values too high for their type, which came out negative; an image of magnitude has none.
-
-    Interpolation makes small negative values too, at edges: those are small, and beside what is dark.
+def doubt_magnitude(data: np.ndarray | None, name: str, *, signed: bool = False) -> list[str]:
+    """What no image of magnitude holds: few values, wrapped ones, negative ones.
 
     Parameters
     ----------
@@ -156,8 +156,20 @@ def wrapped(data: np.ndarray | None, name: str) -> list[str]:
         None where the image could not be read.
     name : str
         Of the file.
+    signed : bool
+        Whether regions may be negative throughout.
     """
-    if data is None or data.dtype.kind == "u" or data.min() >= 0:
+    if data is None:
+        return []
+    return _labelled(data, name) or _wrapped(data, name) or ([] if signed else _negative(data, name))
+
+
+def _wrapped(data: np.ndarray, name: str) -> list[str]:
+    """Values too high for their type, which came out negative; an image of magnitude has none.
+
+    Interpolation makes small negative values too, at edges: those are small, and beside what is dark.
+    """
+    if data.dtype.kind == "u" or data.min() >= 0:
         return []
     size = np.abs(data.astype(np.float32))
     bright = np.percentile(size, 99)
@@ -173,6 +185,31 @@ def wrapped(data: np.ndarray | None, name: str) -> list[str]:
     return [
         f"{name}: {n}{more} voxels inside bright tissue are negative (down to {data.min():g}): values too high for the "
         "image's type were wrapped; convert it again, as unsigned or floating-point numbers"
+    ]
+
+
+def _labelled(data: np.ndarray, name: str) -> list[str]:
+    """An image of so few values that it is a mask or a segmentation."""
+    some = data.ravel(order="K")[:: max(1, data.size // _SOME)]
+    if len(np.unique(some)) > _FEW_VALUES or len(values := np.unique(data)) > _FEW_VALUES:
+        return []
+    return [
+        f"{name}: all its voxels have one of {len(values)} values, as in a mask or a segmentation; correct the "
+        "pattern, or the file"
+    ]
+
+
+def _negative(data: np.ndarray, name: str) -> list[str]:
+    """So many negative values, beyond those of interpolation, that something was subtracted."""
+    if data.dtype.kind == "u" or data.min() >= 0:
+        return []
+    bright = np.percentile(np.abs(data.astype(np.float32)), 99)
+    share = np.count_nonzero(data < -WRAPPED * bright) / data.size
+    if share <= _FEW_NEGATIVE:
+        return []
+    return [
+        f"{name}: {share:.0%} of the voxels are negative (down to {data.min():g}), and a magnitude has no sign: an "
+        "offset was subtracted, or this is another kind of image; convert it again from DICOM"
     ]
 
 

@@ -205,3 +205,15 @@ def test_the_label_and_the_sidecar_of_a_real_person_agree(real_data, tmp_path):
         by_label = bids.phase_encoding(image, tmp_path)
         by_sidecar = bids.phase_encoding(real_data / f"real/sub-iu01/dwi/{name}.nii.gz", real_data / "real")
         assert by_label[:2] == by_sidecar[:2]
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("ds/sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz", "1"),
+        ("ds/sub-01/ses-2/anat/sub-01_T1w.nii.gz", "2"),
+        ("ds/sub-01/anat/sub-01_T1w.nii.gz", ""),
+    ],
+)
+def test_the_session_is_that_of_the_name_or_else_of_the_folder(path, label):
+    assert bids.session(path) == label

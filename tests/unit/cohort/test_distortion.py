@@ -186,6 +186,29 @@ def test_a_reverse_image_may_name_the_series_by_uri_or_by_identifier(person):
         assert method(person) == "reverse"
 
 
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"PhaseEncodingDirection": ENCODING["PhaseEncodingDirection"]}, "do not give opposite phase encoding"),
+        ({"IntendedFor": "dwi/sub-99_dwi.nii.gz"}, "names no file that is sub-01_dwi.nii.gz"),
+    ],
+)
+def test_a_reverse_image_for_the_series_that_cannot_be_used_is_noted(person, metadata, said):
+    add_reverse(person)
+    sidecar = person / "fmap/sub-01_dir-PA_epi.json"
+    write_json(sidecar, **json.loads(sidecar.read_text()) | metadata)
+    scan, told = find(person)
+    assert told == [] and scan.distortion == "t1w"
+    assert any(said in note for note in scan.notes)
+
+
+def test_a_reverse_image_of_a_functional_series_is_not_noted(person):
+    add_reverse(person)
+    sidecar = person / "fmap/sub-01_dir-PA_epi.json"
+    write_json(sidecar, **json.loads(sidecar.read_text()) | {"IntendedFor": "func/sub-01_bold.nii.gz"})
+    assert find(person)[0].notes == ()
+
+
 # ---------------------------------------------------------------- the field map
 
 

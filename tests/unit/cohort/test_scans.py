@@ -573,6 +573,35 @@ def test_a_sidecar_that_is_not_json_is_told(person):
     assert "sub-01_echo-1_part-phase_MEGRE.json: not valid JSON" in only(person)
 
 
+def test_a_mask_in_place_of_an_image_is_told(person):
+    mask = np.random.default_rng(1).integers(0, 2, SHAPE)
+    write_image(person / "anat/sub-01_T1w.nii.gz", data=mask)
+    assert "all its voxels have one of 2 values, as in a mask" in only(person)
+
+
+@pytest.mark.parametrize(("offset", "refused"), [(0, False), (900, True)])
+def test_a_series_from_which_an_offset_was_subtracted_is_told(person, offset, refused):
+    b, _ = gradients()
+    signal = 1000 * np.random.default_rng(1).uniform(0.8, 1, (*SHAPE, b.size)) * np.exp(-b / 1000)
+    write_dwi(person / "dwi/sub-01_dwi", data=signal - offset, dtype=np.float32)
+    found = [line for line in told(person) if "a magnitude has no sign" in line]
+    assert len(found) == refused
+
+
+def test_small_negative_values_of_interpolation_are_no_offset(person):
+    b, _ = gradients()
+    signal = 1000 * np.random.default_rng(1).uniform(0.8, 1, (*SHAPE, b.size)) * np.exp(-b / 1000)
+    signal[:2] = -20
+    write_dwi(person / "dwi/sub-01_dwi", data=signal, dtype=np.float32)
+    assert told(person) == []
+
+
+def test_a_phase_in_place_of_the_magnitude_is_told(person):
+    phase = np.random.default_rng(2).integers(-4096, 4096, SHAPE)
+    write_image(person / "anat/sub-01_echo-1_part-mag_MEGRE.nii.gz", data=phase)
+    assert any("a magnitude has no sign" in line or "were wrapped" in line for line in told(person))
+
+
 # ---------------------------------------------------------------- the study
 
 

@@ -81,6 +81,11 @@ def test_a_site_keeps_its_leading_zero_and_01_is_not_1(tmp_path):
     assert pd.isna(people["site"][5])
 
 
+def test_a_code_of_sex_beside_words_is_told(tmp_path):
+    message = only_problem(table(tmp_path, sex=["F", "M", "1", "M", "F", "M"]), covariates=["age", "sex"])
+    assert "column 'sex' has the code 1 beside the words 'F', 'M'; write one or the other" in message
+
+
 def test_sex_is_a_category_and_age_a_number_whatever_the_config_says(tmp_path):
     settings = config(covariates=["age", "sex"], categorical=["age"])
     people, found = load_participants(table(tmp_path, sex=[1, 2, 1, 2, 1, 2]), settings)
