@@ -12,11 +12,10 @@ WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 # listed, those of reading and writing a table.
 STORED_S = {
     "align_map": 49, "build_anatomy": 57, "check_comparisons": 12, "check_gradients": 9, "classify_groups": 12,
-    "compare_groups": 12, "compare_profiles": 9, "draw_participant": 16, "draw_thumbnails": 7, "draw_viewer": 7,
-    "extract_cst": 16, "fit_tensor": 20, "locate_regions": 102, "map_susceptibility": 14, "measure_qsm": 11,
-    "measure_map": 104, "measure_swi": 23, "measure_thickness": 20, "prepare_template": 52, "preprocess_dwi": 237,
-    "preprocess_t1w": 36, "register_t1w": 100, "segment_t1w": 128, "smooth_fa": 13, "smooth_swi": 16, "track_cst": 63,
-    "unfold_sulcus": 8,
+    "compare_groups": 12, "compare_profiles": 9, "draw_participant": 16, "draw_thumbnails": 7, "extract_cst": 16,
+    "fit_tensor": 20, "locate_regions": 102, "map_susceptibility": 14, "measure_qsm": 11, "measure_map": 104,
+    "measure_swi": 23, "measure_thickness": 20, "prepare_template": 52, "preprocess_dwi": 237, "preprocess_t1w": 36,
+    "register_t1w": 100, "segment_t1w": 128, "smooth_fa": 13, "smooth_swi": 16, "track_cst": 63, "unfold_sulcus": 8,
 }  # fmt: skip
 _OTHERS_S = 4.0
 _READ = 10  # benchmarks of a rule
