@@ -315,16 +315,15 @@ def _scene(
     check_same_grid(*images.values(), *marks.values())
     first = next(iter(images.values()))
     grid = _grid(hold(first) if len(first.shape) == 3 else hold(first.slicer[..., 0]), [hold(own) for own in within])
+    drawn = {own: data_of(_brought(mask, grid)) >= 0.5 for own, mask in marks.items()}
     shown = {}
     for own, image in images.items():
-        if len(image.shape) == 4:
-            channels = np.moveaxis(data_of(_brought(image, grid)), -1, 0)
-            shown[own] = Shown([np.rint(channel).astype(np.uint8) for channel in channels], None)
+        values = data_of(_brought(image, grid))
+        if values.ndim == 4:
+            shown[own] = Shown([np.rint(channel).astype(np.uint8) for channel in np.moveaxis(values, -1, 0)], None)
         else:
-            values = data_of(_brought(prepare(image), grid))
             ends = window or window_of(values)
             shown[own] = Shown([_grey(values, ends)], ends, (units or {}).get(own, ""))
-    drawn = {own: data_of(_brought(mask, grid)) >= 0.5 for own, mask in marks.items()}
     where = (data_of(_brought(start, grid)) >= 0.5) if start is not None else np.zeros(grid.shape, bool)
     return Scene(
         name=name,

@@ -200,24 +200,25 @@
     element("look").textContent = `Look for: ${scene.look_for}${scene.bad ? ` A bad one: ${scene.bad}` : ""}`;
     element("opacity").value = 100 * scene.opacity;
     element("scale").hidden = !own;
-    const rows = scene.marks.map((mark, n) => toggle(`${n + 1} ${mark.name}${mark.empty ? " (empty)" : ""}`, mark.colour, mark.on, (on) => { mark.on = on; }));
+    const rows = scene.marks.map((mark, n) => toggle(n + 1, `${mark.name}${mark.empty ? " (empty)" : ""}`, mark.colour, mark.on, (on) => { mark.on = on; }));
     if (own) {
-      rows.push(toggle(`C ${own.name} in colour`, own.colours.at(-60), scene.coloured, (on) => { scene.coloured = on; }));
+      rows.push(toggle("C", `${own.name} in colour`, own.colours.at(-60), scene.coloured, (on) => { scene.coloured = on; }));
       [element("low").textContent, element("high").textContent] = own.ends.map((v) => v.toFixed(1));
       const bar = element("bar").getContext("2d");
       for (let n = 0; n < 255; n++) { bar.fillStyle = own.colours[Math.round(n / 254 * (own.colours.length - 1))]; bar.fillRect(n, 0, 1, 1); }
     }
     element("marks").replaceChildren(...rows);
     const sizes = scene.voxel_mm.map((v) => v.toFixed(2)).join(" × ");
-    element("shown").textContent = `Shown: ${scene.shape.join(" × ")} voxels of ${sizes} mm, 256 grey levels; outlines along the edges of voxels. Grey values are approximate (≈): measures are in the tables.`;
+    element("shown").textContent = `Shown: ${scene.shape.join(" × ")} voxels of ${sizes} mm, 256 grey levels; outlines along the edges of voxels. ${own ? `${own.name} is exact to ${STEP}.` : "Grey values are approximate (≈); measures are in the tables."}`;
   }
-  function toggle(text, colour, checked, change) {
-    const label = document.createElement("label"), input = document.createElement("input"), key = document.createElement("span");
+  function toggle(pressed, text, colour, checked, change) {
+    const [label, input, key, name] = ["label", "input", "span", "kbd"].map((own) => document.createElement(own));
     Object.assign(input, { type: "checkbox", checked });
     key.className = "key";
     key.style.borderColor = colour;
     input.addEventListener("change", () => { change(input.checked); draw(); });
-    label.append(input, " ", key, ` ${text}`);
+    name.textContent = pressed;
+    label.append(input, " ", key, " ", name, ` ${text}`);
     return label;
   }
   async function open(n) {
