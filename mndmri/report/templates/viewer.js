@@ -224,13 +224,18 @@
   async function open(n) {
     const next = scenes[n], mm = scene && moved ? applied(scene.affine, place) : next.start_mm;
     element("scene").disabled = true;
-    try { await unpack(next); } catch (error) { fail(error.message || String(error)); return; } finally { element("scene").disabled = false; }
-    scene = next;
-    place = clamped(nearest(mm));
-    element("scene").selectedIndex = n;
-    showForm();
-    element("failed").hidden = true;
-    layout();
+    try {
+      await unpack(next);
+      scene = next;
+      place = clamped(nearest(mm));
+      element("scene").selectedIndex = n;
+      showForm();
+      layout();
+    } catch (error) {
+      fail(error.message || String(error));
+    } finally {
+      element("scene").disabled = false;
+    }
   }
   function move(axis, by) { go(place.map((v, own) => v + (own === axis ? by : 0))); }
   function go(voxel) { place = clamped(voxel); moved = true; draw(); }
@@ -260,10 +265,14 @@
       voxel[up] = scene.shape[up] - 1 - Math.floor((event.offsetY * ratio - f) / d);
       go(voxel);
     };
-    canvas.addEventListener("pointerdown", (event) => { active = plane; if (event.pointerType !== "touch") canvas.setPointerCapture(event.pointerId); if (event.pointerType !== "touch") point(event); });
+    canvas.addEventListener("pointerdown", (event) => {
+      active = plane;
+      if (event.pointerType === "touch") return;
+      canvas.setPointerCapture(event.pointerId);
+      point(event);
+    });
     canvas.addEventListener("pointermove", (event) => { if (event.buttons && event.pointerType !== "touch") point(event); });
-    // a finger that scrolls the page ends without a click
-    canvas.addEventListener("click", (event) => { if (event.pointerType === "touch") point(event); });
+    canvas.addEventListener("click", point);  // a finger that scrolls the page ends without one
     canvas.addEventListener("focus", () => { active = plane; });
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -312,6 +321,8 @@
   element("scene").append(...scenes.map((own) => new Option(own.name)));
   element("scene").parentElement.hidden = scenes.length < 2;
   element("radiological").checked = radiological;
+  if (!scenes.length) return;
+  element("failed").hidden = true;
   if (typeof DecompressionStream === "undefined") fail("it is too old.");
   else open(0);
 })();

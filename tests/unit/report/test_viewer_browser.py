@@ -284,6 +284,18 @@ def test_display_is_remembered(opened):
     assert again.is_checked("#radiological") and letters(again, "axial")["left"] == "R"
 
 
+def test_a_tap_goes_to_its_place(browser, pages):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"file://{pages / 'RAS.html'}")
+    page.wait_for_selector("body[data-drawn]")
+    box = page.locator("#axial canvas").bounding_box()
+    page.touchscreen.tap(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
+    (x, y, _), *_ = told(page)
+    assert x < -20 and y > 20
+    context.close()
+
+
 @pytest.mark.parametrize("name", ["person", "map"])
 def test_nothing_is_wider_than_a_narrow_screen(opened, context, name):
     page = opened(name)
@@ -315,6 +327,16 @@ def test_a_browser_that_cannot_show_it_says_so_and_leads_to_the_still_pictures(c
     alert = page.locator("#failed")
     assert alert.is_visible() and reason in alert.inner_text()
     assert alert.locator("a").get_attribute("href") == "sub-01.html"
+
+
+def test_a_page_without_scenes_says_so(opened, pages, context):
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    (pages / "nothing.html").write_text(viewed.page(), encoding="utf-8")
+    page.goto(f"file://{pages / 'nothing.html'}")
+    assert "no contrast could be tested" in page.locator("#failed").inner_text() and not errors
+    assert not opened("RAS").locator("#failed").is_visible()
 
 
 def test_without_scripts_the_page_says_so(browser, pages):
