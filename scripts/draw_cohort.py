@@ -26,5 +26,7 @@ sheets = contact_sheets(*tables, pictures, **shown)
 for step, page in sheets.items():
     write_text(page, f"{snakemake.output.sheets}/{step}.html")
 thumbnails = {who: own[THUMBNAIL] for who, own in pictures.items() if THUMBNAIL in own}
-write_text(qc_index(*tables, thumbnails=thumbnails, sheets=sheets, **shown), snakemake.output.page)
+viewers = [Path(path).parent.name for path in given.viewers]
+page = qc_index(*tables, thumbnails=thumbnails, viewers=viewers, sheets=sheets, **shown)
+write_text(page, snakemake.output.page)
 log.info("%d participants, %d contact sheets", len(tables[0]), len(sheets))

@@ -83,6 +83,7 @@ page = participant_page(
     qc=qc_table(read_table(given.qc).assign(participant_id=who), limits_from_config(options.limits)),
     stages=pd.DataFrame(options.stages),
     reader=Path(given.reader).name if given.reader else "",
+    viewer=Path(given.viewer).name if given.viewer else "",
     decisions=options.decisions,
     controls=f"{who}_controls.js",
     versions=versions(),

@@ -51,6 +51,7 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
                     Picture(f"{KINDS[kind]}: {names[name]}", _CAPTION, png, wide=True)
                     for name, png in found.pictures.items()
                 ],
+                viewer=f"{kind}/viewer.html" if found.pictures else "",
             )
         )
         if len(found.clusters):

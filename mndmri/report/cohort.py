@@ -70,6 +70,7 @@ def qc_index(
     versions: Mapping[str, str],
     pages: Collection[str] | None = None,
     thumbnails: Mapping[str, bytes] | None = None,
+    viewers: Collection[str] = (),
     sheets: Collection[str] = (),
     decisions: Iterable[Mapping[str, Any]] = (),
     site: str = "",
@@ -89,6 +90,8 @@ def qc_index(
         Participants whose page exists and is linked to; by default all who did not fail.
     thumbnails : mapping, optional
         ``participant_id`` to a small WebP.
+    viewers : collection of str
+        Participants whose images can be looked at slice by slice, on a page beside theirs.
     sheets : collection of str
         Names in `STEPS` of the contact sheets that there are.
     decisions : iterable of mapping
@@ -101,6 +104,9 @@ def qc_index(
     people = _people(participants, qc, failed=failed, pages=pages, decisions=rows, site=site, up="..")
     for person in people:
         person["thumbnail"] = (thumbnails or {}).get(person["participant_id"])
+        person["viewer"] = (
+            f"{_beside(person['participant_id'], '..')}_viewer.html" if person["participant_id"] in viewers else ""
+        )
     studied = set(participants["participant_id"])
     return render(
         "qc_index.html.j2",
@@ -180,14 +186,12 @@ def _people(
     people = []
     for row in participants.to_dict("records"):
         who = row["participant_id"]
-        # the ids are quoted, so that they stay one segment of the path
-        own = quote(who, safe="")
         people.append(
             {
                 "participant_id": who,
                 "group": row["group"],
                 "site": str(row[site]) if site and pd.notna(row.get(site)) else "",
-                "page": f"{up}/{own}/{own}.html" if who in linked else "",
+                "page": f"{_beside(who, up)}.html" if who in linked else "",
                 "flags": flagged.get(who, []),
                 "failed": failed.get(who, ""),
                 "grades": graded.get(who, {}),
@@ -196,6 +200,12 @@ def _people(
             }
         )
     return people
+
+
+def _beside(who: str, up: str) -> str:
+    """Path to which the endings of a person's pages are added; the id is quoted, so that it stays one segment."""
+    own = quote(who, safe="")
+    return f"{up}/{own}/{own}"
 
 
 def _flag(row: Mapping[str, Any]) -> dict[str, str]:

@@ -61,7 +61,7 @@ class View(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A section of the group page: a heading, and any of note, table, pictures and text."""
+    """A section of the group page: a heading, and any of note, link, table, pictures and text."""
 
     heading: str
     note: str = ""
@@ -69,6 +69,8 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
     text: str = ""
     """Shown verbatim, to be copied."""
+    viewer: str = ""
+    """Path, from the page, of one on which what is shown can be looked at slice by slice."""
 
 
 def _picture_uri(picture: bytes) -> str:
@@ -156,6 +158,7 @@ def participant_page(
     versions: Mapping[str, str],
     controls: str = "",
     reader: str = "",
+    viewer: str = "",
     decisions: Sequence[str] = (),
 ) -> str:
     """Page of one participant as HTML.
@@ -178,12 +181,15 @@ def participant_page(
         (`mndmri.report.controls.controls_panel`), whether it is there yet or not; empty if nothing is compared.
     reader : str
         Path of the page on which the motor band is rated, from this one; empty if there is none.
+    viewer : str
+        Path of the page on which the images are looked at slice by slice; empty if there is none.
     decisions : sequence of str
         What readers have decided on the scans, a line each.
     """
     return render(
         "participant.html.j2",
         reader=reader,
+        viewer=viewer,
         decisions=list(decisions),
         participant_id=participant_id,
         group=group,

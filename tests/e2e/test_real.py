@@ -15,6 +15,7 @@ import pytest
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.atlas.regions import select
 from mndmri.io import load_image, read_table
+from mndmri.jobs import cost_of_job
 from tests.running import finish, run
 
 pytestmark = pytest.mark.real
@@ -219,6 +220,12 @@ def test_nothing_of_the_person_but_the_studys_id_is_in_the_results(results):
         text = path.read_text(errors="ignore")
         for personal in ("45053", "13:37:33", "d2n_Philips"):  # serial number, time and procedure in the sidecars
             assert personal not in text, path
+
+
+@pytest.mark.slow
+def test_every_slice_of_a_person_takes_at_most_three_megabytes_and_ten_cpu_seconds(whole):
+    assert (whole / WHO / f"{WHO}_viewer.html").stat().st_size < 3e6
+    assert cost_of_job(whole / f"logs/draw_viewer/{WHO}.log").cpu_s < 10
 
 
 @pytest.mark.slow

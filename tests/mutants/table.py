@@ -350,6 +350,19 @@ MUTANTS = (
         "sign = declared",
         "where controls are named first, the area under the curve is turned round",
     ),
+    # pages
+    Mutant(
+        "viewer-mirrored",
+        "tiles[:n_slices] = channel.transpose(2, 1, 0)",
+        "tiles[:n_slices] = channel[::-1].transpose(2, 1, 0)",
+        "the viewer shows the image's left side under the letter R",
+    ),
+    Mutant(
+        "viewer-of-another-file",
+        '"to_file": _rounded(np.linalg.inv(scene["file_affine"])),',
+        '"to_file": _rounded(np.linalg.inv(affine)),',
+        "the viewer tells voxels of the part that it shows as voxels of the file",
+    ),
     # workflow
     Mutant(
         "failed-branch",

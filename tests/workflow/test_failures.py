@@ -21,7 +21,7 @@ MTR = {"mtr_measures", "mtr_qc", "mtr"}
 DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
 QSM = {"susceptibility_measures", "qsm_qc"}
 SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
-EVERYTHING = T1W | FLAIR | MTR | DWI | QSM | SWI | {"page", "thumbnails"}
+EVERYTHING = T1W | FLAIR | MTR | DWI | QSM | SWI | {"page", "thumbnails", "viewer"}
 
 ALL_SCANS = {"t1w", "flair", "mtr", "dwi", "swi", "qsm", "r2star"}
 ECHO_SCANS = {"swi", "qsm", "r2star"}
@@ -57,6 +57,7 @@ OUTCOMES = {
     "sub-??_reader.html": ({"reader"}, {"reader"}),
     "sub-??.html": ({"page"}, {"qc"}),
     "sub-??_thumbnails": ({"thumbnails"}, {"qc"}),
+    "sub-??_viewer.html": ({"viewer"}, {"qc"}),
 }
 
 
@@ -82,6 +83,7 @@ class Outcome:
             have |= {"strip" for path in made if path.endswith("_strip.tsv") and "group/strips.tsv" in str(record)}
             have |= {"reader" for path in made if path.endswith("_reader.html") and "reader_key.tsv" in str(record)}
             have |= {"page" for path in record.output if path.endswith(f"/{who}.html")}
+            have |= {"viewer" for path in made if path.endswith("_viewer.html") and "qc/index.html" in str(record)}
             have |= {"thumbnails" for path in made if path.endswith("_thumbnails") and "qc/sheets" in str(record)}
         return have
 

@@ -74,7 +74,12 @@ def test_the_whole_study_takes_what_a_part_has_made(with_tract):
 def test_a_part_takes_what_the_whole_study_has_made_and_leaves_it_as_it_is(finished):
     before = (finished.results / "group/report.html").stat().st_mtime_ns
     jobs = finished.finish("swi")
-    assert people_of(dict.fromkeys(jobs, ""))["sub-01"] == {"collect_measures", "draw_participant", "draw_thumbnails"}
+    assert people_of(dict.fromkeys(jobs, ""))["sub-01"] == {
+        "collect_measures",
+        "draw_participant",
+        "draw_thumbnails",
+        "draw_viewer",
+    }
     assert not {"prepare_template", "compare_profiles"} & group_of(dict.fromkeys(jobs, ""))
     assert (finished.results / "group/report.html").stat().st_mtime_ns == before
     assert finished.plan() == {}

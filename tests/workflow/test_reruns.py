@@ -113,7 +113,14 @@ def test_a_changed_script_reruns_its_rule_and_what_is_made_of_it(finished):
         Job("extract_cst", f"subject=0{number}") for number in (1, 2, 3)
     }
     for rules in (people_of(plan)[who] for who in PEOPLE):
-        assert rules == {"extract_cst", "track_cst", "draw_thumbnails", "collect_measures", "draw_participant"}
+        assert rules == {
+            "extract_cst",
+            "track_cst",
+            "draw_thumbnails",
+            "draw_viewer",
+            "collect_measures",
+            "draw_participant",
+        }
 
 
 def test_a_new_version_of_the_library_reruns_every_branch_from_its_start(finished):

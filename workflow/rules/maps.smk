@@ -168,7 +168,7 @@ rule compare_maps:
 
 
 rule draw_maps:
-    """Draw where in the brain the groups differ."""
+    """Draw where in the brain the groups differ, in pictures and on a page to be looked at slice by slice."""
     input:
         template=rules.prepare_template.output.template,
         maps=rules.compare_maps.output.maps,
@@ -182,6 +182,7 @@ rule draw_maps:
             category="Group",
             subcategory="{maps}",
         ),
+        viewer="<group>/{maps}/viewer.html",
     log:
         "<logs>/draw_maps/{maps}.log",
     benchmark:

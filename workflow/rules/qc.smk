@@ -7,6 +7,51 @@ LIMITS = (
 )
 
 
+# Streamlines of each side, where they are tracked.
+TRACTS = joined(
+    *(
+        has("dwi", rules.track_cst.output[side])
+        for side in (("left", "right") if config["dwi"]["tractography"] else ())
+    )
+)
+
+
+rule draw_viewer:
+    """Put a participant's images, with what was drawn on them, on a page to be looked at slice by slice."""
+    input:
+        t1w=rules.preprocess_t1w.output.t1w,
+        stand_in=stand_in("t1w"),
+        mask=rules.preprocess_t1w.output.mask,
+        gm=rules.segment_t1w.output.gm,
+        wm=rules.segment_t1w.output.wm,
+        atlas_t1w=rules.segment_t1w.output.weights,
+        table_t1w=rules.segment_t1w.output.table,
+        fa=has("dwi", rules.fit_tensor.output.fa),
+        v1=has("dwi", rules.fit_tensor.output.v1),
+        atlas_dwi=has("dwi", rules.extract_cst.output.weights),
+        table_dwi=has("dwi", rules.extract_cst.output.table),
+        tracts=TRACTS,
+        swi=has("swi", rules.measure_swi.output.swi),
+        veins=has("swi", rules.measure_swi.output.veins),
+        chi=has("qsm", rules.map_susceptibility.output.chi),
+        regions=has("swi", rules.locate_regions.output.regions, "qsm"),
+        names=has("swi", rules.locate_regions.output.names, "qsm"),
+    output:
+        page="<participant>_viewer.html",
+    log:
+        "<logs>/draw_viewer/sub-{subject}.log",
+    benchmark:
+        "<benchmarks>/draw_viewer/sub-{subject}.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=memory("t1w", "dwi", "swi"),
+    params:
+        version=VERSION,
+    script:
+        "../../scripts/draw_viewer.py"
+
+
 rule draw_participant:
     """Draw a participant's pictures and put them on a page with the measures."""
     input:
@@ -39,14 +84,7 @@ rule draw_participant:
         mask_dwi=has("dwi", rules.preprocess_dwi.output.mask),
         motion=has("dwi", rules.preprocess_dwi.output.motion),
         displacement=has("dwi", rules.preprocess_dwi.output.displacement_mm),
-        tracts=joined(
-            *(
-                has("dwi", rules.track_cst.output[side])
-                for side in (
-                    ("left", "right") if config["dwi"]["tractography"] else ()
-                )
-            )
-        ),
+        tracts=TRACTS,
         swi=has("swi", rules.measure_swi.output.swi),
         chi=has("qsm", rules.map_susceptibility.output.chi),
         regions=has("swi", rules.locate_regions.output.regions, "qsm"),
@@ -55,6 +93,7 @@ rule draw_participant:
         maps_xfm=of_maps(rules.align_map.output.xfm),
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
         reader=[] if PART else has("swi", rules.draw_reader.output.page, "qsm"),
+        viewer=has("t1w", rules.draw_viewer.output.page, "dwi"),
         measures=rules.collect_measures.output.measures,
         qc=rules.collect_measures.output.qc,
     output:
@@ -150,6 +189,10 @@ rule draw_cohort:
         thumbnails=collect(
             rules.draw_thumbnails.output.folder,
             subject=having(rules.draw_thumbnails.output.folder, people()),
+        ),
+        viewers=collect(
+            rules.draw_viewer.output.page,
+            subject=having(rules.draw_viewer.output.page, people()),
         ),
         participants=rules.gather_measures.output.participants,
         participants_dictionary=rules.gather_measures.output.participants_dictionary,

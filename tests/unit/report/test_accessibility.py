@@ -5,6 +5,7 @@ import pytest
 from mndmri.report.pages import Section
 from mndmri.report.reader import reader_page
 from mndmri.report.status import status_page
+from tests.unit import viewed
 from tests.unit.report import test_cohort, test_pages
 from tests.unit.report.test_reader import case
 
@@ -42,12 +43,16 @@ def status() -> str:
 
 
 PAGES = {
-    "participant": lambda: test_pages._participant(decisions=["dwi excluded (motion)"], reader="sub-01_reader.html"),
+    "participant": lambda: test_pages._participant(
+        decisions=["dwi excluded (motion)"], reader="sub-01_reader.html", viewer="sub-01_viewer.html"
+    ),
     "report": report,
     "nobody": lambda: test_pages._group(failed={}, left_out=[], pictures=[], primary=False),
     "index": test_cohort.index,
     "status": status,
     "contact sheet": lambda: test_cohort.sheets()["tract"],
+    "viewer": lambda: viewed.page(viewed.dwi(), viewed.t1w()),
+    "viewer of maps": lambda: viewed.page(viewed.group_map(), page="../report.html"),
     "reader": lambda: reader_page([case(100_001), case(200_002, las=True)]),
 }
 
@@ -87,6 +92,8 @@ def test_a_page_breaks_no_rule(opened, kind, width):
         page.check("#outlines")
         page.locator(RATED).first.check(force=True)
         page.locator("#decisions input[value='exclude']").first.check(force=True)
+    if kind.startswith("viewer"):
+        page.wait_for_selector("body[data-drawn]")
     assert violations(page) == []
 
 

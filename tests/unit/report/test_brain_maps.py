@@ -42,10 +42,12 @@ def test_every_contrast_has_a_row_and_those_with_maps_a_picture():
     assert whole.table["n"][0] == "ALS 13, control 10"
     assert whole.table["note"][1] == "a group of the contrast has no data"
     assert [picture.title for picture in whole.pictures] == ["Grey-matter volume: ALS-control"]
+    assert whole.viewer == "vbm/viewer.html" and not where.viewer
     assert where.table["x, y, z (mm of the template)"].to_list() == ["−38.0, −20.0, 56.0"]
     assert where.table["Harvard-Oxford"].to_list() == ["Left Precentral Gyrus"]
 
 
 def test_nothing_found_has_no_table_of_clusters():
-    assert len(map_sections({"fa": ComparedMaps(summary(), clusters()[:0], {})})) == 1
+    [section] = map_sections({"fa": ComparedMaps(summary(), clusters()[:0], {})})
+    assert not section.viewer
     assert map_sections({}) == []

@@ -90,6 +90,11 @@ def test_index_links_every_page_that_exists_and_marks_what_to_look_at():
     assert [attrs["alt"] for attrs in page.attributes("img")] == ["Slices of sub-01"]
 
 
+def test_index_links_the_viewers_that_there_are():
+    links = [attrs["href"] for attrs in _Page(index(viewers=["sub-03"])).attributes("a")]
+    assert [link for link in links if "viewer" in link] == ["../sub-03/sub-03_viewer.html"]
+
+
 def test_index_links_the_contact_sheets_that_there_are_in_the_order_of_the_steps():
     links = [attrs["href"] for attrs in _Page(index()).attributes("a")]
     assert [link for link in links if "sheets/" in link] == ["sheets/brain_mask.html", "sheets/tract.html"]

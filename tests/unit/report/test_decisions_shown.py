@@ -28,7 +28,7 @@ def test_index_shows_decisions_and_who_is_excluded_as_a_whole():
     assert "Excluded as a whole" not in without and "Reader:" not in without
 
 
-def test_page_of_a_person_links_the_reader_and_shows_decisions():
+def test_page_of_a_person_links_the_reader_and_the_viewer_and_shows_decisions():
     def page(**options):
         return participant_page(
             "sub-01",
@@ -41,12 +41,13 @@ def test_page_of_a_person_links_the_reader_and_shows_decisions():
             **options,
         )
 
-    shown = page(reader="sub-01_reader.html", decisions=[LINE])
+    shown = page(reader="sub-01_reader.html", viewer="sub-01_viewer.html", decisions=[LINE])
+    assert '<a href="sub-01_viewer.html">Look at the slices</a>' in shown
     assert '<a href="sub-01_reader.html">Rate the motor band</a>' in shown
     assert "swi: exclude, &lt;i&gt;motion&lt;/i&gt; (AB, 2026-11-29)" in shown
     assert '<span class="badge bad">excluded</span>' in shown
     plain = page()
-    assert "Rate the motor band" not in plain and "Decisions of readers" not in plain
+    assert "Rate the motor band" not in plain and "viewer" not in plain and "Decisions of readers" not in plain
 
 
 def test_report_has_decisions_and_agreement_where_there_are_any():

@@ -257,13 +257,13 @@ def _attacked_pages():
         "participant": _participant(
             participant_id=ATTACK, group=ATTACK, measures=measures, qc=qc, stages=stages, versions=reasons,
             views=[View(ATTACK, {attribute: WEBP, "after": WEBP}, attribute, ATTACK)], decisions=[ATTACK],
-            reader=attribute, controls=attribute,
+            reader=attribute, viewer=attribute, controls=attribute,
         ),
         "group": _group(
             title=ATTACK, written=ATTACK, participants=people, left_out=[ATTACK], failed=reasons, measures=measures,
             demographics=demographics, comparisons=comparisons, pictures=[picture], versions=reasons,
             findings=[ATTACK], flow=flow,
-            sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK)],
+            sections=[Section(ATTACK, ATTACK, pd.DataFrame({ATTACK: [ATTACK]}), text=ATTACK, viewer=attribute)],
         ),
     }  # fmt: skip
 
