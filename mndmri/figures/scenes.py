@@ -25,6 +25,7 @@ from mndmri.figures.slices import (
 )
 from mndmri.figures.tract import Streamlines
 from mndmri.grids import check_same_grid, make_image, resampled_grid, voxel_sizes
+from mndmri.masks import dilate
 from mndmri.registration.transforms import resample
 
 _MARGIN_MM = 10.0
@@ -100,6 +101,8 @@ def t1w_scene(
 ) -> Scene:
     """Tissue and precentral gyri on the T1w image, or on what stands in for it; all on one grid.
 
+    The image is black farther than 10 mm from the brain: slices of the whole head hold a face.
+
     Parameters
     ----------
     t1w, mask, gm, wm : SpatialImage
@@ -111,9 +114,10 @@ def t1w_scene(
     name : str
         Of the image.
     """
+    near = np.asarray(dilate(mask, _MARGIN_MM).dataobj)
     return _scene(
         f"{name} with tissue",
-        {name: t1w},
+        {name: make_image(np.where(near, data_of(t1w), 0), t1w)},
         {
             "grey matter": gm,
             "white matter": wm,

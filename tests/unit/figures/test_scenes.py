@@ -28,6 +28,18 @@ def test_what_is_planted_is_shown_where_it_is(storage, degrees):
     assert {mark.shape for mark in scene.marks.values()} == {grey.shape}
 
 
+@pytest.mark.parametrize("storage", ["RAS", "LPI"])
+def test_what_is_far_from_the_brain_is_black(storage):
+    """The slices of a whole head hold a face, from which a person can be recognised."""
+    whole = viewed.stored(lambda xyz: np.full(xyz.shape[:-1], 100.0), storage)
+    brain = viewed.stored(viewed.egg, storage)
+    scene = scenes.t1w_scene(whole, brain, brain, brain, *viewed.regions(["precentral"], storage), file="T1w.nii.gz")
+    [grey] = scene.images["T1w"].channels
+    xyz = apply_affine(scene.affine, np.moveaxis(np.indices(grey.shape), 0, -1))
+    assert grey[viewed.egg(xyz)].all()
+    assert not grey[np.linalg.norm(xyz / np.array([76, 94, 78]), axis=-1) > 1].any()
+
+
 @pytest.mark.parametrize(("storage", "degrees"), STORED)
 def test_voxel_indices_are_those_of_the_file(storage, degrees):
     image = viewed.stored(viewed.head, storage, degrees)
