@@ -19,7 +19,7 @@ WRAPPED = 0.1  # of the 99th percentile: negative values beyond it are no interp
 # not looked at.
 _INSIDE, _FEWEST, _MOST_LOOKED_AT = 0.7, 5, 50_000
 _FAR_NEGATIVE = -(2.0**14)  # half of the way to the end of signed 16 bits, where wrapped values come out
-_FEW_VALUES, _SOME = 16, 100_000  # different ones of a mask or a segmentation; voxels that are looked at first
+_HIGHEST_LABEL = 16  # of a segmentation of tissues
 _FEW_NEGATIVE = 0.01  # share of the voxels
 _MOST_DEFLATED = 1032  # bytes that gzip can make of one
 
@@ -189,13 +189,15 @@ def _wrapped(data: np.ndarray, name: str) -> list[str]:
 
 
 def _labelled(data: np.ndarray, name: str) -> list[str]:
-    """An image of so few values that it is a mask or a segmentation."""
-    some = data.ravel(order="K")[:: max(1, data.size // _SOME)]
-    if len(np.unique(some)) > _FEW_VALUES or len(values := np.unique(data)) > _FEW_VALUES:
+    """An image of a few low whole numbers: a mask or a segmentation."""
+    if data.min() < 0 or data.max() > _HIGHEST_LABEL:
+        return []
+    values = np.unique(data)
+    if len(values) > _HIGHEST_LABEL + 1 or (values != np.rint(values)).any():
         return []
     return [
-        f"{name}: all its voxels have one of {len(values)} values, as in a mask or a segmentation; correct the "
-        "pattern, or the file"
+        f"{name}: all its voxels have one of {len(values)} values, whole numbers from {values[0]:g} to {values[-1]:g}, "
+        "as in a mask or a segmentation; correct the pattern, or the file"
     ]
 
 

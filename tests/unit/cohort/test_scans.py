@@ -576,7 +576,7 @@ def test_a_sidecar_that_is_not_json_is_told(person):
 def test_a_mask_in_place_of_an_image_is_told(person):
     mask = np.random.default_rng(1).integers(0, 2, SHAPE)
     write_image(person / "anat/sub-01_T1w.nii.gz", data=mask)
-    assert "all its voxels have one of 2 values, as in a mask" in only(person)
+    assert "all its voxels have one of 2 values, whole numbers from 0 to 1, as in a mask" in only(person)
 
 
 @pytest.mark.parametrize(("offset", "refused"), [(0, False), (900, True)])
