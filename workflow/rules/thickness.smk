@@ -1,5 +1,5 @@
 rule measure_thickness:
-    """Measure how thick the precentral and postcentral cortex is."""
+    """Measure how thick the precentral and postcentral cortex is, and how wide the sulcus between them."""
     input:
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,
