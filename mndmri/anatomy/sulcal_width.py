@@ -15,8 +15,8 @@ from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 REGION = "central_sulcus"
 _MAX_VOXEL_MM = 2.2
 _MIN_VOXELS = 50
-# So far below the cortex, in the white matter of the gyri, the gyrus of an end is asked for: an atlas that is carried to
-# a person errs by some millimetres, and in the cortex of a bank the border of its gyri may lie on either side.
+# So far below the cortex, in the white matter of the gyri, the gyrus of an end is asked for: an atlas that is carried
+# to a person errs by some millimetres, and in the cortex of a bank the border of its gyri may lie on either side.
 _BELOW_MM = 2.0
 
 
@@ -63,8 +63,7 @@ def measure_width(
 
 
 def _between(rays: Crossings, gyri: CentralGyri) -> np.ndarray:
-    """Which rays lead from one central gyrus to the other: at one end the precentral is likelier, at the other the
-    postcentral."""
+    """Which rays lead from one central gyrus to the other: each of the two is the likelier at one end."""
     zooms = voxel_sizes(gyri.white)
     way = (rays.end - rays.origin) * zooms
     below = _BELOW_MM * way / np.linalg.norm(way, axis=1, keepdims=True) / zooms

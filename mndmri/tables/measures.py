@@ -280,7 +280,7 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "volume", "tiv"): 0,
     ("t1w", "volume", "ventricles"): 1,
     ("t1w", "thickness"): -1,
-    # what the precentral gyrus loses the sulcus gains; so it does with age (Kochunov et al. 2005, Hum Brain Mapp 26:210)
+    # what the precentral gyrus loses the sulcus gains; so it does with age (Kochunov et al. 2005, HBM 26:210)
     ("t1w", "width"): 1,
     # Wimmer et al. 2020, Sci Rep 10:1783: 158 ALS 60.8, 86 controls 63.8 mm2
     ("t1w", "csa"): -1,
