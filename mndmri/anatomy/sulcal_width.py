@@ -1,5 +1,8 @@
 """Width of the central sulcus."""
 
+from typing import NamedTuple
+
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
@@ -8,7 +11,7 @@ from scipy import ndimage
 from mndmri.anatomy.ray_thickness import Crossings, cross_sulci
 from mndmri.anatomy.thickness import THICKNESS_REGIONS, CentralGyri, central_gyri
 from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY
-from mndmri.grids import longest_edge_mm, voxel_sizes
+from mndmri.grids import longest_edge_mm, make_image, voxel_sizes
 from mndmri.tables.coverage import coverage_status
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
@@ -20,9 +23,18 @@ _MIN_VOXELS = 50
 _BELOW_MM = 2.0
 
 
+class WidthResult(NamedTuple):
+    """What was measured of both central sulci, and where."""
+
+    measures: pd.DataFrame
+    """Columns `MEASURE_COLUMNS`, a row a side."""
+    middle: SpatialImage
+    """Voxels of the T1w image through which the middle of the sulci runs, uint8."""
+
+
 def measure_width(
     gm: SpatialImage, wm: SpatialImage, atlas: SpatialImage, table: pd.DataFrame, *, min_coverage: float = 0.98
-) -> pd.DataFrame:
+) -> WidthResult:
     """Width of the central sulcus, left and right, mm.
 
     Parameters
@@ -32,9 +44,9 @@ def measure_width(
 
     Returns
     -------
-    DataFrame
-        Columns `MEASURE_COLUMNS`, a row a side. The value is the volume of fluid between the banks over their area;
-        ``n_voxels`` are those of 1 mm through which the middle of the sulcus runs.
+    WidthResult
+        The value is the volume of fluid between the banks over their area; ``n_voxels`` are those of 1 mm through which
+        the middle of the sulcus runs.
 
     Notes
     -----
@@ -42,7 +54,7 @@ def measure_width(
     """
     longest = longest_edge_mm(gm)
     seen = table.set_index(["region", "hemi"])["coverage"]
-    rows = []
+    rows, middle = [], np.zeros(gm.shape, np.uint8)
     for hemi in "LR":
         n, value = 0, np.nan
         if longest > _MAX_VOXEL_MM:
@@ -51,7 +63,11 @@ def measure_width(
             gyri = central_gyri(gm, wm, atlas, table, hemi)
             rays = cross_sulci(gyri.grey, gyri.white, within=gyri.near)
             own = _between(rays, gyri)
-            n = len(np.unique(np.rint((rays.origin + rays.end)[own] / 2), axis=0))
+            points = (rays.origin + rays.end)[own] / 2
+            n = len(np.unique(np.rint(points), axis=0))
+            to_t1w = np.linalg.inv(gm.affine) @ gyri.white.affine
+            index = np.rint(nb.affines.apply_affine(to_t1w, points)).astype(int)
+            middle[tuple(np.clip(index, 0, np.array(gm.shape) - 1).T)] = 1
             least = min(seen[region, hemi] for region in THICKNESS_REGIONS)
             status = coverage_status(
                 least, n, min_coverage=min_coverage, min_voxels=_MIN_VOXELS, place="region", kind="the sulcus"
@@ -59,7 +75,7 @@ def measure_width(
             if status == OK:
                 value = float(np.average(rays.width_mm[own], weights=rays.area[own]))
         rows.append(row("t1w", "width", REGION, hemi, value, unit="mm", n_voxels=n, status=status))
-    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    return WidthResult(pd.DataFrame(rows, columns=MEASURE_COLUMNS), make_image(middle, gm))
 
 
 def _between(rays: Crossings, gyri: CentralGyri) -> np.ndarray:

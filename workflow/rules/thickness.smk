@@ -7,6 +7,7 @@ rule measure_thickness:
         table=rules.segment_t1w.output.table,
     output:
         measures="<anat>_desc-thickness_measures.tsv",
+        sulcus="<anat>_desc-centralsulcus_mask.nii.gz",
     log:
         "<logs>/measure_thickness/sub-{subject}.log",
     benchmark:

@@ -11,7 +11,7 @@ from tests.unit.egg import rigid
 
 
 def widths(*given, **options) -> list[float]:
-    table = measure_width(*given, **options)
+    table = measure_width(*given, **options).measures
     assert table["hemi"].tolist() == ["L", "R"]
     assert set(table["region"]) == {"central_sulcus"} and set(table["unit"]) == {"mm"}
     return table["value"].tolist()
@@ -50,18 +50,18 @@ def test_a_sulcus_of_one_gyrus_alone_is_not_the_central_one():
     maps = np.array(atlas.dataobj)
     maps[..., 0] += maps[..., 2]  # the gyrus behind it is a precentral one too
     maps[..., 2] = 0
-    found = measure_width(gm, wm, make_image(maps, gm), table).set_index("hemi")
+    found = measure_width(gm, wm, make_image(maps, gm), table).measures.set_index("hemi")
     assert np.isnan(found.loc["L", "value"]) and "0 voxels of the sulcus" in found.loc["L", "status"]
     assert found.loc["R", "value"] == pytest.approx(2.0, abs=0.1)
 
 
 def test_coarse_voxels_and_a_gyrus_that_is_cut_have_no_width():
     gm, wm, atlas, table = banks(voxel=2.5)
-    coarse = measure_width(gm, wm, atlas, table)
+    coarse = measure_width(gm, wm, atlas, table).measures
     assert coarse["value"].isna().all() and coarse["status"].str.contains("do not resolve the sulcus").all()
     gm, wm, atlas, table = banks()
     cut = table.assign(coverage=np.where((table["region"] == "postcentral") & (table["hemi"] == "R"), 0.9, 1.0))
-    left, right = measure_width(gm, wm, atlas, cut)["status"]
+    left, right = measure_width(gm, wm, atlas, cut).measures["status"]
     assert left == "ok" and right == "field of view covers 90% of the region"
 
 
@@ -69,5 +69,12 @@ def test_a_side_without_tissue_is_a_row_with_the_reason():
     gm, wm, atlas, table = banks()
     x = nb.affines.apply_affine(gm.affine, np.argwhere(np.ones(gm.shape)))[:, 0].reshape(gm.shape)
     gm, wm = (make_image(np.asarray(part.dataobj) * (x > 0), gm) for part in (gm, wm))
-    left, right = measure_width(gm, wm, atlas, table)["value"]
+    left, right = measure_width(gm, wm, atlas, table).measures["value"]
     assert np.isnan(left) and right == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_middle_of_the_sulcus_lies_in_its_fluid():
+    gm, wm, atlas, table = banks(fluid={"L": 3.0, "R": 3.0})
+    middle = np.asarray(measure_width(gm, wm, atlas, table).middle.dataobj) > 0
+    fluid = 1 - np.asarray(gm.dataobj) - np.asarray(wm.dataobj)
+    assert middle.sum() > 200 and fluid[middle].min() > 0.5
