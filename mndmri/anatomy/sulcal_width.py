@@ -9,7 +9,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
 from mndmri.anatomy.ray_thickness import Crossings, cross_sulci
-from mndmri.anatomy.thickness import THICKNESS_REGIONS, CentralGyri, central_gyri
+from mndmri.anatomy.thickness import THICKNESS_REGIONS, CentralGyri, central_gyri, in_box
 from mndmri.anatomy.volumes import MIN_REGION_PROBABILITY
 from mndmri.grids import longest_edge_mm, make_image, voxel_sizes
 from mndmri.tables.coverage import coverage_status
@@ -55,12 +55,13 @@ def measure_width(
     longest = longest_edge_mm(gm)
     seen = table.set_index(["region", "hemi"])["coverage"]
     rows, middle = [], np.zeros(gm.shape, np.uint8)
+    brain = in_box(gm, wm, atlas)
     for hemi in "LR":
         n, value = 0, np.nan
         if longest > _MAX_VOXEL_MM:
             status = f"voxels of {longest:.3g} mm do not resolve the sulcus; at most {_MAX_VOXEL_MM:g} mm needed"
         else:
-            gyri = central_gyri(gm, wm, atlas, table, hemi)
+            gyri = central_gyri(*brain, table, hemi)
             rays = cross_sulci(gyri.grey, gyri.white, within=gyri.near)
             own = _between(rays, gyri)
             points = (rays.origin + rays.end)[own] / 2

@@ -77,11 +77,11 @@ def measure_thickness(
     `ray_thickness.cast_rays`, in a box about the two gyri of a side as `volumes.in_gyrus` defines them. A ray is of the
     gyrus in which the middle of its cortex lies.
     """
-    check_same_grid(gm, wm, atlas)
     longest = longest_edge_mm(gm)
     if longest > max_voxel_mm:
         reason = f"voxels of {longest:.3g} mm do not resolve the cortex; at most {max_voxel_mm:g} mm needed"
         return _table({(region, h): (np.nan, 0, reason) for region in THICKNESS_REGIONS for h in "LR"})
+    gm, wm, atlas = in_box(gm, wm, atlas)
     seen = table.set_index(["region", "hemi"])["coverage"]
     found = {}
     for hemi in "LR":
@@ -99,13 +99,17 @@ def measure_thickness(
     return _table(found)
 
 
+def in_box(gm: SpatialImage, wm: SpatialImage, atlas: SpatialImage) -> tuple[SpatialImage, SpatialImage, SpatialImage]:
+    """Images of a head in the box about its grey matter: half of a head is not brain."""
+    check_same_grid(gm, wm, atlas)
+    box = bounding_box(gm)
+    return gm.slicer[box], wm.slicer[box], atlas.slicer[box]
+
+
 def central_gyri(
     gm: SpatialImage, wm: SpatialImage, atlas: SpatialImage, table: pd.DataFrame, hemi: str
 ) -> CentralGyri:
-    """Box about the central gyri of a side; the images are as in `measure_thickness`."""
-    # half of a head is not brain
-    box = bounding_box(gm)
-    gm, wm, atlas = gm.slicer[box], wm.slicer[box], atlas.slicer[box]
+    """The central gyri of a side; the images are as in `measure_thickness`."""
     maps = {region: select(atlas, table, region, hemi).get_fdata(dtype=np.float32) for region in THICKNESS_REGIONS}
     either = make_image(np.max(list(maps.values()), axis=0) >= MIN_REGION_PROBABILITY, gm)
     grid = _working_grid(either)

@@ -192,11 +192,12 @@ def _neuron(rows: pd.DataFrame, alpha: float) -> dict[str, Any] | None:
 
 def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
     """One W-score on the axis towards damage."""
-    outside = bool(abs(row["w_score"]) > row["w_limit"])
+    limit = row["w_limit"]
+    outside = bool(abs(row["w_score"]) > limit)
     return {
         "w": readable_number(row["w_score"]),
         "dot": _place(row["w_score"]),
-        "band": [_place(-row["w_limit"]), _place(row["w_limit"])],
+        "band": [_place(-limit), _place(limit)] if np.isfinite(limit) else None,
         "outside": outside,
         "said": f"{_SIDES[row['hemi']]} {readable_number(row['w_score'])}, {'outside' if outside else 'within'}",
     }
