@@ -12,6 +12,8 @@ from mndmri.statistics.bands import add_band, score_places
 from mndmri.statistics.deviations import DeviationTables
 from mndmri.statistics.prevalence import SCORE
 from mndmri.tables.covariates import join_measured
+from mndmri.tables.measures import directions
+from mndmri.tables.neuron import along_neuron
 from mndmri.tables.participants import read_participants
 
 log = start_job(snakemake)
@@ -21,6 +23,7 @@ people = join_measured(read_participants(given.participants), measures, quality,
 controls = people.loc[people["group"] == options.scored["reference"], "participant_id"].tolist()
 bands = add_band(DeviationTables(read_table(given.deviations), read_table(given.norms)), alpha=options.scored["alpha"])
 index = read_table(given.index) if given.index else None
+neuron = along_neuron(bands, ["w_score"], signs=directions(options.higher_is))
 rows = [*options.primary, SCORE]
 bands = bands.merge(pd.DataFrame(rows).drop_duplicates())  # once: everybody's measures are many
 profiles = strips = None
@@ -43,6 +46,7 @@ for who, path in by_participant(snakemake.output.panels).items():
         controls=controls,
         covariates=options.scored["covariates"],
         alpha=options.scored["alpha"],
+        neuron=neuron,
         band_index=None if index is None else index[index["participant_id"] == who],
         views=[View(title, draw_frames(own), own.look_for, own.bad) for title, own in sheets.items()],
     )

@@ -13,6 +13,7 @@ from mndmri.figures.participant import (
     dwi_sheets,
     map_sheets,
     strip_sheets,
+    sulcus_sheets,
     swi_sheets,
     t1w_sheets,
 )
@@ -39,6 +40,8 @@ sheets = t1w_sheets(
     template=load_image(given.template),
     space=options.space,
 )
+if given.sulcus:
+    sheets |= sulcus_sheets(who, t1w=load_image(given.t1w), middle=load_image(given.sulcus))
 if given.cord:
     planes, inside, profile = given.cord
     cord = {"planes": load_image(planes), "inside": load_image(inside), "profile": read_table(profile)}

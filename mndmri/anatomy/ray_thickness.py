@@ -1,4 +1,4 @@
-"""Thickness of the cortex along rays from the surface of white matter, from maps of grey and white matter."""
+"""Thickness of the cortex, and width of a sulcus, along rays from the surface of white matter."""
 
 from typing import NamedTuple
 
@@ -21,6 +21,9 @@ _MIN_PIECE_MM3 = 100.0
 _MET_MM, _MET_SHARE = 0.35, 0.12
 # Fluid between two banks is at most so wide, twice; wider, it has a border of its own.
 _HALF_FLUID_MM = 1.0
+# A ray that crosses a sulcus passes two cortices and the fluid between them; the next white matter that it meets faces
+# the one that it left.
+_LONGEST_ACROSS_MM, _FACING = 20.0, -0.5
 # Fluid between two banks that fills less than half of any voxel shows where they meet, if it is more than noise.
 _NOISE, _MIN_FLUID_MM = 0.15, 0.1
 
@@ -34,6 +37,19 @@ class Rays(NamedTuple):
     """Unit vector outwards, along the grid's axes, shape (n, 3)."""
     thickness_mm: np.ndarray
     """Shape (n,); NaN where a ray crosses no cortex."""
+    area: np.ndarray
+    """Share of the surface that a ray stands for, relative to the others', shape (n,)."""
+
+
+class Crossings(NamedTuple):
+    """Rays that cross a sulcus, from the white matter of one bank to that of the other; n of them."""
+
+    origin: np.ndarray
+    """Voxel coordinates where a ray leaves white matter, shape (n, 3)."""
+    end: np.ndarray
+    """Voxel coordinates where it enters white matter again, shape (n, 3)."""
+    width_mm: np.ndarray
+    """Fluid on the way, shape (n,)."""
     area: np.ndarray
     """Share of the surface that a ray stands for, relative to the others', shape (n,)."""
 
@@ -62,17 +78,11 @@ def cast_rays(gm: SpatialImage, wm: SpatialImage, *, within: np.ndarray | None =
     NeuroImage 40:1701). Banks meet half way, or where fluid is seen between them, whose share is not counted: thin
     fluid fills no voxel, and where it fills half of one would be too late.
     """
-    check_same_grid(gm, wm)
-    zooms = voxel_sizes(wm)
-    white = np.clip(wm.get_fdata(dtype=np.float32), 0, 1)
-    tissue = np.clip(gm.get_fdata(dtype=np.float32) + white, 0, 1)
+    white, tissue, zooms = _shares(gm, wm)
     surface = _surface(white, np.prod(zooms))
-    origin = surface if within is None else surface[within[tuple(np.rint(surface).astype(int).T)]]
+    origin, normal, area = _leaving(surface, white, zooms, within)
     if not len(origin):
-        return Rays(origin, origin, np.zeros(0), np.zeros(0))
-    normal = _normals(white, zooms, origin)
-    directed = normal.any(axis=1)
-    origin, normal = origin[directed], normal[directed]
+        return Rays(origin, normal, np.zeros(0), area)
     way = np.arange(0, _LONGEST_MM + _STEP_MM / 2, _STEP_MM)
     points = (origin * zooms)[:, None] + way[:, None] * normal[:, None]
     along = _along(tissue, points / zooms)
@@ -83,8 +93,60 @@ def cast_rays(gm: SpatialImage, wm: SpatialImage, *, within: np.ndarray | None =
     thickness[meets] = _shared(1 - along[meets], way, gap[meets])
     ends = ~meets & (to_fluid > 0) & (to_fluid < len(way))
     thickness[ends] = _crossing(along[ends], to_fluid[ends])
+    return Rays(origin, normal, thickness, area)
+
+
+def cross_sulci(gm: SpatialImage, wm: SpatialImage, *, within: np.ndarray | None = None) -> Crossings:
+    """Fluid between the banks of sulci, along the normals of white matter's surface.
+
+    Parameters
+    ----------
+    gm, wm, within
+        As in `cast_rays`.
+
+    Returns
+    -------
+    Crossings
+        Rays that meet within 20 mm other white matter that faces theirs.
+
+    Notes
+    -----
+    The width is the integral of what is neither grey nor white matter, so that fluid which fills no voxel counts as
+    much as there is of it; 0 where the banks touch.
+    """
+    white, tissue, zooms = _shares(gm, wm)
+    origin, normal, area = _leaving(_surface(white, np.prod(zooms)), white, zooms, within)
+    if not len(origin):
+        return Crossings(origin, origin, np.zeros(0), area)
+    way = np.arange(0, _LONGEST_ACROSS_MM + _STEP_MM / 2, _STEP_MM)
+    points = origin[:, None] + way[:, None] * (normal / zooms)[:, None]
+    along = _along(white, points)
+    left = _first(along < 0.5)
+    again = _first((along >= 0.5) & (np.arange(len(way)) > left[:, None]))
+    there = again < len(way)
+    end = origin + way[np.minimum(again, len(way) - 1)][:, None] * normal / zooms
+    there[there] = (_normals(white, zooms, end[there]) * normal[there]).sum(axis=1) < _FACING
+    fluid = (1 - _along(tissue, points[there])) * (np.arange(len(way)) < again[there][:, None])
+    return Crossings(origin[there], end[there], fluid.sum(axis=1) * _STEP_MM, area[there])
+
+
+def _shares(gm: SpatialImage, wm: SpatialImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """White matter, and all tissue, 0 to 1, and the voxel sizes in mm."""
+    check_same_grid(gm, wm)
+    white = np.clip(wm.get_fdata(dtype=np.float32), 0, 1)
+    return white, np.clip(gm.get_fdata(dtype=np.float32) + white, 0, 1), voxel_sizes(wm)
+
+
+def _leaving(
+    surface: np.ndarray, white: np.ndarray, zooms: np.ndarray, within: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where rays leave a surface of white matter, in which direction, and the share of it that each stands for."""
+    origin = surface if within is None else surface[within[tuple(np.rint(surface).astype(int).T)]]
+    normal = _normals(white, zooms, origin) if len(origin) else origin
+    directed = normal.any(axis=1)
+    origin, normal = origin[directed], normal[directed]
     # the number of the grid's edges that cross a piece of surface goes with the sum of |normal| x edge length
-    return Rays(origin, normal, thickness, 1 / (np.abs(normal) @ zooms))
+    return origin, normal, 1 / (np.abs(normal) @ zooms)
 
 
 def _surface(white: np.ndarray, voxel_mm3: float) -> np.ndarray:

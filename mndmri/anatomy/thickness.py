@@ -1,5 +1,7 @@
 """Thickness of the precentral and postcentral cortex."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
@@ -25,6 +27,19 @@ _MARGIN_MM = 6.0
 _RAY_MM = 4.0
 _MIN_VOXELS = 50
 _MIN_CORTEX = 0.5  # share of grey matter in a voxel of cortex
+
+
+class CentralGyri(NamedTuple):
+    """The precentral and postcentral gyrus of a side, with what lies about them, on a grid of `WORKING_MM`."""
+
+    grey: SpatialImage
+    white: SpatialImage
+    near: np.ndarray
+    """Voxels from which rays may begin."""
+    probability: dict[str, np.ndarray]
+    """Of each of `THICKNESS_REGIONS`."""
+    winning: np.ndarray
+    """Highest probability of any gyrus."""
 
 
 def measure_thickness(
@@ -62,27 +77,19 @@ def measure_thickness(
     `ray_thickness.cast_rays`, in a box about the two gyri of a side as `volumes.in_gyrus` defines them. A ray is of the
     gyrus in which the middle of its cortex lies.
     """
-    check_same_grid(gm, wm, atlas)
-    # half of a head is not brain
-    box = bounding_box(gm)
-    gm, wm, atlas = gm.slicer[box], wm.slicer[box], atlas.slicer[box]
     longest = longest_edge_mm(gm)
     if longest > max_voxel_mm:
         reason = f"voxels of {longest:.3g} mm do not resolve the cortex; at most {max_voxel_mm:g} mm needed"
         return _table({(region, h): (np.nan, 0, reason) for region in THICKNESS_REGIONS for h in "LR"})
+    gm, wm, atlas = in_box(gm, wm, atlas)
     seen = table.set_index(["region", "hemi"])["coverage"]
     found = {}
     for hemi in "LR":
-        maps = {region: select(atlas, table, region, hemi).get_fdata(dtype=np.float32) for region in THICKNESS_REGIONS}
-        either = make_image(np.max(list(maps.values()), axis=0) >= MIN_REGION_PROBABILITY, gm)
-        grid = _working_grid(either)
-        grey, white = (resample(part, grid) for part in (gm, wm))
-        near = dilate(resample(either, grid, interpolation="nearest"), _RAY_MM).get_fdata() > 0
-        rays, cortex = cast_rays(grey, white, within=near), grey.get_fdata() >= _MIN_CORTEX
-        winning = resample(make_image(_winning(atlas), gm), grid).get_fdata()
-        for region, probability in maps.items():
-            gyrus = in_gyrus(resample(make_image(probability, gm), grid).get_fdata(), winning)
-            value, n = _mean(rays, gyrus, voxel_sizes(grid)), int((gyrus & cortex).sum())
+        own = central_gyri(gm, wm, atlas, table, hemi)
+        rays, cortex = cast_rays(own.grey, own.white, within=own.near), own.grey.get_fdata() >= _MIN_CORTEX
+        for region, probability in own.probability.items():
+            gyrus = in_gyrus(probability, own.winning)
+            value, n = _mean(rays, gyrus, voxel_sizes(own.white)), int((gyrus & cortex).sum())
             status = coverage_status(
                 seen[region, hemi], n, min_coverage=min_coverage, min_voxels=_MIN_VOXELS, place="region", kind="cortex"
             )
@@ -90,6 +97,26 @@ def measure_thickness(
                 status = "no white matter borders its cortex"
             found[region, hemi] = value if status == OK else np.nan, n, status
     return _table(found)
+
+
+def in_box(gm: SpatialImage, wm: SpatialImage, atlas: SpatialImage) -> tuple[SpatialImage, SpatialImage, SpatialImage]:
+    """Images of a head in the box about its grey matter: half of a head is not brain."""
+    check_same_grid(gm, wm, atlas)
+    box = bounding_box(gm)
+    return gm.slicer[box], wm.slicer[box], atlas.slicer[box]
+
+
+def central_gyri(
+    gm: SpatialImage, wm: SpatialImage, atlas: SpatialImage, table: pd.DataFrame, hemi: str
+) -> CentralGyri:
+    """The central gyri of a side; the images are as in `measure_thickness`."""
+    maps = {region: select(atlas, table, region, hemi).get_fdata(dtype=np.float32) for region in THICKNESS_REGIONS}
+    either = make_image(np.max(list(maps.values()), axis=0) >= MIN_REGION_PROBABILITY, gm)
+    grid = _working_grid(either)
+    near = dilate(resample(either, grid, interpolation="nearest"), _RAY_MM).get_fdata() > 0
+    winning = resample(make_image(_winning(atlas), gm), grid).get_fdata()
+    probability = {region: resample(make_image(own, gm), grid).get_fdata() for region, own in maps.items()}
+    return CentralGyri(resample(gm, grid), resample(wm, grid), near, probability, winning)
 
 
 def _winning(atlas: SpatialImage) -> np.ndarray:

@@ -182,6 +182,19 @@ def chi_sheets(who: str, *, chi: SpatialImage, masks: SpatialImage, names: pd.Da
     }
 
 
+def sulcus_sheets(who: str, *, t1w: SpatialImage, middle: SpatialImage) -> Sheets:
+    """Middle of both central sulci, in which their width was measured; nothing where it was not."""
+    if not np.asarray(middle.dataobj).any():
+        return {}
+    return {
+        "Central sulcus on the T1w": Sheet(
+            contour_sheet(t1w, {"middle of the central sulcus": middle}, title=who, views=("axial", "sagittal")),
+            "a line in the fluid between the precentral and the postcentral gyrus, along most of the sulcus.",
+            "the line lies in the sulcus in front or behind, or crosses a gyrus.",
+        )
+    }
+
+
 def cord_sheets(
     who: str, *, t1w: SpatialImage, planes: SpatialImage, inside: SpatialImage, profile: pd.DataFrame
 ) -> Sheets:

@@ -1,4 +1,4 @@
-"""What stands on top of a person's page: the primary measures on the range of the controls.
+"""What stands on top of a person's page: primary measures and the motor neuron on the range of the controls.
 
 It needs the whole study and the page does not, so it lies in a file beside the page, which shows it. A script, because
 a page that is opened from a folder may read nothing else from it.
@@ -13,8 +13,10 @@ import pandas as pd
 
 from mndmri.report.pages import View, render
 from mndmri.tables.measures import KEY
+from mndmri.tables.neuron import LEVELS
 from mndmri.tables.words import (
     MISSING,
+    capitalised,
     readable,
     readable_interval,
     readable_level,
@@ -24,6 +26,7 @@ from mndmri.tables.words import (
 )
 
 _FARTHEST = 5.0  # W at the ends of the axis; values beyond are drawn at its end
+_SIDES = {"L": "left", "R": "right", "both": "whole"}
 
 
 def controls_panel(
@@ -35,6 +38,7 @@ def controls_panel(
     controls: Sequence[str],
     covariates: Sequence[str],
     alpha: float = 0.05,
+    neuron: pd.DataFrame | None = None,
     band_index: pd.DataFrame | None = None,
     views: Sequence[View] = (),
 ) -> str:
@@ -55,6 +59,9 @@ def controls_panel(
         That the controls' models have in common.
     alpha : float
         One minus the share of controls that the range holds.
+    neuron : DataFrame, optional
+        Everybody's rows of the deviations along the motor neuron, with ``w_limit``, turned towards damage
+        (`mndmri.tables.neuron.along_neuron`).
     band_index : DataFrame, optional
         The person's rows of the table of the motor band index.
     views : sequence of View
@@ -69,6 +76,7 @@ def controls_panel(
         rows=shown,
         level=readable_level(alpha),
         sentence=_sentence(primary, covariates, alpha),
+        neuron=None if neuron is None else _neuron(neuron[neuron["participant_id"] == participant_id], alpha),
         index=[] if band_index is None else [_index_record(row) for row in band_index.to_dict("records")],
         views=list(views),
     )
@@ -85,7 +93,7 @@ def _row(everybody: pd.DataFrame, who: str, controls: Sequence[str]) -> dict[str
     low, high = (-_FARTHEST, _FARTHEST) if scored else _axis(np.append(theirs, own))
 
     def place(value: float) -> float:
-        return round(float(np.clip((value - low) / (high - low), 0, 1)), 4)
+        return _place(value, low, high)
 
     limit = float(person["w_limit"])
     outside = scored and abs(own) > limit
@@ -105,6 +113,11 @@ def _row(everybody: pd.DataFrame, who: str, controls: Sequence[str]) -> dict[str
         "said": _said(person, scored=scored, outside=outside, theirs=theirs),
         "note": str(person["note"]) if pd.notna(person["note"]) else "",
     }
+
+
+def _place(value: float, low: float = -_FARTHEST, high: float = _FARTHEST) -> float:
+    """Where a value stands on an axis, 0 to 1."""
+    return round(float(np.clip((value - low) / (high - low), 0, 1)), 4)
 
 
 def _percent(value: float) -> str:
@@ -148,6 +161,46 @@ def _sentence(rows: Sequence[Mapping[str, Any]], covariates: Sequence[str], alph
         f"{n} of {len(scored)} primary measures {'lies' if n == 1 else 'lie'} outside the range of "
         f"{100 * (1 - alpha):.4g}% of controls{alike}. Of the measures of healthy people, {100 * alpha:.4g}% do."
     )
+
+
+def _neuron(rows: pd.DataFrame, alpha: float) -> dict[str, Any] | None:
+    """A person's W-scores from cortex to cord, level by level, in words and places; nothing without any W-score."""
+    rows = rows[rows["hemi"].isin(_SIDES)]
+    scored = rows[rows["w_score"].notna()]
+    if scored.empty:
+        return None
+    levels: dict[str, list[dict[str, Any]]] = {}
+    lines = scored.groupby(["level", *KEY[:3]], sort=False, observed=True)
+    for (level, modality, measure, region), own in lines:
+        what = f"{capitalised(readable(measure))} ({readable(modality)})"
+        if len(LEVELS[str(level)]) > 1:
+            what += f", {readable(region)}"
+        levels.setdefault(str(level), []).append(
+            {"what": what, "marks": {row["hemi"]: _mark(row) for row in own.to_dict("records")}}
+        )
+    lacking = rows[rows["w_score"].isna()].groupby("note", sort=False).size()
+    beyond = scored["w_score"] / scored["w_limit"]
+    most = f"{100 * (1 - alpha):.4g}%"
+    return {
+        "sentence": f"{(beyond > 1).sum()} of {len(scored)} W-scores lie beyond the range of {most} of controls "
+        f"towards damage, {(beyond < -1).sum()} beyond it on the other side; of the values of healthy people, "
+        f"{50 * alpha:.4g}% do on each. Neighbouring levels are not independent.",
+        "levels": levels,
+        "lacking": [f"{n} without a W-score: {reason}" for reason, n in lacking.items()],
+    }
+
+
+def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One W-score on the axis towards damage."""
+    limit = row["w_limit"]
+    outside = bool(abs(row["w_score"]) > limit)
+    return {
+        "w": readable_number(row["w_score"]),
+        "dot": _place(row["w_score"]),
+        "band": [_place(-limit), _place(limit)] if np.isfinite(limit) else None,
+        "outside": outside,
+        "said": f"{_SIDES[row['hemi']]} {readable_number(row['w_score'])}, {'outside' if outside else 'within'}",
+    }
 
 
 def _index_record(row: Mapping[str, Any]) -> dict[str, str]:

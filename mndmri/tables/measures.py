@@ -54,6 +54,13 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Units": "mm",
         "Source": "Lerch and Evans 2005, NeuroImage 24:163; Hutton et al. 2008, NeuroImage 40:1701",
     },
+    ("t1w", "width"): {
+        "Description": "Width of the central sulcus: what is neither grey nor white matter along rays from the white "
+        "matter of the precentral gyrus to that of the postcentral gyrus and back, mean over both banks (volume of the "
+        "fluid over the area of the banks).",
+        "Units": "mm",
+        "Source": "this project; width of sulci: Kochunov et al. 2005, Hum Brain Mapp 26:210",
+    },
     ("t1w", "csa"): {
         "Description": "Cross-sectional area of the spinal cord, mean from 30 to 50 mm below the pontomedullary "
         "junction (about C1 to C2), on planes across it. Not comparable with another program's.",
@@ -273,6 +280,8 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "volume", "tiv"): 0,
     ("t1w", "volume", "ventricles"): 1,
     ("t1w", "thickness"): -1,
+    # what the precentral gyrus loses the sulcus gains; so it does with age (Kochunov et al. 2005, HBM 26:210)
+    ("t1w", "width"): 1,
     # Wimmer et al. 2020, Sci Rep 10:1783: 158 ALS 60.8, 86 controls 63.8 mm2
     ("t1w", "csa"): -1,
     ("t1w", "diameter_lr"): -1,

@@ -9,7 +9,7 @@ from mndmri.tables.measures import DAMAGE_DIRECTION, KEY
 
 # Regions of each level, from the cortex down.
 LEVELS: dict[str, tuple[str, ...]] = {
-    "Cortex": ("precentral", "precentral_posterior_deep"),
+    "Cortex": ("precentral", "precentral_posterior_deep", "central_sulcus"),
     "Below the cortex": ("cst_subcortical",),
     "Corona radiata": ("cst_corona_radiata",),
     "Internal capsule": ("cst_plic",),
@@ -21,6 +21,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
 # Of the cortex, a measure for each sign; elsewhere all but those that say again what another does.
 _OF_CORTEX = {
     *(("t1w", name, "precentral") for name in ("volume", "thickness")),
+    ("t1w", "width", "central_sulcus"),
     ("swi", "band_index", "precentral"),
     ("swi", "normalised_hypointensity", "precentral_posterior_deep"),
     ("qsm", "chi_mean", "precentral_posterior_deep"),
@@ -54,7 +55,7 @@ def along_neuron(
     DataFrame
         ``level`` before the columns of the table. Measures without a direction of damage are left out, and those that
         have no value in any row of ``values``, as thickness on coarse voxels. At the cortex one measure stands for each
-        sign: volume, thickness, band index, hypointensity, susceptibility, and any map.
+        sign: volume, thickness, width of the sulcus, band index, hypointensity, susceptibility, and any map.
     """
     level_of = {region: level for level, regions in LEVELS.items() for region in regions}
     rows = table[table["region"].isin(level_of) & ~table["measure"].isin(_TOLD_BY_OTHERS)].copy()

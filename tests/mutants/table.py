@@ -52,6 +52,12 @@ MUTANTS = (
         "a chain of transforms is run through backwards: atlas regions land beside the person's",
     ),
     Mutant(
+        "sulcus-of-one-gyrus",
+        "return either & (lead[0] * lead[1] < 0)",
+        "return either",
+        "folds within a gyrus, and the sulci in front of and behind the two, count as the central sulcus",
+    ),
+    Mutant(
         "jacobian-factor",
         "change = np.linalg.det(slopes) / np.linalg.det(field.affine[:3, :3])",
         "change = np.linalg.det(slopes)",

@@ -63,6 +63,7 @@ rule draw_participant:
         t1w_template=rules.register_t1w.output.t1w,
         template=rules.prepare_template.output.registration,
         head=scans("t1w", "image"),
+        sulcus=(has("t1w", rules.measure_thickness.output.sulcus) if THICKNESS else []),
         cord=joined(
             *(
                 has("t1w", rules.measure_cord.output[name])

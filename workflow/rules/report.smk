@@ -7,7 +7,7 @@ if not config["measures"]:
     if PAGED:
 
         rule compare_participants:
-            """Show every person's primary measures, tract and sulcus on the range of the controls."""
+            """Show every person's primary measures, motor neuron, tract and sulcus on the range of the controls."""
             input:
                 **PARTICIPANTS,
                 measures=MEASURES,
@@ -28,6 +28,7 @@ if not config["measures"]:
             params:
                 version=VERSION,
                 primary=config["statistics"]["primary"],
+                higher_is=config["higher_is"],
                 scored=GROUPS | COVARIATES | SITE | keys_of("statistics", "alpha"),
             script:
                 "../../scripts/compare_participants.py"

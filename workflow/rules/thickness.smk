@@ -1,5 +1,5 @@
 rule measure_thickness:
-    """Measure how thick the precentral and postcentral cortex is."""
+    """Measure how thick the precentral and postcentral cortex is, and how wide the sulcus between them."""
     input:
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,
@@ -7,6 +7,7 @@ rule measure_thickness:
         table=rules.segment_t1w.output.table,
     output:
         measures="<anat>_desc-thickness_measures.tsv",
+        sulcus="<anat>_desc-centralsulcus_mask.nii.gz",
     log:
         "<logs>/measure_thickness/sub-{subject}.log",
     benchmark:

@@ -4,7 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from mndmri.anatomy.ray_thickness import cast_rays
+from mndmri.anatomy.ray_thickness import cast_rays, cross_sulci
 
 N, SUB = 40, 4  # voxels of 1 mm along each axis, points along each voxel's edge
 EDGE = 6  # voxels: nearer to the end of the grid a ray may leave it
@@ -140,3 +140,23 @@ def test_without_white_matter_there_is_no_ray():
     cortex = nb.Nifti1Image(np.ones((9, 8, 7), np.float32), np.eye(4))
     rays = cast_rays(cortex, nothing)
     assert len(rays.origin) == len(rays.thickness_mm) == len(rays.area) == 0
+
+
+@pytest.mark.parametrize("fluid", [0, 0.5, 1, 2, 4])
+@pytest.mark.parametrize("curved", [False, True])
+def test_rays_across_a_sulcus_pass_its_fluid(fluid, curved):
+    away = np.abs(np.hypot(X + 20, Y) - 20 if curved else ACROSS) - fluid / 2
+    cortex, white = (away >= 0) & (away < 2.5), (away >= 2.5) & (away < 8)
+    found = cross_sulci(average(cortex), average(white))
+    inside = (np.abs(found.origin - (N - 1) / 2) < N / 2 - EDGE).all(axis=1)
+    assert np.average(found.width_mm[inside], weights=found.area[inside]) == pytest.approx(fluid, abs=0.06)
+    # from one bank to the other, not back into its own
+    span = np.linalg.norm(found.end - found.origin, axis=1)[inside]
+    assert np.median(span) == pytest.approx(fluid + 5, abs=0.3)
+
+
+def test_rays_that_meet_no_other_bank_cross_nothing():
+    distance = np.sqrt((X - 0.3) ** 2 + Y**2 + Z**2)
+    assert not len(cross_sulci(average((distance >= 9) & (distance < 12)), average(distance < 9)).width_mm)
+    nothing = average(np.zeros_like(X))
+    assert not len(cross_sulci(nothing, nothing).width_mm)

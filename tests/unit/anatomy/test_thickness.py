@@ -13,12 +13,12 @@ SHAPE = (40, 34, 18)
 AFFINE = np.array([[1.0, 0, 0, -19.5], [0, 1.0, 0, -16.3], [0, 0, 1.0, 40], [0, 0, 0, 1]])
 # mm, of the bank in front of the sulcus and of that behind it
 TRUTH = {("precentral", "L"): 2.5, ("precentral", "R"): 3.2, ("postcentral", "L"): 2.0, ("postcentral", "R"): 2.0}
-FLUID_MM = 1.0
+FLUID_MM = {"L": 1.0, "R": 1.0}
 COLUMNS = ["index", "region", "hemi", "coverage"]
 SUB = 4  # points along each voxel's edge
 
 
-def banks(truth=TRUTH, *, voxel: float = 1.0, affine=AFFINE):
+def banks(truth=TRUTH, *, voxel: float = 1.0, affine=AFFINE, fluid=FLUID_MM):
     """Grey and white matter of a slanting sulcus, in front of and behind it, and the gyri's atlas.
 
     It slants so that its borders cross voxels everywhere, as a gyrus's do: where both banks follow the grid, which of
@@ -29,19 +29,19 @@ def banks(truth=TRUTH, *, voxel: float = 1.0, affine=AFFINE):
     parts = resampled_grid(nb.Nifti1Image(np.zeros(shape, np.float32), AFFINE @ scale), voxel / SUB)
     x, y, z = np.moveaxis(world_coordinates(parts), -1, 0)
     ahead = (0.25 * np.abs(x) + y + 0.35 * (z - 49) - 2) / np.hypot(np.hypot(0.25, 1), 0.35)
-    front, away = ahead > 0, np.abs(ahead)
+    front, away = ahead > 0, np.abs(ahead) - np.where(x < 0, fluid["L"], fluid["R"]) / 2
     gm, maps = np.zeros(parts.shape, bool), {}
     for (region, hemi), thickness in truth.items():
         side = (x < 0 if hemi == "L" else x > 0) & (front == (region == "precentral"))
-        gm |= side & (away > FLUID_MM / 2) & (away < FLUID_MM / 2 + thickness)
-        maps[region, hemi] = 0.8 * (side & (np.abs(x) > 5) & (np.abs(x) < 16) & (away < 9))
+        gm |= side & (away > 0) & (away < thickness)
+        maps[region, hemi] = 0.8 * (side & (np.abs(x) > 5) & (np.abs(x) < 16) & (away < 8.5))
 
     def average(fine: np.ndarray) -> np.ndarray:
         blocks = fine.reshape([n for size in shape for n in (size, SUB)])
         return blocks.mean(axis=(1, 3, 5)).astype(np.float32)
 
     grid = nb.Nifti1Image(np.zeros(shape, np.float32), affine @ scale)
-    wm = ~gm & (away > FLUID_MM / 2)
+    wm = ~gm & (away > 0)
     table = pd.DataFrame([(n, r, h, 1.0) for n, (r, h) in enumerate(maps)], columns=COLUMNS)
     atlas = make_image(np.stack([average(m) for m in maps.values()], axis=-1), grid)
     return make_image(average(gm), grid), make_image(average(wm), grid), atlas, table

@@ -7,7 +7,14 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
-from mndmri.figures.participant import chi_sheets, dwi_sheets, outline_regions, swi_sheets, t1w_sheets
+from mndmri.figures.participant import (
+    chi_sheets,
+    dwi_sheets,
+    outline_regions,
+    sulcus_sheets,
+    swi_sheets,
+    t1w_sheets,
+)
 
 SHAPE, ZOOMS = (40, 36, 24), (2.0, 2.5, 3.0)
 REGIONS = ("precentral_posterior", "precentral_anterior", "postcentral", "precentral_hand", "pallidum", "cst")
@@ -133,3 +140,10 @@ def test_the_pages_pictures_of_the_t1w_say_what_they_are():
     assert names["Brain mask on the T1w"] == ["brain mask"]
     assert names["Tissue on the T1w"] == ["grey matter", "white matter"]
     assert names["T1w on the template"] == ["template: brain", "template: white matter"]
+
+
+def test_the_central_sulcus_has_a_picture_where_it_was_measured():
+    head = image(100.0 * ball([0, 0, 0], 30))
+    (sheet,) = sulcus_sheets("sub-01", t1w=head, middle=image(ball([0, 0, 0], 5))).values()
+    assert [text.get_text() for text in sheet.figure.legends[0].get_texts()] == ["middle of the central sulcus"]
+    assert sulcus_sheets("sub-01", t1w=head, middle=image(ball([0, 0, 0], -1))) == {}

@@ -9,6 +9,7 @@ import pytest
 
 from mndmri.report.controls import controls_panel
 from mndmri.report.pages import View
+from mndmri.tables.neuron import along_neuron
 from tests.unit.report.test_pages import ATTACK, WEBP, _Page
 
 KEYS = [
@@ -159,3 +160,58 @@ def test_a_script_in_any_cell_is_text():
     html = panel(table, rows=[*keys, SCORE], views=[View(ATTACK, {"": WEBP}, ATTACK, ATTACK)], covariates=[ATTACK])
     assert "<script" not in html.lower()
     assert ATTACK in "".join(_Page(html).text)
+
+
+def neuron():
+    """Of sub-01 FA of the capsule 3 (left) and 1 (right) below the controls, area of the cord 2.5 above; no MD."""
+    rows = [
+        ("t1w", "csa", "cord_c1c2", "both", 2.5, ""),
+        ("dwi", "fa", "cst_plic", "L", -3.0, ""),
+        ("dwi", "fa", "cst_plic", "R", -1.0, ""),
+        ("dwi", "md", "cst_pons", "L", np.nan, "not in the field of view"),
+    ]
+    table = pd.DataFrame(rows, columns=["modality", "measure", "region", "hemi", "w_score", "note"])
+    table = pd.concat([table.assign(participant_id="sub-01"), table.assign(participant_id="sub-77", w_score=-0.777)])
+    return along_neuron(table.assign(w_limit=2.2), ["w_score"])
+
+
+def neuron_part(**options):
+    html = panel(neuron=neuron(), **options)
+    return html[html.index('<div class="neuron">') :].split("</table>")[0]
+
+
+def test_the_motor_neuron_of_one_person_runs_from_cortex_to_cord_with_damage_to_the_right():
+    html = neuron_part()
+    assert html.index("Internal capsule") < html.index(">Cord<")
+    capsule, cord = re.findall(r"<svg.*?</svg>", html, re.S)
+    places = dict(re.findall(r'class="dot (L|R|both)[^"]*" d="M([\d.]+) ', capsule + cord))
+    # FA falls with damage, as the cord's area does: 3 and 1 towards it, 2.5 away from it
+    assert {side: float(x) for side, x in places.items()} == pytest.approx(
+        {"L": on_axis(3), "R": on_axis(1), "both": on_axis(-2.5)}, abs=0.1
+    )
+    assert re.findall(r'class="dot (\w+) outside"', html) == ["L", "both"]
+    assert 'aria-label="FA (DWI): left 3.00, outside; right 1.00, within"' in capsule
+    numbers = re.findall(r'<td class="number[^"]*">([^<]*)</td>', html)
+    assert numbers == ["3.00", "1.00", "", "", "", "−2.50"]
+
+
+def test_the_motor_neuron_counts_both_directions_and_names_what_has_no_score():
+    html = " ".join(" ".join(_Page(panel(neuron=neuron())).text).split())
+    assert "1 of 3 W-scores lie beyond the range of 95% of controls towards damage, 1 beyond it on the other" in html
+    assert "2.5% do on each" in html
+    assert "1 without a W-score: not in the field of view." in html
+
+
+def test_nobody_elses_motor_neuron_is_in_the_file():
+    assert set(re.findall(r"sub-\w+", panel(neuron=neuron()))) <= {"sub-01"}
+    assert "0.777" not in panel(neuron=neuron())
+    assert "0.777" in panel(neuron=neuron(), who="sub-77")
+
+
+def test_without_any_score_there_is_no_motor_neuron():
+    assert 'class="neuron"' not in panel(neuron=neuron().assign(w_score=np.nan))
+    assert 'class="neuron"' not in panel(neuron=neuron().iloc[:0])
+
+
+def test_reasons_along_the_motor_neuron_are_escaped():
+    assert ATTACK not in panel(neuron=neuron().assign(note=ATTACK))

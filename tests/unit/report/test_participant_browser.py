@@ -7,7 +7,7 @@ import pytest
 from mndmri.report.controls import controls_panel
 from mndmri.report.pages import View
 from tests.unit.report.test_accessibility import WIDTHS, violations
-from tests.unit.report.test_controls import CONTROLS, KEYS, SCORE, bands
+from tests.unit.report.test_controls import CONTROLS, KEYS, SCORE, bands, neuron
 from tests.unit.report.test_pages import WEBP, _participant
 
 
@@ -17,6 +17,7 @@ def folder(tmp_path):
     (tmp_path / "sub-01.html").write_text(_participant(controls="sub-01_controls.js"), encoding="utf-8")
     script = controls_panel(
         "sub-01", bands(), rows=[*KEYS, SCORE], n_primary=3, controls=CONTROLS, covariates=["age"],
+        neuron=neuron(),
         views=[View("FA along the tract", {"": WEBP}, "a line within the grey.", "one beside it.")],
     )  # fmt: skip
     (tmp_path / "sub-01_controls.js").write_text(script, encoding="utf-8")
