@@ -166,6 +166,8 @@ REFERENCES = {
     "westfall1993": "Westfall PH, Young SS. Resampling-based multiple testing: examples and methods for p-value "
     "adjustment. New York: Wiley; 1993.",
     "laird1982": "Laird NM, Ware JH. Random-effects models for longitudinal data. Biometrics 1982;38:963-974.",
+    "pustejovsky2018": "Pustejovsky JE, Tipton E. Small-sample methods for cluster-robust variance estimation and "
+    "hypothesis testing in fixed effects models. J Bus Econ Stat 2018;36:672-683.",
     "rover2015": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its modification for "
     "random-effects meta-analysis with few studies. BMC Med Res Methodol. 2015;15:99.",
     "inthout2014": "IntHout J, Ioannidis JPA, Borm GF. The Hartung-Knapp-Sidik-Jonkman method for random effects "

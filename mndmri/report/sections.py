@@ -7,6 +7,7 @@ import pandas as pd
 from mndmri.report.pages import Picture, Section
 from mndmri.tables.measures import DAMAGE_DIRECTION, KEY, NO_SCORE
 from mndmri.tables.neuron import along_neuron
+from mndmri.tables.visits import CLINICAL
 from mndmri.tables.words import (
     MISSING,
     OMNIBUS,
@@ -40,7 +41,7 @@ def group_sections(
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
         ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``,
-        ``sides``, ``deviations`` (with the group of each), ``agreement``, ``decisions``;
+        ``sides``, ``deviations`` (with the group of each), ``agreement``, ``decisions``, ``longitudinal``;
         some may be missing.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
@@ -188,6 +189,13 @@ def group_sections(
             "Hazard ratio of one standard deviation more, Cox’s model. Complete: survival.tsv.",
             shown("survival", _SURVIVAL),
         ),
+        Section(
+            "Change over the visits",
+            "Slopes per year of the primary measures and of the scores, by a mixed model of all visits; intervals allow "
+            "groups to vary differently. The slopes of all measures: longitudinal.tsv; of every person: changes.tsv.",
+            _change_table(tables.get("longitudinal"), alpha=alpha),
+            drawn("visits", "Every person’s visits."),
+        ),
         Section("Methods text for a paper", text=methods),
     ]
     return [s for s in sections if s.table is not None or s.pictures or s.text]
@@ -215,6 +223,14 @@ def _neuron_table(comparisons: pd.DataFrame | None, signs: Mapping[tuple[str, ..
         lines.setdefault(line, {})[str(row["contrast"])] = str(effect(row))
     names = ("level", "measure", "modality")
     return pd.DataFrame([dict(zip(names, line, strict=True)) | own for line, own in lines.items()]).fillna(MISSING)
+
+
+def _change_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
+    """Slopes of primary measures and scores, and their differences."""
+    if table is None:
+        return None
+    rows = table[(table["primary"] == "yes") | (table["modality"] == CLINICAL)]
+    return None if rows.empty else _cells(rows, _CHANGE, alpha=alpha)
 
 
 def _decision_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
@@ -374,6 +390,16 @@ _EQUIVALENCE: dict[str, _Column] = {
     "p (TOST)": _of("p_tost"),
     "conclusion": _of("conclusion"),
     "detectable (SD)": lambda row: f"{readable_number(row['detectable'])} ({readable_number(row['detectable_sd'])})",
+    "note": _of("note"),
+}
+_CHANGE: dict[str, _Column] = {
+    "measure": _measure,
+    "slope of": _of("contrast"),
+    "visits": _of("n_visits"),
+    "per year [{ci}]": _interval("estimate"),
+    "p": _of("p"),
+    "p (permutation)": _of("p_permutation"),
+    "p (Holm)": lambda row: readable_p(row["p_confirmatory"]),
     "note": _of("note"),
 }
 _SURVIVAL: dict[str, _Column] = {
