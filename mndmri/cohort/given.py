@@ -78,7 +78,7 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
     """
     entries = [*config["measures"], *config["tables"]]
     reserved = {config["groups"]["column"], *columns_used(config)[1]}
-    people = dict(known=listed_ids(table), studied=list(participants["participant_id"]))
+    people = {"known": listed_ids(table), "studied": list(participants["participant_id"])}
     given = read_given(entries, **people, reserved=reserved, sessions=bool(config["visits"]))
     of_visits = _look_at_visits(config["visits"], given, **people) if config["visits"] else None
     problems = [*given.problems, *(of_visits.problems if of_visits else [])]

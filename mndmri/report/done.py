@@ -18,6 +18,8 @@ _RESULT = {
     "deviations": "w_score",
     "survival": "hazard_ratio",
     "longitudinal": "estimate",
+    "repeatability": "within_sd",
+    "trial": "n_per_arm",
     "influence": "estimate_low",
     "equivalence": "p_tost",
     "sensitivity": "estimate",

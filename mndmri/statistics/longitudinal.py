@@ -49,8 +49,8 @@ _DESCRIPTIONS = {
     "statistic": "t.",
     "df": "Satterthwaite's degrees of freedom.",
     "p": "Two-sided, by the t distribution, not corrected.",
-    "p_permutation": "Two-sided, not corrected: the statistic against those after flips of the signs of the residuals of "
-    "whole people, of the model without the effect, (b + 1) / (m + 1).",
+    "p_permutation": "Two-sided, not corrected: the statistic against those after flips of the signs of the residuals "
+    "of whole people, of the model without the effect, (b + 1) / (m + 1).",
     "p_confirmatory": "p after Holm over one family: the differences of all primary measures and all pairs of groups.",
     "q_exploratory": "p after Benjamini-Hochberg over the differences of all measures at this contrast.",
     "note": "Excluded participants and missing numbers, with the reasons; why there is no random slope.",

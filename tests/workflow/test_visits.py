@@ -104,3 +104,31 @@ def test_report_shows_the_change(groups):
     assert "Change over the visits" in page and "Every person" in page
     methods = (groups[0] / "methods.md").read_text()
     assert "linear mixed model" in methods and "one visit of each participant" in methods
+    assert "The study's last visit was missing in 3 of 12 ALS, 0 of 6 PLS and 0 of 10 control." in methods
+    for heading in ("Who was seen when", "Scan and rescan", "Size of a trial"):
+        assert heading in page
+
+
+def test_rescans_give_the_error_that_was_planted(groups):
+    """0.005, of 28 people with two scans 0.05 months apart."""
+    table = read_table(groups[0] / "repeatability.tsv")
+    assert list(table) == column_names(read_json(groups[0] / "repeatability.json"))
+    fa = table[table["measure"] == "fa"]
+    assert (fa["n_people"] == 28).all() and (fa["within_sd_low"] < 0.005).all() and (fa["within_sd_high"] > 0.005).all()
+
+
+def test_trials_of_primary_measures_and_scores_are_planned_in_patients(groups):
+    table = read_table(groups[0] / "trial.tsv")
+    assert list(table) == column_names(read_json(groups[0] / "trial.json"))
+    assert set(table["group"]) == {"ALS", "PLS"} and set(table["measure"]) == {"fa", "alsfrs_r"}
+    known = table.dropna(subset=["ci_high"])
+    assert (known["ci_low"] <= known["n_per_arm"]).all() and (known["n_per_arm"] <= known["ci_high"]).all()
+
+
+def test_who_left_is_counted(groups):
+    table = read_table(groups[0] / "visits.tsv")
+    assert list(table) == column_names(read_json(groups[0] / "visits.json"))
+    left = table[table["people"] == "left"].set_index("group")["n"].to_dict()
+    assert left == {"ALS": 3, "PLS": 0, "control": 0}
+    patterns = table[table["people"] == "pattern"]
+    assert patterns.groupby("group")["n"].sum().to_dict() == SIZES

@@ -472,6 +472,8 @@ if config["survival"]:
             "../../scripts/model_survival.py"
 
 
+OF_VISITS = []
+
 if config["visits"]:
 
     include: "visits.smk"
@@ -589,7 +591,7 @@ rule write_methods:
             rules.compare_profiles.output.comparisons if counted("dwi") else [],
             rules.orient_sides.output.sides if config["onset_side"] else [],
             rules.model_survival.output.survival if config["survival"] else [],
-            rules.compare_change.output.longitudinal if config["visits"] else [],
+            OF_VISITS,
         ],
     output:
         methods="<group>/methods.md",
@@ -631,11 +633,8 @@ SHEETS = [
     rules.check_comparisons.output.assumptions,
     rules.check_comparisons.output.equivalence,
     *([rules.model_survival.output.survival] if config["survival"] else []),
-    *(
-        [rules.compare_change.output.longitudinal, rules.measure_change.output.changes]
-        if config["visits"]
-        else []
-    ),
+    *OF_VISITS,
+    *([rules.measure_change.output.changes] if config["visits"] else []),
     rules.score_deviations.output.deviations,
     rules.score_deviations.output.norms,
     *([rules.orient_sides.output.sides] if config["onset_side"] else []),
