@@ -588,7 +588,7 @@ def _doubtful_units(rows: pd.DataFrame) -> list[str]:
         place = int(steps.argmax()) + 1
         spread = max(values[place - 1] / values[0], values[-1] / values[place])
         if 2 <= place <= len(values) - 2 and steps[place - 1] >= _FACTOR > spread:
-            above = name_people(sorted(sizes[PARTICIPANT].iloc[place:]))
+            above = name_people(sorted(sizes[PARTICIPANT].iloc[place:].unique()))
             notes.append(
                 f"{' '.join(map(str, key))}: the values of {above} are over {_FACTOR:g} times those of the others, "
                 "as in another unit"

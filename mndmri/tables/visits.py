@@ -4,7 +4,7 @@ import datetime
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -286,17 +286,19 @@ def complete_visits(
     return seen.merge(stacked, on="visit")[VISIT_COLUMNS]
 
 
-def visits_dictionary(measures: pd.DataFrame, brought: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, Any]:
+def visits_dictionary(
+    measures: Iterable[tuple[str, str]], brought: Mapping[tuple[str, str], Mapping[str, str]]
+) -> dict[str, Any]:
     """BIDS data dictionary of the measures of all visits.
 
     Parameters
     ----------
-    measures : DataFrame
-        Of `complete_visits`.
+    measures : iterable of (modality, measure)
+        Those in the table.
     brought : mapping
         Definitions, of `mndmri.tables.given.given_definitions`.
     """
-    kinds = list(dict.fromkeys(measures[["modality", "measure"]].itertuples(index=False, name=None)))
+    kinds = list(measures)
     clinical = {
         (of, name): {"Description": f"Column {name} of the visits table."} for of, name in kinds if of == CLINICAL
     }

@@ -39,7 +39,7 @@ def test_people_per_arm_have_the_power_that_was_asked_for(months):
 
 
 def test_people_per_arm_follow_the_closed_form():
-    """Fitzmaurice, Laird and Ware 2011, 20: 2 (z + z)^2 (variance of slopes + residual / sum of squares) / difference^2."""
+    """2 (z + z)^2 (variance of slopes + residual / sum of squares) / difference^2: Fitzmaurice et al. 2011, 20."""
     course = Course(slope=-2.0, slope_variance=0.5, residual=0.3)
     squares = 5 * np.var([0, 0.25, 0.5, 0.75, 1])
     expected = 2 * (1.959964 + 0.841621) ** 2 * (0.5 + 0.3 / squares) / (0.25 * 2) ** 2
