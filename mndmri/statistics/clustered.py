@@ -22,9 +22,12 @@ class Clustered(NamedTuple):
     scores: np.ndarray  # (k, N), from residuals to each person's part of the estimates, adjusted for leverage
     estimator: np.ndarray  # (k, N), from data to the estimates
     covariances: list[np.ndarray]  # of each person's values, (n_i, n_i)
+    groups: np.ndarray  # (n,), group of each person; each varies in its own way
 
 
-def fit_clustered(matrix: np.ndarray, y: np.ndarray, owner: np.ndarray, covariances: list[np.ndarray]) -> Clustered:
+def fit_clustered(
+    matrix: np.ndarray, y: np.ndarray, owner: np.ndarray, covariances: list[np.ndarray], groups: np.ndarray
+) -> Clustered:
     """Effects of a model whose persons' values are correlated.
 
     Parameters
@@ -37,6 +40,8 @@ def fit_clustered(matrix: np.ndarray, y: np.ndarray, owner: np.ndarray, covarian
     covariances : list of array
         Of the values of each person, as the model has them. They decide how visits are weighted; the errors of the
         estimates do not rest on their being right.
+    groups : array, shape (n,)
+        Group of each person.
     """
     starts = np.flatnonzero(np.r_[True, np.diff(owner) > 0])
     parts = np.split(np.arange(len(y)), starts[1:])
@@ -46,7 +51,7 @@ def fit_clustered(matrix: np.ndarray, y: np.ndarray, owner: np.ndarray, covarian
     scores = np.empty_like(estimator)
     for own, part, covariance in zip(parts, weighted, covariances, strict=True):
         scores[:, own] = inverse @ part.T @ _adjustment(matrix[own], covariance, inverse)
-    return Clustered(estimator @ y, inverse, matrix, y, starts, scores, estimator, covariances)
+    return Clustered(estimator @ y, inverse, matrix, y, starts, scores, estimator, covariances, groups)
 
 
 def _adjustment(matrix: np.ndarray, covariance: np.ndarray, inverse: np.ndarray) -> np.ndarray:
@@ -67,24 +72,38 @@ def _adjustment(matrix: np.ndarray, covariance: np.ndarray, inverse: np.ndarray)
 def clustered_test(fit: Clustered, contrast: np.ndarray, *, alpha: float = 0.05) -> Estimate:
     """Estimate, interval and t test of a contrast of the effects, with Satterthwaite's degrees of freedom.
 
+    The degrees of freedom of each group's part of the variance are those of the model; the parts are added as Welch
+    does, each as large as it was found to be.
+
     References
     ----------
-    Pustejovsky and Tipton 2018, J Bus Econ Stat 36:672 (errors CR2, and their degrees of freedom).
+    Pustejovsky and Tipton 2018, J Bus Econ Stat 36:672 (errors CR2, and their degrees of freedom in one group);
+    Welch 1947, Biometrika 34:28.
     """
     scores = contrast @ fit.scores
     residuals = fit.y - fit.matrix @ fit.effects
-    error = float(np.sqrt(_of_people(fit, (scores * residuals)[:, None])[0]))
-    return t_test(float(contrast @ fit.effects), error, _df(fit, scores), alpha=alpha)
+    of_people = np.add.reduceat(scores * residuals, fit.starts) ** 2
+    variance = float(of_people.sum())
+    forms, uncertainty = _forms(fit, scores), 0.0
+    for group in np.unique(fit.groups):
+        own = fit.groups == group
+        block = forms[np.ix_(own, own)]
+        if np.trace(block) > COLLINEAR * np.trace(forms):  # of others than those compared, rounding
+            uncertainty += of_people[own].sum() ** 2 * (block**2).sum() / np.trace(block) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = float(np.divide(variance**2, uncertainty))
+    return t_test(float(contrast @ fit.effects), float(np.sqrt(variance)), df, alpha=alpha)
 
 
-def _df(fit: Clustered, scores: np.ndarray) -> float:
+def _forms(fit: Clustered, scores: np.ndarray) -> np.ndarray:
+    """Covariances of the people's parts of an estimate in the model, shape (n, n)."""
     parts = np.split(np.arange(len(fit.y)), fit.starts[1:])
     of_model = np.array([scores[own] @ fit.matrix[own] for own in parts])
     forms = -of_model @ fit.inverse @ of_model.T
     forms[np.diag_indices_from(forms)] += [
         scores[own] @ v @ scores[own] for own, v in zip(parts, fit.covariances, strict=True)
     ]
-    return float(np.trace(forms) ** 2 / (forms**2).sum())
+    return forms
 
 
 def _of_people(fit: Clustered, parts: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ _DESCRIPTIONS = {
     "ci_low": "Lower confidence limit of the estimate.",
     "ci_high": "Upper confidence limit of the estimate.",
     "statistic": "t.",
-    "df": "Satterthwaite's degrees of freedom.",
+    "df": "Degrees of freedom: Satterthwaite's of each group, combined after Welch.",
     "p": "Two-sided, by the t distribution, not corrected.",
     "p_permutation": "Two-sided, not corrected: the statistic against those after flips of the signs of the residuals "
     "of whole people, of the model without the effect, (b + 1) / (m + 1).",
@@ -188,6 +188,7 @@ def _model(
     years = visits["months"].to_numpy(float)[order] / YEAR
     of_people = design.matrix[owner]
     groups = of_people[:, : len(design.groups)]
+    of_group = sample.data["group"].to_numpy()
     matrix = np.hstack([of_people, groups * (years - years.mean())[:, None]])
     sloped = [n for n, column in enumerate(matrix.T) if n < of_people.shape[1] or np.ptp(column[column != 0]) > 0]
     matrix = matrix[:, sloped]
@@ -197,7 +198,7 @@ def _model(
     if isinstance(growth, str):
         return growth
     cuts = np.flatnonzero(np.diff(owner)) + 1
-    fit = fit_clustered(matrix, y, owner, [growth.covariance(own) for own in np.split(years, cuts)])
+    fit = fit_clustered(matrix, y, owner, [growth.covariance(own) for own in np.split(years, cuts)], of_group)
     first = of_people.shape[1]
     place = {name: sloped.index(first + n) for n, name in enumerate(design.groups) if first + n in sloped}
     constant = f"not adjusted for {', '.join(design.constant)}: the same in everyone" if design.constant else ""
