@@ -6,6 +6,7 @@ import numpy as np
 from scipy import linalg
 
 from mndmri.statistics.models import COLLINEAR, TIE, Estimate, t_test
+from mndmri.statistics.samples import NO_SPREAD
 from mndmri.statistics.welch import sign_flips
 
 _BATCH = 2**22  # numbers at a time
@@ -72,8 +73,9 @@ def _adjustment(matrix: np.ndarray, covariance: np.ndarray, inverse: np.ndarray)
 def clustered_test(fit: Clustered, contrast: np.ndarray, *, alpha: float = 0.05) -> Estimate:
     """Estimate, interval and t test of a contrast of the effects, with Satterthwaite's degrees of freedom.
 
-    The degrees of freedom of each group's part of the variance are those of the model; the parts are added as Welch
-    does, each as large as it was found to be.
+    Without variation between the people compared there is no error and no test. The degrees of freedom of each
+    group's part of the variance are those of the model; the parts are added as Welch does, each as large as it was
+    found to be.
 
     References
     ----------
@@ -90,9 +92,9 @@ def clustered_test(fit: Clustered, contrast: np.ndarray, *, alpha: float = 0.05)
         block = forms[np.ix_(own, own)]
         if np.trace(block) > COLLINEAR * np.trace(forms):  # of others than those compared, rounding
             uncertainty += of_people[own].sum() ** 2 * (block**2).sum() / np.trace(block) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = float(np.divide(variance**2, uncertainty))
-    return t_test(float(contrast @ fit.effects), float(np.sqrt(variance)), df, alpha=alpha)
+    known = variance > (NO_SPREAD * np.abs(fit.y).max()) ** 2 and uncertainty > 0
+    error, df = (np.sqrt(variance), variance**2 / uncertainty) if known else (np.nan, np.nan)
+    return t_test(float(contrast @ fit.effects), float(error), float(df), alpha=alpha)
 
 
 def _forms(fit: Clustered, scores: np.ndarray) -> np.ndarray:

@@ -159,8 +159,11 @@ def _rows(
             vector = np.zeros(len(fit.effects))
             for name, weight in _weights(contrast, sample).items():
                 vector[place[name]] = weight
-            fill(row, clustered_test(fit, vector, alpha=alpha))
-            row["p_permutation"] = flip_people_p(fit, vector, number=number, seed=seed)
+            fill(row, tested := clustered_test(fit, vector, alpha=alpha))
+            if np.isfinite(tested.p):
+                row["p_permutation"] = flip_people_p(fit, vector, number=number, seed=seed)
+            else:
+                row["note"].append("no test: people of a group do not vary")
         rows.append(row)
     return rows
 

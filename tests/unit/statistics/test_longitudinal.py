@@ -153,6 +153,15 @@ def test_a_measure_that_nobody_has_keeps_its_rows():
     assert table["note"].str.contains("no data: ALS, PLS, control").all()
 
 
+def test_a_group_without_variation_has_a_slope_and_no_test():
+    table = measures()
+    still = table["participant_id"] >= "sub-12"
+    table.loc[still, "value"] = 0.5 - 0.1 * table.loc[still, "months"] / 12
+    row = compared(table, covariates=[], n_permutations=100).loc[("slope", "control")]
+    assert row["estimate"] == pytest.approx(-0.1)
+    assert np.isnan(row["p"]) and np.isnan(row["p_permutation"]) and "people of a group do not vary" in row["note"]
+
+
 def test_values_that_are_all_alike_have_no_slope():
     table = compared(measures().assign(value=0.5))
     assert table["estimate"].isna().all() and table["note"].str.contains("no variation").all()
