@@ -7,16 +7,24 @@ from mndmri.statistics.wide import wide_dictionary, wide_table
 from mndmri.tables.given import complete_measures, described, given_definitions, take_given
 from mndmri.tables.measures import data_dictionary
 from mndmri.tables.participants import participants_dictionary
+from mndmri.tables.visits import at_baseline, baseline_sessions, complete_visits, take_visits, visits_dictionary
 
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
 participants = add_progression(options.participants, options.progression)
 rows = take_given(**options.brought, studied=participants["participant_id"])
+words = described(map(read_json, given.described))
+if chosen := options.visits:
+    rows, visits = take_visits(rows, chosen, known=options.brought["known"], studied=participants["participant_id"])
+    every_visit = complete_visits(rows, visits, participants, options.excluded, scores=chosen["scores"])
+    write_table(every_visit, made.visits, digits=EXACT)
+    seen = every_visit[["modality", "measure"]].itertuples(index=False, name=None)
+    write_json(visits_dictionary(seen, given_definitions(rows, words)), made.visits_dictionary)
+    rows = at_baseline(rows, baseline_sessions(rows, visits, chosen["baseline"]))
 measures = complete_measures(rows, participants, options.excluded)
 kinds = measures[["modality", "measure"]].itertuples(index=False)
-definitions = given_definitions(rows, described(map(read_json, given.described)))
 write_table(measures, made.measures, digits=EXACT)
-write_json(data_dictionary(kinds, brought=definitions), made.dictionary)
+write_json(data_dictionary(kinds, brought=given_definitions(rows, words)), made.dictionary)
 write_table(wide_table(measures, participants, options.others), made.wide, digits=EXACT)
 write_json(wide_dictionary(measures, participants, options.others), made.wide_dictionary)
 write_table(participants, made.participants, digits=EXACT)

@@ -13,25 +13,30 @@ from mndmri.statistics.ancova import adjusted_means_dictionary
 from mndmri.statistics.assumptions import assumptions_dictionary
 from mndmri.statistics.balance import balance_dictionary
 from mndmri.statistics.band_index import index_dictionary
+from mndmri.statistics.changes import changes_dictionary
 from mndmri.statistics.clusters import clusters_dictionary
 from mndmri.statistics.combat import combat_dictionary, harmonised_dictionary
 from mndmri.statistics.comparisons import comparisons_dictionary
 from mndmri.statistics.correlations import correlations_dictionary
 from mndmri.statistics.demographics import demographics_dictionary
 from mndmri.statistics.deviations import deviations_dictionary
+from mndmri.statistics.dropout import visits_dictionary
 from mndmri.statistics.equivalence import equivalence_dictionary
 from mndmri.statistics.influence import influence_dictionary
+from mndmri.statistics.longitudinal import longitudinal_dictionary
 from mndmri.statistics.markers import markers_dictionary
 from mndmri.statistics.multimodal import multimodal_index_dictionaries
 from mndmri.statistics.pasting import comparisons_wide_dictionary
 from mndmri.statistics.prevalence import agreement_dictionary, prevalence_dictionary
 from mndmri.statistics.profiles import compare_profiles_dictionary, profile_means_dictionary
 from mndmri.statistics.raters import rater_agreement_dictionary
+from mndmri.statistics.repeatability import repeatability_dictionary
 from mndmri.statistics.roc import classification_dictionary, roc_points_dictionary
 from mndmri.statistics.sensitivity import sensitivity_dictionary
 from mndmri.statistics.sides import oriented_dictionary, sides_dictionary
 from mndmri.statistics.sites import site_effects_dictionary
 from mndmri.statistics.survival import survival_dictionary
+from mndmri.statistics.trial import trial_dictionary
 from mndmri.statistics.voxelwise import summary_dictionary
 from mndmri.susceptibility.strip import strips_dictionary
 from mndmri.tables import measures, qc
@@ -40,6 +45,7 @@ from mndmri.tables.cases import case_key_dictionary
 from mndmri.tables.dictionaries import TITLE, column_names
 from mndmri.tables.norms import norms_dictionary
 from mndmri.tables.rated import ratings_dictionary
+from mndmri.tables.visits import visits_dictionary as measures_visits_dictionary
 
 ROOT = Path(__file__).parents[2]
 _GROUPS = ("<group>",)
@@ -69,6 +75,12 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "assumptions": assumptions_dictionary(),
     "equivalence": equivalence_dictionary(),
     "survival": survival_dictionary(),
+    "measures_visits": measures_visits_dictionary([], {}),
+    "changes": changes_dictionary(),
+    "longitudinal": longitudinal_dictionary(_GROUPS),
+    "repeatability": repeatability_dictionary(),
+    "trial": trial_dictionary(),
+    "visits": visits_dictionary(["<score>"]),
     "deviations": deviations_dictionary(),
     "norms": norms_dictionary(),
     "sides": sides_dictionary(),

@@ -335,6 +335,7 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
             if entry["wide"] and len(ways) != 1:
                 advice = "pattern, mapping or columns, one of them; remove the others" if ways else _NO_LAYOUT
                 problems.append(f"{key}[{index}].wide: {advice}")
+    problems += _incomplete_visits(config)
     if config["measures"] and config["simulation"] is not None:
         problems.append("simulation: nothing is simulated for a table of measures; remove one of the two")
     if config["quality"] and not config["measures"]:
@@ -342,6 +343,28 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
     if config["statistics"]["harmonise"] != "none" and not config["site"]:
         problems.append("site: missing; statistics.harmonise needs the column with the site or scanner")
     return problems
+
+
+def _incomplete_visits(config: Mapping[str, Any]) -> list[str]:
+    """Keys of several visits that cannot be followed."""
+    if not config["visits"]:
+        return [
+            f"{key}[{index}].session: only with several visits; give visits.table, or remove it"
+            for key in ("measures", "tables")
+            for index, entry in enumerate(config[key])
+            if entry["session"]
+        ]
+    if not config["measures"]:
+        return [
+            "visits: only for tables of measures; scans of several sessions are not measured together yet: measure "
+            "each session in a run of its own (patterns with ses-01), and name the measures.tsv of all runs in measures"
+        ]
+    if config["measures"][0]["wide"] and not config["participants"]:
+        return [
+            "participants: missing; with visits the table of measures has a row for each visit: give the path of a "
+            "table with a row for each participant"
+        ]
+    return []
 
 
 def _incomplete_atlas(atlas: Mapping[str, Any], t1w: Mapping[str, Any]) -> list[str]:
@@ -579,7 +602,8 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             for name in config["clinical_sides"]
             if name not in config["clinical_scores"]
         ]
-    if not faulty & {"bids_dir", "measures", "tables", "participants", "quality", "statistics", "site", "simulation"}:
+    read = {"bids_dir", "measures", "tables", "visits", "participants", "quality", "statistics", "site", "simulation"}
+    if not faulty & read:
         problems += _incomplete_choices(config)
     if not faulty & {"survival", "progression"} and config["survival"] and not config["progression"]:
         problems += [

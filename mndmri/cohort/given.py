@@ -16,6 +16,7 @@ from mndmri.tables.given import Given, clashes, read_given, unknown_covariates, 
 from mndmri.tables.maps import all_definitions
 from mndmri.tables.measures import KEY
 from mndmri.tables.sheets import MISSING_WORDS, Fault, as_text, read_sheet, to_number
+from mndmri.tables.visits import Visits, match_sessions, read_visits, unknown_baseline, visit_notes
 
 
 class Brought(NamedTuple):
@@ -77,10 +78,10 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
     """
     entries = [*config["measures"], *config["tables"]]
     reserved = {config["groups"]["column"], *columns_used(config)[1]}
-    given = read_given(
-        entries, known=listed_ids(table), studied=list(participants["participant_id"]), reserved=reserved
-    )
-    problems = list(given.problems)
+    people = {"known": listed_ids(table), "studied": list(participants["participant_id"])}
+    given = read_given(entries, **people, reserved=reserved, sessions=bool(config["visits"]))
+    of_visits = _look_at_visits(config["visits"], given, **people) if config["visits"] else None
+    problems = [*given.problems, *(of_visits.problems if of_visits else [])]
     scanned, defined = scanned_modalities(config), all_definitions(config["maps"])
     problems += clashes(given.rows, [(of, name) for of, name in defined if of in scanned])
     if not given.problems and len(participants):  # of a participants table with problems nobody is studied
@@ -95,9 +96,19 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
             brought = {(str(m), str(n), str(r)) for m, n, r in given.rows[KEY[:3]].itertuples(index=False)}
             measured = {(of, name, "") for of, name in defined if of in scanned}
             problems += unknown_directions(config["higher_is"], brought | measured)
-    return Brought(
-        [Problem(text) for text in problems], _notes(config, given), _others(config, table, participants, given)
-    )
+    notes = [*_notes(config, given), *(of_visits.notes if of_visits else [])]
+    return Brought([Problem(text) for text in problems], notes, _others(config, table, participants, given))
+
+
+def _look_at_visits(chosen: Mapping[str, Any], given: Given, *, known: Sequence[str], studied: Sequence[str]) -> Visits:
+    """The visits, with what is wrong with and peculiar about them beside the measures."""
+    visits = read_visits(chosen["table"], scores=chosen["scores"], known=known, studied=studied)
+    if given.problems or visits.problems or not studied:
+        return visits
+    rows = match_sessions(given.rows, visits.table)
+    if wrong := unknown_baseline(rows, chosen["baseline"]):
+        return visits._replace(problems=wrong)
+    return visits._replace(notes=[*visits.notes, *visit_notes(rows, visits.table, chosen["baseline"], studied)])
 
 
 def _notes(config: Mapping[str, Any], given: Given) -> list[str]:

@@ -13,8 +13,10 @@ from mndmri.figures.profiles import profile_plot
 from mndmri.figures.roc import roc_plot
 from mndmri.figures.sites import site_forest
 from mndmri.figures.strip import study_strips
+from mndmri.figures.visits import visits_plot
 from mndmri.tables.measures import DAMAGE_DIRECTION, KEY, RATINGS
 from mndmri.tables.neuron import along_neuron
+from mndmri.tables.visits import CLINICAL
 from mndmri.tables.words import OMNIBUS
 
 
@@ -38,7 +40,8 @@ def study_figures(
     tables : mapping
         The group's tables by the names of their files: ``comparisons``, ``adjusted_means``, ``classification``,
         ``roc_points``, ``correlations``, ``multimodal_index``, ``multimodal_predictions``, ``deviations``;
-        where the study has them ``site_effects``, ``profile_comparisons``, ``profile_means`` and ``strips``.
+        where the study has them ``site_effects``, ``profile_comparisons``, ``profile_means``, ``strips``,
+        ``measures_visits`` and ``longitudinal``.
     primary : sequence of mapping
         Primary measures as in the config: each names a modality, measure, region and hemi.
     groups : sequence of str
@@ -94,3 +97,8 @@ def study_figures(
     if "site_effects" in tables:
         units = measures[["modality", "measure", "unit"]].drop_duplicates(["modality", "measure"])
         yield "sites", site_forest(tables["site_effects"].merge(units), alpha=alpha)
+    if "longitudinal" in tables:
+        for key, rows in tables["measures_visits"].groupby(KEY, sort=False):
+            if len(pd.DataFrame([key], columns=KEY).merge(chosen)) or key[0] == CLINICAL:
+                figure = visits_plot(rows, tables["longitudinal"], groups=groups, colours=colours, alpha=alpha)
+                yield "_".join(["visits", *key]), figure

@@ -17,6 +17,9 @@ _RESULT = {
     "sides": "p",
     "deviations": "w_score",
     "survival": "hazard_ratio",
+    "longitudinal": "estimate",
+    "repeatability": "within_sd",
+    "trial": "n_per_arm",
     "influence": "estimate_low",
     "equivalence": "p_tost",
     "sensitivity": "estimate",
@@ -24,12 +27,18 @@ _RESULT = {
     "profile_comparisons": "p",
 }
 # Table, to the columns whose values tell results of it apart, as in `analyses_done`
-_PARTS = {"comparisons": ["test"], "correlations": ["method", "score"], "sensitivity": ["variant"]}
+_PARTS = {
+    "comparisons": ["test"],
+    "correlations": ["method", "score"],
+    "longitudinal": ["effect", "random"],
+    "sensitivity": ["variant"],
+}
 # Table, to the column in which a result that is another one again has 0: where nobody was flagged, nobody was left out
 _CHANGE = {"sensitivity": "change_percent"}
 # Results that stand in further columns
 _FURTHER = {
     "comparisons": ["p_permutation"],
+    "longitudinal": ["p_permutation"],
     "classification": ["auc_adjusted", "sensitivity", "ppv"],
     "site_effects": ["mixed_estimate"],
 }

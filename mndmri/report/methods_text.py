@@ -108,6 +108,8 @@ REFERENCES = {
     "cohen1960": "Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.",
     "cohen1968": "Cohen J. Weighted kappa: nominal scale agreement with provision for scaled disagreement or partial "
     "credit. Psychol Bull 1968;70:213-220.",
+    "diggle2002": "Diggle PJ, Heagerty P, Liang K-Y, Zeger SL. Analysis of longitudinal data. 2nd ed. Oxford "
+    "University Press, 2002.",
     "cox1972": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220.",
     "schuirmann1987": "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power approach for "
     "assessing the equivalence of average bioavailability. J Pharmacokinet Biopharm 1987;15:657-680.",
@@ -166,6 +168,8 @@ REFERENCES = {
     "westfall1993": "Westfall PH, Young SS. Resampling-based multiple testing: examples and methods for p-value "
     "adjustment. New York: Wiley; 1993.",
     "laird1982": "Laird NM, Ware JH. Random-effects models for longitudinal data. Biometrics 1982;38:963-974.",
+    "pustejovsky2018": "Pustejovsky JE, Tipton E. Small-sample methods for cluster-robust variance estimation and "
+    "hypothesis testing in fixed effects models. J Bus Econ Stat 2018;36:672-683.",
     "rover2015": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its modification for "
     "random-effects meta-analysis with few studies. BMC Med Res Methodol. 2015;15:99.",
     "inthout2014": "IntHout J, Ioannidis JPA, Borm GF. The Hartung-Knapp-Sidik-Jonkman method for random effects "
@@ -293,6 +297,7 @@ def methods_paragraph(
     done: Collection[str] | None = None,
     excluded: Mapping[str, int] | None = None,
     without_t1w: int = 0,
+    visits_left: Sequence[str] = (),
 ) -> str:
     """Methods of a study as Markdown: the steps that its config selects and that were done, then the references.
 
@@ -325,6 +330,8 @@ def methods_paragraph(
         Modality, or ``all``, to the number of participants whose scans readers have excluded.
     without_t1w : int
         Participants whose diffusion series stood in for a T1w image.
+    visits_left : sequence of str
+        How many of each group lack the study's last visit (`mndmri.statistics.dropout.left_by_group`).
 
     Returns
     -------
@@ -361,6 +368,7 @@ def methods_paragraph(
         variants=_variants(config, images, done),
         excluded=[_excluded(modality, n) for modality, n in (excluded or {}).items()],
         without_t1w=without_t1w,
+        visits_left=visits_left,
         maps=[
             _map_in_words(name, own) for name, own in config["maps"].items() if name in images and name not in BUILTIN
         ],

@@ -7,6 +7,7 @@ import pandas as pd
 from mndmri.report.pages import Picture, Section
 from mndmri.tables.measures import DAMAGE_DIRECTION, KEY, NO_SCORE
 from mndmri.tables.neuron import along_neuron
+from mndmri.tables.visits import CLINICAL
 from mndmri.tables.words import (
     MISSING,
     OMNIBUS,
@@ -40,7 +41,8 @@ def group_sections(
     tables : mapping
         The group's tables by the names of their files: ``balance``, ``motor_band_sign``,
         ``classification``, ``multimodal_index``, ``correlations``, ``sensitivity``,
-        ``sides``, ``deviations`` (with the group of each), ``agreement``, ``decisions``;
+        ``sides``, ``deviations`` (with the group of each), ``agreement``, ``decisions``, ``longitudinal``,
+        ``visits``, ``repeatability``, ``trial``;
         some may be missing.
     pictures : mapping
         Name of a figure's file, without its ending, to the PNG: ``roc``, ``sites``, ``strip_<modality>``,
@@ -188,6 +190,31 @@ def group_sections(
             "Hazard ratio of one standard deviation more, Cox’s model. Complete: survival.tsv.",
             shown("survival", _SURVIVAL),
         ),
+        Section(
+            "Change over the visits",
+            "Slopes per year of the primary measures and of the scores, by a mixed model of all visits; intervals "
+            "allow groups to vary differently. Of all measures: longitudinal.tsv; of every person: changes.tsv.",
+            _change_table(tables.get("longitudinal"), alpha=alpha),
+            drawn("visits", "Every person’s visits."),
+        ),
+        Section(
+            "Who was seen when",
+            "Sessions of the people of each group, and the scores at their first visit of those who have the study’s "
+            "last session (stayed) and of those who do not (left).",
+            _visit_table(tables.get("visits")),
+        ),
+        Section(
+            "Scan and rescan",
+            "Primary measures of people with two visits at most visits.rescan_months apart. Of all measures: "
+            "repeatability.tsv.",
+            shown("repeatability", _REPEATABILITY, query="within_sd.notna()"),
+        ),
+        Section(
+            "Size of a trial",
+            "People an arm to see a decline that is slower by 25, 33 or 50%, with a power of 80% in 12 months, visits "
+            "every 3; no drop-out is added. With 90%, and in 6 months: trial.tsv.",
+            _trial_table(tables.get("trial")),
+        ),
         Section("Methods text for a paper", text=methods),
     ]
     return [s for s in sections if s.table is not None or s.pictures or s.text]
@@ -215,6 +242,50 @@ def _neuron_table(comparisons: pd.DataFrame | None, signs: Mapping[tuple[str, ..
         lines.setdefault(line, {})[str(row["contrast"])] = str(effect(row))
     names = ("level", "measure", "modality")
     return pd.DataFrame([dict(zip(names, line, strict=True)) | own for line, own in lines.items()]).fillna(MISSING)
+
+
+def _change_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
+    """Slopes of primary measures and scores, and their differences."""
+    if table is None:
+        return None
+    rows = table[(table["primary"] == "yes") | (table["modality"] == CLINICAL)]
+    return None if rows.empty else _cells(rows, _CHANGE, alpha=alpha)
+
+
+def _visit_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Visits of the groups, with mean and standard deviation of each score."""
+    if table is None:
+        return None
+    cells = pd.DataFrame(
+        {
+            "group": table["group"],
+            "people": table["people"],
+            "sessions": table["sessions"].str.replace("ses-", ""),
+            "n (%)": [f"{n} ({readable_number(share)})" for n, share in zip(table["n"], table["percent"], strict=True)],
+        }
+    )
+    for name in (column.removesuffix("_mean") for column in table if column.endswith("_mean")):
+        cells[f"{readable(name)} at first, mean (SD)"] = [
+            f"{readable_number(mean)} ({readable_number(sd)})" if pd.notna(mean) else MISSING
+            for mean, sd in zip(table[f"{name}_mean"], table[f"{name}_sd"], strict=True)
+        ]
+    return cells
+
+
+def _trial_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """A row for each measure and group, the slower declines beside each other."""
+    if table is None:
+        return None
+    lines = []
+    for _, own in table.groupby([*KEY, "group"], sort=False):
+        line = {"measure": _measure(own.iloc[0]), "group": own["group"].iloc[0]}
+        chosen = own[(own["months"] == own["months"].max()) & (own["power_percent"] == own["power_percent"].min())]
+        for _, row in chosen.iterrows():
+            high = f"{row['ci_high']:.0f}" if pd.notna(row["ci_high"]) else "∞"
+            found = f"{row['n_per_arm']:.0f} [{row['ci_low']:.0f}, {high}]"
+            line[f"{row['effect_percent']:.0f}% slower"] = found
+        lines.append(line | {"note": _of("note")(own.iloc[0])})
+    return pd.DataFrame(lines).fillna(MISSING) if lines else None
 
 
 def _decision_table(table: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame | None:
@@ -375,6 +446,25 @@ _EQUIVALENCE: dict[str, _Column] = {
     "conclusion": _of("conclusion"),
     "detectable (SD)": lambda row: f"{readable_number(row['detectable'])} ({readable_number(row['detectable_sd'])})",
     "note": _of("note"),
+}
+_CHANGE: dict[str, _Column] = {
+    "measure": _measure,
+    "slope of": _of("contrast"),
+    "visits": _of("n_visits"),
+    "per year [{ci}]": _interval("estimate"),
+    "p": _of("p"),
+    "p (permutation)": _of("p_permutation"),
+    "p (Holm)": lambda row: readable_p(row["p_confirmatory"]),
+    "note": _of("note"),
+}
+_REPEATABILITY: dict[str, _Column] = {
+    "measure": _measure,
+    "people (visits)": lambda row: f"{row['n_people']} ({row['n_visits']})",
+    "mean": lambda row: readable_number(row["mean"]),
+    "SD within [{ci}]": _interval("within_sd", "within_sd_low", "within_sd_high"),
+    "CV (%)": lambda row: readable_number(row["cv_percent"]),
+    "ICC(A,1) [{ci}]": _interval("icc", "icc_low", "icc_high"),
+    "minimal detectable change": lambda row: readable_number(row["mdc"]),
 }
 _SURVIVAL: dict[str, _Column] = {
     "measure": _measure,

@@ -10,6 +10,7 @@ from mndmri.tables.sheets import MISSING_WORDS, Sheet, as_text
 
 HEMIS = ("L", "R", "both")
 FIELDS = (*KEY, "unit")
+SESSION = "session"
 # Words for a side, as they stand in tables and in names of columns
 _SIDES = {"l": "L", "left": "L", "lh": "L", "r": "R", "right": "R", "rh": "R", "both": "both", "bilateral": "both"}
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -35,14 +36,21 @@ class Found(NamedTuple):
 
 
 def tidy(what: str, text: str) -> str:
-    """One of `FIELDS` of a measure, however a table or a key writes it.
+    """One of `FIELDS` of a measure, or its session, however a table or a key writes it.
 
     Words for a side are L, R or both, whatever their capitals; blanks inside the name of a modality, measure or region
-    are underscores.
+    are underscores; a session begins with ``ses-``.
     """
+    if what == SESSION:
+        return f"ses-{text.strip().removeprefix('ses-')}"
     if what == "hemi":
         return _SIDES.get(text.casefold(), text)
     return text.strip() if what == "unit" else "_".join(text.split())
+
+
+def session_column(header: Sequence[str]) -> str | None:
+    """Column of the sessions, if a table has one."""
+    return next((name for name in (SESSION, f"{SESSION}_id") if name in header), None)
 
 
 def check_name(what: str, name: str) -> str | None:

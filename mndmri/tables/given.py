@@ -12,7 +12,17 @@ import pandas as pd
 
 from mndmri.io import InputError
 from mndmri.tables.codes import codes_for_missing
-from mndmri.tables.columns import FIELDS, HEMIS, Column, check_name, columns_by_mapping, columns_by_pattern, tidy
+from mndmri.tables.columns import (
+    FIELDS,
+    HEMIS,
+    SESSION,
+    Column,
+    check_name,
+    columns_by_mapping,
+    columns_by_pattern,
+    session_column,
+    tidy,
+)
 from mndmri.tables.covariates import VOLUMES, place_of
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import dictionary_path
@@ -26,13 +36,13 @@ BROUGHT = "Brought"  # key of a definition: the files that the measure came from
 NO_VALUE = "no value in the table"
 _SHOWN = 12  # columns, rows or ids named in a line
 _FACTOR = 100.0  # between two units of one quantity, at least: values within a group of people vary less
-_COLUMNS = [PARTICIPANT, *MEASURE_COLUMNS, "file", "line"]
+_COLUMNS = [PARTICIPANT, SESSION, *MEASURE_COLUMNS, "file", "line"]
 
 
 class Given(NamedTuple):
     """Measures of tables that were brought, and what there is to say of them."""
 
-    rows: pd.DataFrame  # participant_id, `MEASURE_COLUMNS`, file, line
+    rows: pd.DataFrame  # participant_id, session, `MEASURE_COLUMNS`, file, line
     problems: list[str]
     notes: list[str]
     unused: tuple[str, ...] = ()  # columns of a wide table that are no measures
@@ -44,6 +54,7 @@ def read_given(
     known: Sequence[str],
     studied: Sequence[str],
     reserved: Iterable[str] = (),
+    sessions: bool = False,
 ) -> Given:
     """Measures of all tables of the config, long.
 
@@ -58,6 +69,9 @@ def read_given(
         Those of them that are in the study.
     reserved : iterable of str
         Columns that hold something else than measures (group, age), which are not told as unused.
+    sessions : bool
+        Whether people have several visits: every row has a session, of a column ``session`` or ``session_id`` or of
+        the entry's key. Otherwise it is empty.
 
     Returns
     -------
@@ -73,15 +87,25 @@ def read_given(
             whole, entry = read_entry(written_entry)
             _check_layout(whole, entry)
             written = [as_text(cell) for cell in whole.column(entry["participant"])]
-            ids, told, wrong = _match_people(written, known=known, studied=studied)
+            ids, told, wrong = match_people(written, known=known, studied=studied)
             # what is wrong with the values of others is of no concern
             kept = [who in MISSING_WORDS or ids[who] in members for who in written]
             sheet = whole._replace(rows=list(compress(whole.rows, kept)), lines=list(compress(whole.lines, kept)))
-            part = _wide(sheet, entry, set(reserved)) if entry["wide"] else _long(sheet, entry)
+            labels = _sessions(sheet, entry) if sessions else [""] * len(sheet.rows)
+            apart = {*reserved, (session_column(sheet.header) if sessions else None) or ""}
+            part = _wide(sheet, entry, apart) if entry["wide"] else _long(sheet, entry)
         except InputError as error:
             problems.append(str(error))
             continue
-        own = part.rows.assign(file=name, participant_id=part.rows[PARTICIPANT].map(ids))
+        of_line = dict(zip(sheet.lines, labels, strict=True))
+        own = part.rows.assign(
+            file=name, participant_id=part.rows[PARTICIPANT].map(ids), session=part.rows["line"].map(of_line)
+        )
+        problems += [
+            f"{name}: row {line} has no session; fill it in or remove the row"
+            for line, label in of_line.items()
+            if sessions and not label
+        ]
         problems += [f"{name}: {text}" for text in (*part.problems, *wrong)]
         notes += [f"{name}: {text}" for text in (*sheet.notes, *part.notes, *told)]
         known_before = unused.get(entry["file"], part.unused)
@@ -97,7 +121,12 @@ def read_given(
 
 
 def take_given(
-    entries: Sequence[Mapping[str, Any]], *, known: Sequence[str], reserved: Sequence[str], studied: Sequence[str]
+    entries: Sequence[Mapping[str, Any]],
+    *,
+    known: Sequence[str],
+    reserved: Sequence[str],
+    studied: Sequence[str],
+    sessions: bool = False,
 ) -> pd.DataFrame:
     """Rows of `read_given`, refused where it finds a problem.
 
@@ -106,7 +135,7 @@ def take_given(
     InputError
         With all problems.
     """
-    found = read_given(entries, known=known, studied=list(studied), reserved=reserved)
+    found = read_given(entries, known=known, studied=list(studied), reserved=reserved, sessions=sessions)
     if found.problems:
         raise InputError("the tables of measures cannot be used:\n" + "\n".join(f"  - {p}" for p in found.problems))
     return found.rows
@@ -295,6 +324,20 @@ def _check_layout(sheet: Sheet, entry: Mapping[str, Any]) -> None:
         raise InputError(f"{entry['file']}: {doubled[0]} is a column and a key in the config; remove one of them")
 
 
+def _sessions(sheet: Sheet, entry: Mapping[str, Any]) -> list[str]:
+    """Session of each row, empty where it is missing."""
+    column = session_column(sheet.header)
+    if column and entry[SESSION]:
+        raise InputError(f"{entry['file']}: {column} is a column and session a key in the config; remove one of them")
+    if not column and not entry[SESSION]:
+        raise InputError(
+            f"{entry['file']}: has no column session or session_id; it has {_few(sheet.header)}. With visits every row "
+            "is of a session: add the column, or name the session of the whole table as a key (session: ses-01)"
+        )
+    written = [as_text(cell) for cell in sheet.column(column)] if column else [entry[SESSION]] * len(sheet.rows)
+    return ["" if text in MISSING_WORDS else tidy(SESSION, text) for text in written]
+
+
 def _long(sheet: Sheet, entry: Mapping[str, Any]) -> Given:
     """Rows of a table laid out as ``group/measures.tsv``."""
     columns = {name: [as_text(cell) for cell in sheet.column(name)] for name in sheet.header if name != "value"}
@@ -406,7 +449,8 @@ def _stated(rows: pd.DataFrame) -> pd.DataFrame:
     finite, reason = np.isfinite(values), rows["status"].astype(str)
     reason = reason.where(~reason.isin([*MISSING_WORDS, OK]), NO_VALUE).where(~np.isinf(values), "infinite")
     unit = rows["unit"].where(~rows["unit"].isin(list(MISSING_WORDS)), "")
-    return rows.assign(value=values.where(finite), status=np.where(finite, OK, reason), unit=unit, file="")[_COLUMNS]
+    stated = rows.assign(value=values.where(finite), status=np.where(finite, OK, reason), unit=unit)
+    return stated[[name for name in _COLUMNS if name in stated]]
 
 
 def _told(name: str, faults: Sequence[tuple[int, str, str]]) -> str:
@@ -454,7 +498,7 @@ def _codes(name: str, own: pd.DataFrame) -> list[str]:
 # -- people ---------------------------------------------------------------------------------------
 
 
-def _match_people(
+def match_people(
     written: Sequence[str], *, known: Sequence[str], studied: Sequence[str]
 ) -> tuple[dict[str, str], list[str], list[str]]:
     """The study's id of each id that is written, notes, and what is wrong with the ids.
@@ -504,15 +548,19 @@ def _match_people(
 
 def _repeated(rows: pd.DataFrame) -> list[str]:
     """Values that are there twice, in one table or in two."""
-    again = rows[rows.duplicated([PARTICIPANT, *KEY], keep=False)]
+    again = rows[rows.duplicated([PARTICIPANT, SESSION, *KEY], keep=False)]
     problems: list[str] = []
-    for who, own in again.groupby(PARTICIPANT, sort=False):
+    for (who, label), own in again.groupby([PARTICIPANT, SESSION], sort=False):
         key = tuple(own[KEY].iloc[0])
         same = own[(own[KEY] == key).all(axis=1)]
         places = " and ".join(f"{row.file} row {row.line}" for row in same.itertuples())
         count = len(own.drop_duplicates(KEY))
         more = f" (and {count - 1} more measures)" if count > 1 else ""
-        problems.append(f"{who}: {' '.join(key)} is there twice, {places}{more}; keep one row")
+        visit = f"{who} {label}".strip()
+        advice = (
+            "keep one row" if label else "keep one row, or name the table of visits (visits) if they are of several"
+        )
+        problems.append(f"{visit}: {' '.join(key)} is there twice, {places}{more}; {advice}")
     return _some(problems)
 
 
@@ -540,7 +588,7 @@ def _doubtful_units(rows: pd.DataFrame) -> list[str]:
         place = int(steps.argmax()) + 1
         spread = max(values[place - 1] / values[0], values[-1] / values[place])
         if 2 <= place <= len(values) - 2 and steps[place - 1] >= _FACTOR > spread:
-            above = name_people(sorted(sizes[PARTICIPANT].iloc[place:]))
+            above = name_people(sorted(sizes[PARTICIPANT].iloc[place:].unique()))
             notes.append(
                 f"{' '.join(map(str, key))}: the values of {above} are over {_FACTOR:g} times those of the others, "
                 "as in another unit"

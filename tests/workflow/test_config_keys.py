@@ -162,6 +162,7 @@ def add_files(study: StubStudy) -> None:
     own = pd.DataFrame({"participant_id": PEOPLE, "region": "cst", "value": 0.5})
     for name, modality in (("brought", "dwi"), ("joined", "spectroscopy")):
         own.assign(modality=modality, measure="fa").to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    own.assign(session_id="ses-01", months=0).to_csv(folder / "visits.tsv", sep="\t", index=False)
     terms = [("intercept", "n/a"), ("age", "n/a"), ("sex", "F"), ("sex", "M")]
     own = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "n": 20, "df": 17, "s": 1}
     norms = pd.DataFrame([own | {"term": term, "level": level, "coefficient": 0} for term, level in terms])

@@ -552,6 +552,7 @@ def brought(wildcards):
         entries=BROUGHT,
         known=list(STUDY.listed),
         reserved=[config["groups"]["column"], *columns_used(config)[1]],
+        sessions=bool(config["visits"]),
     )
 
 

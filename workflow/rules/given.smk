@@ -2,7 +2,16 @@ rule take_measures:
     """Take tables of measures that somebody brings, in the place of one measured from scans."""
     input:
         **BROUGHT_FILES,
+        visits=config["visits"]["table"] if config["visits"] else [],
     output:
+        **(
+            dict(
+                visits="<group>/measures_visits.tsv",
+                visits_dictionary="<group>/measures_visits.json",
+            )
+            if config["visits"]
+            else {}
+        ),
         measures="<group>/measures.tsv",
         dictionary="<group>/measures.json",
         wide="<group>/measures_wide.tsv",
@@ -23,6 +32,7 @@ rule take_measures:
         others=STUDY.others,
         other_columns=list(STUDY.others),
         brought=brought,
+        visits=config["visits"],
         excluded=STUDY.excluded,
         progression=config["progression"],
     script:

@@ -472,6 +472,13 @@ if config["survival"]:
             "../../scripts/model_survival.py"
 
 
+OF_VISITS = []
+
+if config["visits"]:
+
+    include: "visits.smk"
+
+
 rule count_signs:
     """Count in how many of each group the motor band sign is present."""
     input:
@@ -542,6 +549,11 @@ rule draw_groups:
             rules.compare_profiles.output.comparisons if counted("dwi") else [],
             rules.compare_profiles.output.means if counted("dwi") else [],
             rules.gather_strips.output.strips if UNFOLDED else [],
+            *(
+                [TABLES.visits, rules.compare_change.output.longitudinal]
+                if config["visits"]
+                else []
+            ),
         ],
     output:
         figures=directory("<group>/figures"),
@@ -579,6 +591,7 @@ rule write_methods:
             rules.compare_profiles.output.comparisons if counted("dwi") else [],
             rules.orient_sides.output.sides if config["onset_side"] else [],
             rules.model_survival.output.survival if config["survival"] else [],
+            OF_VISITS,
         ],
     output:
         methods="<group>/methods.md",
@@ -620,6 +633,8 @@ SHEETS = [
     rules.check_comparisons.output.assumptions,
     rules.check_comparisons.output.equivalence,
     *([rules.model_survival.output.survival] if config["survival"] else []),
+    *OF_VISITS,
+    *([rules.measure_change.output.changes] if config["visits"] else []),
     rules.score_deviations.output.deviations,
     rules.score_deviations.output.norms,
     *([rules.orient_sides.output.sides] if config["onset_side"] else []),

@@ -57,6 +57,7 @@ rule write_report:
             rules.model_survival.output.survival if config["survival"] else [],
             rules.score_deviations.output.deviations,
             rules.orient_sides.output.sides if config["onset_side"] else [],
+            OF_VISITS,
         ],
         methods=rules.write_methods.output.methods,
         workbook=rules.write_workbook.output.workbook,

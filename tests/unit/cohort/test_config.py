@@ -203,6 +203,20 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
         ),
         ({"dwi": {"dir": "qsiprep"}}, "dwi.dir: only for preprocessed series; set dwi.preprocessed to true"),
         ({"simulation": {}, "dwi": {"distortion": "fieldmap"}}, "dwi.distortion: no field map is simulated"),
+        ({"visits": {"table": "v.tsv"}}, "visits: only for tables of measures; scans of several sessions are not"),
+        ({"visits": {}}, "visits.table: missing"),
+        (
+            {"bids_dir": None, "measures": {"file": "m.tsv", "session": "ses-01"}, "participants": "p.tsv"},
+            "measures[0].session: only with several visits; give visits.table",
+        ),
+        (
+            {
+                "bids_dir": None,
+                "measures": {"file": "m.tsv", "wide": {"pattern": "{measure}_{region}"}, "modality": "t1w"},
+                "visits": {"table": "v.tsv"},
+            },
+            "participants: missing; with visits the table of measures has a row for each visit",
+        ),
         (
             {"simulation": {}, "dwi": {"distortion": "reverse"}},
             "dwi.distortion: reverse needs a series of opposite phase encoding; set simulation.dwi.reverse_b0 to true",
@@ -245,7 +259,7 @@ def test_every_key_is_in_the_demo_config():
     given = read("config.yaml")
     for place in known_places(SCHEMA):
         if place.startswith(
-            ("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.", "maps.")
+            ("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.", "visits.", "maps.")
         ):
             continue
         value = given

@@ -19,6 +19,7 @@ from mndmri.tables.given import BROUGHT
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
+VISITS = {"bids_dir": None, "measures": "m.tsv", "participants": "p.tsv", "visits": {"table": "v.tsv"}}
 MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
@@ -361,6 +362,18 @@ def test_ratings_by_eye_are_said_with_how_agreement_is_reported():
     assert "rated the motor band" not in methods(scored=True)
 
 
+def test_change_over_visits_is_described_with_who_left():
+    said = methods(**VISITS)
+    assert "All other comparisons are of one visit of each participant, the first with measures." in said
+    assert "missing in" not in said and "linear mixed model" not in methods()
+    assert "participant, ses-01." in methods(**VISITS | {"visits": {"table": "v.tsv", "baseline": "ses-01"}})
+    config = resolve_config(VISITS, SCHEMA)
+    left = methods_paragraph(
+        config, versions(), space="MNI", n_by_group=GROUPS, visits_left=["5 of 13 ALS", "0 of 5 PLS"]
+    )
+    assert "The study's last visit was missing in 5 of 13 ALS and 0 of 5 PLS." in left
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -374,6 +387,7 @@ def test_ratings_by_eye_are_said_with_how_agreement_is_reported():
             "t1w": {"parcellation_pattern": "*"},
         },
         {"bids_dir": None, "measures": "m.tsv", "participants": "p.tsv", "covariates": []},
+        VISITS,
     ],
 )
 def test_references_are_numbered_as_they_appear_and_are_those_cited(keys):
@@ -387,24 +401,28 @@ def test_references_are_numbered_as_they_appear_and_are_those_cited(keys):
 
 
 def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
-    everything = methods(
-        scored=True,
-        measured=MAPPED,
-        site="s",
-        survival={"time": "lived", "event": "died"},
-        ratings="ratings.tsv",
-        statistics={"harmonise": "combat", "rated_sign": "mcli"},
-    ) + methods(
-        measured=MAPPED,
-        qsm={"unwrapper": "romeo", "method": "closed_form"},
-        t1w={"registration_engine": "ants", "template": "study"},
-        dwi={
-            "denoise": "mrtrix3",
-            "motion": "fsl",
-            "distortion": "fieldmap",
-            "tensor_fit": "robust",
-        },
-        without_t1w=1,
+    everything = (
+        methods(
+            scored=True,
+            measured=MAPPED,
+            site="s",
+            survival={"time": "lived", "event": "died"},
+            ratings="ratings.tsv",
+            statistics={"harmonise": "combat", "rated_sign": "mcli"},
+        )
+        + methods(
+            measured=MAPPED,
+            qsm={"unwrapper": "romeo", "method": "closed_form"},
+            t1w={"registration_engine": "ants", "template": "study"},
+            dwi={
+                "denoise": "mrtrix3",
+                "motion": "fsl",
+                "distortion": "fieldmap",
+                "tensor_fit": "robust",
+            },
+            without_t1w=1,
+        )
+        + methods(**VISITS)
     )
     for reference in REFERENCES.values():
         assert reference in everything

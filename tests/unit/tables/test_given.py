@@ -492,3 +492,45 @@ def test_what_readers_have_excluded_has_no_value_in_a_table_that_was_brought(wid
     table = complete_measures(found.rows, PEOPLE, {"sub-01": {modality: why}}).set_index("participant_id")
     assert np.isnan(table.loc["sub-01", "value"]) and table.loc["sub-01", "status"] == why
     assert table.loc["sub-02", "value"] == 2
+
+
+def of_visits(path, text, **keys):
+    """What is read of a table of several visits."""
+    path.write_text(text)
+    entry = EMPTY | {"file": str(path), "participant": "participant_id", "session": None} | keys
+    return read_given([entry], known=KNOWN, studied=list(PEOPLE["participant_id"]), sessions=True)
+
+
+LONG = "participant_id,modality,measure,region,value,session_id\n"
+BOTH = LONG + "".join(f"{who},dwi,fa,cst,0.{session},{session}\n" for who in ("01", "02", "03") for session in (1, 2))
+
+
+def test_rows_of_several_sessions_are_told_apart(tmp_path):
+    found = of_visits(tmp_path / "long.csv", BOTH)
+    assert found.problems == []
+    assert found.rows["session"].tolist() == ["ses-1", "ses-2"] * 3
+    again = of_visits(tmp_path / "long.csv", BOTH + "02,dwi,fa,cst,0.3,ses-2\n")
+    assert "sub-02 ses-2: dwi fa cst both is there twice" in again.problems[0]
+
+
+def test_a_wide_table_may_have_sessions_and_a_whole_table_one(tmp_path):
+    text = "participant_id,session,thickness_precentral_L\n01,ses-1,2.5\n01,ses-2,2.4\n02,ses-1,2\n03,ses-1,2\n"
+    found = of_visits(tmp_path / "wide.csv", text, modality="t1w", wide=PATTERN)
+    assert found.problems == [] and found.rows["session"].tolist() == ["ses-1", "ses-2", "ses-1", "ses-1"]
+    assert found.unused == ()
+    one = "participant_id,thickness_precentral_L\n01,2.5\n02,2\n03,2\n"
+    found = of_visits(tmp_path / "wide.csv", one, modality="t1w", wide=PATTERN, session="02")
+    assert set(found.rows["session"]) == {"ses-02"}
+
+
+def test_a_row_without_a_session_and_a_table_without_sessions_are_told(tmp_path):
+    found = of_visits(tmp_path / "long.csv", BOTH + "02,dwi,md,cst,0.3,\n")
+    assert "row 8 has no session; fill it in or remove the row" in "\n".join(found.problems)
+    found = of_visits(tmp_path / "long.csv", BOTH.replace("session_id", "visit"))
+    assert "has no column session or session_id" in found.problems[0]
+    assert "session a key in the config" in of_visits(tmp_path / "long.csv", BOTH, session="ses-01").problems[0]
+
+
+def test_several_visits_without_a_table_of_visits_are_refused_with_the_way_out(long):
+    found = long(("01", "dwi", "fa", "cst", "L", 0.5), ("01", "dwi", "fa", "cst", "L", 0.4))
+    assert "name the table of visits (visits) if they are of several" in found.problems[0]

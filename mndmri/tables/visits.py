@@ -1,0 +1,358 @@
+"""Visits: when each person was seen, which visit is the baseline, and the measures of all of them."""
+
+import datetime
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mndmri.io import InputError
+from mndmri.tables.columns import SESSION, session_column, tidy
+from mndmri.tables.decisions import leave_out
+from mndmri.tables.dictionaries import TITLE
+from mndmri.tables.given import PARTICIPANT, match_people
+from mndmri.tables.measures import (
+    COLUMN_DESCRIPTIONS,
+    KEY,
+    MEASURE_COLUMNS,
+    NOT_MEASURED,
+    OK,
+    data_dictionary,
+    stack_measures,
+)
+from mndmri.tables.sheets import MISSING_WORDS, Cell, Sheet, as_text, read_sheet, to_number
+from mndmri.tables.words import name_people
+
+MONTHS = "months"
+CLINICAL = "clinical"  # modality of the scores of the visits table
+MONTH = 365.25 / 12  # days
+VISIT_COLUMNS = [PARTICIPANT, "group", SESSION, MONTHS, *MEASURE_COLUMNS]
+_TIME = "acq_time"
+_NUMBERS = re.compile(r"(\d+)")
+DESCRIPTIONS = {
+    SESSION: "Session of the visit, as in the visits table.",
+    MONTHS: "Months of the visit, as in the visits table; where that has acq_time, since the person's first visit.",
+}
+
+
+class Visits(NamedTuple):
+    """Visits of those studied, and what there is to say of their table."""
+
+    table: pd.DataFrame  # participant_id, session, months and the scores; by person and months
+    problems: list[str]
+    notes: list[str]
+
+
+def read_visits(
+    path: str | Path, *, scores: Sequence[str] = (), known: Sequence[str], studied: Sequence[str]
+) -> Visits:
+    """The table of visits, one row for each.
+
+    Parameters
+    ----------
+    path : path
+        Columns participant_id, session_id (or session), and months or, without it, acq_time (a date as BIDS has it).
+    scores : sequence of str
+        Further columns, of numbers.
+    known : sequence of str
+        Every ``participant_id`` of the participants table.
+    studied : sequence of str
+        Those of them that are in the study.
+
+    Returns
+    -------
+    Visits
+        A visit without a time keeps its row.
+    """
+    name, empty = Path(path).name, pd.DataFrame(columns=[PARTICIPANT, SESSION, MONTHS, *scores])
+    try:
+        sheet = read_sheet(path)
+    except InputError as error:
+        return Visits(empty, [str(error)], [])
+    session = session_column(sheet.header)
+    time = next((column for column in (MONTHS, _TIME) if column in sheet.header), None)
+    lacking = [] if PARTICIPANT in sheet.header else [PARTICIPANT]
+    lacking += ([] if session else ["session_id"]) + ([] if time else [f"{MONTHS} (or {_TIME})"])
+    lacking += [column for column in scores if column not in sheet.header]
+    if session is None or time is None or lacking:
+        told = f"{path}: the visits table has no column {', '.join(lacking)}; it has {', '.join(sheet.header)}"
+        return Visits(empty, [told], [])
+    written = [as_text(cell) for cell in sheet.column(PARTICIPANT)]
+    ids, notes, problems = match_people(written, known=known, studied=studied)
+    labels = [as_text(cell) for cell in sheet.column(session)]
+    own = [ids[who] in set(studied) for who in written]
+    rows: dict[str, list[Any]] = {
+        PARTICIPANT: [ids[who] for who in written],
+        SESSION: [tidy(SESSION, label) for label in labels],
+    }
+    for column in (time, *scores):
+        read = [_time_of(cell, sheet) if column == _TIME else _number_of(cell, sheet) for cell in sheet.column(column)]
+        rows[MONTHS if column == time else column] = [value for value, _ in read]
+        problems += [
+            f"row {line} ({who}): {column} is {wrong}"
+            for line, who, (_, wrong), kept in zip(sheet.lines, written, read, own, strict=True)
+            if kept and wrong
+        ]
+    problems += [
+        f"row {line} ({who}) has no {session}; name the session, or remove the row"
+        for line, who, label, kept in zip(sheet.lines, written, labels, own, strict=True)
+        if kept and label in MISSING_WORDS
+    ]
+    table = pd.DataFrame(rows, index=sheet.lines)[own]
+    for (who, label), twice in table.groupby([PARTICIPANT, SESSION], sort=False):
+        if len(twice) > 1:
+            lines = " and ".join(map(str, twice.index))
+            problems.append(f"{who} {label} is there twice, rows {lines}; keep one row for each visit")
+    if time == _TIME:
+        days = table[MONTHS] - table.groupby(PARTICIPANT)[MONTHS].transform("min")
+        table = table.assign(months=(days / MONTH).to_numpy())
+    table = _ordered(table).reset_index(drop=True)
+    return Visits(table, [f"{name}: {text}" for text in problems], [f"{name}: {text}" for text in notes])
+
+
+def take_visits(
+    rows: pd.DataFrame, chosen: Mapping[str, Any], *, known: Sequence[str], studied: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of measures with their sessions matched, and the visits, refused where there is a problem.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `mndmri.tables.given.take_given`, with sessions.
+    chosen : mapping
+        The config's ``visits``.
+    known, studied : sequence of str
+        As in `read_visits`.
+
+    Raises
+    ------
+    InputError
+        With all problems.
+    """
+    visits = read_visits(chosen["table"], scores=chosen["scores"], known=known, studied=list(studied))
+    matched = match_sessions(rows, visits.table)
+    if problems := [*visits.problems, *unknown_baseline(matched, chosen["baseline"])]:
+        raise InputError("the visits cannot be used:\n" + "\n".join(f"  - {text}" for text in problems))
+    return matched, visits.table
+
+
+def match_sessions(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    """Rows of measures with sessions as the visits table spells them: ``ses-1`` is ``ses-01`` if nothing else is.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `mndmri.tables.given.read_given`, with sessions.
+    visits : DataFrame
+        Of `read_visits`.
+    """
+    spelt: dict[str, set[str]] = {}
+    for label in visits[SESSION].unique():
+        spelt.setdefault(_bare(label), set()).add(label)
+    known = set(visits[SESSION])
+    named = {
+        label: next(iter(spelt[_bare(label)]))
+        if label not in known and len(spelt.get(_bare(label), ())) == 1
+        else label
+        for label in rows[SESSION].unique()
+    }
+    return rows.assign(session=rows[SESSION].map(named))
+
+
+def baseline_sessions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None = None) -> dict[str, str]:
+    """Session whose measures the comparisons of the groups use, by participant.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `match_sessions`.
+    visits : DataFrame
+        Of `read_visits`.
+    baseline : str, optional
+        Session of everybody; who has no measures of it is not in the result. Default the first by months of those with
+        measures; of visits without months, or of the same, the first by name.
+    """
+    seen = _with_months(rows[[PARTICIPANT, SESSION]].drop_duplicates(), visits)
+    if baseline is not None:
+        seen = seen[seen[SESSION] == tidy(SESSION, baseline)]
+    return _ordered(seen).drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
+
+
+def at_baseline(rows: pd.DataFrame, sessions: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of everybody's baseline, from `baseline_sessions`."""
+    return rows[rows[SESSION] == rows[PARTICIPANT].map(sessions)]
+
+
+def unknown_baseline(rows: pd.DataFrame, baseline: str | None) -> list[str]:
+    """That nobody has measures of the session that is named as the baseline, if so."""
+    labels = sorted(rows[SESSION].unique())
+    if baseline is None or not labels or tidy(SESSION, baseline) in labels:
+        return []
+    near = difflib.get_close_matches(tidy(SESSION, baseline), labels, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"they have {', '.join(labels)}"
+    return [f"visits.baseline: the tables of measures have no session '{baseline}'; {hint}"]
+
+
+def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, studied: Sequence[str]) -> list[str]:
+    """What is peculiar about the visits, a sentence for each kind with everybody whom it is about.
+
+    Parameters
+    ----------
+    rows, visits, baseline
+        As in `baseline_sessions`.
+    studied : sequence of str
+        Everybody in the study.
+    """
+    measured = set(map(tuple, rows[[PARTICIPANT, SESSION]].drop_duplicates().to_numpy()))
+    planned = set(map(tuple, visits[[PARTICIPANT, SESSION]].to_numpy()))
+    timed = visits.dropna(subset=[MONTHS])
+    told: dict[str, list[str]] = {}
+
+    def tell(text: str, who: str) -> None:
+        told.setdefault(text, []).append(who)
+
+    for who, label in sorted(planned - measured):
+        tell(f"{label} is in the visits table and has no measures", who)
+    for who, label in sorted(measured - planned):
+        tell(f"{label} has measures and is not in the visits table; it has no months and is in no slope", who)
+    for who, label in visits.loc[visits[MONTHS].isna(), [PARTICIPANT, SESSION]].itertuples(index=False):
+        tell(f"{label} has no months; it is in no slope", who)
+    used = timed[[pair in measured for pair in map(tuple, timed[[PARTICIPANT, SESSION]].to_numpy())]]
+    for who, own in used.groupby(PARTICIPANT, sort=False):
+        months, labels = own[MONTHS].to_numpy(), own[SESSION].to_list()
+        if len(own) == 1:
+            tell("one visit with measures; no slope", who)
+        for n in range(1, len(own)):
+            first, second = labels[n - 1], labels[n]
+            if months[n] == months[n - 1]:
+                tell(f"{first} and {second} are at the same time; both are used", who)
+            elif _natural(first) > _natural(second):
+                tell(f"{second} is later than {first}; visits are taken in the order of months", who)
+    sessions = baseline_sessions(rows, visits, baseline)
+    first_planned = timed.drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
+    for who in studied:
+        if who not in sessions:
+            tell("no measures at the baseline", who)
+        elif baseline is None and first_planned.get(who, sessions[who]) != sessions[who]:
+            tell(f"the baseline is {sessions[who]}, the first with measures, not {first_planned[who]}", who)
+    return [f"{name_people(people)}: {text}" for text, people in told.items()]
+
+
+def complete_visits(
+    rows: pd.DataFrame,
+    visits: pd.DataFrame,
+    participants: pd.DataFrame,
+    excluded: Mapping[str, Mapping[str, str]],
+    *,
+    scores: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Measures of every visit: each visit has every row that any visit has.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `match_sessions`.
+    visits : DataFrame
+        Of `read_visits`.
+    participants : DataFrame
+        ``participant_id`` and ``group``.
+    excluded : mapping
+        As in `mndmri.tables.given.complete_measures`; of all visits of a participant.
+    scores : sequence of str
+        Columns of ``visits`` that become measures of the modality `CLINICAL`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `VISIT_COLUMNS`, by participant and months.
+    """
+    seen = pd.concat([visits[[PARTICIPANT, SESSION]], rows[[PARTICIPANT, SESSION]]]).drop_duplicates()
+    seen = _ordered(_with_months(seen, visits))
+    seen = participants[[PARTICIPANT, "group"]].merge(seen, on=PARTICIPANT)
+    seen["visit"] = seen[PARTICIPANT] + " " + seen[SESSION]
+    tables = {
+        f"{who} {label}": leave_out(own[MEASURE_COLUMNS], excluded.get(str(who), {}))
+        for (who, label), own in rows.groupby([PARTICIPANT, SESSION], sort=False)
+    }
+    for visit, own in _score_rows(visits, scores).groupby("visit", sort=False):
+        tables[visit] = pd.concat([tables.get(visit), own[MEASURE_COLUMNS]], ignore_index=True)
+    stacked = stack_measures(tables, seen[["visit", "group"]].rename(columns={"visit": PARTICIPANT}), {})
+    stacked = stacked.drop(columns="group").rename(columns={PARTICIPANT: "visit"})
+    return seen.merge(stacked, on="visit")[VISIT_COLUMNS]
+
+
+def visits_dictionary(
+    measures: Iterable[tuple[str, str]], brought: Mapping[tuple[str, str], Mapping[str, str]]
+) -> dict[str, Any]:
+    """BIDS data dictionary of the measures of all visits.
+
+    Parameters
+    ----------
+    measures : iterable of (modality, measure)
+        Those in the table.
+    brought : mapping
+        Definitions, of `mndmri.tables.given.given_definitions`.
+    """
+    kinds = list(measures)
+    clinical = {
+        (of, name): {"Description": f"Column {name} of the visits table."} for of, name in kinds if of == CLINICAL
+    }
+    described = data_dictionary(kinds, brought={**clinical, **brought})
+    columns = {**COLUMN_DESCRIPTIONS, **DESCRIPTIONS}
+    named = {name: {"Description": columns[name]} for name in VISIT_COLUMNS}
+    return {TITLE: "Every measure of every visit, one a row", **named, "measures": described["measures"]}
+
+
+def _score_rows(visits: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
+    """Scores of the visits as rows of measures, with the ``visit`` that they are of."""
+    parts = []
+    for name in scores:
+        value = visits[name].astype(float)
+        fixed = dict(zip(KEY, (CLINICAL, name, "total", "both"), strict=True))
+        status = np.where(value.notna(), OK, NOT_MEASURED)
+        own = pd.DataFrame({"visit": visits[PARTICIPANT] + " " + visits[SESSION], "value": value, "status": status})
+        parts.append(own.assign(**fixed, unit="", n_voxels=0))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["visit", *MEASURE_COLUMNS])
+
+
+def _with_months(seen: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    return seen.merge(visits[[PARTICIPANT, SESSION, MONTHS]], on=[PARTICIPANT, SESSION], how="left")
+
+
+def _ordered(visits: pd.DataFrame) -> pd.DataFrame:
+    """Visits by person and months, those without months last, and by the numbers in their names."""
+    keys = visits.assign(natural=visits[SESSION].map(_natural))
+    return visits.loc[keys.sort_values([PARTICIPANT, MONTHS, "natural"], kind="stable", na_position="last").index]
+
+
+def _natural(label: str) -> tuple[tuple[int, str], ...]:
+    """Key by which ses-2 is before ses-10."""
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(label))
+
+
+def _bare(label: str) -> str:
+    return label.removeprefix("ses-").lstrip("0")
+
+
+def _number_of(cell: Cell, sheet: Sheet) -> tuple[float, str | None]:
+    value, wrong = to_number(cell, decimal_comma=sheet.decimal_comma)
+    if wrong is None and math.isinf(value):
+        return math.nan, "infinite; expected a number or n/a"
+    return value, f"{wrong}; expected a number or n/a" if wrong else None
+
+
+def _time_of(cell: Cell, sheet: Sheet) -> tuple[float, str | None]:
+    """Days of a date, or of a date with a time of day."""
+    text = as_text(cell)
+    if text in MISSING_WORDS:
+        return math.nan, None
+    try:
+        when = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return math.nan, f"'{text}'; expected a date as 2024-05-31 or 2024-05-31T10:30:00"
+    return when.replace(tzinfo=None).timestamp() / 86400, None
