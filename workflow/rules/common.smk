@@ -77,7 +77,7 @@ from mndmri.tables.covariates import is_of_quality, names_of
 from mndmri.tables.decisions import count_excluded, decision_lines
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
-from mndmri.tables.maps import ITSELF, MEASURE, maps_of
+from mndmri.tables.maps import ITSELF, MEASURE, maps_of, of_tract
 from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
