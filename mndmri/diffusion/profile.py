@@ -156,12 +156,10 @@ def measure_profile(
         ]
         for measure, unit in units.items():
             values = _ratio(kernel @ maps[measure].get_fdata()[near], kernel.sum(axis=1))
-            side = pd.DataFrame(
-                {"modality": modality, "measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)}
-            )
+            side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
             side["position_mm"], side["unit"], side["n_voxels"] = line.position_mm, unit, n_voxels.astype(int)
             side["status"] = reasons
-            rows.append(side.assign(value=np.where(side["status"] == OK, values, np.nan)))
+            rows.append(side.assign(modality=modality, value=np.where(side["status"] == OK, values, np.nan)))
     return pd.concat(rows, ignore_index=True)[PROFILE_COLUMNS]
 
 

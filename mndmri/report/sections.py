@@ -136,7 +136,7 @@ def group_sections(
         ),
         Section(
             "Along the corticospinal tract",
-            "profile_comparisons.tsv has the differences at every node, corrected over the nodes of both sides of each measure.",
+            "profile_comparisons.tsv has the differences at every node, corrected over the nodes of both sides.",
             pictures=drawn("profile", "Means of the groups with their intervals, from the pons up to the cortex."),
         ),
         Section(
