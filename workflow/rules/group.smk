@@ -326,21 +326,11 @@ if not config["measures"]:
         [path] = expand(rules.measure_map.output.profile, map=name, allow_missing=True)
         PROFILES[name] = collect(path, subject=having(path, counted(name)))
     PROFILES = {name: own for name, own in PROFILES.items() if own}
-
-
-def along_tract(place):
-    """Whether covariates of a modality, or of one of its measures, are any of a profile's."""
-    modality, *measure = place.split()[:2]
-    own = DECLARED_MAPS.get(modality)
-    return modality in PROFILES and (
-        own is None or measure in ([], [MEASURE[own["quantity"]]])
-    )
-
-
+# Covariates of their measures alone.
 OF_TRACT = {
     place: names
     for place, names in config["measure_covariates"].items()
-    if along_tract(place)
+    if place.split()[0] in PROFILES and along_tract(place)
 }
 
 if PROFILES:

@@ -204,6 +204,10 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
         ({"dwi": {"dir": "qsiprep"}}, "dwi.dir: only for preprocessed series; set dwi.preprocessed to true"),
         ({"simulation": {}, "dwi": {"distortion": "fieldmap"}}, "dwi.distortion: no field map is simulated"),
         (
+            {"simulation": {}, "maps": {"mtr": {"pattern": "a/*.nii"}, "odf": {"pattern": "b/*.nii"}}},
+            "maps.odf: is not simulated; of maps mtr and cbf are, remove it, or simulation",
+        ),
+        (
             {"simulation": {}, "dwi": {"distortion": "reverse"}},
             "dwi.distortion: reverse needs a series of opposite phase encoding; set simulation.dwi.reverse_b0 to true",
         ),
