@@ -28,7 +28,7 @@ rows = [*options.primary, SCORE]
 bands = bands.merge(pd.DataFrame(rows).drop_duplicates())  # once: everybody's measures are many
 profiles = strips = None
 if given.profiles:
-    fa = read_table(given.profiles).query("measure == 'fa'")
+    fa = read_table(given.profiles).query("modality == 'dwi' and measure == 'fa'")
     profiles = score_places(fa, people, modality="dwi", measure="fa", named_by=["node"], **options.scored)
 if given.strips:
     strips = pd.concat(

@@ -8,7 +8,9 @@ from mndmri.jobs import start_job
 from mndmri.tables.measures import stack_tables
 
 log = start_job(snakemake)
-profiles = stack_tables(read_own_tables(snakemake.input), pd.DataFrame(snakemake.params.participants))
+participants = pd.DataFrame(snakemake.params.participants)
+of_each = [stack_tables(read_own_tables(paths), participants) for _, paths in snakemake.input.items()]
+profiles = pd.concat(of_each, ignore_index=True)
 write_table(profiles, snakemake.output.profiles, digits=EXACT)
 write_json(profiles_dictionary(), snakemake.output.dictionary)
 log.info("%d participants with a profile", profiles["participant_id"].nunique())

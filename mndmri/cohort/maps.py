@@ -13,6 +13,7 @@ from mndmri.cohort.voxels import check_magnitude, look_at
 from mndmri.gradient_echo.chimap import doubt_unit
 from mndmri.grids import same_grid
 from mndmri.io import load_image
+from mndmri.phantom.plan import MAP_FILES
 from mndmri.tables.maps import BUILTIN, SCANS, maps_of, measures_of
 
 # Names that mean something else as a modality, as a file or as a folder of the results.
@@ -76,8 +77,13 @@ def wrong_declarations(config: Mapping[str, Any]) -> list[str]:
                 f"{where}.unit: a {declared['quantity']} map is divided by a reference and has no unit; remove unit, "
                 "or set quantity to value"
             )
-    if config["maps"] and config["simulation"] is not None:
-        problems.append("maps: nothing is simulated for them; remove maps, or simulation")
+    if config["simulation"] is not None:
+        simulated = [name for name in MAP_FILES if name not in BUILTIN]
+        problems += [
+            f"maps.{name}: is not simulated; of maps {' and '.join(simulated)} are, remove it, or simulation"
+            for name in config["maps"]
+            if name not in simulated
+        ]
     if config["maps"] and config["measures"]:
         problems.append("maps: a study of tables has no images; remove maps, or measures")
     return problems

@@ -15,6 +15,7 @@ from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
 from mndmri.io import InputError
+from mndmri.phantom.plan import MAP_FILES
 from mndmri.tables.cases import number_cases
 from mndmri.tables.decisions import EVERYTHING, EXCLUDED, collect_decisions
 from mndmri.tables.maps import maps_of
@@ -376,8 +377,11 @@ def _planned_scans(
                 "phase": tuple(named("anat", name, ".nii.gz") for name in echoes[1]),
                 "json": tuple(named("anat", name, ".json") for part in echoes for name in part),
             }
+        own |= {name: {"image": (named(folder, suffix, ".nii.gz"),)} for name, (folder, suffix) in MAP_FILES.items()}
         scans[who] = {
-            m: Scan(m, files, distortion if m == "dwi" else None)
+            m: Scan(
+                m, files, distortion if m == "dwi" else None, declared=maps_of(config)[m] if m in MAP_FILES else None
+            )
             for m, files in own.items()
             if m in config["modalities"]
         }

@@ -1,4 +1,4 @@
-"""Diffusion measures along the corticospinal tract, node by node."""
+"""Measures along the corticospinal tract, node by node."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,16 +19,17 @@ from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.measures import OK
 
 N_NODES = 100
-PROFILE_COLUMNS = ["measure", "hemi", "node", "position_mm", "value", "unit", "n_voxels", "status"]
+PROFILE_COLUMNS = ["modality", "measure", "hemi", "node", "position_mm", "value", "unit", "n_voxels", "status"]
 _DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",
     "group": "Study group, as the config maps the participants table's labels.",
-    "measure": "fa, md, ad or rd, weighted as in measures.tsv.",
+    "modality": "dwi, or the map or contrast that was measured.",
+    "measure": "As in measures.tsv, with the same weights.",
     "hemi": "Side of the person's body: L or R.",
     "node": f"Place on the tract, 1 (pons) to {N_NODES} (below the cortex), at equal steps of its centre line.",
     "position_mm": "Length of the centre line up to the node, in the template, mm.",
     "value": "Mean of the voxels near the node; n/a where it could not be computed, with the reason in status.",
-    "unit": "Unit of the value; 1 for FA.",
+    "unit": "Unit of the value; 1 for FA and ratios.",
     "n_voxels": "Effective number of voxels in the value.",
     "status": "ok, or why there is no value.",
 }
@@ -55,7 +56,7 @@ class Centreline(NamedTuple):
 
 def profiles_dictionary() -> dict[str, Any]:
     """BIDS data dictionary of the table of profiles."""
-    return dictionary("Diffusion measures at every node of the corticospinal tract", _DESCRIPTIONS)
+    return dictionary("Measures at every node of the corticospinal tract", _DESCRIPTIONS)
 
 
 def find_centreline(tract: SpatialImage) -> Centreline:
@@ -93,6 +94,7 @@ def measure_profile(
     atlas: SpatialImage,
     fov: SpatialImage,
     *,
+    modality: str = "dwi",
     units: Mapping[str, str] = MEASURES,
     beside: Mapping[tuple[str, str], str] = NOWHERE,
     min_coverage: float = 0.8,
@@ -115,6 +117,8 @@ def measure_profile(
         The atlas in template space, whose volumes are those of ``weights``.
     fov : SpatialImage
         On the grid of ``atlas``, 0 to 1: the field of view of the maps.
+    modality : str
+        Of all of the maps.
     units : mapping
         Unit of each of the measures.
 
@@ -155,7 +159,7 @@ def measure_profile(
             side = pd.DataFrame({"measure": measure, "hemi": hemi, "node": np.arange(1, N_NODES + 1)})
             side["position_mm"], side["unit"], side["n_voxels"] = line.position_mm, unit, n_voxels.astype(int)
             side["status"] = reasons
-            rows.append(side.assign(value=np.where(side["status"] == OK, values, np.nan)))
+            rows.append(side.assign(modality=modality, value=np.where(side["status"] == OK, values, np.nan)))
     return pd.concat(rows, ignore_index=True)[PROFILE_COLUMNS]
 
 

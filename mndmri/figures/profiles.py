@@ -25,6 +25,7 @@ def profile_plot(
     means: pd.DataFrame,
     comparisons: pd.DataFrame,
     *,
+    modality: str,
     measure: str,
     groups: Sequence[str],
     colours: Mapping[str, str],
@@ -41,11 +42,11 @@ def profile_plot(
     Parameters
     ----------
     means : DataFrame
-        ``measure, hemi, node, position_mm, unit, group, n, mean, ci_low, ci_high``; may hold other
+        ``modality, measure, hemi, node, position_mm, unit, group, n, mean, ci_low, ci_high``; may hold other
         measures too. A panel for each side.
     comparisons : DataFrame
-        ``measure, hemi, node, position_mm, contrast, p_fwe``; may hold other measures and contrasts too.
-    measure : str
+        ``modality, measure, hemi, node, position_mm, contrast, p_fwe``; may hold other measures and contrasts too.
+    modality, measure : str
     groups : sequence of str
         In the order of the legend.
     colours : mapping
@@ -60,9 +61,11 @@ def profile_plot(
     InputError
         If there is no mean of the measure.
     """
-    means, comparisons = (table[table["measure"] == measure] for table in (means, comparisons))
+    means, comparisons = (
+        table[(table["modality"] == modality) & (table["measure"] == measure)] for table in (means, comparisons)
+    )
     if means["mean"].isna().all():
-        raise InputError(f"no profile of {measure} to plot; the table of means has no value of it")
+        raise InputError(f"no profile of {modality} {measure} to plot; the table of means has no value of it")
     held = {f"{g}-{reference}": g for g in groups} | {f"{reference}-{g}": g for g in groups}
     contrasts = [name for name in dict.fromkeys(comparisons["contrast"]) if name in held]
     hemis = [hemi for hemi in _SIDES if hemi in set(means["hemi"])]
@@ -97,7 +100,8 @@ def profile_plot(
     unit = readable_unit(means["unit"].iloc[0])
     curves[0].set_ylabel(capitalised(readable(measure)) + (f" ({unit})" if unit else ""))
     _legend(figure, means, groups, colours)
-    figure.suptitle(f"{capitalised(readable(measure))} along the corticospinal tract", fontsize=11, weight="bold")
+    title = f"{readable(modality)}: {readable(measure)} along the corticospinal tract"
+    figure.suptitle(title, fontsize=11, weight="bold")
     said = (
         f"Lines: means, {readable_level(alpha)} shaded. Bars: tested (grey); p < 0.05, corrected over all nodes of "
         "both sides (colour)."

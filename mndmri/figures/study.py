@@ -86,11 +86,20 @@ def study_figures(
         yield f"multimodal_index_{scheme.replace(' ', '_')}", figure
     if "profile_means" in tables:
         means, profiles = tables["profile_means"], tables["profile_comparisons"]
-        for measure in means["measure"].unique():
+        for (modality, measure), rows in means.groupby(["modality", "measure"], sort=False):
+            if rows["mean"].isna().all():
+                continue
             figure = profile_plot(
-                means, profiles, measure=measure, groups=groups, colours=colours, reference=reference, alpha=alpha
+                rows,
+                profiles,
+                modality=modality,
+                measure=measure,
+                groups=groups,
+                colours=colours,
+                reference=reference,
+                alpha=alpha,
             )
-            yield f"profile_{measure}", figure
+            yield f"profile_{modality}_{measure}", figure
     if "strips" in tables:
         for modality, figure in study_strips(tables["strips"], groups=groups, reference=reference).items():
             yield f"strip_{modality}", figure

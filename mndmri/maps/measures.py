@@ -153,6 +153,7 @@ def measure_map(
             here.mni_mm,
             place.person.atlas,
             here.field_of_view,
+            modality=modality,
             units={name: unit_of(declared)},
             beside=beside,
             min_coverage=thresholds.min_coverage,

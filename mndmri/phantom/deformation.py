@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from mndmri.grids import voxel_sizes, world_coordinates
 from mndmri.phantom.head import MAP_NAMES, TISSUES, Anatomy
+from mndmri.phantom.plan import MAP_EFFECTS
 
 # Centre about which heads are turned and scaled: near the middle of the brain (mm, shared head).
 HEAD_CENTRE_MM = np.array([0.0, -18.0, 8.0])
@@ -25,7 +26,7 @@ _FIELD_STEP_MM = 5.0
 _SMOOTH_MM = 25.0  # SD of the kernel: anatomy differs between people over some centimetres
 _SQUARINGS = 4
 _COARSE = 4  # voxels
-_SCANS = ("t1w", "dwi", "gre")
+_SCANS = ("t1w", "dwi", "gre", *MAP_EFFECTS)
 
 
 class HeadMap(NamedTuple):

@@ -1,6 +1,6 @@
 """Who is in the simulated cohort, and what damage is planted in each. Imports numpy and pandas only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,14 @@ BODY_PARTS = ("leg", "hand", "face")
 BAND_EFFECTS = ("band_ppm", "band_darkening")
 # The same darkening where it is no motor band: in front of the posterior bank, and behind it
 DECOY_EFFECTS = ("anterior_darkening", "postcentral_darkening")
-EFFECT_KEYS = ("cst_fa_loss", "precentral_volume_loss", "cord_loss", *BAND_EFFECTS, "band_prevalence", *DECOY_EFFECTS)
+# What each map or contrast shows, and its folder and suffix in BIDS.
+MAP_EFFECTS = {"mtr": "cst_mtr_loss", "flair": "capsule_hyperintensity", "cbf": "precentral_cbf_loss"}
+MAP_FILES = {"mtr": ("anat", "MTRmap"), "flair": ("anat", "FLAIR"), "cbf": ("perf", "cbf")}
+EFFECT_KEYS = (
+    *("cst_fa_loss", "precentral_volume_loss", "cord_loss"),
+    *(*BAND_EFFECTS, "band_prevalence", *DECOY_EFFECTS),
+    *MAP_EFFECTS.values(),
+)
 BAND_KEYS = [f"{part}_{hemi}" for part in BODY_PARTS for hemi in HEMIS]
 
 # Upper motor neuron signs of one side's limbs, for each share of anisotropy that the other side's tract has lost, the
@@ -38,6 +45,9 @@ DEFAULTS: dict[str, Any] = {
     #   band_prevalence         share of the group's people with a motor band, 0 to 1
     #   anterior_darkening      as band_darkening, in the deep cortex of the precentral gyrus's anterior bank; everyone
     #   postcentral_darkening   as band_darkening, in the deep cortex of the postcentral gyrus; everyone
+    #   cst_mtr_loss            relative loss of the magnetisation transfer ratio of the tract, 0 to 1
+    #   capsule_hyperintensity  relative gain of FLAIR signal of the tract in the internal capsule, 0 to 1
+    #   precentral_cbf_loss     relative loss of perfusion of precentral grey matter, 0 to 1
     "effects": {
         "ALS": {
             "cst_fa_loss": 0.15,
@@ -67,7 +77,8 @@ DEFAULTS: dict[str, Any] = {
     "rotation_deg": 8.0,  # head in the scanner: each angle uniform within +- this
     "shift_mm": 8.0,  # and each shift
     "between_scans": {"rotation_deg": 1.0, "shift_mm": 1.0},  # the same, between a person's scans
-    "noise": {"t1w": 0.02, "dwi": 0.03, "gre": 0.02},  # SD, share of white matter's signal (dwi: at b=0)
+    # SD, share of white matter's signal (dwi: at b=0)
+    "noise": {"t1w": 0.02, "dwi": 0.03, "gre": 0.02, "mtr": 0.03, "flair": 0.03, "cbf": 0.2},
     "missing": {"dwi": 0, "swi": 0},  # people without the scan
     # storage: direction in which each array axis runs; tilt_deg: oblique slices, about the left-right axis
     "t1w": {"voxel_mm": 2.0, "storage": "PSR", "tilt_deg": 0.0, "bias": 0.2},  # bias: peak of the bias field
@@ -97,6 +108,10 @@ DEFAULTS: dict[str, Any] = {
         # hard: besides own veins, cortex as uneven as in life, blur and motion (`mndmri.phantom.cortex`); easy: none
         "difficulty": "easy",
     },
+    # made where the study has them: mtr and cbf among its maps, flair among its modalities
+    "mtr": {"voxel_mm": 2.0, "storage": "LAS", "tilt_deg": 0.0},
+    "flair": {"voxel_mm": 2.0, "storage": "PSR", "tilt_deg": 0.0, "bias": 0.2},
+    "cbf": {"voxel_mm": 3.5, "storage": "LAS", "tilt_deg": 0.0},
 }
 
 # Which of them decide what is planted in whom; and how each scan is made, besides its own block and its noise.
@@ -121,9 +136,10 @@ _IN_SCAN: dict[str, tuple[str, ...]] = {
     "t1w": ("cord_loss",),
     "dwi": ("cst_fa_loss",),
     "gre": (*BAND_EFFECTS, *DECOY_EFFECTS),
+    **{name: (effect,) for name, effect in MAP_EFFECTS.items()},
 }
 
-_NESTED = ("cst_profile", "between_scans", "noise", "missing", "t1w", "dwi", "gre")
+_NESTED = ("cst_profile", "between_scans", "noise", "missing", *_IN_SCAN)
 
 
 def complete(simulation: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,15 +181,17 @@ def plan_settings(simulation: Mapping[str, Any]) -> dict[str, Any]:
     return {key: simulation[key] for key in _OF_PLAN}
 
 
-def scan_settings(simulation: Mapping[str, Any], scan: str) -> dict[str, Any]:
-    """Settings that one scan is simulated with, ``t1w``, ``dwi`` or ``gre``: all that ``simulate_<scan>`` uses."""
-    own = {key: simulation[key] for key in (*_OF_EVERY_SCAN, *_OF_SCAN.get(scan, ()), scan)}
-    return own | {"noise": {scan: simulation["noise"][scan]}}
+def scan_settings(simulation: Mapping[str, Any], *scans: str) -> dict[str, Any]:
+    """Settings that scans are simulated with, as ``t1w``, ``dwi`` or ``gre``: all that ``simulate_<scan>`` uses."""
+    of_scans = [key for scan in scans for key in (*_OF_SCAN.get(scan, ()), scan)]
+    own = {key: simulation[key] for key in (*_OF_EVERY_SCAN, *of_scans)}
+    return own | {"noise": {scan: simulation["noise"][scan] for scan in scans}}
 
 
-def planted(person: Mapping[str, Any], scan: str) -> dict[str, Any]:
-    """Columns of a person's row of the plan that show in a scan: all that ``simulate_<scan>`` uses."""
-    return {name: value for name, value in person.items() if name.startswith((*_IN_EVERY_SCAN, *_IN_SCAN[scan]))}
+def planted(person: Mapping[str, Any], *scans: str) -> dict[str, Any]:
+    """Columns of a person's row of the plan that show in scans: all that ``simulate_<scan>`` uses."""
+    shown = (*_IN_EVERY_SCAN, *(name for scan in scans for name in _IN_SCAN[scan]))
+    return {name: value for name, value in person.items() if name.startswith(shown)}
 
 
 def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
@@ -190,7 +208,7 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
         One row a person: ``participant_id``, ``group``, ``age`` (years), ``sex`` (F, M), ``seed``;
         ``cst_fa_loss_{L,R}`` and ``precentral_volume_loss_{L,R}`` (0 to 1), and ``cord_loss`` (0 to 1);
         ``band_ppm_{leg,hand,face}_{L,R}``, ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1), and so for
-        ``anterior_darkening`` and ``postcentral_darkening``;
+        ``anterior_darkening`` and ``postcentral_darkening``; the effects of `MAP_EFFECTS`, each ``_{L,R}``;
         ``grey_loss`` (0 to 1, of age), ``head_scale`` (linear), ``rotation_{x,y,z}_deg``,
         ``shift_{x,y,z}_mm``, ``has_dwi``, ``has_swi``. Sides are the person's own. Patients, who are
         those with any effect (all participants if nobody has one), have ``months_since_onset``,
@@ -226,11 +244,7 @@ def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects:
     low, high = settings["age_years"]
     age = int(rng.integers(low, high + 1))
     row: dict[str, Any] = {"age": age, "sex": str(rng.choice(["F", "M"]))}
-    for key in ("cst_fa_loss", "precentral_volume_loss"):
-        own, sides = rng.standard_normal(), rng.standard_normal(2)
-        for hemi, side in zip(HEMIS, sides, strict=True):
-            factor = 1 + settings["effect_sd"] * (own + side) / np.sqrt(2)
-            row[f"{key}_{hemi}"] = float(np.clip(effects.get(key, 0.0) * factor, 0, MAX_FRACTION))
+    row |= _of_both_sides(rng, ("cst_fa_loss", "precentral_volume_loss"), settings, effects)
     factors = np.clip(1 + settings["effect_sd"] * rng.standard_normal(len(BAND_KEYS)), 0, None)
     for part, factor in zip(BAND_KEYS, factors, strict=True):
         # the same iron shifts the field and darkens the magnitude: one factor for both
@@ -246,8 +260,22 @@ def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects:
     ):
         for axis, value in zip("xyz", rng.uniform(-1, 1, 3), strict=True):
             row[f"{name}_{axis}_{unit}"] = size * value
-    factor = 1 + settings["effect_sd"] * rng.standard_normal()  # drawn last: it changes no other number
+    # what came later is drawn later: it changes no other number
+    factor = 1 + settings["effect_sd"] * rng.standard_normal()
     row["cord_loss"] = float(np.clip(effects.get("cord_loss", 0.0) * factor, 0, MAX_FRACTION))
+    return row | _of_both_sides(rng, MAP_EFFECTS.values(), settings, effects)
+
+
+def _of_both_sides(
+    rng: np.random.Generator, keys: Iterable[str], settings: Mapping[str, Any], effects: Mapping[str, float]
+) -> dict[str, float]:
+    """Effects on each side of a person: half of the spread is the person's, half the side's."""
+    row = {}
+    for key in keys:
+        own, sides = rng.standard_normal(), rng.standard_normal(2)
+        for hemi, side in zip(HEMIS, sides, strict=True):
+            factor = 1 + settings["effect_sd"] * (own + side) / np.sqrt(2)
+            row[f"{key}_{hemi}"] = float(np.clip(effects.get(key, 0.0) * factor, 0, MAX_FRACTION))
     return row
 
 

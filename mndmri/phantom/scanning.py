@@ -32,7 +32,7 @@ def place_person(
         A row of the cohort's plan.
     settings : mapping
         The config's block ``simulation``, complete.
-    scan : {"t1w", "dwi", "gre"}
+    scan : {"t1w", "dwi", "gre", "mtr", "flair", "cbf"}
     view : FieldOfView
 
     Returns

@@ -58,7 +58,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
     signal = np.asarray(sum(intensity * head.maps[tissue] for tissue, intensity in INTENSITY.items()))
     signal, area = add_neck(signal, head, person["cord_loss"], INTENSITY)
-    signal = WHITE_SIGNAL * signal * _shading(head.grid, centre, own["bias"], rng)
+    signal = WHITE_SIGNAL * signal * shading(head.grid, centre, own["bias"], rng)
     image = add_rician_noise(signal, WHITE_SIGNAL * settings["noise"]["t1w"], rng)
     brain = head.maps["grey"] + head.maps["white"] + head.maps["csf"] > 0.5
     return T1wScan(
@@ -69,7 +69,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     )
 
 
-def _shading(grid: SpatialImage, centre: np.ndarray, peak: float, rng: np.random.Generator) -> np.ndarray:
+def shading(grid: SpatialImage, centre: np.ndarray, peak: float, rng: np.random.Generator) -> np.ndarray:
     """Smooth receive field: 1 in the middle, within about 1 +- ``peak`` in the head."""
     place = (world_coordinates(grid) - centre) / 100.0
     slope, bend = rng.uniform(-1, 1, 3), rng.uniform(0, 1, 3)

@@ -51,11 +51,7 @@ def true_tract(head: Head, fa: np.ndarray, md: np.ndarray) -> pd.DataFrame:
 
     Weights are tract x white matter, where FA exceeds 0.2.
     """
-    height = head.place[..., 2]
-    where = {("cst", h): head.maps["cst"] * head.side(h) for h in "LR"}
-    for level, (low, high) in CST_LEVELS_Z_MM.items():
-        where |= {(level, h): where["cst", h] * ((height >= low) & (height < high)) for h in "LR"}
-    where["callosum", "both"] = head.maps["callosum"]
+    where = tract_levels(head) | {("callosum", "both"): head.maps["callosum"]}
     rows = []
     for (region, hemi), weight in where.items():
         weight = weight * head.maps["white"] * (fa > MIN_FA)
@@ -73,6 +69,48 @@ def true_tract(head: Head, fa: np.ndarray, md: np.ndarray) -> pd.DataFrame:
     return _table(rows)
 
 
+def tract_levels(head: Head) -> dict[tuple[str, str], np.ndarray]:
+    """Where the tract and each of its levels is, 0 to 1, by region and hemi."""
+    height = head.place[..., 2]
+    where = {("cst", h): head.maps["cst"] * head.side(h) for h in "LR"}
+    for level, (low, high) in CST_LEVELS_Z_MM.items():
+        where |= {(level, h): where["cst", h] * ((height >= low) & (height < high)) for h in "LR"}
+    return where
+
+
+def true_map(head: Head, values: np.ndarray, name: str) -> pd.DataFrame:
+    """What a map's measure is of the head, without noise and non-uniformity.
+
+    Parameters
+    ----------
+    head : Head
+    values : ndarray, shape (X, Y, Z)
+    name : {'mtr', 'flair', 'cbf'}
+        The means of the tract and its levels, weighted by tract x white matter (``mtr``); the medians of their white
+        matter over that of white matter elsewhere (``flair``); or the means of the grey matter of gyri over that of
+        all grey matter (``cbf``).
+    """
+    maps, rows = head.maps, []
+    if name == "cbf":
+        everywhere = np.average(values, weights=maps["grey"])
+        gyri = {(r, h): maps[r] * maps["grey"] * head.side(h) for r in ("precentral", "postcentral") for h in "LR"}
+        rows = [(name, "relative", *where, np.average(values, weights=w) / everywhere) for where, w in gyri.items()]
+    else:
+        levels = {where: w * maps["white"] for where, w in tract_levels(head).items()}
+        if name == "mtr":
+            rows = [(name, "mean", *where, np.average(values, weights=w)) for where, w in levels.items()]
+        else:
+            white = _reference(head, values)
+            rows = [(name, "signal_ratio", *where, _median(values[w > _HALF]) / white) for where, w in levels.items()]
+    return _table(rows)
+
+
+def _reference(head: Head, values: np.ndarray) -> float:
+    """Median of white matter outside the tract."""
+    maps = head.maps
+    return _median(values[(maps["white"] > _PURE) & (maps["cst"] < 0.05) & (maps["pallidum"] < 0.05)])
+
+
 def true_hypointensity(head: Head, magnitude: np.ndarray) -> pd.DataFrame:
     """Medians of the grey matter of regions against white matter's, and of the motor band against its neighbours'.
 
@@ -81,7 +119,7 @@ def true_hypointensity(head: Head, magnitude: np.ndarray) -> pd.DataFrame:
     gyrus, in each body part. Veins are left out.
     """
     maps = head.maps
-    reference = _median(magnitude[(maps["white"] > _PURE) & (maps["cst"] < 0.05) & (maps["pallidum"] < 0.05)])
+    reference = _reference(head, magnitude)
     grey = (maps["grey"] > _HALF) & (maps["vein"] < _VEIN)
     precentral = grey & (maps["precentral"] > _HALF)
     posterior = precentral & (maps["posterior_bank"] > _HALF)

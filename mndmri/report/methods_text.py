@@ -385,7 +385,7 @@ def methods_paragraph(
 def _map_in_words(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
     """A declared map, with words for where it was measured."""
     words = {
-        "cst": "the levels of the corticospinal tract",
+        "cst": "the levels and 100 nodes of the corticospinal tract",
         "callosum": "the mid-body and splenium of the callosum",
         "gyri": "the grey matter of gyri",
         "precentral": "the banks of the precentral gyrus",

@@ -25,9 +25,11 @@ from mndmri.statistics.samples import (
 from mndmri.statistics.welch import ErrorModel, directions_of, flipped_pivots, sign_flips, welch_contrast
 from mndmri.tables.dictionaries import column_names, dictionary
 
-_NODE = ["measure", "hemi", "node"]
+_FAMILY = ["modality", "measure"]  # p is corrected over the nodes of one
+_NODE = [*_FAMILY, "hemi", "node"]
 
 _DESCRIPTIONS = {
+    "modality": "dwi, or the map or contrast that was measured.",
     "measure": "What was measured along the tract; see profiles.json.",
     "hemi": "Side of the participant's body: L or R.",
     "node": "Position along the tract, counted from the pons to the cortex.",
@@ -47,7 +49,7 @@ _DESCRIPTIONS = {
 }
 _MEANS = {
     **{column: _DESCRIPTIONS[column] for column in (*_NODE, "position_mm")},
-    "unit": "Unit of the mean; 1 for FA.",
+    "unit": "Unit of the mean; 1 for FA and ratios.",
     "group": "Study group.",
     "n": "Participants of the group with a value at this node.",
     "mean": "Their mean, not adjusted.",
@@ -64,7 +66,7 @@ def compare_profiles_dictionary(groups: Sequence[str]) -> dict[str, Any]:
 class _Node(NamedTuple):
     """One node of one measure, its model fitted."""
 
-    measure: str
+    family: tuple[str, ...]
     sample: Sample
     errors: ErrorModel | None
     rows: dict[Contrast, dict[str, Any]]
@@ -94,7 +96,7 @@ def compare_profiles(
     Parameters
     ----------
     profiles : DataFrame
-        Long: participant_id, measure, hemi, node, position_mm, value, status. A value that is not
+        Long: participant_id, modality, measure, hemi, node, position_mm, value, status. A value that is not
         finite is missing; each node rests on those who have it.
     participants, groups, reference, covariates, measure_covariates, contrasts, pooled, alpha
         As in `compare_groups`; a node is of the region ``cst``.
@@ -106,7 +108,7 @@ def compare_profiles(
     Returns
     -------
     DataFrame
-        Columns as in `compare_profiles_dictionary`; by measure, side, node and contrast. A difference
+        Columns as in `compare_profiles_dictionary`; by modality, measure, side, node and contrast. A difference
         that cannot be had is a row with missing numbers and a note, and stays out of the correction.
 
     Raises
@@ -124,7 +126,7 @@ def compare_profiles(
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     places = _places(profiles)
     # each node is a region of its own, always in the same order
-    table = profiles.sort_values(_NODE, kind="stable").rename(columns={"node": "region"}).assign(modality="dwi")
+    table = profiles.sort_values(_NODE, kind="stable").rename(columns={"node": "region"})
     nodes = []
     for measured in each_measure(table, people):
         names, absent = covariates_for(
@@ -141,7 +143,7 @@ def compare_profiles(
         uneven = node.sample.uneven()
         for contrast, row in node.rows.items():
             row["p_fwe"] = found.get((number, contrast), np.nan)
-            position = places[row["measure"], row["hemi"], row["node"]]
+            position = places[tuple(row[name] for name in _NODE)]
             note = "; ".join([*row["note"], *uneven])
             rows.append(row | {"position_mm": position, "note": note})
     return pd.DataFrame(rows, columns=column_names(compare_profiles_dictionary(groups)))
@@ -192,7 +194,7 @@ def profile_means(
 
 
 def _places(profiles: pd.DataFrame) -> pd.Series:
-    """Position of each node, mm, by measure, side and node.
+    """Position of each node, mm, by modality, measure, side and node.
 
     Raises
     ------
@@ -228,7 +230,7 @@ def _fit_node(
 ) -> _Node:
     sample = take_sample(measured, people, groups=groups, covariates=covariates)
     design, fit, problems = fit_sample(sample, covariates)
-    place = {name: measured.key[key] for name, key in zip(_NODE, ("measure", "hemi", "region"), strict=True)}
+    place = {name: measured.key[key] for name, key in zip(_NODE, [*_FAMILY, "hemi", "region"], strict=True)}
     rows = {c: place | sample.row(REPORTED, c.name) for c in contrasts}
     errors, borrowed = (None, []) if fit is None else errors_of(sample, design)
     directions = {}
@@ -242,7 +244,7 @@ def _fit_node(
             continue
         directions[contrast] = directions_of(errors, vector)
         fill(row, welch_contrast(errors, sample.y, vector, alpha=alpha))
-    return _Node(measured.key["measure"], sample, errors, rows, directions)
+    return _Node(tuple(place[name] for name in _FAMILY), sample, errors, rows, directions)
 
 
 def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dict[tuple[int, Contrast], float]:
@@ -262,11 +264,11 @@ def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dic
             data = node.sample.data
             alike[tuple(data.index), tuple(data.columns), tuple(node.errors.borrowing)].append(number)
     observed: dict[tuple[int, Contrast], float] = {}
-    largest: dict[tuple[str, Contrast], np.ndarray] = {}
+    largest: dict[tuple[tuple[str, ...], Contrast], np.ndarray] = {}
     for (ids, *_), numbers in alike.items():
         own_signs = signs[:, everyone.isin(ids)]
         y = np.column_stack([nodes[number].sample.y for number in numbers])
-        first, measures = nodes[numbers[0]], np.array([nodes[number].measure for number in numbers])
+        first, families = nodes[numbers[0]], [nodes[number].family for number in numbers]
         errors, contrasts = first.errors, list(first.directions)
         assert errors is not None
         hypotheses = [first.directions[contrast] for contrast in contrasts]
@@ -277,12 +279,12 @@ def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dic
         for drawn in flipped_pivots(errors, y, hypotheses, own_signs):
             batch = slice(start, start := start + len(drawn[0]))
             for contrast, values in zip(contrasts, drawn, strict=True):
-                for measure in dict.fromkeys(measures):
-                    kept = largest.setdefault((measure, contrast), np.zeros(len(signs)))
-                    of_measure = np.abs(values[:, measures == measure]).max(axis=1)
-                    kept[batch] = np.maximum(kept[batch], of_measure)
+                for family in dict.fromkeys(families):
+                    kept = largest.setdefault((family, contrast), np.zeros(len(signs)))
+                    of_family = np.abs(values[:, [own == family for own in families]]).max(axis=1)
+                    kept[batch] = np.maximum(kept[batch], of_family)
     return {
-        (number, contrast): (np.count_nonzero(largest[nodes[number].measure, contrast] >= own * (1 - TIE)) + 1)
+        (number, contrast): (np.count_nonzero(largest[nodes[number].family, contrast] >= own * (1 - TIE)) + 1)
         / (len(signs) + 1)
         for (number, contrast), own in observed.items()
     }

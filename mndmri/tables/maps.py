@@ -45,6 +45,11 @@ def measures_of(declared: Mapping[str, Any]) -> list[str]:
     return [MEASURE[declared["quantity"]], *([MEDIAN] if also_median else [])]
 
 
+def of_tract(maps: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the maps that are measured along the tract."""
+    return [name for name, declared in maps.items() if "cst" in declared["where"]]
+
+
 def unit_of(declared: Mapping[str, Any]) -> str:
     """Unit of a declared map's measures: a ratio has none."""
     return str(declared["unit"]) if declared["quantity"] == "value" else "1"

@@ -53,11 +53,12 @@ WITH_EVERYTHING = {
     "statistics": {"rated_sign": "rated"},
 }
 SIMULATED = {
-    "modalities": ["t1w", "dwi", "swi"],
+    "modalities": ["t1w", "dwi", "swi", "flair"],
+    "maps": {name: {"pattern": f"*/*_{name}.nii.gz", "where": ["cst"]} for name in ("mtr", "cbf")},
     "groups": {"levels": {"ALS": ["ALS"], "control": ["control"]}},
     "simulation": {
         "groups": {"ALS": 1, "control": 1},
-        "effects": {"ALS": {"cst_fa_loss": 0.2, "band_ppm": 0.05, "band_prevalence": 1}},
+        "effects": {"ALS": {"cst_fa_loss": 0.2, "band_ppm": 0.05, "band_prevalence": 1, "cst_mtr_loss": 0.1}},
     },
 }
 

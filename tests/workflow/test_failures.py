@@ -12,13 +12,14 @@ from tests.running import ROOT
 from tests.workflow.stubs import THREE_ECHOES, Run, StubStudy, add_contrast, add_gradient_echo, make_dataset
 
 # What a participant has in the end: tables that reach the participant's own, of measures and of quality; kinds of
-# maps, profile, strip and case for readers among the group's; and a page.
-T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "t1w_measures", "vbm", "vbm_headsize"}
+# maps, profiles, strip and case for readers among the group's; and a page.
+T1W = {"volumes_measures", "t1w_qc", "brain_qc", "thickness_measures", "vbm", "vbm_headsize"}
 CORD = {"cord_measures", "cord_qc"}
-T1W |= CORD
-FLAIR = {"flair_measures", "flair_qc"}
-MTR = {"mtr_measures", "mtr_qc", "mtr"}
-DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "profile", "fa"}
+SIGNAL = {"t1w_measures", "t1w_profile"}
+T1W |= CORD | SIGNAL
+FLAIR = {"flair_measures", "flair_qc", "flair_profile"}
+MTR = {"mtr_measures", "mtr_qc", "mtr_profile", "mtr"}
+DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "cst_profile", "fa"}
 QSM = {"susceptibility_measures", "qsm_qc"}
 SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
 EVERYTHING = T1W | FLAIR | MTR | DWI | QSM | SWI | {"page", "thumbnails", "viewer"}
@@ -32,12 +33,12 @@ OUTCOMES = {
     "*_label-GM_probseg.nii.gz": (EVERYTHING, ALL_SCANS),
     "*_desc-thickness_measures.tsv": ({"thickness_measures"}, {"t1w"}),
     "*_desc-cord_measures.tsv": (CORD, {"t1w"}),
-    "*_desc-t1w_map.nii.gz": ({"t1w_measures"}, {"t1w"}),
-    "*_desc-t1w_measures.tsv": ({"t1w_measures"}, {"t1w"}),
+    "*_desc-t1w_map.nii.gz": (SIGNAL, {"t1w"}),
+    "*_desc-t1w_measures.tsv": (SIGNAL, {"t1w"}),
     "*_desc-flair_map.nii.gz": (FLAIR, {"flair"}),
-    "*_desc-flair_measures.tsv": ({"flair_measures"}, {"flair"}),
+    "*_desc-flair_measures.tsv": ({"flair_measures", "flair_profile"}, {"flair"}),
     "*_desc-mtr_map.nii.gz": (MTR, {"mtr"}),
-    "*_desc-mtr_measures.tsv": ({"mtr_measures", "mtr"}, {"mtr"}),
+    "*_desc-mtr_measures.tsv": ({"mtr_measures", "mtr_profile", "mtr"}, {"mtr"}),
     "*_desc-mtrsmoothed_map.nii.gz": ({"mtr"}, {"mtr"}),
     "*_desc-gradients_ranking.tsv": (DWI, {"dwi"}),
     "*_desc-preproc_dwi.nii.gz": (DWI, {"dwi"}),
@@ -79,7 +80,8 @@ class Outcome:
                 have |= {table[1] for table in tables if table}
             if record.job.wildcards.startswith("maps=") and any("/statmaps" in path for path in record.output) and made:
                 have.add(record.job.wildcards.removeprefix("maps="))
-            have |= {"profile" for path in made if path.endswith("_desc-cst_profile.tsv")}
+            if any(path.endswith("group/profiles.tsv") for path in record.output):
+                have |= {re.search(r"_desc-(\w+_profile)\.tsv$", path)[1] for path in made}
             have |= {"strip" for path in made if path.endswith("_strip.tsv") and "group/strips.tsv" in str(record)}
             have |= {"reader" for path in made if path.endswith("_reader.html") and "reader_key.tsv" in str(record)}
             have |= {"page" for path in record.output if path.endswith(f"/{who}.html")}
@@ -220,7 +222,7 @@ def test_what_everybody_lost_is_missing_from_the_group_which_is_made_all_the_sam
     study.run("--keep-going")
     there = {path.name for path in (study.results / "group").glob("*")}
     assert {"report.html", "measures.tsv", "vbm", "swi"} <= there
-    assert not {"strips.tsv", "profiles.tsv", "profile_comparisons.tsv", "fa"} & there
+    assert not {"strips.tsv", "fa"} & there
 
 
 def test_a_rule_that_is_entered_nowhere_costs_what_it_makes(study):

@@ -58,7 +58,12 @@ def people(paths):
 def test_excluded_scans_are_in_no_group_table_and_in_no_map_and_are_still_computed(study):
     wiring = study(decisions="decisions.tsv", ratings=["ratings.tsv"]).wiring()
     taken = {job.rule if job.rule != "compare_maps" else job.wildcards: own for job, (own, _) in wiring.items()}
-    assert people(taken["gather_profiles"]) == {"sub-01", "sub-05", "sub-06"}
+    of_dwi, of_t1w = (
+        [path for path in taken["gather_profiles"] if path.endswith(f"_desc-{name}_profile.tsv")]
+        for name in ("cst", "t1w")
+    )
+    assert people(of_dwi) == {"sub-01", "sub-05", "sub-06"}
+    assert people(of_t1w) == {"sub-01", "sub-02", "sub-05", "sub-06"}
     # of sub-01 the susceptibility stays, of which the strip is made as well
     assert people(taken["gather_strips"]) == {"sub-01", "sub-02", "sub-05", "sub-06"}
     assert people(taken["maps=vbm"]) == {"sub-01", "sub-02", "sub-05", "sub-06"}
@@ -108,7 +113,8 @@ def test_a_modality_that_readers_exclude_in_everybody_is_in_no_table_and_the_res
     wiring = study(decisions="no_dwi.tsv").wiring()
     rules = {job.rule for job in wiring}
     assert {"write_report", "extract_cst"} <= rules
-    assert not rules & {"gather_profiles", "compare_profiles"}
+    [(profiles, _)] = [own for job, own in wiring.items() if job.rule == "gather_profiles"]
+    assert all("_desc-t1w_profile.tsv" in path for path in profiles)
 
 
 def test_a_scan_that_is_excluded_has_no_part_in_the_limits_protocol(study):

@@ -74,12 +74,18 @@ from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_text, write_json
 from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
-from mndmri.phantom.plan import plan_cohort, plan_settings, planted, scan_settings
+from mndmri.phantom.plan import (
+    MAP_FILES,
+    plan_cohort,
+    plan_settings,
+    planted,
+    scan_settings,
+)
 from mndmri.tables.covariates import is_of_quality, names_of
 from mndmri.tables.decisions import count_excluded, decision_lines
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
-from mndmri.tables.maps import ITSELF, MEASURE, maps_of
+from mndmri.tables.maps import ITSELF, MEASURE, maps_of, of_tract
 from mndmri.tables.norms import check_norms, read_norms
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
@@ -368,11 +374,11 @@ def stand_in(part):
     )
 
 
-def person(scan):
-    """Parameter function: what of a simulated participant shows in a scan."""
+def person(*scans):
+    """Parameter function: what of a simulated participant shows in scans."""
     plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
     return lambda wildcards: planted(
-        plan.loc[f"sub-{wildcards.subject}"].to_dict(), scan
+        plan.loc[f"sub-{wildcards.subject}"].to_dict(), *scans
     )
 
 
@@ -513,6 +519,13 @@ def of_aligned(*, others=(), **files):
         return own(wildcards) if callable(own) else own
 
     return file
+
+
+def along_tract(place):
+    """Whether a modality, or a measure of it, is one of those along the tract."""
+    modality, *measure = place.split()[:2]
+    own = DECLARED_MAPS.get(modality)
+    return own is None or measure in ([], [MEASURE[own["quantity"]]])
 
 
 def of_kind(key):

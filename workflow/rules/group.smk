@@ -26,12 +26,6 @@ COVARIATES = dict(
 OF_SCANS = (
     QUALITY if any(map(is_of_quality, names_of(config["measure_covariates"]))) else []
 )
-# Those of diffusion measures, also along the tract.
-OF_TRACT = {
-    place: names
-    for place, names in config["measure_covariates"].items()
-    if place.split()[0] == "dwi"
-}
 SITE = dict(site=config["site"])
 SITES = [config["site"]] if config["site"] else []
 # What the groups should be alike in, where the study knows it.
@@ -324,12 +318,28 @@ if config["site"]:
 MEMBERS = STUDY.participants[["participant_id", "group"]].to_dict("list")
 
 
-if counted("dwi"):
+# Profiles along the tract of everybody who is compared: of the diffusion series, and of the maps that are measured there.
+PROFILES = {}
+if not config["measures"]:
+    PROFILES["dwi"] = collect(rules.extract_cst.output.profile, subject=counted("dwi"))
+    for name in of_tract(DECLARED_MAPS) if OF_T1W["others"] else ():
+        [path] = expand(rules.measure_map.output.profile, map=name, allow_missing=True)
+        PROFILES[name] = collect(path, subject=having(path, counted(name)))
+    PROFILES = {name: own for name, own in PROFILES.items() if own}
+# Covariates of their measures alone.
+OF_TRACT = {
+    place: names
+    for place, names in config["measure_covariates"].items()
+    if place.split()[0] in PROFILES and along_tract(place)
+}
+
+if PROFILES:
 
     rule gather_profiles:
         """Put everybody's profiles along the corticospinal tract into one table."""
         input:
-            collect(rules.extract_cst.output.profile, subject=counted("dwi")),
+            # some names cannot stand alone here
+            **{f"of_{name}": own for name, own in PROFILES.items()},
         output:
             profiles="<group>/profiles.tsv",
             dictionary="<group>/profiles.json",
@@ -546,8 +556,8 @@ rule draw_groups:
             rules.combine_measures.output.predictions,
             rules.score_deviations.output.deviations,
             rules.compare_sites.output.effects if config["site"] else [],
-            rules.compare_profiles.output.comparisons if counted("dwi") else [],
-            rules.compare_profiles.output.means if counted("dwi") else [],
+            rules.compare_profiles.output.comparisons if PROFILES else [],
+            rules.compare_profiles.output.means if PROFILES else [],
             rules.gather_strips.output.strips if UNFOLDED else [],
             *(
                 [TABLES.visits, rules.compare_change.output.longitudinal]
@@ -588,7 +598,7 @@ rule write_methods:
             rules.check_comparisons.output.equivalence,
             rules.score_deviations.output.deviations,
             rules.compare_sites.output.effects if config["site"] else [],
-            rules.compare_profiles.output.comparisons if counted("dwi") else [],
+            rules.compare_profiles.output.comparisons if PROFILES else [],
             rules.orient_sides.output.sides if config["onset_side"] else [],
             rules.model_survival.output.survival if config["survival"] else [],
             OF_VISITS,
@@ -627,7 +637,7 @@ SHEETS = [
     rules.combine_measures.output.predictions,
     rules.combine_measures.output.features,
     *([rules.compare_sites.output.effects] if config["site"] else []),
-    *([rules.compare_profiles.output.comparisons] if counted("dwi") else []),
+    *([rules.compare_profiles.output.comparisons] if PROFILES else []),
     rules.check_sensitivity.output.sensitivity,
     rules.check_comparisons.output.influence,
     rules.check_comparisons.output.assumptions,

@@ -10,6 +10,7 @@ OPPOSITE = {
     if REVERSE
 }
 ECHOES = range(1, len(config["simulation"]["gre"]["echo_times_ms"]) + 1)
+SIMULATED_MAPS = [name for name in MAP_FILES if name in config["modalities"]]
 
 
 rule build_anatomy:
@@ -110,6 +111,36 @@ rule simulate_gre:
         "../../scripts/simulate_gre.py"
 
 
+if SIMULATED_MAPS:
+
+    rule simulate_maps:
+        """Simulate the maps and contrasts of one person that the study has."""
+        input:
+            maps=rules.build_anatomy.output.maps,
+            centreline=rules.build_anatomy.output.centreline,
+        output:
+            **{
+                name: f"{BIDS}/sub-{{subject}}/{folder}/sub-{{subject}}_{suffix}.nii.gz"
+                for name, (folder, suffix) in MAP_FILES.items()
+                if name in SIMULATED_MAPS
+            },
+            truth="<results>/simulation/sub-{subject}_maps_truth.tsv",
+        log:
+            "<logs>/simulate_maps/sub-{subject}.log",
+        benchmark:
+            "<benchmarks>/simulate_maps/sub-{subject}.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        resources:
+            mem_mb=4000,
+        params:
+            names=SIMULATED_MAPS,
+            person=person(*SIMULATED_MAPS),
+            simulation=scan_settings(config["simulation"], *SIMULATED_MAPS),
+        script:
+            "../../scripts/simulate_maps.py"
+
+
 rule collect_truth:
     """Gather what was planted and what is true of every simulated person."""
     input:
@@ -119,7 +150,13 @@ rule collect_truth:
                 subject=people(modality),
             )
             for modality in config["modalities"]
+            if modality not in SIMULATED_MAPS
         },
+        maps=(
+            collect(rules.simulate_maps.output.truth, subject=people("t1w"))
+            if SIMULATED_MAPS
+            else []
+        ),
     output:
         participants=f"{BIDS}/participants.tsv",
         description=f"{BIDS}/dataset_description.json",

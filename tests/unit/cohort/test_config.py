@@ -218,6 +218,10 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             "participants: missing; with visits the table of measures has a row for each visit",
         ),
         (
+            {"simulation": {}, "maps": {"mtr": {"pattern": "a/*.nii"}, "odf": {"pattern": "b/*.nii"}}},
+            "maps.odf: is not simulated; of maps mtr and cbf are, remove it, or simulation",
+        ),
+        (
             {"simulation": {}, "dwi": {"distortion": "reverse"}},
             "dwi.distortion: reverse needs a series of opposite phase encoding; set simulation.dwi.reverse_b0 to true",
         ),

@@ -786,6 +786,17 @@ def test_a_simulated_study_has_the_names_that_the_simulation_will_write(tmp_path
     assert study.scans[who]["swi"].files["phase"] == (str(root / f"anat/{who}_echo-1_part-phase_MEGRE.nii.gz"),)
 
 
+def test_maps_are_simulated_where_the_study_has_them_and_are_what_it_declares(tmp_path):
+    maps = {"cbf": {"pattern": "perf/*_cbf.nii.gz", "quantity": "relative", "where": ["gyri"]}}
+    settings = config(tmp_path, simulation={}, modalities=["t1w", "flair"], maps=maps)
+    planned = load_study(settings, participants_table=plan_cohort(settings["simulation"])).scans["sub-01"]
+    for path, modality in (("anat/sub-01_T1w", "t1w"), ("anat/sub-01_FLAIR", "flair"), ("perf/sub-01_cbf", "cbf")):
+        write_image(tmp_path / f"sub-01/{path}.nii.gz")
+        assert planned[modality].files["image"] == (str(tmp_path / f"sub-01/{path}.nii.gz"),)
+    found = find_scans(tmp_path, "sub-01", settings)[0]
+    assert {name: own.declared for name, own in found.items()} == {name: own.declared for name, own in planned.items()}
+
+
 def test_a_simulated_reverse_b0_is_named_as_the_search_would_find_it(tmp_path):
     simulation = {"groups": {"ALS": 1, "PLS": 1, "control": 1}, "dwi": {"reverse_b0": True}}
     settings = config(tmp_path, simulation=simulation)

@@ -11,7 +11,7 @@ from mndmri.io import InputError
 
 GROUPS = ["ALS", "PLS", "control"]
 POSITIONS = np.array([0.0, 2.0, 4.0, 6.0, 8.0])
-OPTIONS = {"groups": GROUPS, "colours": group_colours(GROUPS), "reference": "control"}
+OPTIONS = {"modality": "dwi", "groups": GROUPS, "colours": group_colours(GROUPS), "reference": "control"}
 GREY_BAR = "#e6e6e6"
 
 
@@ -23,7 +23,7 @@ def means():
         for height, group in enumerate(GROUPS, start=side)
         for node, position in enumerate(POSITIONS, start=1)
     ]
-    table = pd.DataFrame(rows).assign(measure="md", unit="1e-3 mm2/s")
+    table = pd.DataFrame(rows).assign(modality="dwi", measure="md", unit="1e-3 mm2/s")
     return table.assign(ci_low=table["mean"] - 0.5, ci_high=table["mean"] + 0.25)
 
 
@@ -36,7 +36,7 @@ def comparisons():
         for node, position in enumerate(POSITIONS, start=1)
         for contrast in ("ALS-PLS", "ALS-control", "PLS-control", "patients-control")
     ]
-    table = pd.DataFrame(rows).assign(measure="md")
+    table = pd.DataFrame(rows).assign(modality="dwi", measure="md")
     at = table.set_index(["hemi", "contrast", "node"]).index
     table.loc[at.isin([("L", "ALS-control", 2), ("L", "ALS-control", 3)]), "p_fwe"] = 0.049
     table.loc[at.isin([("L", "ALS-control", 5)]), "p_fwe"] = 0.05
@@ -119,15 +119,14 @@ def test_names_of_any_script_are_drawn_as_they_are(means, comparisons):
     names = {"ALS": odd, "ALS-control": f"{odd}-control"}
     means, comparisons = (table.replace({"group": names, "contrast": names}) for table in (means, comparisons))
     groups = [odd, "PLS", "control"]
-    figure = profile_plot(
-        means, comparisons, measure="md", groups=groups, colours=group_colours(groups), reference="control"
-    )
+    own = {"groups": groups, "colours": group_colours(groups)}
+    figure = profile_plot(means, comparisons, measure="md", **OPTIONS | own)
     figure.draw_without_rendering()
     assert figure.axes[2].get_yticklabels()[0].get_text() == f"{odd}-control"
 
 
 def test_a_measure_without_values_is_refused(means, comparisons):
-    with pytest.raises(InputError, match="no profile of fa to plot"):
+    with pytest.raises(InputError, match="no profile of dwi fa to plot"):
         profile_plot(means, comparisons, measure="fa", **OPTIONS)
-    with pytest.raises(InputError, match="no profile of md to plot"):
+    with pytest.raises(InputError, match="no profile of dwi md to plot"):
         profile_plot(means.assign(mean=np.nan), comparisons, measure="md", **OPTIONS)

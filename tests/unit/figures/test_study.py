@@ -56,10 +56,15 @@ def test_primary_measures_and_every_result_have_a_figure(drawn):
 
 
 def test_what_a_study_has_besides_is_drawn_too(drawn):
-    means = pd.DataFrame({"measure": ["fa", "md", "fa"]})
+    means = pd.DataFrame(
+        {"modality": ["dwi", "dwi", "mtr", "dwi", "mtw"], "measure": ["fa", "md", "mean", "fa", "mean"]}
+    )
+    means["mean"] = [0.5, 0.8, 37.0, 0.4, None]  # a map of which nobody has a value
     sites = pd.DataFrame([KEY])
     figures = drawn(profile_means=means, profile_comparisons=means, strips=sites, site_effects=sites)
-    assert [name for name in figures if name not in drawn()] == ["profile_fa", "profile_md", "strip_swi", "sites"]
+    profiles = ["profile_dwi_fa", "profile_dwi_md", "profile_mtr_mean"]
+    assert [name for name in figures if name not in drawn()] == [*profiles, "strip_swi", "sites"]
+    assert figures["profile_mtr_mean"]["mean"].tolist() == [37.0]
     assert figures["sites"]["unit"].tolist() == ["1"]
 
 

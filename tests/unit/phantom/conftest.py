@@ -17,7 +17,7 @@ STILL = {
     "rotation_deg": 0.0,
     "shift_mm": 0.0,
     "between_scans": {"rotation_deg": 0.0, "shift_mm": 0.0},
-    "noise": {"t1w": 0.0, "dwi": 0.0, "gre": 0.0},
+    "noise": dict.fromkeys(("t1w", "dwi", "gre", "mtr", "flair", "cbf"), 0.0),
     "t1w": {"voxel_mm": 5.0, "bias": 0.0},
     "dwi": {"voxel_mm": 6.0, "motion_deg": 0.0, "motion_mm": 0.0, "field_hz": 0.0},
     "gre": {"voxel_mm": [3.0, 3.0, 4.0], "background_ppm": 0.0},

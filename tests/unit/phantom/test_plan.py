@@ -12,6 +12,7 @@ from mndmri.phantom.plan import (
     BAND_KEYS,
     DECOY_EFFECTS,
     HEMIS,
+    MAP_EFFECTS,
     SCORES,
     complete,
     plan_cohort,
@@ -22,7 +23,7 @@ from mndmri.phantom.plan import (
 
 PLANTED = [
     "cord_loss",
-    *(f"{key}_{hemi}" for key in ("cst_fa_loss", "precentral_volume_loss") for hemi in HEMIS),
+    *(f"{key}_{hemi}" for key in ("cst_fa_loss", "precentral_volume_loss", *MAP_EFFECTS.values()) for hemi in HEMIS),
     *(f"{key}_{part}" for key in (*BAND_EFFECTS, *DECOY_EFFECTS) for part in BAND_KEYS),
 ]
 

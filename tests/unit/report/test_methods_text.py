@@ -560,8 +560,8 @@ def test_a_declared_map_is_described_as_its_declaration_has_it():
     }
     text = body(methods(maps={"mtr": mtr, "cbf": perfusion}))
     assert (
-        "The map mtr was taken to be aligned to the DWI images and measured in the levels of the corticospinal tract, "
-        "on its own grid, as the mean (%)"
+        "The map mtr was taken to be aligned to the DWI images and measured in the levels and 100 nodes of the "
+        "corticospinal tract, on its own grid, as the mean (%)"
     ) in text
     assert "compared voxel by voxel after averaging over white matter (6 mm full width" in text
     assert "The map cbf was registered rigidly to the T1w image by another image of its grid" in text

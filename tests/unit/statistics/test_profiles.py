@@ -20,14 +20,16 @@ STUDY = {"groups": GROUPS, "reference": "control", "covariates": ["age", "sex"]}
 NUMBERS = ["estimate", "se", "ci_low", "ci_high", "statistic", "df", "p", "p_fwe"]
 
 
-def long(participants, values, *, measure="fa"):
+def long(participants, values, *, modality="dwi", measure="fa"):
     """Table of profiles of an array, shape (2 sides, participants, nodes)."""
     ids = participants["participant_id"]
     axes = [["L", "R"], ids, range(1, values.shape[2] + 1)]
     index = pd.MultiIndex.from_product(axes, names=["hemi", "participant_id", "node"])
     table = pd.DataFrame({"value": values.ravel()}, index).reset_index()
     status = np.where(np.isnan(table["value"]), "outside the slab", "ok")
-    return table.assign(measure=measure, position_mm=1.5 * table["node"], unit="1", n_voxels=9, status=status)
+    return table.assign(
+        modality=modality, measure=measure, position_mm=1.5 * table["node"], unit="1", n_voxels=9, status=status
+    )
 
 
 def smooth(participants, nodes, *, seed):
@@ -53,11 +55,9 @@ def at(table, hemi, node, contrast="ALS-control"):
 def test_every_node_is_the_ancova_of_compare_groups(participants, values):
     table = long(participants, values)
     found = compare_profiles(table, participants, **STUDY, n_permutations=9)
-    expected = compare_groups(
-        table.rename(columns={"node": "region"}).assign(modality="dwi"), participants, **STUDY, n_permutations=0
-    )
+    expected = compare_groups(table.rename(columns={"node": "region"}), participants, **STUDY, n_permutations=0)
     expected = expected[expected["reported"] == "yes"].rename(columns={"region": "node"})
-    both = found.merge(expected, on=["measure", "hemi", "node", "contrast"], suffixes=("", "_expected"))
+    both = found.merge(expected, on=["modality", "measure", "hemi", "node", "contrast"], suffixes=("", "_expected"))
     assert len(both) == len(found) == 2 * 10 * 4
     for column in [*NUMBERS[:-1], "n_ALS", "n_PLS", "n_control", "n_missing"]:
         np.testing.assert_allclose(both[column], both[f"{column}_expected"].astype(float), rtol=1e-9)
@@ -197,6 +197,37 @@ def test_order_of_rows_and_other_measures_decide_nothing(participants, values):
     )
 
 
+def test_a_map_is_compared_as_the_diffusion_series_is_and_each_is_corrected_alone(participants, values):
+    """MD brought as a map has the rows of the built-in MD; a map beside it in which much differs changes neither."""
+    other = values.copy()
+    other[:, (participants["group"] == "ALS").to_numpy()] += 9
+    tables = [
+        long(participants, values, measure="md"),
+        long(participants, values, modality="own", measure="mean"),
+        long(participants, other, modality="mtr", measure="mean"),
+    ]
+    found = compare_profiles(pd.concat(tables), participants, **STUDY, n_permutations=99, seed=3)
+    means = profile_means(pd.concat(tables), participants, groups=GROUPS)
+    for table in (found, means):
+        of = {
+            m: own.drop(columns=["modality", "measure"]).reset_index(drop=True) for m, own in table.groupby("modality")
+        }
+        assert list(of) == ["dwi", "mtr", "own"]
+        pd.testing.assert_frame_equal(of["own"], of["dwi"], rtol=1e-9)
+    least = found.groupby(["modality", "contrast"])["p_fwe"].min()
+    assert least["mtr", "ALS-control"] == 0.01 < 0.05 < least["own", "ALS-control"]
+
+
+def test_a_covariate_of_a_map_is_one_of_no_other(participants, values):
+    people = participants.assign(**{"depth": np.arange(28.0) ** 2})
+    table = pd.concat([long(people, values), long(people, values, modality="mtr", measure="mean")])
+    found = compare_profiles(table, people, **STUDY, measure_covariates={"mtr": ["depth"]}, n_permutations=0)
+    plain = compare_profiles(long(people, values), people, **STUDY, n_permutations=0)
+    own = {name: rows["estimate"].to_numpy() for name, rows in found.groupby("modality")}
+    np.testing.assert_array_equal(own["dwi"], plain["estimate"])
+    assert not np.isclose(own["mtr"], own["dwi"]).any()
+
+
 def test_means_are_those_of_each_group_with_students_interval(participants, values):
     means = profile_means(long(participants, values), participants, groups=GROUPS, alpha=0.1)
     assert len(means) == 2 * 10 * 3
@@ -321,8 +352,8 @@ def test_unusable_tables_are_refused(participants, values, function):
     table = long(participants, values)
     with pytest.raises(InputError, match="no column position_mm; it has hemi"):
         function(table.drop(columns="position_mm"), participants, **study)
-    with pytest.raises(InputError, match="sub-00: the table of profiles has fa L 1 twice"):
+    with pytest.raises(InputError, match="sub-00: the table of profiles has dwi fa L 1 twice"):
         function(pd.concat([table, table.head(1)]), participants, **study)
     table.loc[len(table) - 1, "position_mm"] = 0.0
-    with pytest.raises(InputError, match="fa R 10: the node has more than one position_mm"):
+    with pytest.raises(InputError, match="dwi fa R 10: the node has more than one position_mm"):
         function(table, participants, **study)
