@@ -267,7 +267,7 @@ def map_scene(
     values = np.nan_to_num(data_of(statistic)).clip(min=None if two_sided else 0)
     size = np.abs(values)
     top = float(np.percentile(size[size > 0], 99)) if size.any() else 1.0
-    on_ground = _divided(make_image(values, statistic), ground)
+    on_ground = _on_ground(make_image(values, statistic), ground)
     template = data_of(ground)
     white = float(np.percentile(template[template > 0], 99.5)) / _BRIGHTEST
     colours = colormaps[_DIVERGING](np.linspace(0 if two_sided else 0.5, 1, _N_COLOURS))
@@ -275,7 +275,7 @@ def map_scene(
     return Scene(
         name=contrast,
         images={"template": Shown([_grey(template, (0, white))], None)},
-        marks={f"p < {alpha:g}, corrected over the brain": _divided(hold(log_p), ground) >= -np.log10(alpha) - 1e-6},
+        marks={f"p < {alpha:g}, corrected over the brain": _on_ground(hold(log_p), ground) >= -np.log10(alpha) - 1e-6},
         colours=[OUTLINE_COLOURS[2]],
         hidden=[],
         affine=ground.affine,
@@ -295,12 +295,9 @@ def map_scene(
     )
 
 
-def _divided(image: SpatialImage, ground: SpatialImage) -> np.ndarray:
+def _on_ground(image: SpatialImage, ground: SpatialImage) -> np.ndarray:
     """Values of a map on the voxels of `map_ground`, none of them between two."""
-    values = data_of(image)
-    for axis, parts in enumerate(np.rint(voxel_sizes(image) / voxel_sizes(ground)).astype(int)):
-        values = values.repeat(parts, axis=axis)
-    return data_of(_brought(make_image(values, resampled_grid(image, _triple(voxel_sizes(ground)))), ground))
+    return data_of(resample(image, ground, interpolation="nearest"))
 
 
 def _scene(

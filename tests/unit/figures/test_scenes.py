@@ -111,6 +111,21 @@ def test_a_map_keeps_the_value_and_the_place_of_each_of_its_voxels(storage):
     assert np.allclose(scene.start_mm, LEFT_LOSS, atol=9)
 
 
+@pytest.mark.parametrize("storage", ["RAS", "LAS"])
+def test_a_map_of_too_many_voxels_keeps_its_values_and_their_places(monkeypatch, storage):
+    """Its voxels are then no whole share of those of the map."""
+    monkeypatch.setattr(scenes, "_MOST_VOXELS", 300_000)
+    scene = viewed.group_map.__wrapped__(storage)
+    share = 4 / np.diag(scene.affine)[0]
+    assert abs(share - round(share)) > 0.1
+    values = STATISTIC_STEP * scene.statistic.steps
+    assert np.allclose(middle(scene, values < 0), LEFT_LOSS, atol=1)
+    assert np.allclose(middle(scene, values > 0), RIGHT_PEAK, atol=1)
+    assert set(np.round(np.unique(values), 2)) == {LOSS, 0, GAIN}
+    [survives] = scene.marks.values()
+    assert (survives == (values < 0)).all()
+
+
 def test_f_has_one_side_and_a_map_begins_in_its_peak():
     scene = viewed.group_map(name="F", peak=RIGHT_PEAK)
     assert scene.statistic.ends[0] == 0 and scene.statistic.steps.min() == 0
