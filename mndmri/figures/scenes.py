@@ -58,7 +58,7 @@ class Statistic(NamedTuple):
 
     name: str
     steps: np.ndarray
-    """Shape (X, Y, Z), int16: value by `STATISTIC_STEP`, 0 outside the mask."""
+    """Shape (X, Y, Z), int16: value by `STATISTIC_STEP`, 0 outside the mask alone."""
     ends: tuple[float, float]
     """Values at which the colours end; the lower one is 0 where negative values are no result."""
     colours: Sequence[str]
@@ -153,9 +153,9 @@ def dwi_scene(
     file : str
         Name of the file of FA.
     """
-    fa = prepare(fa)
     colour = np.rint(255 * direction_colours(fa, v1)).astype(np.uint8)
-    tracts = outline_tracts(weights, names)
+    file_affine, fa = fa.affine, prepare(fa)
+    tracts = {name: hold(own) for name, own in outline_tracts(weights, names).items()}
     passed = {f"streamlines {side}": _passed(lines, fa) for side, lines in streamlines.items() if len(lines)}
     return _scene(
         "FA with the tract",
@@ -171,7 +171,7 @@ def dwi_scene(
         "anterior-posterior, blue: inferior-superior.",
         bad="a tract beside the blue fibres, streamlines that cross the midline, or other colours in the capsule "
         "(a wrong gradient table).",
-    )
+    )._replace(file_affine=file_affine)
 
 
 def swi_scene(
@@ -288,11 +288,17 @@ def map_scene(
         bad="colours along the edges of the brain or the ventricles, which come from registration or motion.",
         statistic=Statistic(
             name=name,
-            steps=np.rint(np.clip(on_ground / STATISTIC_STEP, -_MOST_STEPS, _MOST_STEPS)).astype(np.int16),
+            steps=_steps(on_ground),
             ends=(-top if two_sided else 0.0, top),
             colours=[to_hex(own) for own in colours],
         ),
     )
+
+
+def _steps(values: np.ndarray) -> np.ndarray:
+    """Values of a statistic as whole steps; one at least of each that is not 0, which is outside the mask."""
+    steps = np.rint(np.clip(values / STATISTIC_STEP, -_MOST_STEPS, _MOST_STEPS))
+    return np.where(steps == 0, np.sign(values), steps).astype(np.int16)
 
 
 def _on_ground(image: SpatialImage, ground: SpatialImage) -> np.ndarray:

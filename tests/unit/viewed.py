@@ -70,13 +70,13 @@ def t1w(storage="RAS", degrees=0.0, **options) -> Scene:
     return t1w_scene(*images, masks, table, file="sub-01_T1w.nii.gz")
 
 
-def dwi() -> Scene:
+def dwi(storage="RAS") -> Scene:
     """FA with fibres that run upwards, and a streamline through each of two voxels on the left."""
-    fa = stored(lambda xyz: 0.8 * egg(xyz))
-    up = stored(lambda xyz: np.broadcast_to([0, 0, 1], xyz.shape))
+    fa = stored(lambda xyz: 0.8 * egg(xyz), storage)
+    up = stored(lambda xyz: np.broadcast_to([0, 0, 1], xyz.shape), storage)
     points = np.array([[-30.0, 0.0, z] for z in np.arange(-20, 21, 2.0)])
     names = ["cst", "cst_plic"]
-    return dwi_scene(fa, up, *regions(names), {"left": [points] * 3, "right": []}, file="sub-01_fa.nii.gz")
+    return dwi_scene(fa, up, *regions(names, storage), {"left": [points] * 3, "right": []}, file="sub-01_fa.nii.gz")
 
 
 def swi() -> Scene:

@@ -3,7 +3,7 @@
   // array axes to the right, upwards and through the slices, and what stands at their ends
   const PLANES = { axial: [0, 1, 2], coronal: [0, 2, 1], sagittal: [1, 2, 0] };
   const ENDS = ["LR", "PA", "IS"];
-  const MAX_ZOOM = 12, WHEEL_PX = 40, UNREAD = 4;
+  const MAX_ZOOM = 12, WHEEL_PX = 40, UNREAD = 4, AT_END = 3;
   const element = (id) => document.getElementById(id);
   const memory = {
     get(key) { try { return localStorage.getItem(key); } catch { return null; } },
@@ -159,8 +159,10 @@
     const found = scene.marks.filter((mark, bit) => scene.masks[at] & (1 << bit)).map((mark) => mark.name);
     const said = [`${mm.map((v, n) => `${"xyz"[n]} ${v.toFixed(1)}`).join(", ")} mm (${scene.space})`, `voxel ${file.join(", ")} of ${scene.file}`];
     if (image.ends) {
-      const [low, high] = image.ends, value = low + scene.volumes[scene.at][0][at] / 255 * (high - low);
-      said.push(`${image.name} ≈ ${Number(value.toPrecision(2))}${image.unit ? ` ${image.unit}` : ""}`);
+      const [low, high] = image.ends, level = scene.volumes[scene.at][0][at];
+      const value = `${Number((low + level / 255 * (high - low)).toPrecision(2))}${image.unit ? ` ${image.unit}` : ""}`;
+      // black and white are all values beyond the ends, and black what has none
+      said.push(level < AT_END ? `${image.name}: none, or at most ${value}` : `${image.name} ${level > 255 - AT_END ? "≥" : "≈"} ${value}`);
     }
     if (own) said.push(own.values[at] ? `${own.name} = ${(STEP * own.values[at]).toFixed(2)}` : "outside the voxels compared");
     said.push(found.length ? `in: ${found.join(", ")}` : "in none of the outlines");

@@ -49,6 +49,16 @@ def test_voxel_indices_are_those_of_the_file(storage, degrees):
     assert np.allclose(scene.file_affine, image.affine)
 
 
+@pytest.mark.parametrize("storage", ["LAS", "LPI"])
+def test_voxel_indices_of_fa_are_those_of_its_file(storage):
+    scene = viewed.dwi(storage)
+    assert np.allclose(scene.file_affine, viewed.stored(viewed.egg, storage).affine)
+
+
+def test_a_statistic_of_nearly_nothing_is_not_outside_the_voxels_compared():
+    assert scenes._steps(np.array([0.0, 0.004, -0.004, 0.006, 1.234, 1e4])).tolist() == [0, 1, -1, 1, 123, 32767]
+
+
 def test_grey_values_are_those_of_the_image_between_black_and_white():
     scene = viewed.dwi()
     [grey] = scene.images["FA"].channels

@@ -232,6 +232,23 @@ def test_images_take_each_others_place_and_scenes_keep_the_place(opened):
     assert "QSM" in told(page)[2] and "ppm" in told(page)[2]
 
 
+def test_a_value_at_an_end_of_the_grey_scale_is_said_as_a_limit_and_black_as_none(opened):
+    page = opened("RAS")
+    go(page, LEFT_FRONT)
+    assert "T1w ≥ 2" in told(page)[2]
+    go(page, (-60, 78, 62))
+    assert "T1w: none, or at most" in told(page)[2]
+
+
+def test_a_print_has_the_slices_and_no_controls(opened):
+    page = opened("RAS")
+    page.emulate_media(media="print")
+    assert page.locator("#axial canvas").is_visible() and page.locator("#marks").is_visible()
+    for hidden in ("details", "#go", ".plane > label", "header label", ".slider"):
+        for own in page.locator(hidden).all():
+            assert not own.is_visible(), hidden
+
+
 def test_zoom_keeps_the_cross_in_view_and_reset_undoes_it(opened):
     page = opened("RAS")
     page.locator("#opacity").fill("0")
