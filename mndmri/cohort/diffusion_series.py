@@ -148,7 +148,7 @@ def _reverse_field_map(
     unsaid = [path for path in opposite if meant[path] is None and session in path.parents and _one_grid(main, path)]
     if any(bids.is_meant_for(path, main, root) for own in field_maps for path in own.images):
         return [], None
-    if not unsaid and (why := _why_unused(main, images, root)):
+    if not unsaid and (why := _why_unused(main, folder, images, root)):
         return [], why
     if len(unsaid) == 1:
         said = (
@@ -163,8 +163,11 @@ def _reverse_field_map(
     return [], None
 
 
-def _why_unused(main: Path, images: Iterable[Path], root: Path) -> str | None:
-    """What keeps ``fmap/*_epi`` images from correcting a series that at least one of them seems to be for."""
+def _why_unused(main: Path, folder: Path, images: Iterable[Path], root: Path) -> str | None:
+    """What keeps ``fmap/*_epi`` images from correcting a series that at least one of them seems to be for.
+
+    One that names another series which is there, of another session or run, is for that.
+    """
     for path in images:
         named = bids.targets(path, root) or []
         if bids.is_meant_for(path, main, root):
@@ -172,8 +175,12 @@ def _why_unused(main: Path, images: Iterable[Path], root: Path) -> str | None:
                 "the fmap/*_epi image for the diffusion series is not used: their sidecars do not give opposite phase "
                 "encoding; correct PhaseEncodingDirection in both"
             )
-        if any(bids.entities(name)[1] == "dwi" for name in named):
-            return f"the fmap/*_epi image is not used: its IntendedFor names no file that is {main.name}; correct it"
+        series = [name for name in named if bids.entities(name)[1] == "dwi"]
+        if any(not set(matches(folder, [f"dwi/{name}"])) - {main} for name in series):
+            return (
+                "the fmap/*_epi image is not used: its IntendedFor names a diffusion series that is not there; if it "
+                "is for the one that is, write its name there"
+            )
     return None
 
 

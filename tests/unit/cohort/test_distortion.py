@@ -190,7 +190,10 @@ def test_a_reverse_image_may_name_the_series_by_uri_or_by_identifier(person):
     ("metadata", "said"),
     [
         ({"PhaseEncodingDirection": ENCODING["PhaseEncodingDirection"]}, "do not give opposite phase encoding"),
-        ({"IntendedFor": "dwi/sub-99_dwi.nii.gz"}, "names no file that is sub-01_dwi.nii.gz"),
+        (
+            {"IntendedFor": "dwi/sub-99_dwi.nii.gz"},
+            "names a diffusion series that is not there",
+        ),
     ],
 )
 def test_a_reverse_image_for_the_series_that_cannot_be_used_is_noted(person, metadata, said):
@@ -200,6 +203,15 @@ def test_a_reverse_image_for_the_series_that_cannot_be_used_is_noted(person, met
     scan, told = find(person)
     assert told == [] and scan.distortion == "t1w"
     assert any(said in note for note in scan.notes)
+
+
+@pytest.mark.parametrize("place", ["dwi/sub-01_acq-short_dwi", "ses-2/dwi/sub-01_ses-2_dwi"])
+def test_a_reverse_image_of_another_series_that_is_there_is_not_noted(person, place):
+    add_reverse(person)
+    write_dwi(person / place)
+    sidecar = person / "fmap/sub-01_dir-PA_epi.json"
+    write_json(sidecar, **json.loads(sidecar.read_text()) | {"IntendedFor": f"{place}.nii.gz"})
+    assert find(person, pattern="dwi/sub-01_dwi.nii.gz")[0].notes == ()
 
 
 def test_a_reverse_image_of_a_functional_series_is_not_noted(person):
