@@ -1,10 +1,14 @@
 """One image under two names: a scan that was copied, or converted twice, counts twice."""
 
+import gzip
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from mndmri.cohort.records import Study
+from mndmri.io import load_image
 from mndmri.tables.words import name_people
 
 _BLOCK = 2**22  # bytes read at a time
@@ -13,24 +17,45 @@ _BLOCK = 2**22  # bytes read at a time
 def content_of(path: str) -> str | None:
     """Check sum and size of what an image file holds, uncompressed; None for a file that is no NIfTI image.
 
-    A compressed file ends with both (RFC 1952), and is not read for them.
+    A compressed file ends with both (RFC 1952), and is not read for them, unless it was compressed in several pieces
+    (BGZF, mgzip): then they are those of the last piece, which is alike in many files.
 
     Parameters
     ----------
     path : str
-        Of an existing file.
+        Of an existing image.
     """
     if path.endswith(".nii.gz"):
         with Path(path).open("rb") as file:
             file.seek(-min(8, Path(path).stat().st_size), 2)
-            return file.read().hex()
+            end = file.read()
+        if end[4:] == _low_bytes(_size_by_header(path)):
+            return end.hex()
+        with gzip.open(path) as file:
+            return _content(file)
     if not path.endswith(".nii"):
         return None
-    total, size = 0, 0
     with Path(path).open("rb") as file:
-        while block := file.read(_BLOCK):
-            total, size = zlib.crc32(block, total), size + len(block)
-    return (total.to_bytes(4, "little") + (size % 2**32).to_bytes(4, "little")).hex()
+        return _content(file)
+
+
+def _content(file: BinaryIO | gzip.GzipFile) -> str:
+    """Check sum and size of an open file, as the end of a compressed one has them."""
+    total, size = 0, 0
+    while block := file.read(_BLOCK):
+        total, size = zlib.crc32(block, total), size + len(block)
+    return (_low_bytes(total) + _low_bytes(size)).hex()
+
+
+def _size_by_header(path: str) -> int:
+    """Bytes of an image file, uncompressed, that its header promises."""
+    image = load_image(path)
+    proxy: Any = image.dataobj
+    return int(proxy.offset) + math.prod(image.shape) * image.get_data_dtype().itemsize
+
+
+def _low_bytes(number: int) -> bytes:
+    return (number % 2**32).to_bytes(4, "little")
 
 
 def find_copies(study: Study, contents: Mapping[str, str]) -> list[str]:
@@ -57,7 +82,10 @@ def find_copies(study: Study, contents: Mapping[str, str]) -> list[str]:
                 "check where the files come from"
             )
         else:
-            lines.append(f"{people[0]}: {names} are the same image under several names; convert them again from DICOM")
+            lines.append(
+                f"{people[0]}: {names} are the same image under several names; if they should be different scans, "
+                "convert them again from DICOM"
+            )
     return lines
 
 

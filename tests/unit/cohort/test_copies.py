@@ -45,6 +45,18 @@ def test_a_scan_under_two_ids_is_told_whenever_it_was_compressed(tmp_path):
     assert line.startswith("sub-01, sub-02 have the same image (sub-01_T1w.nii.gz, sub-02_T1w.nii.gz)")
 
 
+@pytest.mark.parametrize("end", [b"", bytes(100)], ids=["nothing", "background"])
+def test_images_compressed_in_pieces_are_no_copies_for_their_equal_ends(tmp_path, end):
+    """BGZF ends with an empty piece, and mgzip with one that may be background alone."""
+    paths = {}
+    for n in (1, 2, 1):
+        data = save(tmp_path / "plain.nii", n).read_bytes()
+        paths[f"sub-0{len(paths) + 1}"] = own = tmp_path / f"sub-0{len(paths) + 1}_T1w.nii.gz"
+        own.write_bytes(gzip.compress(data) + gzip.compress(end))
+    [line] = copies(study(**paths))
+    assert line.startswith("sub-01, sub-03 have")
+
+
 @pytest.mark.parametrize("link", [os.symlink, os.link, shutil.copy])
 def test_a_link_is_a_copy(tmp_path, link):
     first = save(tmp_path / "sub-01_T1w.nii", 1)
