@@ -26,7 +26,7 @@ MAX_FIELD_T = 20.0  # T; people have been scanned at up to 11.7 (Boulant et al. 
 GAUSS_FROM = 12_000.0  # 1.2 T in gauss, or 12 T in mT: fewer are mT, more are gauss
 _SAME_ECHO_S = 1e-4  # as far as rounding takes two sidecars of one echo apart
 _ANYBODY, _MANY = "sub-*", 4  # how a participant is written where a message is of so many or more
-CHECKS_VERSION = 11  # of the rules below: a cache made by other rules is not used
+CHECKS_VERSION = 12  # of the rules below: a cache made by other rules is not used
 
 
 def check_scan(scan: Scan, *, bids_dir: str | Path) -> list[str]:

@@ -189,8 +189,11 @@ def _wrapped(data: np.ndarray, name: str) -> list[str]:
 
 
 def _labelled(data: np.ndarray, name: str) -> list[str]:
-    """An image of a few low whole numbers: a mask or a segmentation."""
-    if data.min() < 0 or data.max() > _HIGHEST_LABEL:
+    """An image of two values, or of a few low whole numbers: a mask or a segmentation."""
+    low, high = data.min(), data.max()
+    if ((data == low) | (data == high)).all():
+        return [f"{name}: all its voxels are {low:g} or {high:g}, as in a mask; correct the pattern, or the file"]
+    if low < 0 or high > _HIGHEST_LABEL:
         return []
     values = np.unique(data)
     if len(values) > _HIGHEST_LABEL + 1 or (values != np.rint(values)).any():
@@ -211,7 +214,7 @@ def _negative(data: np.ndarray, name: str) -> list[str]:
         return []
     return [
         f"{name}: {share:.0%} of the voxels are negative (down to {data.min():g}), and a magnitude has no sign: an "
-        "offset was subtracted, or this is another kind of image; convert it again from DICOM"
+        "offset was subtracted, or this is another kind of image; convert it again from DICOM, as magnitude"
     ]
 
 

@@ -573,10 +573,17 @@ def test_a_sidecar_that_is_not_json_is_told(person):
     assert "sub-01_echo-1_part-phase_MEGRE.json: not valid JSON" in only(person)
 
 
-def test_a_mask_in_place_of_an_image_is_told(person):
-    mask = np.random.default_rng(1).integers(0, 2, SHAPE)
+@pytest.mark.parametrize("inside", [1, 255, 1000])
+def test_a_mask_in_place_of_an_image_is_told(person, inside):
+    """Programs write 1 or 255; the image is stored without a scale."""
+    mask = inside * np.random.default_rng(1).integers(0, 2, SHAPE)
     write_image(person / "anat/sub-01_T1w.nii.gz", data=mask)
-    assert "all its voxels have one of 2 values, whole numbers from 0 to 1, as in a mask" in only(person)
+    assert f"all its voxels are 0 or {inside}, as in a mask" in only(person)
+
+
+def test_a_segmentation_in_place_of_an_image_is_told(person):
+    write_image(person / "anat/sub-01_T1w.nii.gz", data=np.random.default_rng(1).integers(0, 4, SHAPE))
+    assert "all its voxels have one of 4 values, whole numbers from 0 to 3" in only(person)
 
 
 @pytest.mark.parametrize(("offset", "refused"), [(0, False), (900, True)])
