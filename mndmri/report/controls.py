@@ -178,7 +178,10 @@ def _neuron(rows: pd.DataFrame, alpha: float) -> dict[str, Any] | None:
         levels.setdefault(str(level), []).append(
             {"what": what, "marks": {row["hemi"]: _mark(row) for row in own.to_dict("records")}}
         )
-    lacking = rows[rows["w_score"].isna()].groupby("note", sort=False).size()
+    said = rows.assign(
+        note=rows["note"].fillna(""), what=np.where(rows["w_score"].isna(), "without a W-score", "with a W-score")
+    )
+    counts = said[(said["note"] != "") | rows["w_score"].isna()].groupby(["what", "note"], sort=False).size()
     beyond = scored["w_score"] / scored["w_limit"]
     most = f"{100 * (1 - alpha):.4g}%"
     return {
@@ -186,7 +189,7 @@ def _neuron(rows: pd.DataFrame, alpha: float) -> dict[str, Any] | None:
         f"towards damage, {(beyond < -1).sum()} beyond it on the other side; of the values of healthy people, "
         f"{50 * alpha:.4g}% do on each. Neighbouring levels are not independent.",
         "levels": levels,
-        "lacking": [f"{n} without a W-score: {reason}" for reason, n in lacking.items()],
+        "notes": [f"{n} {what}{f': {note}' if note else ''}" for (what, note), n in counts.items()],
     }
 
 

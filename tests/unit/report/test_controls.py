@@ -202,6 +202,14 @@ def test_the_motor_neuron_counts_both_directions_and_names_what_has_no_score():
     assert "1 without a W-score: not in the field of view." in html
 
 
+def test_what_limits_a_score_along_the_motor_neuron_is_said_and_one_without_a_reason_is_counted():
+    far = neuron().assign(note="age 90 beyond that of the controls")
+    far.loc[far["w_score"].isna(), "note"] = np.nan
+    html = " ".join(" ".join(_Page(panel(neuron=far)).text).split())
+    assert "3 with a W-score: age 90 beyond that of the controls." in html
+    assert "1 without a W-score." in html
+
+
 def test_nobody_elses_motor_neuron_is_in_the_file():
     assert set(re.findall(r"sub-\w+", panel(neuron=neuron()))) <= {"sub-01"}
     assert "0.777" not in panel(neuron=neuron())
