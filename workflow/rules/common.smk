@@ -163,7 +163,10 @@ def look_at_study():
         bad_input=config["bad_input"],
         without_t1w=config["dwi"]["without_t1w"],
     )
-    notes = [*find_copies(study, images_of(cache)), *compare_with_norms(study, BAND_NORMS)]
+    notes = [
+        *find_copies(study, images_of(cache)),
+        *compare_with_norms(study, BAND_NORMS),
+    ]
     return replace(study, notes=(*study.notes, *notes))
 
 

@@ -17,7 +17,8 @@ rule measure_change:
     conda:
         "../../envs/mndmri.yaml"
     params:
-        repeatability=keys_of("visits", "rescan_months") | keys_of("statistics", "alpha"),
+        repeatability=keys_of("visits", "rescan_months")
+        | keys_of("statistics", "alpha"),
         counted=dict(groups=GROUPS["groups"]) | keys_of("visits", "scores"),
     script:
         "../../scripts/measure_change.py"
