@@ -247,6 +247,8 @@ def test_a_print_has_the_slices_and_no_controls(opened):
     for hidden in ("details", "#go", ".plane > label", "header label", ".slider"):
         for own in page.locator(hidden).all():
             assert not own.is_visible(), hidden
+    # the letters of the sides stand on the black of the slices, whatever the colour of the page
+    assert page.evaluate("getComputedStyle(document.querySelector('#axial .left')).color") == "rgb(255, 255, 255)"
 
 
 def test_zoom_keeps_the_cross_in_view_and_reset_undoes_it(opened):
