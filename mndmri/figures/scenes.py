@@ -156,7 +156,7 @@ def dwi_scene(
     colour = np.rint(255 * direction_colours(fa, v1)).astype(np.uint8)
     file_affine, fa = fa.affine, prepare(fa)
     tracts = {name: hold(own) for name, own in outline_tracts(weights, names).items()}
-    passed = {f"streamlines {side}": _passed(lines, fa) for side, lines in streamlines.items() if len(lines)}
+    passed = {f"streamlines {side}": _passed(lines, fa) for side, lines in streamlines.items()}
     return _scene(
         "FA with the tract",
         {"FA in colours": make_image(colour, fa), "FA": fa},
