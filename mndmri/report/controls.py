@@ -185,7 +185,8 @@ def _neuron(rows: pd.DataFrame, alpha: float) -> dict[str, Any] | None:
     beyond = scored["w_score"] / scored["w_limit"]
     most = f"{100 * (1 - alpha):.4g}%"
     return {
-        "sentence": f"{(beyond > 1).sum()} of {len(scored)} W-scores lie beyond the range of {most} of controls "
+        "sentence": "W-scores, turned so that higher is towards damage: a low FA has a high one here. "
+        f"{(beyond > 1).sum()} of {len(scored)} W-scores lie beyond the range of {most} of controls "
         f"towards damage, {(beyond < -1).sum()} beyond it on the other side; of the values of healthy people, "
         f"{50 * alpha:.4g}% do on each. Neighbouring levels are not independent.",
         "levels": levels,

@@ -199,6 +199,8 @@ def test_the_motor_neuron_counts_both_directions_and_names_what_has_no_score():
     html = " ".join(" ".join(_Page(panel(neuron=neuron())).text).split())
     assert "1 of 3 W-scores lie beyond the range of 95% of controls towards damage, 1 beyond it on the other" in html
     assert "2.5% do on each" in html
+    # FA of the left capsule is 3 below the controls, and so is W in every other table
+    assert "turned so that higher is towards damage" in html and "W left" not in html
     assert "1 without a W-score: not in the field of view." in html
 
 
