@@ -95,7 +95,9 @@ def check_study(study: Study, cache: Mapping[str, Any]) -> tuple[list[Problem], 
 
 def images_of(cache: Mapping[str, Any]) -> dict[str, str]:
     """Path of each image that `check_study` has looked at, to what `mndmri.cohort.copies.content_of` says of it."""
-    of_scans = [result["contents"] for result in cache.get("scans", {}).values()]
+    if cache.get("version") != CHECKS_VERSION:  # of a simulated study, whose cache is handed on as it was
+        return {}
+    of_scans = [result["contents"] for result in cache["scans"].values()]
     return {path: content for own in of_scans for path, content in own.items() if content}
 
 

@@ -235,6 +235,7 @@
       layout();
     } catch (error) {
       fail(error.message || String(error));
+      element("scene").selectedIndex = scenes.indexOf(scene);
     } finally {
       element("scene").disabled = false;
     }

@@ -86,3 +86,9 @@ def test_what_was_looked_at_before_is_known_without_another_look(tmp_path, monke
     _, cache = check_study(own, {})
     monkeypatch.setattr("mndmri.cohort.checks.content_of", None)
     assert len(find_copies(own, images_of(check_study(own, cache)[1]))) == 1
+
+
+def test_a_cache_of_other_rules_is_not_read():
+    """A simulation in the folder of an older study hands its cache on."""
+    older = {"version": 7, "scans": {"sub-01 t1w": {"files": [], "problems": []}}}
+    assert images_of(older) == images_of({}) == {}

@@ -348,6 +348,16 @@ def test_a_browser_that_cannot_show_it_says_so_and_leads_to_the_still_pictures(c
     assert alert.locator("a").get_attribute("href") == "sub-01.html"
 
 
+def test_a_scene_that_cannot_be_unpacked_leaves_the_name_of_the_one_that_is_shown(context, pages):
+    page = context.new_page()
+    page.goto(f"file://{pages / 'person.html'}")
+    page.wait_for_selector("body[data-drawn^='0 ']")
+    page.evaluate("() => { window.Image = function () { throw new Error('no memory.'); }; }")
+    page.select_option("#scene", index=1)
+    page.wait_for_selector("#failed:has-text('no memory')")
+    assert page.locator("#scene option:checked").inner_text() == "T1w with tissue"
+
+
 def test_a_page_without_scenes_says_so(opened, pages, context):
     page = context.new_page()
     errors = []
