@@ -115,7 +115,7 @@ def read_given(
         notes += [f"{Path(path).name}: columns that are no measures: {_few(columns)}"] if columns else []
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
     rows = rows[rows[PARTICIPANT].isin(studied)].reset_index(drop=True)
-    problems += [*_repeated(rows), *_mixed_units(rows)]
+    problems += [*repeated(rows), *_mixed_units(rows)]
     no_measures = tuple(dict.fromkeys(column for columns in unused.values() for column in columns))
     return Given(rows[_COLUMNS], problems, [*notes, *_doubtful_units(rows)], no_measures)
 
@@ -546,7 +546,7 @@ def match_people(
 # -- all tables -----------------------------------------------------------------------------------
 
 
-def _repeated(rows: pd.DataFrame) -> list[str]:
+def repeated(rows: pd.DataFrame) -> list[str]:
     """Values that are there twice, in one table or in two."""
     again = rows[rows.duplicated([PARTICIPANT, SESSION, *KEY], keep=False)]
     problems: list[str] = []
