@@ -147,6 +147,19 @@ def test_what_cannot_be_estimated_is_a_row_with_the_reason(chosen, reason):
     assert len(table) == 7
 
 
+def test_groups_seen_at_the_mean_time_and_one_other_have_slopes():
+    """ALS at 0 and 6, PLS at 6 and 12, controls at all three: the mean is 6 exactly."""
+    times = {"ALS": [0, 6], "PLS": [6, 12], "control": [0, 6, 12]}
+    own = PEOPLE[~PEOPLE["participant_id"].isin(["sub-00", "sub-01"])]
+    visits = [(who, months) for who, group, _ in own.itertuples(index=False) for months in times[group]]
+    table = pd.DataFrame(visits, columns=["participant_id", "months"]).assign(session="ses", **KEY)
+    assert table["months"].mean() == 6
+    rng = np.random.default_rng(4)
+    table["value"] = -0.1 * table["months"] / 12 + rng.normal(0, 0.001, len(table))
+    found = compared(table, covariates=[])
+    assert found.loc["slope", "estimate"].to_numpy() == pytest.approx([-0.1] * 3, abs=0.005)
+
+
 def test_a_measure_that_nobody_has_keeps_its_rows():
     table = compared(measures().assign(value=np.nan))
     assert len(table) == 7 and table["estimate"].isna().all()
