@@ -95,6 +95,13 @@ def test_repeatability_is_that_of_bland_and_altman():
     assert (row["n_people"], row["n_visits"]) == (2, 4)
 
 
+def test_a_rescan_at_the_limit_is_one_whatever_the_first_month():
+    """20.1 - 20 is a little more than 0.1 in a computer's numbers, 0.1 - 0 is not."""
+    visits = [("a", "x", 20.0, 0.5), ("a", "x", 20.1, 0.52), ("b", "x", 0.0, 0.6), ("b", "x", 0.1, 0.56)]
+    [row] = repeatability_table(table(visits), rescan_months=0.1).to_dict("records")
+    assert row["n_people"] == 2
+
+
 def test_icc_of_scan_and_rescan_is_that_of_the_variances():
     rng = np.random.default_rng(5)
     level = rng.normal(0.5, 0.03, 3000)
@@ -123,3 +130,15 @@ def test_people_are_counted_by_their_sessions_and_those_who_left_have_their_firs
     assert rows.loc[("control", "pattern", "none"), "n"] == 1
     assert left_by_group(found) == ["1 of 2 ALS", "1 of 2 control"]
     assert left_by_group(found[found["people"] != "left"]) == []
+
+
+def test_the_last_session_is_the_latest_of_each_person_and_one_with_months():
+    """Months since onset: who progresses fast is seen early, and leaves; ses-09 was never planned."""
+    visits = pd.DataFrame(
+        [("slow", 60.0, "01"), ("fast", 10.0, "01"), ("fast", 16.0, "02"), ("fast", np.nan, "09"), ("mid", 30.0, "01")],
+        columns=["participant_id", "months", "session"],
+    ).assign(group="ALS", value=1.0, **FA)
+    people = pd.DataFrame({"participant_id": ["slow", "fast", "mid"], "group": "ALS"})
+    found = count_visits(visits, people, groups=["ALS"], scores=[]).set_index("people")
+    assert found.loc["stayed", ["sessions", "n"]].tolist() == ["02", 1] and found.loc["left", "n"] == 2
+    assert "09 01 02" in found.loc["pattern", "sessions"].tolist()
