@@ -247,7 +247,7 @@ def test_a_value_that_two_spellings_of_a_session_have_is_refused(tmp_path):
         take_visits(rows, chosen | {"scores": ["alsfrs_r"]}, known=KNOWN, studied=KNOWN[:3])
 
 
-def test_a_score_that_cannot_name_a_file_is_refused(table):
+def test_a_score_whose_name_no_measure_may_have_is_refused(table):
     text = REGULAR.replace("months", "months,ALSFRS/R").replace(",0\n", ",0,44\n").replace(",6\n", ",6,40\n")
     [problem] = table(text, scores=["ALSFRS/R"]).problems
     assert "visits.scores: the measure 'ALSFRS/R'" in problem and "write another name" in problem
