@@ -185,7 +185,7 @@ def baseline_sessions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | 
         seen = seen[seen[SESSION] == tidy(SESSION, baseline)]
     known = _measured(rows)
     empty = [pair not in known for pair in map(tuple, seen[[PARTICIPANT, SESSION]].to_numpy())]
-    # a run's measures.tsv has rows without values of everybody who was not scanned in its session
+    # a wide table has a row of a visit whose cells are blank, a run's measures.tsv of one whose scans were excluded
     seen = _ordered(seen.assign(empty=empty)).sort_values("empty", kind="stable")
     return seen.drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
 

@@ -379,7 +379,7 @@ MUTANTS = (
         "baseline-without-values",
         '.sort_values("empty", kind="stable")',
         "",
-        "who was not scanned in the first session is in no comparison at one time",
+        "who has no value at the first visit is in no comparison at one time, whatever they have later",
     ),
     Mutant(
         "last-session-from-onset",

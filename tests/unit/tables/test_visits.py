@@ -196,7 +196,7 @@ def test_dates_before_the_clocks_of_computers_are_dates(table):
 
 
 def test_rows_without_values_are_no_visit(table):
-    """As those that a run of one session has of who was not scanned in it."""
+    """As those of blank cells of a wide table, or of a run whose scans of somebody were excluded."""
     visits = table(REGULAR.replace("03,ses-02,6\n", ""))
     rows = everybody()
     who, session = rows["participant_id"], rows["session"]
