@@ -12,6 +12,7 @@ The data, in R, with the numbers below::
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mndmri.statistics.clustered import fit_clustered, flip_people_p
 from mndmri.statistics.growth import FEW_TIMES, fit_growth
@@ -145,6 +146,22 @@ def test_what_cannot_be_estimated_is_a_row_with_the_reason(chosen, reason):
     row = table.loc[("difference", "ALS-control")]
     assert reason in row["note"] and np.isnan(row["estimate"])
     assert len(table) == 7
+
+
+def test_complete_visits_are_compared_as_welchs_test_compares_the_peoples_own_slopes():
+    rng, months = np.random.default_rng(8), np.array([0.0, 3, 6, 12])
+    spread = PEOPLE["group"].map({"ALS": 0.1, "PLS": 0.05, "control": 0.02}).to_numpy()
+    slopes = rng.normal(-0.05, spread)
+    values = rng.normal(0.5, 0.1, (18, 1)) + slopes[:, None] * months / 12 + rng.normal(0, 0.02, (18, 4))
+    visits = {"participant_id": np.repeat(PEOPLE["participant_id"], 4), "months": np.tile(months, 18)}
+    found = compared(pd.DataFrame(visits | {"value": values.ravel(), "session": "ses"} | KEY), covariates=[])
+    own = {group: np.polyfit(months / 12, values[group == GROUP].T, 1)[0] for group in OPTIONS["groups"]}
+    for pair in ("ALS-PLS", "ALS-control", "PLS-control"):
+        first, second = (own[group] for group in pair.split("-"))
+        test = stats.ttest_ind(first, second, equal_var=False)
+        row = found.loc[("difference", pair)]
+        assert row["estimate"] == pytest.approx(first.mean() - second.mean(), rel=1e-6)
+        assert row[["statistic", "df", "p"]].tolist() == pytest.approx([test.statistic, test.df, test.pvalue], rel=1e-4)
 
 
 def test_groups_seen_at_the_mean_time_and_one_other_have_slopes():
