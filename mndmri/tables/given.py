@@ -20,6 +20,7 @@ from mndmri.tables.columns import (
     check_name,
     columns_by_mapping,
     columns_by_pattern,
+    plain_text,
     session_column,
     tidy,
 )
@@ -334,7 +335,7 @@ def _sessions(sheet: Sheet, entry: Mapping[str, Any]) -> list[str]:
             f"{entry['file']}: has no column session or session_id; it has {_few(sheet.header)}. With visits every row "
             "is of a session: add the column, or name the session of the whole table as a key (session: ses-01)"
         )
-    written = [as_text(cell) for cell in sheet.column(column)] if column else [entry[SESSION]] * len(sheet.rows)
+    written = [plain_text(cell) for cell in sheet.column(column)] if column else [entry[SESSION]] * len(sheet.rows)
     return ["" if text in MISSING_WORDS else tidy(SESSION, text) for text in written]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
-from mndmri.tables.columns import SESSION, check_name, session_column, tidy
+from mndmri.tables.columns import SESSION, check_name, plain_text, session_column, tidy
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import TITLE
 from mndmri.tables.given import PARTICIPANT, match_people, repeated
@@ -25,7 +25,7 @@ from mndmri.tables.measures import (
     data_dictionary,
     stack_measures,
 )
-from mndmri.tables.sheets import MISSING_WORDS, Cell, Fault, Sheet, as_text, read_sheet, to_number
+from mndmri.tables.sheets import MISSING_WORDS, Cell, Sheet, as_text, read_sheet, to_number
 from mndmri.tables.words import name_people
 
 MONTHS = "months"
@@ -86,7 +86,7 @@ def read_visits(
         return Visits(empty, [told], [])
     written = [as_text(cell) for cell in sheet.column(PARTICIPANT)]
     ids, notes, problems = match_people(written, known=known, studied=studied)
-    labels = [as_text(cell) for cell in sheet.column(session)]
+    labels = [plain_text(cell) for cell in sheet.column(session)]
     own = [ids[who] in set(studied) for who in written]
     tidied = [tidy(SESSION, label) for label in labels]
     spelt = _spellings(tidied)
@@ -394,7 +394,7 @@ def _number_of(cell: Cell, sheet: Sheet) -> tuple[float, str | None]:
 
 def _time_of(cell: Cell) -> tuple[float, str | None]:
     """Days of a date, or of a date with a time of day, by the clock where it was written; also of a workbook's date."""
-    text = (isinstance(cell, Fault) and cell.plain) or as_text(cell)
+    text = plain_text(cell)
     if text in MISSING_WORDS:
         return math.nan, None
     try:

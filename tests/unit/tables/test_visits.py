@@ -179,11 +179,16 @@ def test_dates_of_a_workbook_are_those_of_text_and_of_no_time_zone(tmp_path, mon
     time.tzset()
     path, book = tmp_path / "visits.xlsx", openpyxl.Workbook()
     first, second = datetime.datetime(2024, 1, 5), datetime.datetime(2024, 7, 5, 12)
-    for line in (["participant_id", "session_id", "acq_time"], ["01", 1, first], ["01", 2, second], ["02", 1, "n/a"]):
+    for line in (
+        ["participant_id", "session_id", "acq_time"],
+        ["01", 1, first],
+        ["01", second, second],
+        ["02", 1, "n/a"],
+    ):
         book.active.append(line)
     book.save(path)
     visits = read_visits(path, known=KNOWN, studied=KNOWN[:2])
-    assert visits.problems == []
+    assert visits.problems == [] and visits.table["session"][1] == "ses-2024-07-05 12:00:00"
     monkeypatch.undo()
     time.tzset()
     assert visits.table["months"].tolist()[:2] == [0, pytest.approx(182.5 / (365.25 / 12), rel=1e-12)]
