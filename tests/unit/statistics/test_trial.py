@@ -81,7 +81,7 @@ def test_a_measure_without_change_has_no_upper_limit():
 
 def test_who_is_seen_too_seldom_for_a_trial_has_a_row_with_the_reason():
     rows = trial_table(table(lines()).query("months < 4"), groups=["ALS", "control"], reference="control", primary=[FA])
-    assert rows["note"].tolist() == ["random intercept alone: too few people with three visits"]
+    assert rows["note"].tolist() == ["random intercept alone: too few people with visits at three times"]
     assert trial_table(table(lines()), groups=["ALS"], reference=None, primary=[]).empty
 
 
