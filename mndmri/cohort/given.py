@@ -16,7 +16,7 @@ from mndmri.tables.given import Given, clashes, read_given, unknown_covariates, 
 from mndmri.tables.maps import all_definitions
 from mndmri.tables.measures import KEY
 from mndmri.tables.sheets import MISSING_WORDS, Fault, as_text, read_sheet, to_number
-from mndmri.tables.visits import Visits, match_sessions, read_visits, unknown_baseline, visit_notes
+from mndmri.tables.visits import Visits, contradictions, match_sessions, read_visits, visit_notes
 
 
 class Brought(NamedTuple):
@@ -106,7 +106,7 @@ def _look_at_visits(chosen: Mapping[str, Any], given: Given, *, known: Sequence[
     if given.problems or visits.problems or not studied:
         return visits
     rows = match_sessions(given.rows, visits.table)
-    if wrong := unknown_baseline(rows, chosen["baseline"]):
+    if wrong := contradictions(rows, visits.table, chosen["baseline"]):
         return visits._replace(problems=wrong)
     return visits._replace(notes=[*visits.notes, *visit_notes(rows, visits.table, chosen["baseline"], studied)])
 

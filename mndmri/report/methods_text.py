@@ -170,6 +170,8 @@ REFERENCES = {
     "laird1982": "Laird NM, Ware JH. Random-effects models for longitudinal data. Biometrics 1982;38:963-974.",
     "pustejovsky2018": "Pustejovsky JE, Tipton E. Small-sample methods for cluster-robust variance estimation and "
     "hypothesis testing in fixed effects models. J Bus Econ Stat 2018;36:672-683.",
+    "welch1947": "Welch BL. The generalization of 'Student's' problem when several different population variances are "
+    "involved. Biometrika 1947;34:28-35.",
     "rover2015": "Röver C, Knapp G, Friede T. Hartung-Knapp-Sidik-Jonkman approach and its modification for "
     "random-effects meta-analysis with few studies. BMC Med Res Methodol. 2015;15:99.",
     "inthout2014": "IntHout J, Ioannidis JPA, Borm GF. The Hartung-Knapp-Sidik-Jonkman method for random effects "

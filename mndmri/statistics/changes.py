@@ -55,7 +55,7 @@ def changes_table(measures: pd.DataFrame) -> pd.DataFrame:
         months, values = used["months"].to_numpy(float), used["value"].to_numpy(float)
         slope, error, note = _line(months / YEAR, values)
         timeless = int((own["value"].notna() & own["months"].isna()).sum())
-        notes = [note, f"{timeless} visits without months" if timeless else ""]
+        notes = [note, f"visits without months: {timeless}" if timeless else ""]
         rows.append(
             dict(zip(["participant_id", "group", *KEY], key, strict=True))
             | {"unit": own["unit"].iloc[0], "slope": slope, "se": error, "n_visits": len(used)}

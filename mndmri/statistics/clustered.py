@@ -71,7 +71,7 @@ def _adjustment(matrix: np.ndarray, covariance: np.ndarray, inverse: np.ndarray)
 
 
 def clustered_test(fit: Clustered, contrast: np.ndarray, *, alpha: float = 0.05) -> Estimate:
-    """Estimate, interval and t test of a contrast of the effects, with Satterthwaite's degrees of freedom.
+    """Estimate, interval and t test of a contrast of the effects, by robust errors of people.
 
     Without variation between the people compared there is no error and no test. The degrees of freedom of each
     group's part of the variance are those of the model; the parts are added as Welch does, each as large as it was

@@ -12,7 +12,8 @@ PATTERN, STAYED, LEFT = "pattern", "stayed", "left"
 _DESCRIPTIONS = {
     "group": "Group.",
     "people": "pattern: with these sessions and no others; stayed: with the study's last session; left: without it.",
-    "sessions": "Sessions with a measure, in the order of their months; of stayed and left the last session.",
+    "sessions": "Sessions with a measure, in the order of the months since each person's first, those without months "
+    "before; of stayed and left the last session.",
     "n": "People.",
     "percent": "Percent of the group.",
 }
@@ -48,7 +49,11 @@ def count_visits(
     """
     of_scores = measures["modality"] == "clinical"
     seen = measures[~of_scores & measures["value"].notna()].drop_duplicates(["participant_id", "session"])
-    order = list(seen.groupby("session", sort=False)["months"].median().sort_values(kind="stable").index)
+    # not of the months themselves, which may count from onset: those who are seen longest progress slowly
+    since = seen["months"] - seen.groupby("participant_id")["months"].transform("min")
+    # a session of which nobody has months cannot be the last
+    medians = since.groupby(seen["session"], sort=False).median()
+    order = list(medians.sort_values(kind="stable", na_position="first").index)
     sessions = seen.groupby("participant_id")["session"].agg(set).reindex(participants["participant_id"])
     people = pd.DataFrame(
         {

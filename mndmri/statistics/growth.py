@@ -16,7 +16,7 @@ _STARTS = (0.5, 4.0)
 # Beyond two visits at different times, over all people: with fewer, the spread of slopes and the error of a visit
 # cannot be told apart
 FEWEST_FURTHER = 3
-FEW_TIMES = "random intercept alone: too few people with three visits"
+FEW_TIMES = "random intercept alone: too few people with visits at three times"
 
 
 class Growth(NamedTuple):

@@ -192,9 +192,9 @@ def _model(
     of_people = design.matrix[owner]
     groups = of_people[:, : len(design.groups)]
     of_group = sample.data["group"].to_numpy()
-    matrix = np.hstack([of_people, groups * (years - years.mean())[:, None]])
-    sloped = [n for n, column in enumerate(matrix.T) if n < of_people.shape[1] or np.ptp(column[column != 0]) > 0]
-    matrix = matrix[:, sloped]
+    # a group that was seen at one time has no slope
+    sloped = [n for n, own in enumerate(groups.T) if np.ptp(years[own > 0]) > 0]
+    matrix = np.hstack([of_people, groups[:, sloped] * (years - years.mean())[:, None]])
     if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
         return "the covariates and groups determine each other"
     growth = fit_growth(matrix, y, owner, years)
@@ -202,8 +202,7 @@ def _model(
         return growth
     cuts = np.flatnonzero(np.diff(owner)) + 1
     fit = fit_clustered(matrix, y, owner, [growth.covariance(own) for own in np.split(years, cuts)], of_group)
-    first = of_people.shape[1]
-    place = {name: sloped.index(first + n) for n, name in enumerate(design.groups) if first + n in sloped}
+    place = {design.groups[own]: of_people.shape[1] + n for n, own in enumerate(sloped)}
     constant = f"not adjusted for {', '.join(design.constant)}: the same in everyone" if design.constant else ""
     return (
         fit,

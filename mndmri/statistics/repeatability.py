@@ -13,6 +13,7 @@ from mndmri.tables.dictionaries import column_names, dictionary
 from mndmri.tables.measures import KEY
 
 _FEWEST = 2  # people of whom repeatability is told
+_ROUNDING = 1e-6  # months: 20.1 - 20 is more than 0.1
 _DESCRIPTIONS = {
     "modality": "Kind of image measured; clinical: a score of the visits table.",
     "measure": "What was measured.",
@@ -76,7 +77,7 @@ def _repeats(visits: pd.DataFrame, most: float) -> Iterator[np.ndarray]:
     for _, own in visits.sort_values("months", kind="stable").groupby("participant_id"):
         months, values = own["months"].to_numpy(float), own["value"].to_numpy(float)
         for first in range(len(months) - 1):
-            close = (months >= months[first]) & (months - months[first] <= most)
+            close = (months >= months[first]) & (months - months[first] <= most + _ROUNDING)
             close[:first] = False
             if close.sum() > 1:
                 yield values[close]

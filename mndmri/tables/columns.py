@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mndmri.tables.measures import KEY
-from mndmri.tables.sheets import MISSING_WORDS, Sheet, as_text
+from mndmri.tables.sheets import MISSING_WORDS, Cell, Fault, Sheet, as_text
 
 HEMIS = ("L", "R", "both")
 FIELDS = (*KEY, "unit")
@@ -51,6 +51,11 @@ def tidy(what: str, text: str) -> str:
 def session_column(header: Sequence[str]) -> str | None:
     """Column of the sessions, if a table has one."""
     return next((name for name in (SESSION, f"{SESSION}_id") if name in header), None)
+
+
+def plain_text(cell: Cell) -> str:
+    """Cell as somebody would type it, where a date is welcome: what a workbook took for one is that date."""
+    return (isinstance(cell, Fault) and cell.plain) or as_text(cell)
 
 
 def check_name(what: str, name: str) -> str | None:

@@ -20,6 +20,7 @@ from mndmri.tables.columns import (
     check_name,
     columns_by_mapping,
     columns_by_pattern,
+    plain_text,
     session_column,
     tidy,
 )
@@ -115,7 +116,7 @@ def read_given(
         notes += [f"{Path(path).name}: columns that are no measures: {_few(columns)}"] if columns else []
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
     rows = rows[rows[PARTICIPANT].isin(studied)].reset_index(drop=True)
-    problems += [*_repeated(rows), *_mixed_units(rows)]
+    problems += [*repeated(rows), *_mixed_units(rows)]
     no_measures = tuple(dict.fromkeys(column for columns in unused.values() for column in columns))
     return Given(rows[_COLUMNS], problems, [*notes, *_doubtful_units(rows)], no_measures)
 
@@ -334,7 +335,7 @@ def _sessions(sheet: Sheet, entry: Mapping[str, Any]) -> list[str]:
             f"{entry['file']}: has no column session or session_id; it has {_few(sheet.header)}. With visits every row "
             "is of a session: add the column, or name the session of the whole table as a key (session: ses-01)"
         )
-    written = [as_text(cell) for cell in sheet.column(column)] if column else [entry[SESSION]] * len(sheet.rows)
+    written = [plain_text(cell) for cell in sheet.column(column)] if column else [entry[SESSION]] * len(sheet.rows)
     return ["" if text in MISSING_WORDS else tidy(SESSION, text) for text in written]
 
 
@@ -546,7 +547,7 @@ def match_people(
 # -- all tables -----------------------------------------------------------------------------------
 
 
-def _repeated(rows: pd.DataFrame) -> list[str]:
+def repeated(rows: pd.DataFrame) -> list[str]:
     """Values that are there twice, in one table or in two."""
     again = rows[rows.duplicated([PARTICIPANT, SESSION, *KEY], keep=False)]
     problems: list[str] = []

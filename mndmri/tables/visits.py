@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
-from mndmri.tables.columns import SESSION, session_column, tidy
+from mndmri.tables.columns import SESSION, check_name, plain_text, session_column, tidy
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import TITLE
-from mndmri.tables.given import PARTICIPANT, match_people
+from mndmri.tables.given import PARTICIPANT, match_people, repeated
 from mndmri.tables.measures import (
     COLUMN_DESCRIPTIONS,
     KEY,
@@ -31,8 +31,10 @@ from mndmri.tables.words import name_people
 MONTHS = "months"
 CLINICAL = "clinical"  # modality of the scores of the visits table
 MONTH = 365.25 / 12  # days
+_LONGEST = 120.0  # months between visits of one person: longer ones are told, as days that were written as months
 VISIT_COLUMNS = [PARTICIPANT, "group", SESSION, MONTHS, *MEASURE_COLUMNS]
 _TIME = "acq_time"
+_EPOCH = datetime.datetime(2000, 1, 1)
 _NUMBERS = re.compile(r"(\d+)")
 DESCRIPTIONS = {
     SESSION: "Session of the visit, as in the visits table.",
@@ -84,14 +86,22 @@ def read_visits(
         return Visits(empty, [told], [])
     written = [as_text(cell) for cell in sheet.column(PARTICIPANT)]
     ids, notes, problems = match_people(written, known=known, studied=studied)
-    labels = [as_text(cell) for cell in sheet.column(session)]
+    labels = [plain_text(cell) for cell in sheet.column(session)]
     own = [ids[who] in set(studied) for who in written]
+    tidied = [tidy(SESSION, label) for label in labels]
+    spelt = _spellings(tidied)
     rows: dict[str, list[Any]] = {
         PARTICIPANT: [ids[who] for who in written],
-        SESSION: [tidy(SESSION, label) for label in labels],
+        SESSION: [spelt[_bare(label)] for label in tidied],
     }
+    problems += [
+        f"row {line} has no {PARTICIPANT}; fill it in or remove the row"
+        for line, who in zip(sheet.lines, written, strict=True)
+        if who in MISSING_WORDS
+    ]
+    problems += [f"visits.scores: {wrong}" for wrong in (check_name("measure", column) for column in scores) if wrong]
     for column in (time, *scores):
-        read = [_time_of(cell, sheet) if column == _TIME else _number_of(cell, sheet) for cell in sheet.column(column)]
+        read = [_time_of(cell) if column == _TIME else _number_of(cell, sheet) for cell in sheet.column(column)]
         rows[MONTHS if column == time else column] = [value for value, _ in read]
         problems += [
             f"row {line} ({who}): {column} is {wrong}"
@@ -104,7 +114,8 @@ def read_visits(
         if kept and label in MISSING_WORDS
     ]
     table = pd.DataFrame(rows, index=sheet.lines)[own]
-    for (who, label), twice in table.groupby([PARTICIPANT, SESSION], sort=False):
+    named = table[table[SESSION] != tidy(SESSION, "")]
+    for (who, label), twice in named.groupby([PARTICIPANT, SESSION], sort=False):
         if len(twice) > 1:
             lines = " and ".join(map(str, twice.index))
             problems.append(f"{who} {label} is there twice, rows {lines}; keep one row for each visit")
@@ -136,13 +147,13 @@ def take_visits(
     """
     visits = read_visits(chosen["table"], scores=chosen["scores"], known=known, studied=list(studied))
     matched = match_sessions(rows, visits.table)
-    if problems := [*visits.problems, *unknown_baseline(matched, chosen["baseline"])]:
+    if problems := [*visits.problems, *contradictions(matched, visits.table, chosen["baseline"])]:
         raise InputError("the visits cannot be used:\n" + "\n".join(f"  - {text}" for text in problems))
     return matched, visits.table
 
 
 def match_sessions(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
-    """Rows of measures with sessions as the visits table spells them: ``ses-1`` is ``ses-01`` if nothing else is.
+    """Rows of measures with sessions as the visits table spells them: ``ses-1`` is its ``ses-01``.
 
     Parameters
     ----------
@@ -151,17 +162,8 @@ def match_sessions(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     visits : DataFrame
         Of `read_visits`.
     """
-    spelt: dict[str, set[str]] = {}
-    for label in visits[SESSION].unique():
-        spelt.setdefault(_bare(label), set()).add(label)
-    known = set(visits[SESSION])
-    named = {
-        label: next(iter(spelt[_bare(label)]))
-        if label not in known and len(spelt.get(_bare(label), ())) == 1
-        else label
-        for label in rows[SESSION].unique()
-    }
-    return rows.assign(session=rows[SESSION].map(named))
+    spelt = _spellings(rows[SESSION]) | _spellings(visits[SESSION])
+    return rows.assign(session=[spelt.get(_bare(label), label) for label in rows[SESSION]])
 
 
 def baseline_sessions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None = None) -> dict[str, str]:
@@ -174,18 +176,41 @@ def baseline_sessions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | 
     visits : DataFrame
         Of `read_visits`.
     baseline : str, optional
-        Session of everybody; who has no measures of it is not in the result. Default the first by months of those with
-        measures; of visits without months, or of the same, the first by name.
+        Session of everybody; who has no rows of it is not in the result. Default the first by months of those that
+        have a value, or, of somebody without any value, of those that have a row; of visits without months, or of the
+        same, the first by name.
     """
     seen = _with_months(rows[[PARTICIPANT, SESSION]].drop_duplicates(), visits)
     if baseline is not None:
         seen = seen[seen[SESSION] == tidy(SESSION, baseline)]
-    return _ordered(seen).drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
+    known = _measured(rows)
+    empty = [pair not in known for pair in map(tuple, seen[[PARTICIPANT, SESSION]].to_numpy())]
+    # a wide table has a row of a visit whose cells are blank, a run's measures.tsv of one whose scans were excluded
+    seen = _ordered(seen.assign(empty=empty)).sort_values("empty", kind="stable")
+    return seen.drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
 
 
 def at_baseline(rows: pd.DataFrame, sessions: Mapping[str, str]) -> pd.DataFrame:
     """Rows of everybody's baseline, from `baseline_sessions`."""
     return rows[rows[SESSION] == rows[PARTICIPANT].map(sessions)]
+
+
+def contradictions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None) -> list[str]:
+    """What is wrong with the measures and the visits beside each other.
+
+    Parameters
+    ----------
+    rows, visits, baseline
+        As in `baseline_sessions`. A value that is there twice may be so only since the sessions were matched.
+    """
+    problems = [*repeated(rows), *unknown_baseline(rows, baseline)]
+    scores = set(visits.columns) - {PARTICIPANT, SESSION, MONTHS}
+    again = sorted(scores & set(rows.loc[rows["modality"] == CLINICAL, "measure"]))
+    if again:
+        problems.append(
+            f"{CLINICAL} {', '.join(again)}: in the tables of measures and in visits.scores; remove it from one of them"
+        )
+    return problems
 
 
 def unknown_baseline(rows: pd.DataFrame, baseline: str | None) -> list[str]:
@@ -208,7 +233,7 @@ def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, 
     studied : sequence of str
         Everybody in the study.
     """
-    measured = set(map(tuple, rows[[PARTICIPANT, SESSION]].drop_duplicates().to_numpy()))
+    measured = _measured(rows)
     planned = set(map(tuple, visits[[PARTICIPANT, SESSION]].to_numpy()))
     timed = visits.dropna(subset=[MONTHS])
     told: dict[str, list[str]] = {}
@@ -225,6 +250,8 @@ def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, 
     used = timed[[pair in measured for pair in map(tuple, timed[[PARTICIPANT, SESSION]].to_numpy())]]
     for who, own in used.groupby(PARTICIPANT, sort=False):
         months, labels = own[MONTHS].to_numpy(), own[SESSION].to_list()
+        if months[-1] - months[0] > _LONGEST:
+            tell(f"visits over more than {_LONGEST:g} months; check that they are months, not days, and the dates", who)
         if len(own) == 1:
             tell("one visit with measures; no slope", who)
         for n in range(1, len(own)):
@@ -235,11 +262,17 @@ def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, 
                 tell(f"{second} is later than {first}; visits are taken in the order of months", who)
     sessions = baseline_sessions(rows, visits, baseline)
     first_planned = timed.drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
+    undated = visits[visits[MONTHS].isna()].groupby(PARTICIPANT)[SESSION].agg(list).to_dict()
     for who in studied:
-        if who not in sessions:
+        own = sessions.get(who)
+        if (who, own) not in measured:
             tell("no measures at the baseline", who)
-        elif baseline is None and first_planned.get(who, sessions[who]) != sessions[who]:
-            tell(f"the baseline is {sessions[who]}, the first with measures, not {first_planned[who]}", who)
+        elif baseline is None and first_planned.get(who, own) != own:
+            tell(f"the baseline is {own}, the first with measures, not {first_planned[who]}", who)
+        elif baseline is None:
+            for label in undated.get(who, []):
+                if (who, label) in measured and _natural(label) < _natural(str(own)):
+                    tell(f"the baseline is {own}, the first with months, not {label}", who)
     return [f"{name_people(people)}: {text}" for text, people in told.items()]
 
 
@@ -308,6 +341,12 @@ def visits_dictionary(
     return {TITLE: "Every measure of every visit, one a row", **named, "measures": described["measures"]}
 
 
+def _measured(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    """Participant and session of every visit with a value."""
+    known = rows.loc[rows["value"].notna(), [PARTICIPANT, SESSION]].drop_duplicates()
+    return set(known.itertuples(index=False, name=None))
+
+
 def _score_rows(visits: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     """Scores of the visits as rows of measures, with the ``visit`` that they are of."""
     parts = []
@@ -336,7 +375,14 @@ def _natural(label: str) -> tuple[tuple[int, str], ...]:
 
 
 def _bare(label: str) -> str:
-    return label.removeprefix("ses-").lstrip("0")
+    """Session without the zeros that a program takes away from a number."""
+    bare = label.removeprefix("ses-")
+    return bare.lstrip("0") if bare.isdecimal() else bare
+
+
+def _spellings(labels: Iterable[str]) -> dict[str, str]:
+    """How each session is written, by its bare name: with most zeros, of several ways."""
+    return {_bare(label): label for label in sorted(set(labels), key=len)}
 
 
 def _number_of(cell: Cell, sheet: Sheet) -> tuple[float, str | None]:
@@ -346,13 +392,13 @@ def _number_of(cell: Cell, sheet: Sheet) -> tuple[float, str | None]:
     return value, f"{wrong}; expected a number or n/a" if wrong else None
 
 
-def _time_of(cell: Cell, sheet: Sheet) -> tuple[float, str | None]:
-    """Days of a date, or of a date with a time of day."""
-    text = as_text(cell)
+def _time_of(cell: Cell) -> tuple[float, str | None]:
+    """Days of a date, or of a date with a time of day, by the clock where it was written; also of a workbook's date."""
+    text = plain_text(cell)
     if text in MISSING_WORDS:
         return math.nan, None
     try:
         when = datetime.datetime.fromisoformat(text)
     except ValueError:
         return math.nan, f"'{text}'; expected a date as 2024-05-31 or 2024-05-31T10:30:00"
-    return when.replace(tzinfo=None).timestamp() / 86400, None
+    return (when.replace(tzinfo=None) - _EPOCH) / datetime.timedelta(days=1), None

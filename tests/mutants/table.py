@@ -356,6 +356,37 @@ MUTANTS = (
         "sign = declared",
         "where controls are named first, the area under the curve is turned round",
     ),
+    # visits
+    Mutant(
+        "slope-per-month",
+        'visits["months"].to_numpy(float)[order] / YEAR',
+        'visits["months"].to_numpy(float)[order]',
+        "slopes of the groups are a twelfth of what they are said to be",
+    ),
+    Mutant(
+        "residuals-unadjusted",
+        "return root.T @ (vectors * powers) @ vectors.T @ root",
+        "return np.eye(len(covariance))",
+        "errors of slopes are too small in groups of few people",
+    ),
+    Mutant(
+        "trial-of-the-whole-slope",
+        "difference = effect * abs(course.slope)",
+        "difference = abs(course.slope)",
+        "a trial is planned to see a change that stops altogether",
+    ),
+    Mutant(
+        "baseline-without-values",
+        '.sort_values("empty", kind="stable")',
+        "",
+        "who has no value at the first visit is in no comparison at one time, whatever they have later",
+    ),
+    Mutant(
+        "last-session-from-onset",
+        'seen["months"] - seen.groupby("participant_id")["months"].transform("min")',
+        'seen["months"]',
+        "with months since onset, an early session counts as the last, and those who stayed have left",
+    ),
     # pages
     Mutant(
         "viewer-mirrored",

@@ -122,6 +122,7 @@ def test_trials_of_primary_measures_and_scores_are_planned_in_patients(groups):
     assert list(table) == column_names(read_json(groups[0] / "trial.json"))
     assert set(table["group"]) == {"ALS", "PLS"} and set(table["measure"]) == {"fa", "alsfrs_r"}
     known = table.dropna(subset=["ci_high"])
+    assert (known["measure"] == "fa").any()
     assert (known["ci_low"] <= known["n_per_arm"]).all() and (known["n_per_arm"] <= known["ci_high"]).all()
 
 

@@ -365,6 +365,7 @@ def test_ratings_by_eye_are_said_with_how_agreement_is_reported():
 def test_change_over_visits_is_described_with_who_left():
     said = methods(**VISITS)
     assert "All other comparisons are of one visit of each participant, the first with measures." in said
+    assert "degrees of freedom of each group" in said and "combined as in Welch's test" in said
     assert "missing in" not in said and "linear mixed model" not in methods()
     assert "participant, ses-01." in methods(**VISITS | {"visits": {"table": "v.tsv", "baseline": "ses-01"}})
     config = resolve_config(VISITS, SCHEMA)

@@ -48,4 +48,4 @@ def test_who_has_too_few_visits_keeps_a_row_with_the_reason():
     assert table.loc["two", "note"] == "two visits: no error of its own"
     assert table.loc["day", "note"] == "all visits at the same time" and np.isnan(table.loc["day", "slope"])
     assert table.loc["none", "note"] == "no visit with a value"
-    assert table.loc["timeless", "note"] == "no visit with a value; 1 visits without months"
+    assert table.loc["timeless", "note"] == "no visit with a value; visits without months: 1"

@@ -12,6 +12,7 @@ The data, in R, with the numbers below::
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mndmri.statistics.clustered import fit_clustered, flip_people_p
 from mndmri.statistics.growth import FEW_TIMES, fit_growth
@@ -145,6 +146,35 @@ def test_what_cannot_be_estimated_is_a_row_with_the_reason(chosen, reason):
     row = table.loc[("difference", "ALS-control")]
     assert reason in row["note"] and np.isnan(row["estimate"])
     assert len(table) == 7
+
+
+def test_complete_visits_are_compared_as_welchs_test_compares_the_peoples_own_slopes():
+    rng, months = np.random.default_rng(8), np.array([0.0, 3, 6, 12])
+    spread = PEOPLE["group"].map({"ALS": 0.1, "PLS": 0.05, "control": 0.02}).to_numpy()
+    slopes = rng.normal(-0.05, spread)
+    values = rng.normal(0.5, 0.1, (18, 1)) + slopes[:, None] * months / 12 + rng.normal(0, 0.02, (18, 4))
+    visits = {"participant_id": np.repeat(PEOPLE["participant_id"], 4), "months": np.tile(months, 18)}
+    found = compared(pd.DataFrame(visits | {"value": values.ravel(), "session": "ses"} | KEY), covariates=[])
+    own = {group: np.polyfit(months / 12, values[group == GROUP].T, 1)[0] for group in OPTIONS["groups"]}
+    for pair in ("ALS-PLS", "ALS-control", "PLS-control"):
+        first, second = (own[group] for group in pair.split("-"))
+        test = stats.ttest_ind(first, second, equal_var=False)
+        row = found.loc[("difference", pair)]
+        assert row["estimate"] == pytest.approx(first.mean() - second.mean(), rel=1e-6)
+        assert row[["statistic", "df", "p"]].tolist() == pytest.approx([test.statistic, test.df, test.pvalue], rel=1e-4)
+
+
+def test_groups_seen_at_the_mean_time_and_one_other_have_slopes():
+    """ALS at 0 and 6, PLS at 6 and 12, controls at all three: the mean is 6 exactly."""
+    times = {"ALS": [0, 6], "PLS": [6, 12], "control": [0, 6, 12]}
+    own = PEOPLE[~PEOPLE["participant_id"].isin(["sub-00", "sub-01"])]
+    visits = [(who, months) for who, group, _ in own.itertuples(index=False) for months in times[group]]
+    table = pd.DataFrame(visits, columns=["participant_id", "months"]).assign(session="ses", **KEY)
+    assert table["months"].mean() == 6
+    rng = np.random.default_rng(4)
+    table["value"] = -0.1 * table["months"] / 12 + rng.normal(0, 0.001, len(table))
+    found = compared(table, covariates=[])
+    assert found.loc["slope", "estimate"].to_numpy() == pytest.approx([-0.1] * 3, abs=0.005)
 
 
 def test_a_measure_that_nobody_has_keeps_its_rows():

@@ -81,7 +81,7 @@ def test_a_measure_without_change_has_no_upper_limit():
 
 def test_who_is_seen_too_seldom_for_a_trial_has_a_row_with_the_reason():
     rows = trial_table(table(lines()).query("months < 4"), groups=["ALS", "control"], reference="control", primary=[FA])
-    assert rows["note"].tolist() == ["random intercept alone: too few people with three visits"]
+    assert rows["note"].tolist() == ["random intercept alone: too few people with visits at three times"]
     assert trial_table(table(lines()), groups=["ALS"], reference=None, primary=[]).empty
 
 
@@ -93,6 +93,13 @@ def test_repeatability_is_that_of_bland_and_altman():
     assert row["within_sd"] == pytest.approx(within) and row["mdc"] == pytest.approx(1.959964 * np.sqrt(2) * within)
     assert row["mean"] == pytest.approx(0.545) and row["cv_percent"] == pytest.approx(100 * within / 0.545)
     assert (row["n_people"], row["n_visits"]) == (2, 4)
+
+
+def test_a_rescan_at_the_limit_is_one_whatever_the_first_month():
+    """20.1 - 20 is a little more than 0.1 in a computer's numbers, 0.1 - 0 is not."""
+    visits = [("a", "x", 20.0, 0.5), ("a", "x", 20.1, 0.52), ("b", "x", 0.0, 0.6), ("b", "x", 0.1, 0.56)]
+    [row] = repeatability_table(table(visits), rescan_months=0.1).to_dict("records")
+    assert row["n_people"] == 2
 
 
 def test_icc_of_scan_and_rescan_is_that_of_the_variances():
@@ -123,3 +130,15 @@ def test_people_are_counted_by_their_sessions_and_those_who_left_have_their_firs
     assert rows.loc[("control", "pattern", "none"), "n"] == 1
     assert left_by_group(found) == ["1 of 2 ALS", "1 of 2 control"]
     assert left_by_group(found[found["people"] != "left"]) == []
+
+
+def test_the_last_session_is_the_latest_of_each_person_and_one_with_months():
+    """Months since onset: who progresses fast is seen early, and leaves; ses-09 was never planned."""
+    visits = pd.DataFrame(
+        [("slow", 60.0, "01"), ("fast", 10.0, "01"), ("fast", 16.0, "02"), ("fast", np.nan, "09"), ("mid", 30.0, "01")],
+        columns=["participant_id", "months", "session"],
+    ).assign(group="ALS", value=1.0, **FA)
+    people = pd.DataFrame({"participant_id": ["slow", "fast", "mid"], "group": "ALS"})
+    found = count_visits(visits, people, groups=["ALS"], scores=[]).set_index("people")
+    assert found.loc["stayed", ["sessions", "n"]].tolist() == ["02", 1] and found.loc["left", "n"] == 2
+    assert "09 01 02" in found.loc["pattern", "sessions"].tolist()

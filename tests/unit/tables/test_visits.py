@@ -1,9 +1,14 @@
 """Visits: their table, sessions and baseline; what is peculiar about them is told, and nothing is lost."""
 
+import datetime
+import time
+
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
+from mndmri.io import InputError
 from mndmri.tables.measures import NOT_MEASURED
 from mndmri.tables.visits import (
     VISIT_COLUMNS,
@@ -12,6 +17,7 @@ from mndmri.tables.visits import (
     complete_visits,
     match_sessions,
     read_visits,
+    take_visits,
     unknown_baseline,
     visit_notes,
 )
@@ -79,6 +85,12 @@ def test_dates_are_months_since_the_persons_first_visit(table):
             "participant_id,session_id,acq_time\n01,1,31.5.2024\n02,1,\n03,1,\n",
             "acq_time is '31.5.2024'; expected a date",
         ),
+        (
+            "participant_id,session_id,acq_time\n01,1,05/06/2024\n02,1,\n03,1,\n",
+            "row 2 (01): acq_time is '05/06/2024'; expected a date as 2024-05-31",
+        ),
+        (REGULAR + ",ses-01,7\n", "row 8 has no participant_id; fill it in or remove the row"),
+        (REGULAR + "3,2,7\n", "sub-03 ses-02 is there twice, rows 7 and 8"),
     ],
 )
 def test_what_is_wrong_with_the_table_is_told(table, text, expected):
@@ -160,3 +172,87 @@ def test_scores_are_measures_of_the_visits_and_readers_exclusions_hold_for_all(t
     score = every[every["measure"] == "alsfrs_r"]
     assert (score["modality"] == "clinical").all() and score["value"].notna().tolist() == [True, False] * 3
     assert every[(every["participant_id"] == "sub-01") & (every["measure"] == "fa")]["value"].isna().all()
+
+
+def test_dates_of_a_workbook_are_those_of_text_and_of_no_time_zone(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "EST5EDT,M3.2.0,M11.1.0")  # of which the clocks were changed between the two
+    time.tzset()
+    path, book = tmp_path / "visits.xlsx", openpyxl.Workbook()
+    first, second = datetime.datetime(2024, 1, 5), datetime.datetime(2024, 7, 5, 12)
+    for line in (
+        ["participant_id", "session_id", "acq_time"],
+        ["01", 1, first],
+        ["01", second, second],
+        ["02", 1, "n/a"],
+    ):
+        book.active.append(line)
+    book.save(path)
+    visits = read_visits(path, known=KNOWN, studied=KNOWN[:2])
+    assert visits.problems == [] and visits.table["session"][1] == "ses-2024-07-05 12:00:00"
+    monkeypatch.undo()
+    time.tzset()
+    assert visits.table["months"].tolist()[:2] == [0, pytest.approx(182.5 / (365.25 / 12), rel=1e-12)]
+
+
+def test_dates_before_the_clocks_of_computers_are_dates(table):
+    """BIDS moves dates into the past to hide them."""
+    visits = table("participant_id,session_id,acq_time\n01,1,1880-01-01\n01,2,1880-01-31\n02,1,0001-01-01\n03,1,\n")
+    assert visits.problems == [] and visits.table["months"].iloc[1] == pytest.approx(30 / (365.25 / 12))
+
+
+def test_rows_without_values_are_no_visit(table):
+    """As those of blank cells of a wide table, or of a run whose scans of somebody were excluded."""
+    visits = table(REGULAR.replace("03,ses-02,6\n", ""))
+    rows = everybody()
+    who, session = rows["participant_id"], rows["session"]
+    rows.loc[((who == "sub-02") & (session == "ses-01")) | ((who == "sub-03") & (session == "ses-02")), "value"] = (
+        np.nan
+    )
+    assert baseline_sessions(rows, visits.table) == {"sub-01": "ses-01", "sub-02": "ses-02", "sub-03": "ses-01"}
+    found = told(visits, rows)
+    assert "sub-02: the baseline is ses-02, the first with measures, not ses-01" in found
+    assert "sub-02: ses-01 is in the visits table and has no measures" in found
+    assert "sub-02, sub-03: one visit with measures; no slope" in found and len(found) == 3
+    assert "sub-03: no measures at the baseline" in told(visits, rows, "ses-02")
+    rows["value"] = np.nan
+    assert set(baseline_sessions(rows, visits.table).values()) == {"ses-01"}
+
+
+def test_a_first_visit_without_months_that_is_not_the_baseline_is_told(table):
+    visits = table(REGULAR.replace("02,ses-01,0", "02,ses-01,n/a").replace("03,ses-02,6", "03,ses-02,"))
+    found = told(visits, everybody())
+    assert "sub-02: the baseline is ses-02, the first with months, not ses-01" in found
+    assert not any("sub-03: the baseline" in text for text in found)
+
+
+def test_days_in_the_place_of_months_are_told(table):
+    assert any("not days" in text for text in told(table(REGULAR.replace(",6", ",182")), everybody()))
+
+
+def test_two_spellings_of_a_session_are_one(table):
+    visits = table(REGULAR.replace("02,ses-02", "02,2").replace("03,ses-02", "03,ses-2"))
+    assert visits.problems == [] and set(visits.table["session"]) == {"ses-01", "ses-02"}
+    assert told(visits, match_sessions(everybody().replace({"session": {"ses-02": "ses-2"}}), visits.table)) == []
+
+
+def test_a_value_that_two_spellings_of_a_session_have_is_refused(tmp_path):
+    (tmp_path / "visits.csv").write_text(REGULAR)
+    rows = everybody(("sub-02", "ses-2", 0.4)).assign(file="fa.tsv", line=range(2, 9))
+    chosen = {"table": tmp_path / "visits.csv", "scores": [], "baseline": None}
+    with pytest.raises(
+        InputError, match=r"sub-02 ses-02: dwi fa cst L is there twice, fa\.tsv row 5 and fa\.tsv row 8"
+    ):
+        take_visits(rows, chosen, known=KNOWN, studied=KNOWN[:3])
+    score = {"modality": "clinical", "measure": "alsfrs_r"}
+    rows = everybody().assign(file="fa.tsv", line=range(2, 8), **score)
+    (tmp_path / "visits.csv").write_text("participant_id,session_id,months,alsfrs_r\n01,1,0,4\n02,1,0,4\n03,1,0,4\n")
+    with pytest.raises(
+        InputError, match=r"clinical alsfrs_r: in the tables of measures and in visits\.scores; remove it"
+    ):
+        take_visits(rows, chosen | {"scores": ["alsfrs_r"]}, known=KNOWN, studied=KNOWN[:3])
+
+
+def test_a_score_whose_name_no_measure_may_have_is_refused(table):
+    text = REGULAR.replace("months", "months,ALSFRS/R").replace(",0\n", ",0,44\n").replace(",6\n", ",6,40\n")
+    [problem] = table(text, scores=["ALSFRS/R"]).problems
+    assert "visits.scores: the measure 'ALSFRS/R'" in problem and "write another name" in problem
