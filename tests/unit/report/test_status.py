@@ -10,7 +10,7 @@ def page(**changes):
         "written": "2026-01-01 10:00:00",
         "left": "",
         "stages": {"t1w": {"sub-01": "done", "sub-02": "waiting"}},
-        "study": {"all": 5, "done": 2, "running": 1, "failed": 0},
+        "study": {"all": 5, "done": 2, "running": 1, "waiting": 2, "failed": 0},
         "running": [],
         "failed": [],
         "links": {},
@@ -25,4 +25,4 @@ def test_steps_of_the_group_are_counted():
 
 
 def test_a_run_without_steps_of_the_group_says_nothing_of_them():
-    assert "of the group" not in page(study={"all": 0, "done": 0, "running": 0, "failed": 0})
+    assert "of the group" not in page(study={"all": 0, "done": 0, "running": 0, "waiting": 0, "failed": 0})
