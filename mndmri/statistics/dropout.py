@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.tables.dictionaries import column_names, dictionary
+from mndmri.tables.visits import CLINICAL
 
 PATTERN, STAYED, LEFT = "pattern", "stayed", "left"
 _DESCRIPTIONS = {
@@ -47,7 +48,7 @@ def count_visits(
     DataFrame
         Columns as in `visits_dictionary`.
     """
-    of_scores = measures["modality"] == "clinical"
+    of_scores = measures["modality"] == CLINICAL
     seen = measures[~of_scores & measures["value"].notna()].drop_duplicates(["participant_id", "session"])
     # not of the months themselves, which may count from onset: those who are seen longest progress slowly
     since = seen["months"] - seen.groupby("participant_id")["months"].transform("min")

@@ -14,7 +14,7 @@ _PRECISION = 1e-12
 # one of them is zero, so that a search that comes there stays: the better of two is taken
 _STARTS = (0.5, 4.0)
 # Beyond two visits at different times, over all people: with fewer, the spread of slopes and the error of a visit
-# cannot be told apart
+# cannot be separated
 FEWEST_FURTHER = 3
 FEW_TIMES = "random intercept alone: too few people with visits at three times"
 
@@ -22,13 +22,16 @@ FEW_TIMES = "random intercept alone: too few people with visits at three times"
 class Growth(NamedTuple):
     """Variances of a model with a random intercept and, where it could be estimated, a random slope."""
 
-    effects: np.ndarray  # (k,), of the fixed effects
-    random: (
-        np.ndarray
-    )  # (2, 2), covariance of intercept and slope, at the mean time; 0 in the slope's places without one
-    residual: float  # variance
-    centre: float  # mean time, years
-    note: str  # why there is no random slope, empty where there is one
+    effects: np.ndarray
+    """Of the fixed effects, shape (k,)."""
+    random: np.ndarray
+    """Covariance of intercept and slope at the mean time, shape (2, 2); 0 in the slope's places without one."""
+    residual: float
+    """Variance of a visit."""
+    centre: float
+    """Mean time, years."""
+    note: str
+    """Why there is no random slope, empty where there is one."""
 
     def covariance(self, years: np.ndarray) -> np.ndarray:
         """Covariance of a person's values at some times, shape (n_i, n_i)."""

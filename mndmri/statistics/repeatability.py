@@ -12,7 +12,7 @@ from mndmri.statistics.changes import usable_visits
 from mndmri.tables.dictionaries import column_names, dictionary
 from mndmri.tables.measures import KEY
 
-_FEWEST = 2  # people of whom repeatability is told
+_FEWEST = 2  # people from whom repeatability is estimated
 _ROUNDING = 1e-6  # months: 20.1 - 20 is more than 0.1
 _DESCRIPTIONS = {
     "modality": "Kind of image measured; clinical: a score of the visits table.",

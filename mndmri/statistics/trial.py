@@ -14,6 +14,7 @@ from mndmri.statistics.growth import fit_growth
 from mndmri.statistics.samples import patient_groups
 from mndmri.tables.dictionaries import column_names, dictionary
 from mndmri.tables.measures import KEY
+from mndmri.tables.visits import CLINICAL
 
 EVERY = 3.0  # months between the visits of the trial
 DURATIONS, EFFECTS, POWERS = (6.0, 12.0), (25.0, 33.0, 50.0), (80.0, 90.0)
@@ -130,7 +131,7 @@ def trial_table(
     DataFrame
         Columns as in `trial_dictionary`.
     """
-    chosen = measures[is_primary(measures, primary) | (measures["modality"] == "clinical")]
+    chosen = measures[is_primary(measures, primary) | (measures["modality"] == CLINICAL)]
     rows: list[dict[str, Any]] = []
     for key, own in chosen.groupby(KEY, sort=False):
         for group in patient_groups(groups, reference):
