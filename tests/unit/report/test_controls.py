@@ -129,6 +129,13 @@ def test_too_few_controls_are_said_to_be_too_few():
     assert all(ends is None for ends, *_ in axes_of(html))
 
 
+def test_a_reason_breaks_over_lines_also_where_nobody_has_a_score():
+    """Cells that do not break were cut off at the edge of the window."""
+    reason = "in-plane voxels of 3 mm do not resolve the band; at most 1.5 mm needed"
+    html = panel(bands().assign(w_score=np.nan, w_limit=np.nan, value=np.nan, note=reason))
+    assert f'<td class="text">{reason}</td>' in html
+
+
 def test_a_missing_value_is_said_with_its_reason():
     table = bands()
     table.loc[table["participant_id"] == "sub-01", ["value", "w_score", "w_limit"]] = np.nan
