@@ -15,7 +15,9 @@ from mndmri.phantom.scanning import FieldOfView, place_person
 from mndmri.phantom.t1w import shading
 from mndmri.phantom.truth import tract_levels, true_map
 
-# At 3 T: magnetisation transfer ratio, %; signal relative to grey matter, fluid nulled; blood flow, ml/100 g/min.
+# Round values of adults at 3 T: magnetisation transfer ratio, %, which differs from sequence to sequence; signal
+# relative to grey matter, fluid nulled; blood flow, ml/100 g/min (grey matter 40 to 100: Alsop et al. 2015, Magn Reson
+# Med 73:102).
 VALUES = {
     "mtr": {"grey": 32.0, "white": 42.0, "csf": 2.0},
     "flair": {"grey": 1.0, "white": 0.8, "csf": 0.15, "bone": 0.1, "fat": 1.2, "soft": 0.5},

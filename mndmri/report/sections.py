@@ -211,8 +211,7 @@ def group_sections(
         ),
         Section(
             "Size of a trial",
-            "People an arm to see a decline that is slower by 25, 33 or 50%, with a power of 80% in 12 months, visits "
-            "every 3; no drop-out is added. With 90%, and in 6 months: trial.tsv.",
+            _trial_words(tables.get("trial")),
             _trial_table(tables.get("trial")),
         ),
         Section("Methods text for a paper", text=methods),
@@ -270,6 +269,19 @@ def _visit_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
             for mean, sd in zip(table[f"{name}_mean"], table[f"{name}_sd"], strict=True)
         ]
     return cells
+
+
+def _trial_words(table: pd.DataFrame | None) -> str:
+    """Which trials of the table are shown; the others are named."""
+    text = "People an arm to see a decline that is slower; no drop-out is added."
+    known = pd.DataFrame() if table is None else table.dropna(subset=["months", "power_percent"])
+    if known.empty:
+        return text
+    months, power = sorted(known["months"].unique()), sorted(known["power_percent"].unique())
+    return (
+        f"{text} In {months[-1]:g} months, with a power of {power[0]:g}%. For {months[0]:g} months, and a power of "
+        f"{power[-1]:g}%: trial.tsv."
+    )
 
 
 def _trial_table(table: pd.DataFrame | None) -> pd.DataFrame | None:
