@@ -31,18 +31,20 @@ pathvars:
     logs=LOGS,
     benchmarks=f"{RESULTS}/benchmarks",
     space=SPACE,
-    anat=f"{RESULTS}/sub-{{subject}}/anat/sub-{{subject}}",
-    dwi=f"{RESULTS}/sub-{{subject}}/dwi/sub-{{subject}}",
-    swi=f"{RESULTS}/sub-{{subject}}/swi/sub-{{subject}}",
-    maps=f"{RESULTS}/sub-{{subject}}/maps/sub-{{subject}}",
+    who=WHO,
+    anat=f"{RESULTS}/{WHERE}/anat/{WHO}",
+    dwi=f"{RESULTS}/{WHERE}/dwi/{WHO}",
+    swi=f"{RESULTS}/{WHERE}/swi/{WHO}",
+    maps=f"{RESULTS}/{WHERE}/maps/{WHO}",
     place=PLACE,
-    participant=f"{PLACE}/sub-{{subject}}/sub-{{subject}}",
+    participant=f"{PLACE}/{WHERE}/{WHO}",
     group=f"{PLACE}/group",
     qc=f"{PLACE}/qc",
 
 
 wildcard_constraints:
     subject="[A-Za-z0-9]+",
+    session="[A-Za-z0-9]+",
 
 
 report: "workflow/report/workflow.rst"

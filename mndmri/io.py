@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.units import named_after
+
 MISSING = "n/a"  # BIDS specification, "Tabular files"
 LINE = "line"  # name of an index of the lines of a file
 SIGNIFICANT_DIGITS = 6
@@ -153,11 +155,26 @@ def by_participant(paths: Iterable[str | Path]) -> dict[str, str]:
     InputError
         If two are of the same one.
     """
+    return _by(paths, lambda name: name.split("_")[0], "participant")
+
+
+def by_unit(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Files of single participants or visits, by the unit that each is named after (`mndmri.units`).
+
+    Raises
+    ------
+    InputError
+        If two are of the same one.
+    """
+    return _by(paths, named_after, "participant and visit")
+
+
+def _by(paths: Iterable[str | Path], named: Callable[[str], str], what: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in map(str, paths):
-        who = Path(path).name.split("_")[0]
+        who = named(Path(path).name)
         if who in found:
-            raise InputError(f"{path} and {found[who]} are both of {who}; expected one file for each participant")
+            raise InputError(f"{path} and {found[who]} are both of {who}; expected one file for each {what}")
         found[who] = path
     return found
 
@@ -165,6 +182,11 @@ def by_participant(paths: Iterable[str | Path]) -> dict[str, str]:
 def read_own_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
     """Tables of single participants, by the participant that each file is named after."""
     return {who: read_table(path) for who, path in by_participant(paths).items()}
+
+
+def read_unit_tables(paths: Iterable[str | Path]) -> dict[str, pd.DataFrame]:
+    """Tables of single participants or visits, by the unit that each file is named after."""
+    return {unit: read_table(path) for unit, path in by_unit(paths).items()}
 
 
 def write_table(table: pd.DataFrame, path: str | Path, *, digits: int = SIGNIFICANT_DIGITS) -> None:

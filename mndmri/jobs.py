@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from mndmri.io import InputError, read_json, read_text, write_json
+from mndmri.units import unit_of
 
 # Parameters of glibc's mallopt (malloc.h).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -154,7 +155,7 @@ def _watch(run: psutil.Process) -> None:
 
 def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
     """Write the note, and arrange for it to be completed or removed."""
-    participant = dict(snakemake.wildcards.items()).get("subject")
+    wildcards = dict(snakemake.wildcards.items())
     write_json({"reason": "the job was stopped before its end (killed, or out of memory)", "stopped": True}, note)
     failed = False
 
@@ -162,7 +163,7 @@ def _leave_a_note(note: Path, snakemake: Any, terminal: int) -> None:
         nonlocal failed
         failed = True
         message = describe_error(error)
-        who = f"sub-{participant}: " if participant else ""
+        who = f"{unit_of(wildcards)}: " if "subject" in wildcards else ""
         line = message if message.startswith(who) else who + message
         # the terminal first: where a disk is full, the others fail
         for say in (

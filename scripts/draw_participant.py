@@ -24,9 +24,10 @@ from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.pages import View, participant_page
 from mndmri.tables.qc import limits_from_config, qc_table
+from mndmri.units import unit_of
 
 log = start_job(snakemake)
-given, options, who = snakemake.input, snakemake.params, f"sub-{snakemake.wildcards.subject}"
+given, options, who = snakemake.input, snakemake.params, unit_of(snakemake.wildcards)
 
 anatomical = {"name": "image of FA and MD" if given.stand_in else "T1w"}
 sheets = t1w_sheets(
@@ -88,7 +89,7 @@ page = participant_page(
     reader=Path(given.reader).name if given.reader else "",
     viewer=Path(given.viewer).name if given.viewer else "",
     decisions=options.decisions,
-    controls=f"{who}_controls.js",
+    controls=f"{who}_controls.js" if options.controls else "",
     versions=versions(),
 )
 write_text(page, snakemake.output.page)

@@ -6,9 +6,10 @@ from mndmri.figures.scenes import STATISTIC_STEP, dwi_scene, swi_scene, t1w_scen
 from mndmri.io import load_image, load_optional, load_streamlines, read_table, write_text
 from mndmri.jobs import start_job
 from mndmri.report.viewer import viewer_page
+from mndmri.units import unit_of
 
 log = start_job(snakemake)
-given, who = snakemake.input, f"sub-{snakemake.wildcards.subject}"
+given, who = snakemake.input, unit_of(snakemake.wildcards)
 scenes = [
     t1w_scene(
         *(load_image(given[name]) for name in ("t1w", "mask", "gm", "wm", "atlas_t1w")),

@@ -13,6 +13,7 @@ from mndmri.tables.maps import all_definitions
 from mndmri.tables.measures import data_dictionary, stack_measures
 from mndmri.tables.participants import participants_dictionary
 from mndmri.tables.protocols import protocol_table
+from mndmri.tables.visits import at_baseline, spell_as
 
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
@@ -30,6 +31,8 @@ if made.get("cutoffs"):
 definitions = all_definitions(options.maps)
 if given.tables:
     rows = take_given(**options.brought, studied=participants["participant_id"])
+    if options.baseline:
+        rows = at_baseline(rows, spell_as(options.baseline, rows))
     measures = join_measures(measures, complete_measures(rows, participants, options.excluded), participants)
     definitions |= given_definitions(rows, described(map(read_json, given.described)))
 write_table(measures, made.measures, digits=EXACT)

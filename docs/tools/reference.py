@@ -57,6 +57,7 @@ COLUMNS: dict[str, Mapping[str, Any]] = {
     "measures_sides": oriented_dictionary(measures.data_dictionary([])),
     "measures_harmonised": harmonised_dictionary(measures.data_dictionary([])),
     "qc": qc.quality_dictionary(),
+    "qc_visits": qc.visits_quality_dictionary(),
     "sub-*_measures": measures.person_dictionary([]),
     "sub-*_qc": qc.person_quality_dictionary([]),
     "demographics": demographics_dictionary(),

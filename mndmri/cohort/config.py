@@ -349,22 +349,37 @@ def _incomplete_visits(config: Mapping[str, Any]) -> list[str]:
     """Keys of several visits that cannot be followed."""
     if not config["visits"]:
         return [
-            f"{key}[{index}].session: only with several visits; give visits.table, or remove it"
+            f"{key}[{index}].session: only with several visits; set visits, or remove it"
             for key in ("measures", "tables")
             for index, entry in enumerate(config[key])
             if entry["session"]
         ]
     if not config["measures"]:
-        return [
-            "visits: only for tables of measures; scans of several sessions are not measured together yet: measure "
-            "each session in a run of its own (patterns with ses-01), and name the measures.tsv of all runs in measures"
-        ]
+        return _session_in_patterns(config)
+    if not config["visits"]["table"]:
+        return ["visits.table: missing; with measures, give the path of the table of visits"]
     if config["measures"][0]["wide"] and not config["participants"]:
         return [
             "participants: missing; with visits the table of measures has a row for each visit: give the path of a "
             "table with a row for each participant"
         ]
     return []
+
+
+def _session_in_patterns(config: Mapping[str, Any]) -> list[str]:
+    """Patterns that choose a session where every session is measured."""
+    given = {
+        "t1w.pattern": [config["t1w"]["pattern"]],
+        "dwi.pattern": [config["dwi"]["pattern"]],
+        "swi.patterns": config["swi"]["patterns"],
+    } | {f"maps.{name}.pattern": [own["pattern"]] for name, own in config["maps"].items()}
+    return [
+        f"{key}: {pattern} chooses a session, and with visits every session is measured; write it from the session's "
+        "folder on, as anat/*_T1w.nii.gz, or remove visits"
+        for key, patterns in given.items()
+        for pattern in patterns or ()
+        if pattern.startswith("ses-")
+    ]
 
 
 def _incomplete_atlas(atlas: Mapping[str, Any], t1w: Mapping[str, Any]) -> list[str]:

@@ -76,13 +76,13 @@ def planned_distortion(config: Mapping[str, Any]) -> str:
 
 def _find_corrected(folder: Path, root: Path, wanted: Mapping[str, Any]) -> Found:
     """Files of a preprocessed series, which may be in a folder of its own."""
-    place = Path(wanted["dir"], folder.name) if wanted["dir"] else folder
+    place = Path(wanted["dir"], folder.relative_to(root)) if wanted["dir"] else folder
     series = matches(place, [wanted["pattern"]])
     if len(series) > 1:
         return Found({}, [too_many(series, place, "dwi", "one preprocessed diffusion series is used")])
     if not series:
         return Found({}, [])
-    files, problems = _with_gradients(series[0], place.parent, [place, folder], wanted)
+    files, problems = _with_gradients(series[0], Path(wanted["dir"] or root), [place, folder], wanted)
     return Found(files, problems, "before")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from mndmri.cohort.costs import expected
 from mndmri.cohort.records import Study
 from mndmri.tables.words import name_people
+from mndmri.units import person_of
 
 _DISTORTION = {
     "reverse": "by the series of opposite phase encoding",
@@ -37,6 +38,8 @@ def first_look(study: Study, config: Mapping[str, Any], *, tools: Mapping[str, s
         + (" (simulated)" if study.simulated else "")
     ]
     if not config["measures"]:
+        if study.visits is not None:
+            lines.append(f"Visits: {_visits(study)}")
         lines += [f"{modality}: {_who_has(study, modality)}" for modality in config["modalities"]]
     lines += _details(study)
     lines += [f"Also used: {name} {version}" for name, version in (tools or {}).items()]
@@ -47,9 +50,17 @@ def first_look(study: Study, config: Mapping[str, Any], *, tools: Mapping[str, s
     return [*lines, "Nothing is wrong with the input."]
 
 
+def _visits(study: Study) -> str:
+    """How many people have how many visits with scans."""
+    seen = Counter(person_of(unit) for unit, own in study.scans.items() if own)
+    people = Counter(seen[who] for who in study.participants["participant_id"])
+    counted = ", ".join(f"{n} with {number}" for number, n in sorted(people.items(), reverse=True))
+    return f"{seen.total()} of {len(seen)} participants ({counted})"
+
+
 def _who_has(study: Study, modality: str) -> str:
     """How many have a modality; the others by name, with the reason."""
-    everyone = list(study.participants["participant_id"])
+    everyone = list(study.participants["participant_id"]) if study.visits is None else list(study.scans)
     has = [who for who in everyone if modality in study.scans.get(who, {})]
     # a susceptibility map alone is no weighted image, and is mapped
     other = [who for who in everyone if modality == "swi" and who not in has and "qsm" in study.scans.get(who, {})]
@@ -57,7 +68,7 @@ def _who_has(study: Study, modality: str) -> str:
     for who in everyone:
         if who not in has and who not in other:
             reasons.setdefault(study.left_out.get(who, {}).get(modality, "left out"), []).append(who)
-    text = f"{len(has)} of {len(everyone)}"
+    text = f"{len(has)} of {len(everyone)}{' visits' * (study.visits is not None)}"
     if other:
         text += f"; a susceptibility map alone: {name_people(other)}"
     told: dict[str, list[str]] = {}

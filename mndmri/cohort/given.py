@@ -80,7 +80,8 @@ def look_at_tables(config: Mapping[str, Any], table: pd.DataFrame, participants:
     reserved = {config["groups"]["column"], *columns_used(config)[1]}
     people = {"known": listed_ids(table), "studied": list(participants["participant_id"])}
     given = read_given(entries, **people, reserved=reserved, sessions=bool(config["visits"]))
-    of_visits = _look_at_visits(config["visits"], given, **people) if config["visits"] else None
+    of_measures = config["visits"] and config["measures"]  # of scans, see mndmri.cohort.visits
+    of_visits = _look_at_visits(config["visits"], given, **people) if of_measures else None
     problems = [*given.problems, *(of_visits.problems if of_visits else [])]
     scanned, defined = scanned_modalities(config), all_definitions(config["maps"])
     problems += clashes(given.rows, [(of, name) for of, name in defined if of in scanned])

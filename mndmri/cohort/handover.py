@@ -28,7 +28,8 @@ def hand_over(study: Study, config: Mapping[str, Any], path: str | Path) -> None
         The resolved config: a job with another one does not use the file.
     path : path
     """
-    tables = {"participants": _plain(study.participants), "others": _plain(study.others)}
+    named = {"participants": study.participants, "others": study.others, "visits": study.visits}
+    tables = {name: None if table is None else _plain(table) for name, table in named.items()}
     content = {"config": _digest(config), "study": asdict(study) | tables}
     write_json(content, path)
 
@@ -62,6 +63,7 @@ def take_over(config: Mapping[str, Any], path: str | Path) -> Study | None:
         excluded=own["excluded"],
         decisions=tuple(own["decisions"]),
         rated=own["rated"],
+        visits=None if own["visits"] is None else _table(own["visits"]),
     )
 
 

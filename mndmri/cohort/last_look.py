@@ -7,6 +7,7 @@ from mndmri.cohort.failures import Loss, stages
 from mndmri.cohort.records import Study
 from mndmri.io import read_table
 from mndmri.tables.qc import FLAGGED
+from mndmri.tables.visits import name_units
 from mndmri.tables.words import name_people
 
 ABSENT = "not in the dataset"
@@ -51,8 +52,10 @@ def last_look(
     if study.scans:
         lines += _people(study, losses, modalities, Path(logs))
     lines += failed_jobs(failed)
-    if study.scans:
-        lines += _flags(results / "qc/qc.tsv")
+    if study.scans and study.visits is None:
+        lines += _flags(results / "qc/qc.tsv", "participants")
+    elif study.scans:
+        lines += _flags(results / "qc/qc_visits.tsv", "visits")
     return [*lines, *places(results)]
 
 
@@ -91,7 +94,8 @@ def _people(study: Study, losses: Mapping[str, Loss], modalities: Sequence[str],
             complete.append(who)
         for own in missing:
             lacking.setdefault((own["status"] == "failed", own["stage"], own["reason"]), []).append(who)
-    lines = [f"Done: {len(complete)} of {len(study.scans)} participants with {', '.join(modalities)}"]
+    scanned = "participants" if study.visits is None else "visits"
+    lines = [f"Done: {len(complete)} of {len(study.scans)} {scanned} with {', '.join(modalities)}"]
     for (failed, part, why), whom in sorted(lacking.items()):
         log = f"; log: {log_of(why, whom, logs)}" if failed else ""
         lines.append(f"{'Failed' if failed else 'Without'}: {part} of {name_people(whom)} ({why or ABSENT}){log}")
@@ -115,17 +119,17 @@ def log_of(reason: str, whom: Sequence[str], logs: str | Path) -> Path:
     return own if len(whom) == 1 and own.exists() else folder
 
 
-def _flags(path: Path) -> list[str]:
+def _flags(path: Path, scanned: str) -> list[str]:
     """Whose quality is to be looked at, and how many values are flagged."""
     if not path.is_file():
         return []
-    table = read_table(path)
+    table = name_units(read_table(path))
     flagged = table[table["flag"] == FLAGGED]
     if flagged.empty:
         return ["Flagged: nobody"]
     counts = flagged["participant_id"].value_counts(sort=False)
     people = name_people([f"{who} ({count})" for who, count in counts.items()])
     kinds = flagged.groupby(["modality", "measure"], sort=False)["participant_id"].unique()
-    return [f"Flagged: {len(flagged)} values of {len(counts)} participants: {people}"] + [
+    return [f"Flagged: {len(flagged)} values of {len(counts)} {scanned}: {people}"] + [
         f"  {modality} {measure}: {name_people(list(whom))}" for (modality, measure), whom in kinds.items()
     ]

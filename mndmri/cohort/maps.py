@@ -101,13 +101,13 @@ def missing_folders(config: Mapping[str, Any]) -> list[str]:
 def find_map(name: str, folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     """A participant's map and what it is registered by, if there is any."""
     declared = maps_of(config)[name]
-    within = Path(declared["dir"]) / folder.name if declared["dir"] else folder
+    within = Path(declared["dir"]) / folder.relative_to(root) if declared["dir"] else folder
     images = matches(within, [declared["pattern"]])
     if not images:
         return Found({}, [])
     if len(images) > 1:
         return Found({}, [too_many(images, within, name if name in BUILTIN else f"maps.{name}", "one image is used")])
-    files = {"image": images, "json": sidecars(images, within.parent if declared["dir"] else root)}
+    files = {"image": images, "json": sidecars(images, Path(declared["dir"] or root))}
     if declared["register"]:
         files["register"] = matches(within, [declared["register"]]) or matches(folder, [declared["register"]])
         if len(files["register"]) != 1:

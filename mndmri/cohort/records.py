@@ -78,9 +78,10 @@ class Study:
     participants : DataFrame
         participant_id, group, covariates and clinical scores; one row for each person studied.
     scans : mapping
-        ``scans[participant_id][modality]`` is a `Scan`; a modality that is lacking or left out is absent.
+        ``scans[unit][modality]`` is a `Scan`; a modality that is lacking or left out is absent. A unit is a
+        participant, or a visit of one where the study has visits (`mndmri.units`).
     left_out : mapping
-        ``left_out[participant_id][modality]`` is the reason why a modality of the study is absent.
+        ``left_out[unit][modality]`` is the reason why a modality of the study is absent.
     bids_dir : str
         Root of the dataset, for `mndmri.cohort.bids.sidecar`.
     problems : tuple of Problem
@@ -105,8 +106,10 @@ class Study:
     cases: Mapping[str, int] = field(default_factory=dict)
     """Case number of every participant of the table, under which the motor band is rated."""
     excluded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """``excluded[participant_id][modality]`` is the reason why readers have excluded a scan, or ``all`` of a person."""
+    """``excluded[unit][modality]`` is the reason why readers have excluded a scan, or ``all`` of a person."""
     decisions: tuple[Mapping[str, Any], ...] = ()
     """Rows of `mndmri.tables.decisions.DECISION_COLUMNS`."""
     rated: Sequence[str] = ()
     """Files of ratings."""
+    visits: pd.DataFrame | None = None
+    """When everybody was seen (`mndmri.tables.visits.read_visits`); None of a study without visits."""

@@ -14,6 +14,7 @@ from mndmri.cohort.readings import load_readings
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
+from mndmri.cohort.visits import find_units, spread, when_seen
 from mndmri.io import InputError
 from mndmri.phantom.plan import MAP_FILES
 from mndmri.tables.cases import number_cases
@@ -21,6 +22,7 @@ from mndmri.tables.decisions import EVERYTHING, EXCLUDED, collect_decisions
 from mndmri.tables.maps import maps_of
 from mndmri.tables.rated import collect_ratings
 from mndmri.tables.words import name_people
+from mndmri.units import folder_of, split_unit
 
 # Susceptibility-weighted images under the names that BIDS and its proposals give them.
 SWI_PATTERNS = tuple(
@@ -31,17 +33,17 @@ SWI_PATTERNS = tuple(
 def find_scans(
     bids_dir: str | Path, participant_id: str, config: Mapping[str, Any]
 ) -> tuple[dict[str, Scan], list[Problem]]:
-    """Scans of one participant by modality, and problems in using them.
+    """Scans of one participant by modality, or of one visit, and problems in using them.
 
-    Patterns are searched in the participant's folder and in its session folders. A
-    T1w image that is missing is a problem; another modality that is missing is not.
+    Patterns are searched in the participant's folder and in its session folders; of a visit, in the session's. A T1w
+    image that is missing is a problem, but of a visit; another modality that is missing is not.
 
     Parameters
     ----------
     bids_dir : path
         Root of the dataset.
     participant_id : str
-        With ``sub-``.
+        With ``sub-``; of a visit, its unit (`mndmri.units`).
     config : mapping
         Resolved config.
 
@@ -52,7 +54,7 @@ def find_scans(
     problems : list of Problem
     """
     root = Path(bids_dir)
-    folder = root / participant_id
+    folder, session = root / folder_of(participant_id), split_unit(participant_id)[1]
     if not folder.is_dir():
         message = (
             f"{participant_id}: no folder {folder}; correct the id in the participants table, "
@@ -78,7 +80,7 @@ def find_scans(
             files = {role: tuple(map(str, paths)) for role, paths in found.files.items() if paths}
             declared = None if modality in _FIND else maps_of(config)[modality]
             scans[modality] = Scan(modality, files, found.distortion, found.notes, declared)
-    if not scans and not problems:
+    if not scans and not problems and not session:
         problems.append(Problem(f"{participant_id}: {_no_t1w(folder, config)}", participant_id, "t1w"))
     return scans, problems
 
@@ -98,7 +100,7 @@ def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     wanted = config["t1w"]
     images = matches(folder, [wanted["pattern"]])
     if not images:
-        return Found({}, [] if config["dwi"]["without_t1w"] else [_no_t1w(folder, config)])
+        return Found({}, [] if config["dwi"]["without_t1w"] or config["visits"] else [_no_t1w(folder, config)])
     if len(images) > 1:
         return Found({}, [too_many(images, folder, "t1w", "one T1w image is used")])
     files, problems = {"image": images, "json": sidecars(images, root)}, []
@@ -219,6 +221,7 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     if config["measures"]:
         return Study(participants, {}, {}, "", tuple(problems), tuple(notes), **apart)
     root = Path(config["bids_dir"])
+    visits: pd.DataFrame | None = None
     simulated = config["simulation"] is not None
     scans: dict[str, dict[str, Scan]] = {}
     if simulated:
@@ -232,21 +235,48 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
         problems.append(Problem(f"bids_dir: no such folder {root}; give the path of the BIDS dataset"))
     else:
         for participant in dict.fromkeys(participants["participant_id"]):
-            scans[participant], found = find_scans(root, participant, config)
+            units, found = find_units(root, participant) if config["visits"] else ([], [])
             problems += found
+            for unit in units or [participant]:
+                scans[unit], found = find_scans(root, unit, config)
+                problems += found
+            if config["visits"] and not units:
+                problems += _outside_sessions(participant, scans[participant])
+        if config["visits"]:
+            seen = when_seen(
+                config, scans, known=listed_ids(participants_table), studied=list(participants["participant_id"])
+            )
+            visits = seen.table
+            problems += [Problem(text) for text in seen.problems]
+            notes += seen.notes
+            apart["excluded"] = spread(apart["excluded"], scans) if "excluded" in apart else {}
         problems += _nobodys(scans, problems, config)
         notes += _decided(scans)
         notes += _other_sessions(root, scans)
         notes += _unlisted(root, participants_table)
     left_out = {
-        participant: {
+        unit: {
             modality: "no file in the dataset"
             for modality in config["modalities"]
-            if modality not in scans.get(participant, {})
+            if modality not in scans.get(unit, {})
         }
-        for participant in participants["participant_id"]
+        for unit in scans or participants["participant_id"]
     }
+    apart["visits"] = visits
     return Study(participants, scans, left_out, str(root), tuple(problems), tuple(notes), simulated, **apart)
+
+
+def _outside_sessions(participant: str, scans: Mapping[str, Scan]) -> list[Problem]:
+    """That scans of a study of visits lie outside a session's folder."""
+    return [
+        Problem(
+            f"{participant}: {Path(scan.all_files()[0]).name} lies in no folder ses-*, and visits asks for sessions; "
+            f"move {participant}'s scans into one, as {participant}/ses-01",
+            participant,
+            modality,
+        )
+        for modality, scan in scans.items()
+    ]
 
 
 class _Readings(NamedTuple):

@@ -72,6 +72,8 @@ def names(paths: Iterable[Path], folder: Path) -> str:
 def too_many(paths: Sequence[Path], folder: Path, modality: str, what: str) -> str:
     """Message where more files match than can be used."""
     ask = _ASK.get(modality, f"set {modality}.pattern so that one matches")
+    if len({bids.session(path) for path in paths}) > 1:
+        ask += " (or set visits, to measure every session)"
     return f"{len(paths)} files match where {what}: {names(paths, folder)}; {ask}, or move the others away"
 
 

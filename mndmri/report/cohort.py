@@ -1,6 +1,6 @@
 """Pages of the whole cohort: an index of quality control, and a contact sheet of each step."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -11,7 +11,9 @@ from mndmri.report.pages import render
 from mndmri.tables.decisions import decision_lines
 from mndmri.tables.grades import MARK, PARTS, letter, percent
 from mndmri.tables.qc import FLAGGED
+from mndmri.tables.visits import name_units
 from mndmri.tables.words import capitalised, readable, readable_place, readable_unit
+from mndmri.units import person_of, split_unit
 
 
 class Step(NamedTuple):
@@ -107,7 +109,7 @@ def qc_index(
         person["viewer"] = (
             f"{_beside(person['participant_id'], '..')}_viewer.html" if person["participant_id"] in viewers else ""
         )
-    studied = set(participants["participant_id"])
+    studied = set(map(person_of, participants["participant_id"]))
     return render(
         "qc_index.html.j2",
         people=people,
@@ -121,6 +123,23 @@ def qc_index(
         strips=_strips(people, qc),
         versions=dict(versions),
     )
+
+
+def by_visits(participants: pd.DataFrame, qc: pd.DataFrame, units: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Participants and their quality with a row for each visit, under the visit's name; as they are without visits.
+
+    Parameters
+    ----------
+    participants, qc : DataFrame
+        As in `qc_index`; ``qc`` with sessions.
+    units : sequence of str
+        Every visit (`mndmri.units`), in order; empty of a study without visits.
+    """
+    if not units:
+        return participants, qc
+    visits = pd.DataFrame({"unit": list(units), "participant_id": [person_of(unit) for unit in units]})
+    rows = participants.merge(visits, on="participant_id", how="inner")
+    return rows.assign(participant_id=rows["unit"]).drop(columns="unit"), name_units(qc)
 
 
 def contact_sheets(
@@ -178,7 +197,8 @@ def _people(
 ) -> list[dict[str, Any]]:
     """What the pages show of each person; ``up`` is the path from the page to the results."""
     linked = set(participants["participant_id"]) - set(failed) if pages is None else set(pages)
-    lines = decision_lines(decisions)
+    by_person = decision_lines(decisions)
+    lines = {who: by_person[person_of(who)] for who in participants["participant_id"] if person_of(who) in by_person}
     flags = qc[qc["flag"] == FLAGGED]
     flagged = {who: [_flag(row) for row in own.to_dict("records")] for who, own in flags.groupby("participant_id")}
     marks = qc[qc["measure"].isin([MARK, *(part for own in PARTS.values() for part in own)])]
@@ -196,16 +216,16 @@ def _people(
                 "failed": failed.get(who, ""),
                 "grades": graded.get(who, {}),
                 "decisions": lines.get(who, []),
-                "decided": sorted({said["decision"] for said in decisions if said["participant_id"] == who}),
+                "decided": sorted({said["decision"] for said in decisions if said["participant_id"] == person_of(who)}),
             }
         )
     return people
 
 
 def _beside(who: str, up: str) -> str:
-    """Path to which the endings of a person's pages are added; the id is quoted, so that it stays one segment."""
-    own = quote(who, safe="")
-    return f"{up}/{own}/{own}"
+    """Path to which the endings of a person's, or visit's, pages are added; what is quoted stays one segment."""
+    folders = [quote(part, safe="") for part in split_unit(who) if part]
+    return "/".join([up, *folders, quote(who, safe="")])
 
 
 def _flag(row: Mapping[str, Any]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from mndmri.robust import MAD_TO_SD
 from mndmri.tables.dictionaries import dictionary
 from mndmri.tables.grades import grade_rows
 from mndmri.tables.measures import COLUMN_DESCRIPTIONS, MEASURE_COLUMNS
+from mndmri.units import split_unit
 
 _DESCRIPTIONS = {
     "participant_id": "Participant, as in the study's participants table.",
@@ -221,6 +222,14 @@ MIN_GROUP_FOR_OUTLIERS = 5
 def quality_dictionary(measures: Iterable[str] = ()) -> dict[str, Any]:
     """BIDS data dictionary of qc.tsv, and the meaning of the quality measures in it."""
     described = dictionary("Quality measures of every scan, compared with the limits", _DESCRIPTIONS)
+    return described | {"measures": _defined(measures)}
+
+
+def visits_quality_dictionary(measures: Iterable[str] = ()) -> dict[str, Any]:
+    """BIDS data dictionary of qc_visits.tsv."""
+    first, *others = _DESCRIPTIONS.items()
+    columns = dict([first, ("session", "Session of the visit."), *others])
+    described = dictionary("Quality measures of every visit's scans, compared with the limits", columns)
     return described | {"measures": _defined(measures)}
 
 
@@ -432,6 +441,14 @@ def study_quality(
     kinds = {(p["modality"], p["measure"], p["region"]) for p in primary}
     outliers = robust_outliers(measures, kinds, limit=max_robust_z)
     return pd.concat([flag_uncorrected(qc_table(rows, limits)), outliers], ignore_index=True)
+
+
+def by_visit(qc: pd.DataFrame) -> pd.DataFrame:
+    """Quality of every visit, from `study_quality` with units in the place of participants, with the sessions."""
+    split = [split_unit(unit) for unit in qc["participant_id"]]
+    table = qc.assign(participant_id=[who for who, _ in split])
+    table.insert(1, "session", [session for _, session in split])
+    return table
 
 
 def flagged_scans(qc: pd.DataFrame) -> dict[str, set[str]]:

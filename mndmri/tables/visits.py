@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +28,10 @@ from mndmri.tables.measures import (
 )
 from mndmri.tables.sheets import MISSING_WORDS, Cell, Sheet, as_text, read_sheet, to_number
 from mndmri.tables.words import name_people
+from mndmri.units import name_unit, split_unit
 
 MONTHS = "months"
+SCANNER = "scanner"  # column of the visits table
 CLINICAL = "clinical"  # modality of the scores of the visits table
 MONTH = 365.25 / 12  # days
 _LONGEST = 120.0  # months between visits of one person: longer ones are told, as days that were written as months
@@ -36,6 +39,7 @@ VISIT_COLUMNS = [PARTICIPANT, "group", SESSION, MONTHS, *MEASURE_COLUMNS]
 _TIME = "acq_time"
 _EPOCH = datetime.datetime(2000, 1, 1)
 _NUMBERS = re.compile(r"(\d+)")
+NOTHING_LEFT_OUT: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 DESCRIPTIONS = {
     SESSION: "Session of the visit, as in the visits table.",
     MONTHS: "Months of the visit, as in the visits table; where that has acq_time, since the person's first visit.",
@@ -69,13 +73,54 @@ def read_visits(
     Returns
     -------
     Visits
-        A visit without a time keeps its row.
+        A visit without a time keeps its row. A column ``scanner`` is kept as text.
     """
-    name, empty = Path(path).name, pd.DataFrame(columns=[PARTICIPANT, SESSION, MONTHS, *scores])
     try:
         sheet = read_sheet(path)
     except InputError as error:
-        return Visits(empty, [str(error)], [])
+        return Visits(_no_visits(scores), [str(error)], [])
+    return _take_sheet(sheet, path, scores=scores, known=known, studied=studied)
+
+
+def read_sessions(
+    paths: Mapping[str, str | Path], *, scores: Sequence[str] = (), known: Sequence[str], studied: Sequence[str]
+) -> Visits:
+    """The visits by each participant's own table, ``sub-01_sessions.tsv`` of BIDS.
+
+    Parameters
+    ----------
+    paths : mapping
+        ``participant_id`` to the file; those without one have no dates.
+    scores, known, studied
+        As in `read_visits`. A time is not required here.
+    """
+    try:
+        sheets = {who: read_sheet(path) for who, path in paths.items()}
+    except InputError as error:
+        return Visits(_no_visits(scores), [str(error)], [])
+    if not sheets:
+        lacking = [f"visits.scores: no table sub-*_sessions.tsv with the columns {', '.join(scores)}"] if scores else []
+        return Visits(_no_visits(scores), lacking, [])
+    columns = dict.fromkeys(name for sheet in sheets.values() for name in sheet.header if name != PARTICIPANT)
+    names = [*columns, *([] if {MONTHS, _TIME} & columns.keys() else [MONTHS])]
+    rows: list[list[Cell]] = []
+    for who, sheet in sheets.items():
+        cells = [sheet.column(name) if name in sheet.header else [""] * len(sheet.rows) for name in names]
+        rows += [[who, *own] for own in zip(*cells, strict=True)]
+    lines = [line for sheet in sheets.values() for line in sheet.lines]
+    together = Sheet([PARTICIPANT, *names], rows, lines, [])
+    return _take_sheet(together, "sub-*_sessions.tsv", scores=scores, known=known, studied=studied)
+
+
+def _no_visits(scores: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(columns=[PARTICIPANT, SESSION, MONTHS, *scores]).astype({MONTHS: float})
+
+
+def _take_sheet(
+    sheet: Sheet, path: str | Path, *, scores: Sequence[str], known: Sequence[str], studied: Sequence[str]
+) -> Visits:
+    """Visits of a table that has been read."""
+    name, empty = Path(path).name, _no_visits(scores)
     session = session_column(sheet.header)
     time = next((column for column in (MONTHS, _TIME) if column in sheet.header), None)
     lacking = [] if PARTICIPANT in sheet.header else [PARTICIPANT]
@@ -113,6 +158,8 @@ def read_visits(
         for line, who, label, kept in zip(sheet.lines, written, labels, own, strict=True)
         if kept and label in MISSING_WORDS
     ]
+    if SCANNER in sheet.header:
+        rows[SCANNER] = ["" if text in MISSING_WORDS else text for text in map(plain_text, sheet.column(SCANNER))]
     table = pd.DataFrame(rows, index=sheet.lines)[own]
     named = table[table[SESSION] != tidy(SESSION, "")]
     for (who, label), twice in named.groupby([PARTICIPANT, SESSION], sort=False):
@@ -122,7 +169,7 @@ def read_visits(
     if time == _TIME:
         days = table[MONTHS] - table.groupby(PARTICIPANT)[MONTHS].transform("min")
         table = table.assign(months=(days / MONTH).to_numpy())
-    table = _ordered(table).reset_index(drop=True)
+    table = _ordered(table.reset_index(drop=True)).reset_index(drop=True)
     return Visits(table, [f"{name}: {text}" for text in problems], [f"{name}: {text}" for text in notes])
 
 
@@ -166,6 +213,29 @@ def match_sessions(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(session=[spelt.get(_bare(label), label) for label in rows[SESSION]])
 
 
+def rows_of_visits(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables of single visits below each other, with the participant and the session of each row.
+
+    Parameters
+    ----------
+    tables : mapping
+        Unit of each visit (`mndmri.units`) to its table.
+    """
+    parts = []
+    for unit, own in tables.items():
+        who, session = split_unit(unit)
+        parts.append(own.assign(participant_id=who, session=session))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[PARTICIPANT, SESSION])
+
+
+def name_units(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with the unit of each row as its ``participant_id``; without a session, as it is."""
+    if SESSION not in table:
+        return table
+    pairs = table[[PARTICIPANT, SESSION]].itertuples(index=False, name=None)
+    return table.assign(participant_id=[name_unit(who, session) for who, session in pairs])
+
+
 def baseline_sessions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None = None) -> dict[str, str]:
     """Session whose measures the comparisons of the groups use, by participant.
 
@@ -182,12 +252,18 @@ def baseline_sessions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | 
     """
     seen = _with_months(rows[[PARTICIPANT, SESSION]].drop_duplicates(), visits)
     if baseline is not None:
-        seen = seen[seen[SESSION] == tidy(SESSION, baseline)]
+        seen = seen[seen[SESSION].map(_bare) == _bare(baseline)]
     known = _measured(rows)
     empty = [pair not in known for pair in map(tuple, seen[[PARTICIPANT, SESSION]].to_numpy())]
     # a wide table has a row of a visit whose cells are blank, a run's measures.tsv of one whose scans were excluded
     seen = _ordered(seen.assign(empty=empty)).sort_values("empty", kind="stable")
     return seen.drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
+
+
+def spell_as(sessions: Mapping[str, str], rows: pd.DataFrame) -> dict[str, str]:
+    """Sessions of participants as rows of measures spell them: ``ses-01`` may be their ``ses-1``."""
+    spelt = _spellings(rows[SESSION])
+    return {who: spelt.get(_bare(session), session) for who, session in sessions.items()}
 
 
 def at_baseline(rows: pd.DataFrame, sessions: Mapping[str, str]) -> pd.DataFrame:
@@ -213,17 +289,19 @@ def contradictions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | Non
     return problems
 
 
-def unknown_baseline(rows: pd.DataFrame, baseline: str | None) -> list[str]:
-    """That nobody has measures of the session that is named as the baseline, if so."""
+def unknown_baseline(rows: pd.DataFrame, baseline: str | None, *, of: str = "the tables of measures") -> list[str]:
+    """That nobody has measures, or what else the rows are ``of``, of the session named as the baseline, if so."""
     labels = sorted(rows[SESSION].unique())
-    if baseline is None or not labels or tidy(SESSION, baseline) in labels:
+    if baseline is None or not labels or _bare(baseline) in map(_bare, labels):
         return []
     near = difflib.get_close_matches(tidy(SESSION, baseline), labels, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"they have {', '.join(labels)}"
-    return [f"visits.baseline: the tables of measures have no session '{baseline}'; {hint}"]
+    return [f"visits.baseline: {of} have no session '{baseline}'; {hint}"]
 
 
-def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, studied: Sequence[str]) -> list[str]:
+def visit_notes(
+    rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, studied: Sequence[str], *, what: str = "measures"
+) -> list[str]:
     """What is peculiar about the visits, a sentence for each kind with everybody whom it is about.
 
     Parameters
@@ -232,6 +310,8 @@ def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, 
         As in `baseline_sessions`.
     studied : sequence of str
         Everybody in the study.
+    what : str
+        What the rows say of a visit that it has: measures, or scans.
     """
     measured = _measured(rows)
     planned = set(map(tuple, visits[[PARTICIPANT, SESSION]].to_numpy()))
@@ -242,9 +322,9 @@ def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, 
         told.setdefault(text, []).append(who)
 
     for who, label in sorted(planned - measured):
-        tell(f"{label} is in the visits table and has no measures", who)
+        tell(f"{label} is in the visits table and has no {what}", who)
     for who, label in sorted(measured - planned):
-        tell(f"{label} has measures and is not in the visits table; it has no months and is in no slope", who)
+        tell(f"{label} has {what} and is not in the visits table; it has no months and is in no slope", who)
     for who, label in visits.loc[visits[MONTHS].isna(), [PARTICIPANT, SESSION]].itertuples(index=False):
         tell(f"{label} has no months; it is in no slope", who)
     used = timed[[pair in measured for pair in map(tuple, timed[[PARTICIPANT, SESSION]].to_numpy())]]
@@ -253,7 +333,7 @@ def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, 
         if months[-1] - months[0] > _LONGEST:
             tell(f"visits over more than {_LONGEST:g} months; check that they are months, not days, and the dates", who)
         if len(own) == 1:
-            tell("one visit with measures; no slope", who)
+            tell(f"one visit with {what}; no slope", who)
         for n in range(1, len(own)):
             first, second = labels[n - 1], labels[n]
             if months[n] == months[n - 1]:
@@ -266,9 +346,9 @@ def visit_notes(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | None, 
     for who in studied:
         own = sessions.get(who)
         if (who, own) not in measured:
-            tell("no measures at the baseline", who)
+            tell(f"no {what} at the baseline", who)
         elif baseline is None and first_planned.get(who, own) != own:
-            tell(f"the baseline is {own}, the first with measures, not {first_planned[who]}", who)
+            tell(f"the baseline is {own}, the first with {what}, not {first_planned[who]}", who)
         elif baseline is None:
             for label in undated.get(who, []):
                 if (who, label) in measured and _natural(label) < _natural(str(own)):
@@ -283,6 +363,7 @@ def complete_visits(
     excluded: Mapping[str, Mapping[str, str]],
     *,
     scores: Sequence[str] = (),
+    left_out: Mapping[str, Mapping[str, str]] = NOTHING_LEFT_OUT,
 ) -> pd.DataFrame:
     """Measures of every visit: each visit has every row that any visit has.
 
@@ -298,23 +379,26 @@ def complete_visits(
         As in `mndmri.tables.given.complete_measures`; of all visits of a participant.
     scores : sequence of str
         Columns of ``visits`` that become measures of the modality `CLINICAL`.
+    left_out : mapping
+        Unit of each scanned visit (`mndmri.units`) to the reasons why it has no rows of a modality.
 
     Returns
     -------
     DataFrame
         Columns `VISIT_COLUMNS`, by participant and months.
     """
-    seen = pd.concat([visits[[PARTICIPANT, SESSION]], rows[[PARTICIPANT, SESSION]]]).drop_duplicates()
-    seen = _ordered(_with_months(seen, visits))
+    scanned = pd.DataFrame(map(split_unit, left_out), columns=[PARTICIPANT, SESSION]).query("session > ''")
+    parts = [visits[[PARTICIPANT, SESSION]], scanned, rows[[PARTICIPANT, SESSION]]]
+    seen = _ordered(_with_months(pd.concat(parts).drop_duplicates(), visits))
     seen = participants[[PARTICIPANT, "group"]].merge(seen, on=PARTICIPANT)
-    seen["visit"] = seen[PARTICIPANT] + " " + seen[SESSION]
+    seen["visit"] = seen[PARTICIPANT] + "_" + seen[SESSION]
     tables = {
-        f"{who} {label}": leave_out(own[MEASURE_COLUMNS], excluded.get(str(who), {}))
+        name_unit(str(who), str(label)): leave_out(own[MEASURE_COLUMNS], excluded.get(str(who), {}))
         for (who, label), own in rows.groupby([PARTICIPANT, SESSION], sort=False)
     }
     for visit, own in _score_rows(visits, scores).groupby("visit", sort=False):
         tables[visit] = pd.concat([tables.get(visit), own[MEASURE_COLUMNS]], ignore_index=True)
-    stacked = stack_measures(tables, seen[["visit", "group"]].rename(columns={"visit": PARTICIPANT}), {})
+    stacked = stack_measures(tables, seen[["visit", "group"]].rename(columns={"visit": PARTICIPANT}), left_out)
     stacked = stacked.drop(columns="group").rename(columns={PARTICIPANT: "visit"})
     return seen.merge(stacked, on="visit")[VISIT_COLUMNS]
 
@@ -354,7 +438,7 @@ def _score_rows(visits: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
         value = visits[name].astype(float)
         fixed = dict(zip(KEY, (CLINICAL, name, "total", "both"), strict=True))
         status = np.where(value.notna(), OK, NOT_MEASURED)
-        own = pd.DataFrame({"visit": visits[PARTICIPANT] + " " + visits[SESSION], "value": value, "status": status})
+        own = pd.DataFrame({"visit": visits[PARTICIPANT] + "_" + visits[SESSION], "value": value, "status": status})
         parts.append(own.assign(**fixed, unit="", n_voxels=0))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["visit", *MEASURE_COLUMNS])
 

@@ -75,6 +75,7 @@ for path in map(Path, snakemake.output):
         read_by_the_run = {
             "dataset_description.json": '{"GeneratedBy": [{"Name": "mndmri"}]}',
             "qc.tsv": "participant_id\\tmodality\\tmeasure\\tflag\\n",
+            "qc_visits.tsv": "participant_id\\tsession\\tmodality\\tmeasure\\tflag\\n",
         }
         path.write_text(read_by_the_run.get(path.name, f"{job['rule']} {job['wildcards']}\\n"))
     else:  # directory(...)

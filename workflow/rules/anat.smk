@@ -14,9 +14,9 @@ rule preprocess_t1w:
         fov="<anat>_desc-fov_mask.nii.gz",
         qc="<anat>_desc-brain_qc.tsv",
     log:
-        "<logs>/preprocess_t1w/sub-{subject}.log",
+        "<logs>/preprocess_t1w/<who>.log",
     benchmark:
-        "<benchmarks>/preprocess_t1w/sub-{subject}.tsv"
+        "<benchmarks>/preprocess_t1w/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -62,9 +62,9 @@ rule register_t1w:
         from_template="<anat>_from-<space>_to-T1w_mode-image_xfm.nii.gz",
         t1w="<anat>_space-<space>_desc-preproc_T1w.nii.gz",
     log:
-        "<logs>/register_t1w/sub-{subject}.log",
+        "<logs>/register_t1w/<who>.log",
     benchmark:
-        "<benchmarks>/register_t1w/sub-{subject}.tsv"
+        "<benchmarks>/register_t1w/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -103,9 +103,9 @@ rule segment_t1w:
         measures="<anat>_desc-volumes_measures.tsv",
         qc="<anat>_desc-t1w_qc.tsv",
     log:
-        "<logs>/segment_t1w/sub-{subject}.log",
+        "<logs>/segment_t1w/<who>.log",
     benchmark:
-        "<benchmarks>/segment_t1w/sub-{subject}.tsv"
+        "<benchmarks>/segment_t1w/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:

@@ -69,6 +69,7 @@ from mndmri.cohort.readings import key_files
 from mndmri.cohort.records import refuse
 from mndmri.cohort.table import columns_used
 from mndmri.cohort.title import study_title
+from mndmri.cohort.visits import at_baseline, check_visits
 from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.io import InputError, read_json, read_text, write_json
@@ -87,6 +88,7 @@ from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
 from mndmri.tables.maps import ITSELF, MEASURE, maps_of, of_tract
 from mndmri.tables.norms import check_norms, read_norms
+from mndmri.units import folder_of, person_of, split_unit, unit_of, wildcards_of
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
 WITHOUT_FAILED = "MNDMRI_WITHOUT_FAILED"
@@ -166,6 +168,7 @@ def look_at_study():
     notes = [
         *find_copies(study, images_of(cache)),
         *compare_with_norms(study, BAND_NORMS),
+        *check_visits(study, (config["visits"] or {}).get("baseline")),
     ]
     return replace(study, notes=(*study.notes, *notes))
 
@@ -200,7 +203,7 @@ def look_back():
     """Say what the run leaves behind."""
     of_study = [own for own in failed_now() if not own["who"]]
     end_watch("ended, with failures" if LOSSES or of_study else "done")
-    lines = last_look(STUDY, LOSSES, PLACE, MODALITIES, logs=LOGS, failed=of_study)
+    lines = last_look(BY_UNIT, LOSSES, PLACE, MODALITIES, logs=LOGS, failed=of_study)
     print(*lines, sep="\n", file=sys.stderr)
 
 
@@ -258,18 +261,20 @@ def branch_of(job):
     return branch.format(**dict(job.wildcards.items())).lower(), stands_alone
 
 
-def person_of(job):
-    """participant_id of a job of the DAG; empty for one of the whole study."""
-    return f"sub-{job.wildcards.subject}" if "subject" in job.wildcards.keys() else ""
+def unit_of_job(job):
+    """Participant, or visit, of a job of the DAG; empty for one of the whole study."""
+    return unit_of(job.wildcards) if "subject" in job.wildcards.keys() else ""
 
 
 def job_of(job, reason):
     """A participant's job of the DAG, as `find_losses` takes it."""
-    of_several = [own for name, own in job.wildcards.items() if name != "subject"]
+    of_several = [
+        own for name, own in job.wildcards.items() if name not in ("subject", "session")
+    ]
     branch, stands_alone = branch_of(job)
     return Job(
         name=" ".join([job.rule.name, *of_several]),
-        participant_id=person_of(job),
+        participant_id=unit_of_job(job),
         branch=branch,
         alone=stands_alone,
         needs=frozenset(str(f) for f in job.input if not is_flagged(f, OPTIONAL)),
@@ -300,9 +305,9 @@ def measure_the_others():
         job_of(job, None if made in again or made not in ends else ends[made].reason)
         for job in workflow.dag.jobs
         for made in [str(job.output[0]) if job.output else ""]
-        if person_of(job)
+        if unit_of_job(job)
     ]
-    losses = add_losses(LOSSES, find_losses(STUDY, jobs))
+    losses = add_losses(LOSSES, find_losses(BY_UNIT, jobs))
     if losses == LOSSES and not again:
         look_back()
         return
@@ -325,45 +330,71 @@ def measure_the_others():
     )
 
 
-def people(modality=None):
-    """Labels of the participants who have a modality, or any that is measured."""
+def units(modality=None):
+    """Participants, or visits where the study has them, with a modality, or with any that is measured."""
     wanted = {modality} if modality else {*PARTS[PART]} if PART else None
     return [
-        who.removeprefix("sub-")
-        for who, own in STUDY.scans.items()
+        unit
+        for unit, own in BY_UNIT.scans.items()
         if (own if wanted is None else wanted & set(own))
     ]
 
 
+def people(modality=None):
+    """Those of the units that stand for a participant in the group: all, or the visits of the baseline."""
+    return [unit for unit in units(modality) if unit in AT_BASELINE.values()]
+
+
 def counted(modality="t1w"):
-    """Labels of those whose scan is not excluded by a reader: these alone are in the group's tables and maps."""
+    """Those whose scan is not excluded by a reader: these alone are in the group's tables and maps."""
     return [
-        who
-        for who in people(modality)
-        if modality not in STUDY.excluded.get(f"sub-{who}", {})
+        unit
+        for unit in people(modality)
+        if modality not in BY_UNIT.excluded.get(unit, {})
     ]
+
+
+def sessions_of(subject, modality="t1w"):
+    """Labels of the sessions in which a participant has a modality, in the order of the visits' names."""
+    found = map(wildcards_of, units(modality))
+    return [own["session"] for own in found if own["subject"] == subject]
+
+
+def of_each(path, units):
+    """A file of each participant, or visit."""
+    return [
+        own
+        for unit in units
+        for own in expand(path, **wildcards_of(unit), allow_missing=True)
+    ]
+
+
+def own_scans(wildcards):
+    """Scans of a participant, or visit; of a participant with visits, those of the baseline."""
+    unit = unit_of(wildcards)
+    return BY_UNIT.scans.get(unit) or STUDY.scans.get(unit, {})
 
 
 def excluded(wildcards):
     """Parameter function: modalities of a participant that readers have excluded, with the reasons."""
-    return dict(STUDY.excluded.get(f"sub-{wildcards.subject}", {}))
+    return dict(BY_UNIT.excluded.get(unit_of(wildcards), {}))
 
 
 def drawn_maps(wildcards):
     """Names of a participant's maps whose alignment is shown."""
-    own, image = STUDY.scans[f"sub-{wildcards.subject}"], rules.align_map.output.image
+    own, image = own_scans(wildcards), rules.align_map.output.image
     return [
         name
         for name in ([] if PART else JUDGED)
         if name in own
-        and having(expand(image, map=name, allow_missing=True)[0], [wildcards.subject])
+        and having(expand(image, map=name, allow_missing=True)[0], [unit_of(wildcards)])
     ]
 
 
 def of_maps(path):
     """Input function: a file of each map that is drawn."""
     return lambda wildcards: [
-        flag(expand(path, map=name, subject=wildcards.subject)[0], OPTIONAL)
+        flag(expand(path, map=name, **wildcards)[0], OPTIONAL)
         for name in drawn_maps(wildcards)
     ]
 
@@ -371,18 +402,23 @@ def of_maps(path):
 def stand_in(part):
     """Input function: what takes the place of the T1w image of a participant without one; none of the others."""
     return lambda wildcards: (
-        expand(rules.make_stand_in.output[part], subject=wildcards.subject)[0]
-        if "t1w" not in STUDY.scans[f"sub-{wildcards.subject}"]
+        expand(rules.make_stand_in.output[part], **wildcards)[0]
+        if "t1w" not in own_scans(wildcards)
         else []
+    )
+
+
+def at_the_baseline(function):
+    """Input function: the file of another, of what stands for a participant in the group; none of other visits."""
+    return lambda wildcards: (
+        function(wildcards) if unit_of(wildcards) in AT_BASELINE.values() else []
     )
 
 
 def person(*scans):
     """Parameter function: what of a simulated participant shows in scans."""
     plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
-    return lambda wildcards: planted(
-        plan.loc[f"sub-{wildcards.subject}"].to_dict(), *scans
-    )
+    return lambda wildcards: planted(plan.loc[unit_of(wildcards)].to_dict(), *scans)
 
 
 def memory(*modalities):
@@ -400,7 +436,7 @@ def memory(*modalities):
 
     return lambda wildcards, attempt: (
         of(
-            STUDY.scans[f"sub-{wildcards.subject}"],
+            own_scans(wildcards),
             dict.fromkeys(m.format(**dict(wildcards.items())) for m in modalities),
         )
         * 2 ** (attempt - 1)
@@ -421,7 +457,7 @@ def scans(modality, role):
     """
 
     def files(wildcards):
-        own = STUDY.scans[f"sub-{wildcards.subject}"]
+        own = own_scans(wildcards)
         named = own.get(modality.format(**dict(wildcards.items())).lower())
         return list(named.files.get(role, ())) if named else []
 
@@ -436,19 +472,19 @@ def scan(modality, role):
 def free_water_maps():
     """Maps of free water of those whose series can tell it from tissue."""
     maps = []
-    for subject in people("dwi") if not STUDY.simulated else []:
-        files = STUDY.scans[f"sub-{subject}"]["dwi"].files
+    for unit in units("dwi") if not STUDY.simulated else []:
+        files = BY_UNIT.scans[unit]["dwi"].files
         table = [read_text(files[role][0]) for role in ("bval", "bvec")]
         # the axes do not matter to how many shells there are
         if has_two_shells(read_gradients(*table, np.eye(4)))[0]:
-            prefix = f"{RESULTS}/sub-{subject}/dwi/sub-{subject}_space-dwi"
+            prefix = f"{RESULTS}/{folder_of(unit)}/dwi/{unit}_space-dwi"
             maps.append(f"{prefix}_model-freewater_param-fraction_dwimap.nii.gz")
     return [path for path in maps if path not in LOST_FILES]
 
 
 def distortion_of(wildcards):
     """Parameter function: how the distortion of a participant's diffusion series is corrected."""
-    return STUDY.scans[f"sub-{wildcards.subject}"]["dwi"].distortion
+    return own_scans(wildcards)["dwi"].distortion
 
 
 def tissue_for_distortion():
@@ -462,9 +498,9 @@ def tissue_for_distortion():
     return {f"tissue_{name}": part(name) for name in ("gm", "wm", "csf")}
 
 
-def having(path, subjects):
-    """Those of the participants in whom a file can be made."""
-    return [who for who in subjects if expand(path, subject=who)[0] not in LOST_FILES]
+def having(path, units):
+    """Those of the participants, or visits, in whom a file can be made."""
+    return [unit for unit in units if of_each(path, [unit])[0] not in LOST_FILES]
 
 
 def for_distortion(method, path):
@@ -479,10 +515,12 @@ def has(modality, path, *others):
     """
 
     def file(wildcards):
-        own = STUDY.scans[f"sub-{wildcards.subject}"]
-        if not {modality, *others} & set(own) or not having(path, [wildcards.subject]):
+        unit = unit_of(wildcards)
+        if not {modality, *others} & {*own_scans(wildcards)} or not having(
+            path, [unit]
+        ):
             return []
-        return flag(expand(path, subject=wildcards.subject)[0], OPTIONAL)
+        return flag(of_each(path, [unit])[0], OPTIONAL)
 
     return file
 
@@ -540,8 +578,9 @@ def everybodys(key):
     """Input function: files of a kind of maps, of all who have the modality."""
     return lambda wildcards: [
         path
-        for who in counted(MAPS[wildcards.maps]["modality"])
-        for path in expand(MAPS[wildcards.maps][key], subject=who)
+        for path in of_each(
+            MAPS[wildcards.maps][key], counted(MAPS[wildcards.maps]["modality"])
+        )
         if path not in LOST_FILES
     ]
 
@@ -608,12 +647,12 @@ try:
     for variable in ("MPLCONFIGDIR", "NIPYPE_CONFIG_DIR"):
         place = Path(RESULTS, "resources", "cache", variable.split("_")[0].lower())
         os.environ.setdefault(variable, str(place.resolve()))
-    SETTLED = STUDY = read_study()
+    SETTLED = BY_UNIT = read_study()
     AS_A_WHOLE = config
     if PART:
-        STUDY, config = narrow_study(SETTLED, PART), narrow_config(config, PART)
+        BY_UNIT, config = narrow_study(SETTLED, PART), narrow_config(config, PART)
     if workflow.is_main_process and WITHOUT_FAILED not in os.environ:
-        print(*first_look(STUDY, config, tools=TOOLS), sep="\n", file=sys.stderr)
+        print(*first_look(BY_UNIT, config, tools=TOOLS), sep="\n", file=sys.stderr)
     MODALITIES = [m for own in config["modalities"] for m in DERIVED.get(own, (own,))]
     DECLARED_MAPS = maps_of(config)
     # Where they lie on the T1w image is judged, and drawn.
@@ -630,7 +669,14 @@ if WITHOUT_FAILED in os.environ:
     LOSSES = {who: Loss(**own) for who, own in lost["losses"].items()}
     TRIED = set(lost["tried"])
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
-STUDY = without(STUDY, LOSSES)
+# What is scanned: participants, or their visits. The group's tables and maps have each participant once, at the
+# baseline: STUDY; AT_BASELINE is which visit that is.
+BY_UNIT = without(BY_UNIT, LOSSES)
+STUDY, AT_BASELINE = at_baseline(BY_UNIT, (config["visits"] or {}).get("baseline"))
+VISITS = BY_UNIT.visits is not None
+# Folder and name of a participant's files, or of a visit's, below a dataset and the results.
+WHO = "sub-{subject}_ses-{session}" if VISITS else "sub-{subject}"
+WHERE = "sub-{subject}/ses-{session}" if VISITS else "sub-{subject}"
 if config["t1w"]["template"] == "study" and STUDY.scans and not counted():
     print(
         "t1w.template: no T1w image is left to make the study's template of; set it to mni, or look at what was left "

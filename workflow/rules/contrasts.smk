@@ -19,9 +19,9 @@ rule align_map:
         xfm="<maps>_from-{map}_to-T1w_mode-image_xfm.txt",
         qc="<maps>_desc-{map}_qc.tsv",
     log:
-        "<logs>/align_map/sub-{subject}_{map}.log",
+        "<logs>/align_map/<who>_{map}.log",
     benchmark:
-        "<benchmarks>/align_map/sub-{subject}_{map}.tsv"
+        "<benchmarks>/align_map/<who>_{map}.tsv"
     wildcard_constraints:
         map="|".join(DECLARED_MAPS),
     conda:
@@ -76,9 +76,9 @@ rule measure_map:
         profile="<maps>_desc-{map}_profile.tsv",
         json="<maps>_desc-{map}_map.json",
     log:
-        "<logs>/measure_map/sub-{subject}_{map}.log",
+        "<logs>/measure_map/<who>_{map}.log",
     benchmark:
-        "<benchmarks>/measure_map/sub-{subject}_{map}.tsv"
+        "<benchmarks>/measure_map/<who>_{map}.tsv"
     wildcard_constraints:
         map="|".join(DECLARED_MAPS),
     conda:
@@ -132,9 +132,9 @@ rule smooth_map:
         smoothed="<maps>_space-<space>_desc-{map}smoothed_map.nii.gz",
         tissue="<maps>_space-<space>_desc-{map}tissue_probseg.nii.gz",
     log:
-        "<logs>/smooth_map/sub-{subject}_{map}.log",
+        "<logs>/smooth_map/<who>_{map}.log",
     benchmark:
-        "<benchmarks>/smooth_map/sub-{subject}_{map}.tsv"
+        "<benchmarks>/smooth_map/<who>_{map}.tsv"
     wildcard_constraints:
         map="|".join(DECLARED_MAPS),
     conda:

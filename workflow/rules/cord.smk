@@ -14,9 +14,9 @@ rule measure_cord:
         planes="<anat>_desc-cord_T1w.nii.gz",
         inside="<anat>_desc-cord_mask.nii.gz",
     log:
-        "<logs>/measure_cord/sub-{subject}.log",
+        "<logs>/measure_cord/<who>.log",
     benchmark:
-        "<benchmarks>/measure_cord/sub-{subject}.tsv"
+        "<benchmarks>/measure_cord/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:

@@ -31,9 +31,9 @@ rule preprocess_dwi:
         xfm="<dwi>_from-dwi_to-T1w_mode-image_xfm.txt",
         qc="<dwi>_desc-preproc_qc.tsv",
     log:
-        "<logs>/preprocess_dwi/sub-{subject}.log",
+        "<logs>/preprocess_dwi/<who>.log",
     benchmark:
-        "<benchmarks>/preprocess_dwi/sub-{subject}.tsv"
+        "<benchmarks>/preprocess_dwi/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -78,9 +78,9 @@ rule fit_tensor:
         from_template="<dwi>_from-<space>_to-dwi_mode-image_xfm.nii.gz",
         json="<dwi>_space-dwi_model-tensor_dwimap.json",
     log:
-        "<logs>/fit_tensor/sub-{subject}.log",
+        "<logs>/fit_tensor/<who>.log",
     benchmark:
-        "<benchmarks>/fit_tensor/sub-{subject}.tsv"
+        "<benchmarks>/fit_tensor/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -105,9 +105,9 @@ rule check_gradients:
         ranking="<dwi>_desc-gradients_ranking.tsv",
         qc="<dwi>_desc-gradients_qc.tsv",
     log:
-        "<logs>/check_gradients/sub-{subject}.log",
+        "<logs>/check_gradients/<who>.log",
     benchmark:
-        "<benchmarks>/check_gradients/sub-{subject}.tsv"
+        "<benchmarks>/check_gradients/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -115,7 +115,7 @@ rule check_gradients:
     params:
         gradient_check=config["dwi"]["gradient_check"],
         bvec_name=lambda wildcards: Path(scan("dwi", "bvec")(wildcards)).name,
-        suggestion=lambda wildcards: f"{RESULTS}/sub-{wildcards.subject}/dwi/sub-{wildcards.subject}_desc-suggested_dwi.bvec",
+        suggestion="<dwi>_desc-suggested_dwi.bvec",
     script:
         "../../scripts/check_gradients.py"
 
@@ -150,9 +150,9 @@ rule extract_cst:
         profile="<dwi>_desc-cst_profile.tsv",
         qc="<dwi>_desc-dwi_qc.tsv",
     log:
-        "<logs>/extract_cst/sub-{subject}.log",
+        "<logs>/extract_cst/<who>.log",
     benchmark:
-        "<benchmarks>/extract_cst/sub-{subject}.tsv"
+        "<benchmarks>/extract_cst/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -183,9 +183,9 @@ rule track_cst:
         profile="<dwi>_desc-tracked_profile.tsv",
         qc="<dwi>_desc-tracked_qc.tsv",
     log:
-        "<logs>/track_cst/sub-{subject}.log",
+        "<logs>/track_cst/<who>.log",
     benchmark:
-        "<benchmarks>/track_cst/sub-{subject}.tsv"
+        "<benchmarks>/track_cst/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -215,9 +215,9 @@ rule map_free_water:
         },
         json="<dwi>_space-dwi_model-freewater_dwimap.json",
     log:
-        "<logs>/map_free_water/sub-{subject}.log",
+        "<logs>/map_free_water/<who>.log",
     benchmark:
-        "<benchmarks>/map_free_water/sub-{subject}.tsv"
+        "<benchmarks>/map_free_water/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:

@@ -321,10 +321,10 @@ MEMBERS = STUDY.participants[["participant_id", "group"]].to_dict("list")
 # Profiles along the tract of everybody who is compared: of the diffusion series, and of the maps that are measured there.
 PROFILES = {}
 if not config["measures"]:
-    PROFILES["dwi"] = collect(rules.extract_cst.output.profile, subject=counted("dwi"))
+    PROFILES["dwi"] = of_each(rules.extract_cst.output.profile, counted("dwi"))
     for name in of_tract(DECLARED_MAPS) if OF_T1W["others"] else ():
         [path] = expand(rules.measure_map.output.profile, map=name, allow_missing=True)
-        PROFILES[name] = collect(path, subject=having(path, counted(name)))
+        PROFILES[name] = of_each(path, having(path, counted(name)))
     PROFILES = {name: own for name, own in PROFILES.items() if own}
 # Covariates of their measures alone.
 OF_TRACT = {
@@ -388,10 +388,7 @@ if UNFOLDED:
     rule gather_strips:
         """Put everybody's strips of the central sulcus into one table."""
         input:
-            collect(
-                rules.unfold_sulcus.output.strip,
-                subject=UNFOLDED,
-            ),
+            of_each(rules.unfold_sulcus.output.strip, UNFOLDED),
         output:
             strips="<group>/strips.tsv",
             dictionary="<group>/strips.json",
@@ -485,6 +482,8 @@ if config["survival"]:
 OF_VISITS = []
 
 if config["visits"]:
+    # Measures of every visit; those of the group's other tables are of the baseline.
+    EVERY_VISIT = (TABLES if config["measures"] else rules.gather_visits.output).visits
 
     include: "visits.smk"
 
@@ -560,7 +559,7 @@ rule draw_groups:
             rules.compare_profiles.output.means if PROFILES else [],
             rules.gather_strips.output.strips if UNFOLDED else [],
             *(
-                [TABLES.visits, rules.compare_change.output.longitudinal]
+                [EVERY_VISIT, rules.compare_change.output.longitudinal]
                 if config["visits"]
                 else []
             ),

@@ -9,9 +9,9 @@ rule smooth_fa:
     output:
         fa="<dwi>_space-<space>_model-tensor_param-fa_desc-smoothed_dwimap.nii.gz",
     log:
-        "<logs>/smooth_fa/sub-{subject}.log",
+        "<logs>/smooth_fa/<who>.log",
     benchmark:
-        "<benchmarks>/smooth_fa/sub-{subject}.tsv"
+        "<benchmarks>/smooth_fa/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     params:
@@ -36,9 +36,9 @@ rule smooth_swi:
     output:
         swi="<swi>_space-<space>_desc-smoothed_swi.nii.gz",
     log:
-        "<logs>/smooth_swi/sub-{subject}.log",
+        "<logs>/smooth_swi/<who>.log",
     benchmark:
-        "<benchmarks>/smooth_swi/sub-{subject}.tsv"
+        "<benchmarks>/smooth_swi/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     params:

@@ -60,9 +60,9 @@ rule collect_measures:
         qc="<participant>_qc.tsv",
         qc_dictionary="<participant>_qc.json",
     log:
-        "<logs>/collect_measures/sub-{subject}.log",
+        "<logs>/collect_measures/<who>.log",
     benchmark:
-        "<benchmarks>/collect_measures/sub-{subject}.tsv"
+        "<benchmarks>/collect_measures/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     params:
@@ -73,14 +73,21 @@ rule collect_measures:
         "../../scripts/collect_measures.py"
 
 
+# What is said of the study's own maps where their measures are defined.
+MAPS_AS_DECLARED = {
+    name: {key: own[key] for key in ("pattern", "quantity", "unit", "where")}
+    for name, own in config["maps"].items()
+}
+
+
 rule gather_measures:
     """Put everybody's measures into one table, long and wide, with the scores of their motor bands."""
     input:
         **BROUGHT_FILES,
-        measures=collect(rules.collect_measures.output.measures, subject=people()),
-        weighted=collect(
+        measures=of_each(rules.collect_measures.output.measures, people()),
+        weighted=of_each(
             rules.measure_swi.output.description,
-            subject=having(rules.measure_swi.output.description, counted("swi")),
+            having(rules.measure_swi.output.description, counted("swi")),
         ),
         norms=norms_files(config),
     output:
@@ -114,14 +121,47 @@ rule gather_measures:
         others=STUDY.others,
         other_columns=list(STUDY.others),
         brought=brought,
-        maps={
-            name: {key: own[key] for key in ("pattern", "quantity", "unit", "where")}
-            for name, own in config["maps"].items()
-        },
+        maps=MAPS_AS_DECLARED,
         excluded=STUDY.excluded if BROUGHT else {},
+        baseline=(
+            {who: split_unit(unit)[1] for who, unit in AT_BASELINE.items()}
+            if VISITS and BROUGHT
+            else {}
+        ),
         left_out=STUDY.left_out,
         reference=config["groups"]["reference"],
         progression=config["progression"],
         space=SPACE,
     script:
         "../../scripts/gather_measures.py"
+
+
+if VISITS:
+
+    rule gather_visits:
+        """Put the measures of every visit into one table."""
+        input:
+            **BROUGHT_FILES,
+            measures=of_each(rules.collect_measures.output.measures, units()),
+        output:
+            visits="<group>/measures_visits.tsv",
+            dictionary="<group>/measures_visits.json",
+        log:
+            "<logs>/gather_visits/study.log",
+        benchmark:
+            "<benchmarks>/gather_visits/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            version=VERSION,
+            participants=STUDY.participants,
+            visits=BY_UNIT.visits,
+            # of a table, Snakemake notes the hash of its values alone
+            columns=[*STUDY.participants, *BY_UNIT.visits],
+            brought=brought,
+            maps=MAPS_AS_DECLARED,
+            excluded=STUDY.excluded if BROUGHT else {},
+            left_out=BY_UNIT.left_out,
+            scores=config["visits"]["scores"],
+        script:
+            "../../scripts/gather_visits.py"

@@ -24,10 +24,10 @@ def watch_progress():
             results=RESULTS,
             place=PLACE,
             stages={
-                modality: [f"sub-{who}" for who in people(modality)]
+                modality: units(modality)
                 + [own["who"] for own in lost if own["stage"] == modality]
                 for modality in MODALITIES
-                if people(modality)
+                if units(modality)
             },
             at_once=workflow.nodes if workflow.non_local_exec else workflow.cores,
             title=study_title(config),
@@ -53,7 +53,7 @@ def jobs_in_order():
 def task_of(job, places):
     """A job as those see it who look at the progress."""
     needs = [places[own] for own in workflow.dag.dependencies[job] if own in places]
-    return Task(job.rule.name, person_of(job), branch_of(job)[0], needs)
+    return Task(job.rule.name, unit_of_job(job), branch_of(job)[0], needs)
 
 
 def lost_before():
@@ -89,7 +89,7 @@ def failed_now():
     """Jobs that have failed so far, each with the reason and the log."""
     found = []
     for job in sorted(single_jobs(workflow.scheduler.failed), key=str):
-        who = person_of(job)
+        who = unit_of_job(job)
         found.append(
             {
                 "who": who,

@@ -39,9 +39,9 @@ rule draw_viewer:
     output:
         page="<participant>_viewer.html",
     log:
-        "<logs>/draw_viewer/sub-{subject}.log",
+        "<logs>/draw_viewer/<who>.log",
     benchmark:
-        "<benchmarks>/draw_viewer/sub-{subject}.tsv"
+        "<benchmarks>/draw_viewer/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -93,16 +93,20 @@ rule draw_participant:
         maps=of_maps(rules.align_map.output.image),
         maps_xfm=of_maps(rules.align_map.output.xfm),
         strip=has("swi", rules.unfold_sulcus.output.strip, "qsm"),
-        reader=[] if PART else has("swi", rules.draw_reader.output.page, "qsm"),
+        reader=(
+            []
+            if PART
+            else at_the_baseline(has("swi", rules.draw_reader.output.page, "qsm"))
+        ),
         viewer=has("t1w", rules.draw_viewer.output.page, "dwi"),
         measures=rules.collect_measures.output.measures,
         qc=rules.collect_measures.output.qc,
     output:
         page="<participant>.html",
     log:
-        "<logs>/draw_participant/sub-{subject}.log",
+        "<logs>/draw_participant/<who>.log",
     benchmark:
-        "<benchmarks>/draw_participant/sub-{subject}.tsv"
+        "<benchmarks>/draw_participant/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -112,10 +116,9 @@ rule draw_participant:
         limits=LIMITS,
         space=SPACE,
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
-        stages=lambda wildcards: stages(
-            STUDY, LOSSES, f"sub-{wildcards.subject}", MODALITIES
-        ),
+        stages=lambda wildcards: stages(BY_UNIT, LOSSES, unit_of(wildcards), MODALITIES),
         maps=lambda wildcards: list(drawn_maps(wildcards)),
+        controls=lambda wildcards: unit_of(wildcards) in AT_BASELINE.values(),
         decisions=lambda wildcards: decision_lines(STUDY.decisions).get(
             f"sub-{wildcards.subject}", []
         ),
@@ -143,9 +146,9 @@ rule draw_thumbnails:
     output:
         folder=directory("<participant>_thumbnails"),
     log:
-        "<logs>/draw_thumbnails/sub-{subject}.log",
+        "<logs>/draw_thumbnails/<who>.log",
     benchmark:
-        "<benchmarks>/draw_thumbnails/sub-{subject}.tsv"
+        "<benchmarks>/draw_thumbnails/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -159,7 +162,7 @@ rule draw_thumbnails:
 rule judge_quality:
     """Compare every participant's quality with the limits, and list what needs a look."""
     input:
-        qc=collect(rules.collect_measures.output.qc, subject=people()),
+        qc=of_each(rules.collect_measures.output.qc, people()),
         measures=rules.gather_measures.output.measures,
     output:
         qc="<qc>/qc.tsv",
@@ -179,21 +182,50 @@ rule judge_quality:
         "../../scripts/judge_quality.py"
 
 
+INDEXED = rules.judge_quality.output.qc
+
+if VISITS:
+
+    rule judge_visits:
+        """Compare every visit's quality with the limits, and list what needs a look."""
+        input:
+            qc=of_each(rules.collect_measures.output.qc, units()),
+            measures=rules.gather_visits.output.visits,
+        output:
+            qc="<qc>/qc_visits.tsv",
+            dictionary="<qc>/qc_visits.json",
+        log:
+            "<logs>/judge_visits/study.log",
+        benchmark:
+            "<benchmarks>/judge_visits/study.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        params:
+            primary=config["statistics"]["primary"],
+            limits=LIMITS,
+            max_robust_z=config["qc"]["max_robust_z"],
+            excluded=BY_UNIT.excluded,
+        script:
+            "../../scripts/judge_visits.py"
+
+    INDEXED = rules.judge_visits.output.qc
+
+
 rule draw_cohort:
     """Put everybody's quality on an index, and everybody's picture of each step on a contact sheet."""
     input:
-        qc=rules.judge_quality.output.qc,
-        pages=collect(
+        qc=INDEXED,
+        pages=of_each(
             rules.draw_participant.output.page,
-            subject=having(rules.draw_participant.output.page, people()),
+            having(rules.draw_participant.output.page, units()),
         ),
-        thumbnails=collect(
+        thumbnails=of_each(
             rules.draw_thumbnails.output.folder,
-            subject=having(rules.draw_thumbnails.output.folder, people()),
+            having(rules.draw_thumbnails.output.folder, units()),
         ),
-        viewers=collect(
+        viewers=of_each(
             rules.draw_viewer.output.page,
-            subject=having(rules.draw_viewer.output.page, people()),
+            having(rules.draw_viewer.output.page, units()),
         ),
         participants=rules.gather_measures.output.participants,
         participants_dictionary=rules.gather_measures.output.participants_dictionary,
@@ -208,6 +240,7 @@ rule draw_cohort:
         "../../envs/mndmri.yaml"
     params:
         failed=failures(LOSSES),
+        units=list(BY_UNIT.scans) if VISITS else [],
         decisions=[dict(own) for own in STUDY.decisions],
         site=config["site"] or "",
     script:

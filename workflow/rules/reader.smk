@@ -17,9 +17,9 @@ rule draw_reader:
     output:
         page="<participant>_reader.html",
     log:
-        "<logs>/draw_reader/sub-{subject}.log",
+        "<logs>/draw_reader/<who>.log",
     benchmark:
-        "<benchmarks>/draw_reader/sub-{subject}.tsv"
+        "<benchmarks>/draw_reader/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -42,7 +42,7 @@ if READ:
     rule gather_readers:
         """Put everybody's motor strip on pages in random order, and write which case is who."""
         input:
-            pages=collect(rules.draw_reader.output.page, subject=READ),
+            pages=of_each(rules.draw_reader.output.page, READ),
         output:
             pages=[
                 f"<results>/reader/cohort{f'-{n + 1}of{N_PAGES}' if N_PAGES > 1 else ''}.html"
@@ -60,7 +60,7 @@ if READ:
             cases={
                 who: case
                 for who, case in STUDY.cases.items()
-                if who.removeprefix("sub-") in READ
+                if AT_BASELINE.get(who) in READ
             },
             per_page=CASES_PER_PAGE,
         script:

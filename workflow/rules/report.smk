@@ -18,7 +18,9 @@ if not config["measures"]:
                 strips=rules.gather_strips.output.strips if UNFOLDED else [],
                 index=rules.gather_measures.output.index if people("swi") else [],
             output:
-                panels=[f"<place>/sub-{who}/sub-{who}_controls.js" for who in PAGED],
+                panels=[
+                    f"<place>/{folder_of(unit)}/{unit}_controls.js" for unit in PAGED
+                ],
             log:
                 "<logs>/compare_participants/study.log",
             benchmark:
@@ -105,8 +107,8 @@ rule describe_results:
     params:
         version=VERSION,
         config=config,
-        left_out=STUDY.left_out,
-        excluded=STUDY.excluded,
+        left_out=BY_UNIT.left_out,
+        excluded=BY_UNIT.excluded,
         tools=TOOLS,
     script:
         "../../scripts/describe_results.py"

@@ -3,7 +3,7 @@ BIDS = config["bids_dir"]
 REVERSE = config["simulation"]["dwi"]["reverse_b0"]
 SERIES = "_dir-AP" if REVERSE else ""
 OPPOSITE = {
-    f"opposite_{kind}": f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}_dir-PA_dwi{extension}"
+    f"opposite_{kind}": f"{BIDS}/{WHERE}/dwi/{WHO}_dir-PA_dwi{extension}"
     for kind, extension in dict(
         image=".nii.gz", json=".json", bval=".bval", bvec=".bvec"
     ).items()
@@ -38,13 +38,13 @@ rule simulate_t1w:
         maps=rules.build_anatomy.output.maps,
         centreline=rules.build_anatomy.output.centreline,
     output:
-        image=f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_T1w.nii.gz",
-        json=f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_T1w.json",
-        truth="<results>/simulation/sub-{subject}_t1w_truth.tsv",
+        image=f"{BIDS}/{WHERE}/anat/{WHO}_T1w.nii.gz",
+        json=f"{BIDS}/{WHERE}/anat/{WHO}_T1w.json",
+        truth="<results>/simulation/<who>_t1w_truth.tsv",
     log:
-        "<logs>/simulate_t1w/sub-{subject}.log",
+        "<logs>/simulate_t1w/<who>.log",
     benchmark:
-        "<benchmarks>/simulate_t1w/sub-{subject}.tsv"
+        "<benchmarks>/simulate_t1w/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -63,15 +63,15 @@ rule simulate_dwi:
         centreline=rules.build_anatomy.output.centreline,
     output:
         **OPPOSITE,
-        image=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.nii.gz",
-        bval=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.bval",
-        bvec=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.bvec",
-        json=f"{BIDS}/sub-{{subject}}/dwi/sub-{{subject}}{SERIES}_dwi.json",
-        truth="<results>/simulation/sub-{subject}_dwi_truth.tsv",
+        image=f"{BIDS}/{WHERE}/dwi/{WHO}{SERIES}_dwi.nii.gz",
+        bval=f"{BIDS}/{WHERE}/dwi/{WHO}{SERIES}_dwi.bval",
+        bvec=f"{BIDS}/{WHERE}/dwi/{WHO}{SERIES}_dwi.bvec",
+        json=f"{BIDS}/{WHERE}/dwi/{WHO}{SERIES}_dwi.json",
+        truth="<results>/simulation/<who>_dwi_truth.tsv",
     log:
-        "<logs>/simulate_dwi/sub-{subject}.log",
+        "<logs>/simulate_dwi/<who>.log",
     benchmark:
-        "<benchmarks>/simulate_dwi/sub-{subject}.tsv"
+        "<benchmarks>/simulate_dwi/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -90,16 +90,16 @@ rule simulate_gre:
         centreline=rules.build_anatomy.output.centreline,
     output:
         **{
-            f"{part}_{echo}{kind}": f"{BIDS}/sub-{{subject}}/anat/sub-{{subject}}_echo-{echo}_part-{part}_MEGRE{extension}"
+            f"{part}_{echo}{kind}": f"{BIDS}/{WHERE}/anat/{WHO}_echo-{echo}_part-{part}_MEGRE{extension}"
             for echo in ECHOES
             for part in ("mag", "phase")
             for kind, extension in (("", ".nii.gz"), ("_json", ".json"))
         },
-        truth="<results>/simulation/sub-{subject}_swi_truth.tsv",
+        truth="<results>/simulation/<who>_swi_truth.tsv",
     log:
-        "<logs>/simulate_gre/sub-{subject}.log",
+        "<logs>/simulate_gre/<who>.log",
     benchmark:
-        "<benchmarks>/simulate_gre/sub-{subject}.tsv"
+        "<benchmarks>/simulate_gre/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -120,15 +120,15 @@ if SIMULATED_MAPS:
             centreline=rules.build_anatomy.output.centreline,
         output:
             **{
-                name: f"{BIDS}/sub-{{subject}}/{folder}/sub-{{subject}}_{suffix}.nii.gz"
+                name: f"{BIDS}/{WHERE}/{folder}/{WHO}_{suffix}.nii.gz"
                 for name, (folder, suffix) in MAP_FILES.items()
                 if name in SIMULATED_MAPS
             },
-            truth="<results>/simulation/sub-{subject}_maps_truth.tsv",
+            truth="<results>/simulation/<who>_maps_truth.tsv",
         log:
-            "<logs>/simulate_maps/sub-{subject}.log",
+            "<logs>/simulate_maps/<who>.log",
         benchmark:
-            "<benchmarks>/simulate_maps/sub-{subject}.tsv"
+            "<benchmarks>/simulate_maps/<who>.tsv"
         conda:
             "../../envs/mndmri.yaml"
         resources:
@@ -145,15 +145,14 @@ rule collect_truth:
     """Gather what was planted and what is true of every simulated person."""
     input:
         **{
-            modality: collect(
-                f"<results>/simulation/sub-{{subject}}_{modality}_truth.tsv",
-                subject=people(modality),
+            modality: of_each(
+                f"<results>/simulation/{WHO}_{modality}_truth.tsv", units(modality)
             )
             for modality in config["modalities"]
             if modality not in SIMULATED_MAPS
         },
         maps=(
-            collect(rules.simulate_maps.output.truth, subject=people("t1w"))
+            of_each(rules.simulate_maps.output.truth, units("t1w"))
             if SIMULATED_MAPS
             else []
         ),

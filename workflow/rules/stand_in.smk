@@ -9,9 +9,9 @@ rule make_stand_in:
         mask="<anat>_desc-standin_mask.nii.gz",
         qc="<anat>_desc-standin_qc.tsv",
     log:
-        "<logs>/make_stand_in/sub-{subject}.log",
+        "<logs>/make_stand_in/<who>.log",
     benchmark:
-        "<benchmarks>/make_stand_in/sub-{subject}.tsv"
+        "<benchmarks>/make_stand_in/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:

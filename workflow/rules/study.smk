@@ -10,11 +10,11 @@ rule classify_tissue:
     input:
         brain=rules.preprocess_t1w.output.brain,
     output:
-        tissue=temp("<resources>/study/sub-{subject}_desc-tissue_probseg.nii.gz"),
+        tissue=temp("<resources>/study/<who>_desc-tissue_probseg.nii.gz"),
     log:
-        "<logs>/classify_tissue/sub-{subject}.log",
+        "<logs>/classify_tissue/<who>.log",
     benchmark:
-        "<benchmarks>/classify_tissue/sub-{subject}.tsv"
+        "<benchmarks>/classify_tissue/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -31,11 +31,11 @@ rule align_to_study:
         person_tissue=rules.classify_tissue.output.tissue,
         fov=rules.preprocess_t1w.output.fov,
     output:
-        xfm=temp("<resources>/study/round-{round}/sub-{subject}_xfm.nii.gz"),
+        xfm=temp("<resources>/study/round-{round}/<who>_xfm.nii.gz"),
     log:
-        "<logs>/align_to_study/sub-{subject}_round-{round}.log",
+        "<logs>/align_to_study/<who>_round-{round}.log",
     benchmark:
-        "<benchmarks>/align_to_study/sub-{subject}_round-{round}.tsv"
+        "<benchmarks>/align_to_study/<who>_round-{round}.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -55,11 +55,11 @@ rule average_study:
             "target", lambda wildcards: int(wildcards.round) - 1
         )["target_brain"],
         xfm=lambda wildcards: expand(
-            rules.align_to_study.output.xfm, subject=counted(), round=wildcards.round
+            of_each(rules.align_to_study.output.xfm, counted()), round=wildcards.round
         ),
-        brain=collect(rules.preprocess_t1w.output.brain, subject=counted()),
-        tissue=collect(rules.classify_tissue.output.tissue, subject=counted()),
-        fov=collect(rules.preprocess_t1w.output.fov, subject=counted()),
+        brain=of_each(rules.preprocess_t1w.output.brain, counted()),
+        tissue=of_each(rules.classify_tissue.output.tissue, counted()),
+        fov=of_each(rules.preprocess_t1w.output.fov, counted()),
     output:
         brain="<resources>/study/tpl-study_round-{round}_desc-brain_T1w.nii.gz",
         tissue="<resources>/study/tpl-study_round-{round}_desc-tissue_probseg.nii.gz",

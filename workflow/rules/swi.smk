@@ -21,9 +21,9 @@ rule locate_regions:
         mni_mm="<swi>_space-swi_desc-<space>_coordinates.nii.gz",
         xfm="<swi>_from-swi_to-T1w_mode-image_xfm.txt",
     log:
-        "<logs>/locate_regions/sub-{subject}.log",
+        "<logs>/locate_regions/<who>.log",
     benchmark:
-        "<benchmarks>/locate_regions/sub-{subject}.tsv"
+        "<benchmarks>/locate_regions/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -51,9 +51,9 @@ rule map_susceptibility:
         mask="<swi>_space-swi_desc-qsm_mask.nii.gz",
         qc="<swi>_desc-qsm_qc.tsv",
     log:
-        "<logs>/map_susceptibility/sub-{subject}.log",
+        "<logs>/map_susceptibility/<who>.log",
     benchmark:
-        "<benchmarks>/map_susceptibility/sub-{subject}.tsv"
+        "<benchmarks>/map_susceptibility/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -79,9 +79,9 @@ rule map_relaxation:
         r2star="<swi>_R2starmap.nii.gz",
         description="<swi>_R2starmap.json",
     log:
-        "<logs>/map_relaxation/sub-{subject}.log",
+        "<logs>/map_relaxation/<who>.log",
     benchmark:
-        "<benchmarks>/map_relaxation/sub-{subject}.tsv"
+        "<benchmarks>/map_relaxation/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -114,9 +114,9 @@ rule measure_swi:
         measures="<swi>_desc-precentral_measures.tsv",
         qc="<swi>_desc-swi_qc.tsv",
     log:
-        "<logs>/measure_swi/sub-{subject}.log",
+        "<logs>/measure_swi/<who>.log",
     benchmark:
-        "<benchmarks>/measure_swi/sub-{subject}.tsv"
+        "<benchmarks>/measure_swi/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -143,9 +143,9 @@ rule measure_qsm:
     output:
         measures="<swi>_desc-susceptibility_measures.tsv",
     log:
-        "<logs>/measure_qsm/sub-{subject}.log",
+        "<logs>/measure_qsm/<who>.log",
     benchmark:
-        "<benchmarks>/measure_qsm/sub-{subject}.tsv"
+        "<benchmarks>/measure_qsm/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:
@@ -173,9 +173,9 @@ rule unfold_sulcus:
         strip="<swi>_desc-centralsulcus_strip.tsv",
         json="<swi>_desc-centralsulcus_strip.json",
     log:
-        "<logs>/unfold_sulcus/sub-{subject}.log",
+        "<logs>/unfold_sulcus/<who>.log",
     benchmark:
-        "<benchmarks>/unfold_sulcus/sub-{subject}.tsv"
+        "<benchmarks>/unfold_sulcus/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:

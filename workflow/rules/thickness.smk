@@ -9,9 +9,9 @@ rule measure_thickness:
         measures="<anat>_desc-thickness_measures.tsv",
         sulcus="<anat>_desc-centralsulcus_mask.nii.gz",
     log:
-        "<logs>/measure_thickness/sub-{subject}.log",
+        "<logs>/measure_thickness/<who>.log",
     benchmark:
-        "<benchmarks>/measure_thickness/sub-{subject}.tsv"
+        "<benchmarks>/measure_thickness/<who>.tsv"
     conda:
         "../../envs/mndmri.yaml"
     resources:

@@ -2,7 +2,7 @@ rule measure_change:
     """Fit a line through each person's visits, compare scans with rescans, and count the visits."""
     input:
         participants=PARTICIPANTS["participants"],
-        visits=TABLES.visits,
+        visits=EVERY_VISIT,
     output:
         changes="<group>/changes.tsv",
         changes_dictionary="<group>/changes.json",
@@ -28,7 +28,7 @@ rule compare_change:
     """Compare the slopes of every measure between the groups, by a mixed model of all visits."""
     input:
         **PARTICIPANTS,
-        visits=TABLES.visits,
+        visits=EVERY_VISIT,
         measures=TABLES.measures,
         quality=OF_SCANS,
     output:
@@ -51,7 +51,7 @@ rule compare_change:
 rule plan_trial:
     """Compute how many people a trial would need, by primary measure."""
     input:
-        visits=TABLES.visits,
+        visits=EVERY_VISIT,
     output:
         trial="<group>/trial.tsv",
         dictionary="<group>/trial.json",

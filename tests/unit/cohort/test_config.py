@@ -203,11 +203,17 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
         ),
         ({"dwi": {"dir": "qsiprep"}}, "dwi.dir: only for preprocessed series; set dwi.preprocessed to true"),
         ({"simulation": {}, "dwi": {"distortion": "fieldmap"}}, "dwi.distortion: no field map is simulated"),
-        ({"visits": {"table": "v.tsv"}}, "visits: only for tables of measures; scans of several sessions are not"),
-        ({"visits": {}}, "visits.table: missing"),
+        (
+            {"visits": {}, "t1w": {"pattern": "ses-01/anat/*_T1w.nii.gz"}},
+            "t1w.pattern: ses-01/anat/*_T1w.nii.gz chooses a session, and with visits every session is measured",
+        ),
+        (
+            {"visits": {}, "bids_dir": None, "measures": "m.tsv", "participants": "p.tsv"},
+            "visits.table: missing; with measures, give the path of the table of visits",
+        ),
         (
             {"bids_dir": None, "measures": {"file": "m.tsv", "session": "ses-01"}, "participants": "p.tsv"},
-            "measures[0].session: only with several visits; give visits.table",
+            "measures[0].session: only with several visits; set visits, or remove it",
         ),
         (
             {

@@ -1,0 +1,188 @@
+"""Visits of a study whose scans are of several sessions: found, put in order, and one of each person the baseline."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mndmri.cohort import bids
+from mndmri.cohort.records import Problem, Study
+from mndmri.cohort.search import is_hidden
+from mndmri.io import InputError
+from mndmri.tables.columns import SESSION
+from mndmri.tables.given import PARTICIPANT
+from mndmri.tables.visits import (
+    SCANNER,
+    Visits,
+    baseline_sessions,
+    match_sessions,
+    read_sessions,
+    read_visits,
+    unknown_baseline,
+    visit_notes,
+)
+from mndmri.tables.words import name_people
+from mndmri.units import name_unit, person_of, split_unit
+
+# What tells one scanner from another in a sidecar.
+_SCANNER = ("Manufacturer", "ManufacturersModelName", "DeviceSerialNumber", "MagneticFieldStrength")
+
+
+def find_units(root: Path, participant_id: str) -> tuple[list[str], list[Problem]]:
+    """Visits of a participant by the folders of the sessions, and those whose names cannot be used.
+
+    Parameters
+    ----------
+    root : path
+        Of the dataset.
+    participant_id : str
+
+    Returns
+    -------
+    units : list of str
+        Empty of somebody without any such folder.
+    problems : list of Problem
+    """
+    units, problems = [], []
+    for folder in sorted((root / participant_id).glob("ses-*")):
+        label = folder.name.removeprefix("ses-")
+        if not folder.is_dir() or is_hidden(folder, root):
+            continue
+        if label.isascii() and label.isalnum():
+            units.append(name_unit(participant_id, folder.name))
+        else:
+            message = f"{participant_id}: the folder {folder.name}: a session is letters and digits; rename it"
+            problems.append(Problem(message))
+    return units, problems
+
+
+def when_seen(
+    config: Mapping[str, Any], units: Iterable[str], *, known: Sequence[str], studied: Sequence[str]
+) -> Visits:
+    """When everybody was seen: by the table of visits, or by the dataset's own ``sub-*_sessions.tsv``.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved config.
+    units : iterable of str
+        Those that have folders; the table's sessions are spelt as these.
+    known, studied : sequence of str
+        As in `mndmri.tables.visits.read_visits`.
+    """
+    chosen = config["visits"]
+    people = {"known": known, "studied": studied}
+    if chosen["table"]:
+        visits = read_visits(chosen["table"], scores=chosen["scores"], **people)
+    else:
+        paths = {who: Path(config["bids_dir"], who, f"{who}_sessions.tsv") for who in studied}
+        own = {who: path for who, path in paths.items() if path.is_file()}
+        visits = read_sessions(own, scores=chosen["scores"], **people)
+    return visits._replace(table=match_sessions(visits.table, _rows(dict.fromkeys(units, ()))))
+
+
+def at_baseline(study: Study, baseline: str | None) -> tuple[Study, dict[str, str]]:
+    """The study as of one time, and which unit of each participant that is.
+
+    Parameters
+    ----------
+    study : Study
+        As settled, without what failed. One without visits is returned as it is.
+    baseline : str, optional
+        Session of everybody. Default each person's first by months, of those that have a scan.
+
+    Returns
+    -------
+    study : Study
+        ``scans``, ``left_out`` and ``excluded`` by ``participant_id``, as of a study of these visits alone.
+    units : dict
+        ``participant_id`` to the unit of that visit; of somebody without one, the ``participant_id``.
+    """
+    people = list(study.participants[PARTICIPANT])
+    if study.visits is None:
+        return study, {who: who for who in people}
+    sessions = baseline_sessions(_rows(study.scans), study.visits, baseline)
+    units = {who: name_unit(who, sessions.get(who, "")) for who in people}
+    absent = "not seen at the baseline"
+    known = {reason for own in study.left_out.values() for reason in own}
+
+    def of(by_unit: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {who: dict(by_unit.get(unit, {})) for who, unit in units.items()}
+
+    left_out = of(study.left_out)
+    for who, unit in units.items():
+        if unit not in study.left_out:
+            left_out[who] = dict.fromkeys(sorted(known), absent)
+    excluded = {unit: why for unit, why in study.excluded.items() if person_of(unit) not in units}
+    excluded |= {who: why for who, why in of(study.excluded).items() if why}
+    return replace(study, scans=of(study.scans), left_out=left_out, excluded=excluded), units
+
+
+def spread(by_person: Mapping[str, Mapping[str, str]], units: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What is said of people, of each of their units; of others as it is."""
+    units = list(units)
+    seen = {person_of(unit) for unit in units}
+    spread_out = {unit: dict(by_person[person_of(unit)]) for unit in units if person_of(unit) in by_person}
+    return {who: dict(why) for who, why in by_person.items() if who not in seen} | spread_out
+
+
+def check_visits(study: Study, baseline: str | None) -> list[str]:
+    """What is peculiar about the visits of a settled study, a sentence for each kind.
+
+    Raises
+    ------
+    InputError
+        If nobody has scans of the session that is named as the baseline.
+    """
+    if study.visits is None:
+        return []
+    rows = _rows(study.scans)
+    if wrong := unknown_baseline(rows, baseline, of="the scans"):
+        raise InputError("\n".join(wrong))
+    studied = list(study.participants[PARTICIPANT])
+    return [*visit_notes(rows, study.visits, baseline, studied, what="scans"), *_scanners(study)]
+
+
+def _rows(scans: Mapping[str, Iterable[str]]) -> pd.DataFrame:
+    """Units as rows of measures, whose value is there where the unit has a scan."""
+    split = [split_unit(unit) for unit in scans]
+    value = [1.0 if list(own) else np.nan for own in scans.values()]
+    table = pd.DataFrame(split, columns=[PARTICIPANT, SESSION]).assign(value=value)
+    return table[table[SESSION] != ""]
+
+
+def _scanners(study: Study) -> list[str]:
+    """Who was scanned by several scanners, by the table of visits or else the sidecars of the scans."""
+    assert study.visits is not None
+    seen: dict[str, dict[str, str]] = {}
+    if SCANNER in study.visits:
+        for who, session, scanner in study.visits[[PARTICIPANT, SESSION, SCANNER]].itertuples(index=False):
+            if scanner and name_unit(who, session) in study.scans:
+                seen.setdefault(who, {})[session] = scanner
+    elif not study.simulated:
+        for unit, own in study.scans.items():
+            scan = own.get("t1w") or next(iter(own.values()), None)
+            who, session = split_unit(unit)
+            if scan is not None and (scanner := _scanner(scan.all_files()[0], study.bids_dir)):
+                seen.setdefault(who, {})[session] = scanner
+    changed: dict[str, list[str]] = {}
+    for who, sessions in seen.items():
+        if len(set(sessions.values())) > 1:
+            told = ", ".join(f"{session} {scanner}" for session, scanner in sessions.items())
+            changed.setdefault(told, []).append(who)
+    return [
+        f"{name_people(people)}: the scanner changes between visits ({told}), which a slope cannot tell from disease"
+        for told, people in changed.items()
+    ]
+
+
+def _scanner(path: str, bids_dir: str) -> str:
+    """Scanner by the sidecar of an image; empty where it names none."""
+    try:
+        metadata = bids.sidecar(path, bids_dir)
+    except InputError:
+        return ""
+    return " ".join(str(metadata[key]) for key in _SCANNER if key in metadata)
