@@ -88,6 +88,7 @@ page = participant_page(
     stages=pd.DataFrame(options.stages),
     reader=Path(given.reader).name if given.reader else "",
     viewer=Path(given.viewer).name if given.viewer else "",
+    visits=options.visits,
     decisions=options.decisions,
     controls=f"{who}_controls.js" if options.controls else "",
     versions=versions(),

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mndmri.cohort.records import Study
-from mndmri.tables.decisions import EVERYTHING
+from mndmri.tables.decisions import EVERYTHING, by_readers
 from mndmri.tables.words import readable
 
 
@@ -27,21 +27,23 @@ def participant_flow(study: Study, config: Mapping[str, Any], *, modalities: Ite
         participants who are lost for it, empty where they go on.
     """
     studied = list(study.participants["participant_id"])
-    by_readers = {who: why[EVERYTHING] for who, why in study.excluded.items() if EVERYTHING in why}
+    read = by_readers(study.excluded)
+    wholly = {who: why[EVERYTHING] for who, why in read.items() if EVERYTHING in why}
     by_config = {who: why for who, why in config["exclude"].items() if who in study.cases}
-    by_readers = {who: why for who, why in by_readers.items() if who not in by_config}
-    others = [who for who in study.cases if who not in {*studied, *by_config, *by_readers}]
+    wholly = {who: why for who, why in wholly.items() if who not in by_config}
+    others = [who for who in study.cases if who not in {*studied, *by_config, *wholly}]
     steps = [_step("in the participants table", study.cases)]
     steps += [_lost("in no group of the study", dict.fromkeys(others, "label in no group"))] if others else []
     steps += [_lost("excluded in the config", by_config)] if by_config else []
-    steps += [_lost("excluded by readers", by_readers)] if by_readers else []
+    steps += [_lost("excluded by readers", wholly)] if wholly else []
     steps.append(_step("studied", studied))
     for modality in modalities if study.scans else []:
         name = readable(modality)
-        out = {who: why[modality] for who, why in study.excluded.items() if modality in why and who in studied}
-        there = [who for who in studied if modality in study.scans.get(who, {}) and who not in out]
+        not_counted = {who: why[modality] for who, why in study.excluded.items() if modality in why and who in studied}
+        out = {who: why for who, why in not_counted.items() if modality in read.get(who, {})}
+        there = [who for who in studied if modality in study.scans.get(who, {}) and who not in not_counted]
         lacking = {
-            who: study.left_out.get(who, {}).get(modality, "none in the dataset")
+            who: not_counted.get(who, study.left_out.get(who, {}).get(modality, "none in the dataset"))
             for who in studied
             if who not in {*there, *out}
         }

@@ -14,7 +14,7 @@ from mndmri.cohort.readings import load_readings
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
-from mndmri.cohort.visits import find_units, spread, when_seen
+from mndmri.cohort.visits import borrow_t1w, find_units, spread, when_seen
 from mndmri.io import InputError
 from mndmri.phantom.plan import MAP_FILES
 from mndmri.tables.cases import number_cases
@@ -249,7 +249,11 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
             visits = seen.table
             problems += [Problem(text) for text in seen.problems]
             notes += seen.notes
-            apart["excluded"] = spread(apart["excluded"], scans) if "excluded" in apart else {}
+            apart["excluded"] = spread(apart.get("excluded", {}), scans)
+            if config["visits"]["t1w_from"] == "nearest":
+                scans, reasons = borrow_t1w(scans, visits)
+                for unit, why in reasons.items():
+                    apart["excluded"][unit] = {"t1w": why} | apart["excluded"].get(unit, {})
         problems += _nobodys(scans, problems, config)
         notes += _decided(scans)
         notes += _other_sessions(root, scans)

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from mndmri.cohort import bids
-from mndmri.cohort.records import Problem, Study
+from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import is_hidden
 from mndmri.io import InputError
 from mndmri.tables.columns import SESSION
 from mndmri.tables.given import PARTICIPANT
 from mndmri.tables.visits import (
+    MONTHS,
     SCANNER,
     Visits,
     baseline_sessions,
@@ -82,6 +83,39 @@ def when_seen(
         own = {who: path for who, path in paths.items() if path.is_file()}
         visits = read_sessions(own, scores=chosen["scores"], **people)
     return visits._replace(table=match_sessions(visits.table, _rows(dict.fromkeys(units, ()))))
+
+
+def borrow_t1w(
+    scans: Mapping[str, Mapping[str, Scan]], visits: pd.DataFrame
+) -> tuple[dict[str, dict[str, Scan]], dict[str, str]]:
+    """Scans with the T1w image of another visit of the person where a visit has none, and the reasons.
+
+    Parameters
+    ----------
+    scans : mapping
+        By unit.
+    visits : DataFrame
+        Of `when_seen`.
+
+    Returns
+    -------
+    scans : dict
+        The image is of the nearest visit by months; where these are not known, of the first by name.
+    reasons : dict
+        Unit to why its T1w image is not measured: it only locates the other scans.
+    """
+    pairs = visits[[PARTICIPANT, SESSION]].itertuples(index=False, name=None)
+    months = dict(zip([name_unit(*pair) for pair in pairs], visits[MONTHS], strict=True))
+    lent, reasons = {unit: dict(own) for unit, own in scans.items()}, {}
+    for unit, own in lent.items():
+        others = [other for other in scans if person_of(other) == person_of(unit) and "t1w" in scans[other]]
+        if not own or "t1w" in own or not others:
+            continue
+        apart = [abs(months.get(other, np.nan) - months.get(unit, np.nan)) for other in others]
+        nearest = others[int(np.argmin(np.nan_to_num(apart, nan=np.inf)))]
+        own["t1w"] = scans[nearest]["t1w"]
+        reasons[unit] = f"no T1w image; that of {split_unit(nearest)[1]} locates the other scans"
+    return lent, reasons
 
 
 def at_baseline(study: Study, baseline: str | None) -> tuple[Study, dict[str, str]]:

@@ -12,7 +12,7 @@ from mndmri.figures.strip import PAINTED, strip_plot
 from mndmri.tables.words import capitalised, readable
 
 _SIDES = {"L": "Left", "R": "Right"}
-_PERSON, _BAND = "#D55E00", "#D3DAE2"
+PERSON, BAND = "#D55E00", "#D3DAE2"
 _SIZE_INCHES = (8.8, 2.9)
 
 
@@ -61,9 +61,9 @@ def profile_on_band(profile: pd.DataFrame, controls: pd.DataFrame, *, measure: s
         own = profile[profile["hemi"] == hemi].sort_values("position_mm")
         if without:
             _draw_lines(axes, controls[controls["hemi"] == hemi])
-        axes.fill_between(own["position_mm"], own["band_low"], own["band_high"], color=_BAND, linewidth=0)
+        axes.fill_between(own["position_mm"], own["band_low"], own["band_high"], color=BAND, linewidth=0)
         axes.plot(own["position_mm"], own["expected"], color=GREY, linewidth=0.9)
-        axes.plot(own["position_mm"], own["value"], color=_PERSON, linewidth=1.8)
+        axes.plot(own["position_mm"], own["value"], color=PERSON, linewidth=1.8)
         axes.set_title(side, fontsize=10)
         axes.set_xlabel("Position from pons to cortex (mm)", fontsize=9)
         axes.set_label(hemi)

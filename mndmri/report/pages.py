@@ -159,9 +159,10 @@ def participant_page(
     controls: str = "",
     reader: str = "",
     viewer: str = "",
+    visits: str = "",
     decisions: Sequence[str] = (),
 ) -> str:
-    """Page of one participant as HTML.
+    """Page of one participant, or visit, as HTML.
 
     Parameters
     ----------
@@ -183,6 +184,8 @@ def participant_page(
         Path of the page on which the motor band is rated, from this one; empty if there is none.
     viewer : str
         Path of the page on which the images are looked at slice by slice; empty if there is none.
+    visits : str
+        Path of the page with all visits of the participant; empty if there is none.
     decisions : sequence of str
         What readers have decided on the scans, a line each.
     """
@@ -190,6 +193,7 @@ def participant_page(
         "participant.html.j2",
         reader=reader,
         viewer=viewer,
+        visits=visits,
         decisions=list(decisions),
         participant_id=participant_id,
         group=group,

@@ -166,6 +166,12 @@ def leave_out(rows: pd.DataFrame, reasons: Mapping[str, str]) -> pd.DataFrame:
     return left
 
 
+def by_readers(excluded: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """What readers have excluded, of all that is not counted (a T1w image of another visit is not either)."""
+    kept = {who: {modality: why for modality, why in own.items() if EXCLUDED in why} for who, own in excluded.items()}
+    return {who: own for who, own in kept.items() if own}
+
+
 def count_excluded(excluded: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     """Participants that lack each modality by decision.
 

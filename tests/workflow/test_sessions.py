@@ -189,6 +189,20 @@ def test_a_visit_without_a_t1w_image_is_told_and_nothing_else_is_lost(tmp_path):
     assert "sub-01_ses-02 (the T1w image cannot be used: no file in the dataset)" in said
 
 
+def test_the_t1w_image_of_another_visit_is_used_if_asked_for_and_told(tmp_path):
+    study = study_of_sessions(tmp_path, visits={"t1w_from": "nearest"})
+    next((study.bids / "sub-01/ses-02/anat").glob("*T1w.nii.gz")).unlink()
+    wiring = study.wiring("results/group/measures_visits.tsv")
+    assert {job.wildcards for job in wiring if job.rule == "extract_cst"} == units(UNITS - {"sub-01_ses-03"})
+    given, _ = wiring[Job("preprocess_t1w", "subject=01, session=02")]
+    assert "bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz" in given
+    study.make_up("sub-01_ses-02_measures.tsv")
+    run = study.run("results/sub-01/ses-02/sub-01_ses-02_measures.tsv")
+    assert "not counted: sub-01_ses-02 (no T1w image; that of ses-01 locates the other scans)" in run.said
+    [collected] = [own for own in run.records if own.job.rule == "collect_measures"]
+    assert collected.params["excluded"] == {"t1w": "no T1w image; that of ses-01 locates the other scans"}
+
+
 def test_scans_outside_of_sessions_are_refused_where_visits_are_asked_for(tmp_path):
     make_dataset(tmp_path / "bids")
     study = StubStudy(tmp_path, {"modalities": ["t1w", "dwi"], "visits": {}})

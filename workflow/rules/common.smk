@@ -83,7 +83,7 @@ from mndmri.phantom.plan import (
     scan_settings,
 )
 from mndmri.tables.covariates import is_of_quality, names_of
-from mndmri.tables.decisions import count_excluded, decision_lines
+from mndmri.tables.decisions import by_readers, count_excluded, decision_lines
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
 from mndmri.tables.maps import ITSELF, MEASURE, maps_of, of_tract
@@ -354,10 +354,27 @@ def counted(modality="t1w"):
     ]
 
 
+def visits_of(subject, modality=None):
+    """Visits of a participant with a scan of a modality, or any, that is not excluded, in the order of their names."""
+    return [
+        unit
+        for unit in units(modality)
+        if person_of(unit) == f"sub-{subject}"
+        and modality not in BY_UNIT.excluded.get(unit, {})
+    ]
+
+
 def sessions_of(subject, modality="t1w"):
-    """Labels of the sessions in which a participant has a modality, in the order of the visits' names."""
-    found = map(wildcards_of, units(modality))
-    return [own["session"] for own in found if own["subject"] == subject]
+    """Labels of the sessions of `visits_of`."""
+    return [wildcards_of(unit)["session"] for unit in visits_of(subject, modality)]
+
+
+def of_visits(modality, path):
+    """Input function: a file of each visit of a participant that has a modality, where it can be made."""
+    return lambda wildcards: [
+        flag(own, OPTIONAL)
+        for own in of_each(path, having(path, visits_of(wildcards.subject, modality)))
+    ]
 
 
 def of_each(path, units):

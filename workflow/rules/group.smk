@@ -614,7 +614,7 @@ rule write_methods:
         config=config,
         space=SPACE,
         losses=dict(
-            excluded=count_excluded(STUDY.excluded),
+            excluded=count_excluded(by_readers(STUDY.excluded)),
             without_t1w=len({*people("dwi")} - {*people("t1w")}),
         ),
     script:

@@ -118,6 +118,11 @@ rule draw_participant:
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
         stages=lambda wildcards: stages(BY_UNIT, LOSSES, unit_of(wildcards), MODALITIES),
         maps=lambda wildcards: list(drawn_maps(wildcards)),
+        visits=lambda wildcards: (
+            f"../sub-{wildcards.subject}_visits.html"
+            if VISITS and f"sub-{wildcards.subject}" in SEEN_AGAIN
+            else ""
+        ),
         controls=lambda wildcards: unit_of(wildcards) in AT_BASELINE.values(),
         decisions=lambda wildcards: decision_lines(STUDY.decisions).get(
             f"sub-{wildcards.subject}", []

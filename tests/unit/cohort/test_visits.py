@@ -9,7 +9,7 @@ import pytest
 from mndmri.cohort import settle
 from mndmri.cohort.failures import Loss, without
 from mndmri.cohort.records import Problem, Scan, Study
-from mndmri.cohort.visits import at_baseline, check_visits, find_units, spread, when_seen
+from mndmri.cohort.visits import at_baseline, borrow_t1w, check_visits, find_units, spread, when_seen
 from mndmri.io import InputError
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-1", "sub-2", "sub-3"], "group": ["ALS", "ALS", "control"]})
@@ -109,6 +109,17 @@ def test_a_scanner_is_known_by_the_sidecars_of_its_scans(tmp_path):
     own = Study(PEOPLE, scans, {unit: {} for unit in scans}, str(tmp_path), visits=study(MONTHS).visits)
     told = "\n".join(check_visits(own, None))
     assert "sub-1: the scanner changes between visits (ses-01 Acme 7, ses-02 Acme 8)" in told
+
+
+def test_a_visit_without_a_t1w_image_is_lent_the_nearest_by_months():
+    scans = {f"sub-1_ses-{n}": scan("dwi", *["t1w"] * (n in (1, 3))) for n in (1, 2, 3)} | {"sub-2_ses-1": scan("dwi")}
+    table = study([("sub-1", "ses-1", 0), ("sub-1", "ses-2", 10), ("sub-1", "ses-3", 12)]).visits
+    lent, reasons = borrow_t1w(scans, table)
+    assert lent["sub-1_ses-2"]["t1w"] is scans["sub-1_ses-3"]["t1w"] and "t1w" not in lent["sub-2_ses-1"]
+    assert "t1w" not in scans["sub-1_ses-2"]
+    assert reasons == {"sub-1_ses-2": "no T1w image; that of ses-3 locates the other scans"}
+    undated, _ = borrow_t1w(scans, table.iloc[:0])
+    assert undated["sub-1_ses-2"]["t1w"] is scans["sub-1_ses-1"]["t1w"]
 
 
 def test_folders_of_sessions_are_visits_and_one_with_another_name_is_a_problem(tmp_path):
