@@ -120,7 +120,7 @@ rule draw_participant:
         maps=lambda wildcards: list(drawn_maps(wildcards)),
         visits=lambda wildcards: (
             f"../sub-{wildcards.subject}_visits.html"
-            if VISITS and f"sub-{wildcards.subject}" in SEEN_AGAIN
+            if f"sub-{wildcards.subject}" in SEEN_AGAIN
             else ""
         ),
         controls=lambda wildcards: unit_of(wildcards) in AT_BASELINE.values(),

@@ -36,52 +36,53 @@ if not config["measures"]:
                 "../../scripts/compare_participants.py"
 
         COMPARED = rules.compare_participants.output.panels
-        if VISITS:
-            SEEN_AGAIN = [
-                who
-                for who in AT_BASELINE
-                if len(visits_of(who.removeprefix("sub-"))) > 1
-                and f"{PLACE}/{who}/{who}_visits.html" not in LOST_FILES
-            ]
 
-        rule draw_visits:
-            """Put a participant's visits side by side: the same slices one after the other, and measures over months."""
-            input:
-                visits=rules.gather_visits.output.visits,
-                deviations=rules.score_deviations.output.deviations,
-                norms=rules.score_deviations.output.norms,
-                template=rules.prepare_template.output.registration,
-                t1w=of_visits("t1w", rules.register_t1w.output.t1w),
-                fa=of_visits("dwi", rules.fit_tensor.output.fa_template),
-            output:
-                page="<place>/sub-{subject}/sub-{subject}_visits.html",
-            log:
-                "<logs>/draw_visits/sub-{subject}.log",
-            benchmark:
-                "<benchmarks>/draw_visits/sub-{subject}.tsv"
-            conda:
-                "../../envs/mndmri.yaml"
-            resources:
-                mem_mb=3000,
-            params:
-                version=VERSION,
-                primary=config["statistics"]["primary"],
-                alpha=config["statistics"]["alpha"],
-                space=SPACE,
-                group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
-                baseline=lambda wildcards: split_unit(
-                    AT_BASELINE[f"sub-{wildcards.subject}"]
-                )[1],
-                pages=lambda wildcards: having(
-                    rules.draw_participant.output.page, visits_of(wildcards.subject)
-                ),
-            script:
-                "../../scripts/draw_visits.py"
 
-        COMPARED = [
-            *COMPARED,
-            *of_each(rules.draw_visits.output.page, SEEN_AGAIN),
-        ]
+# Who has several visits, which are put side by side.
+SEEN_AGAIN = [
+    who
+    for who in AT_BASELINE
+    if len(visits_of(who.removeprefix("sub-"))) > 1
+    and f"{PLACE}/{who}/{who}_visits.html" not in LOST_FILES
+]
+
+if SEEN_AGAIN:
+
+    rule draw_visits:
+        """Put a participant's visits side by side: the same slices one after the other, and measures over months."""
+        input:
+            visits=rules.gather_visits.output.visits,
+            deviations=rules.score_deviations.output.deviations,
+            norms=rules.score_deviations.output.norms,
+            template=rules.prepare_template.output.registration,
+            t1w=of_visits("t1w", rules.register_t1w.output.t1w),
+            fa=of_visits("dwi", rules.fit_tensor.output.fa_template),
+        output:
+            page="<place>/sub-{subject}/sub-{subject}_visits.html",
+        log:
+            "<logs>/draw_visits/sub-{subject}.log",
+        benchmark:
+            "<benchmarks>/draw_visits/sub-{subject}.tsv"
+        conda:
+            "../../envs/mndmri.yaml"
+        resources:
+            mem_mb=3000,
+        params:
+            version=VERSION,
+            primary=config["statistics"]["primary"],
+            alpha=config["statistics"]["alpha"],
+            space=SPACE,
+            group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),
+            baseline=lambda wildcards: split_unit(
+                AT_BASELINE[f"sub-{wildcards.subject}"]
+            )[1],
+            pages=lambda wildcards: having(
+                rules.draw_participant.output.page, visits_of(wildcards.subject)
+            ),
+        script:
+            "../../scripts/draw_visits.py"
+
+    COMPARED = [*COMPARED, *of_each(rules.draw_visits.output.page, SEEN_AGAIN)]
 
 
 rule write_report:
