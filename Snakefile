@@ -65,7 +65,6 @@ rule all:
         lambda wildcards: [] if config["measures"] else READERS,
         lambda wildcards: COMPARED,
         "<results>/simulation/truth.tsv" if config["simulation"] else [],
-        lambda wildcards: free_water_maps(),
 
 
 rule statistics:

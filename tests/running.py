@@ -20,7 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 # What every start of Snakemake on the workflow imports.
 PRELOADED = ["snakemake.cli", "snakemake.api", "snakemake.dag", "snakemake.scheduling.job_scheduler"]
-PRELOADED += ["mndmri.cohort.config", "mndmri.diffusion.free_water", "mndmri.phantom.plan", "mndmri.packages"]
+PRELOADED += ["mndmri.cohort.config", "mndmri.diffusion.shells", "mndmri.phantom.plan", "mndmri.packages"]
 
 
 def command(folder: Path, config: Mapping[str, Any], *arguments: str, root: Path = ROOT) -> list[str]:

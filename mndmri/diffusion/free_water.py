@@ -1,12 +1,12 @@
 """Free water beside tissue: how much of a voxel it is, and the tensor of the rest."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.diffusion.gradients import SHELL_GAP, Gradients, design_matrix
+from mndmri.diffusion.gradients import Gradients, design_matrix
+from mndmri.diffusion.shells import MAX_B_TENSOR, has_two_shells
 from mndmri.diffusion.tensor import (
     REWEIGHTINGS,
     VOXELS_AT_ONCE,
@@ -25,14 +25,14 @@ from mndmri.io import InputError
 WATER_DIFFUSIVITY = 3.0e-3  # mm2/s, at 37 degrees: Pasternak et al. 2009
 # A voxel with a higher mean diffusivity (mm2/s) is all water: its tissue cannot be separated from noise (as in DIPY).
 ALL_WATER = 2.7e-3
-# Tissue with a tensor is assumed, which higher b-values contradict; scanners write up to 5% more than 2000.
-MAX_B = 2100.0
 # Amounts of water that are tried, of the signal at b = 0; what lies between is found from the nearest.
 TRIED = np.arange(0, 1, 0.1)
 # Levenberg-Marquardt: steps (more change the fraction by less than 0.0005 on average, at an SNR of 20), damping at
 # first, and its factors after a step that was better and one that was not.
 STEPS = 12
 DAMPING, EASE, TIGHTEN = 1e-2, 0.3, 5.0
+# Measures of the maps, in their order.
+UNITS = {"free_water": "1", "fa_tissue": "1", "md_tissue": "1e-3 mm2/s"}
 
 
 class FreeWaterMaps(NamedTuple):
@@ -44,29 +44,6 @@ class FreeWaterMaps(NamedTuple):
     """FA of the tissue, 0 to 1; 0 where all is water."""
     md: SpatialImage
     """Mean diffusivity of the tissue, 1e-3 mm2/s; 0 where all is water."""
-
-
-def has_two_shells(gradients: Gradients) -> tuple[bool, str]:
-    """Whether free water can be separated from tissue, and the data used or the reason why not.
-
-    Parameters
-    ----------
-    gradients : Gradients
-        Of the whole series.
-    """
-    shells = _shells(gradients)
-    if not gradients.is_b0.any():
-        return False, "no free-water maps: the series has no b = 0 volume"
-    enough = [b for b, volumes in shells.items() if _determines_shape(gradients.take(volumes))]
-    said = ", ".join(f"b = {b:g} ({np.sum(volumes)})" for b, volumes in shells.items()) or "none"
-    if len(enough) < 2:
-        return False, (
-            f"no free-water maps: they need two shells with 6 different directions each and b up to {MAX_B:g} s/mm2; "
-            f"the series has {said}"
-        )
-    left_out = int(np.sum(gradients.bvals > MAX_B))
-    rest = f"; {left_out} volumes with higher b were excluded" if left_out else ""
-    return True, f"free water from {len(shells)} shells, s/mm2 and volumes: {said}{rest}"
 
 
 def fit_free_water(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage) -> FreeWaterMaps:
@@ -100,7 +77,7 @@ def fit_free_water(dwi: SpatialImage, gradients: Gradients, mask: SpatialImage) 
     if not possible:
         raise InputError(f"{why}; do not map free water for this series")
     signal, inside, floor = brain_signal(dwi, gradients, mask)
-    used = gradients.bvals <= MAX_B
+    used = gradients.bvals <= MAX_B_TENSOR
     signal, table = signal[:, used], gradients.take(used)
     design, water = design_matrix(table), np.exp(-table.bvals * WATER_DIFFUSIVITY)
 
@@ -187,18 +164,3 @@ def _refine(
 
 def _at_b0(coefficients: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     return np.exp(np.clip(coefficients[:, 6], *np.log(limits)))
-
-
-def _shells(gradients: Gradients) -> dict[float, np.ndarray]:
-    """Volumes (N,), bool, of each shell up to the highest b-value used, by its mean b-value rounded to 50."""
-    weighted = ~gradients.is_b0 & (gradients.bvals <= MAX_B)
-    levels = np.sort(gradients.bvals[weighted])
-    edges = np.concatenate([[0.0], levels[1:][np.diff(levels) > SHELL_GAP], [np.inf]])
-    shells = [weighted & (gradients.bvals >= low) & (gradients.bvals < high) for low, high in pairwise(edges)]
-    return {50.0 * round(float(gradients.bvals[volumes].mean()) / 50): volumes for volumes in shells if volumes.any()}
-
-
-def _determines_shape(shell: Gradients) -> bool:
-    """Whether the directions determine a tensor; 1e-2: those that differ by rounding alone are one."""
-    quadratic = design_matrix(shell)[:, :6] / shell.bvals[:, None]
-    return int(np.linalg.matrix_rank(quadratic, tol=1e-2)) == 6

@@ -70,23 +70,110 @@ def measure_tract(
     there is brain, and keeps them.
     """
     check_same_grid(weights, wm_probability, *maps.values())
-    data = {name: maps[name].get_fdata() for name in MEASURES}
     tract = tract_weight(maps["fa"], wm_probability, min_fa=min_fa)
+    data = {name: maps[name].get_fdata() for name in MEASURES}
+    of_brain = {name: data[name.removesuffix("_atlas_mean")] for name in ATLAS_MEAN}
+    kinds = ((data, MEASURES, tract, tract_kind(min_fa)), (of_brain, ATLAS_MEAN, data["fa"] > 0, "brain"))
     limits: dict[str, Any] = {"beside": beside, "min_coverage": min_coverage, "min_voxels": min_voxels}
-    rows = []
-    for region, hemi in REGIONS:
-        probability = region_weight(weights, table, region, hemi)
-        for names, weight, kind in (
-            (MEASURES, probability * tract, f"white matter with FA > {min_fa:g}"),
-            (ATLAS_MEAN, probability * (data["fa"] > 0), "brain"),
-        ):
-            n_voxels, status = judge_region(weight, (region, hemi), coverage, kind=kind, **limits)
-            for measure, unit in names.items():
-                of = data[measure.removesuffix("_atlas_mean")]
-                value = weighted_mean(of, weight) if status == OK else np.nan
-                rows.append(row("dwi", measure, region, hemi, value, unit=unit, n_voxels=n_voxels, status=status))
+    rows = [
+        own
+        for place in REGIONS
+        for values, units, weight, kind in kinds
+        for own in region_rows(values, units, place, weight, weights, table, coverage, kind=kind, **limits)
+    ]
     means = pd.DataFrame(rows, columns=MEASURE_COLUMNS)
     return pd.concat([means, measure_asymmetry(means)], ignore_index=True)
+
+
+def region_rows(
+    values: Mapping[str, np.ndarray],
+    units: Mapping[str, str],
+    place: tuple[str, str],
+    tissue: np.ndarray,
+    weights: SpatialImage,
+    table: pd.DataFrame,
+    coverage: pd.Series,
+    **limits: Any,
+) -> list[dict]:
+    """Rows of the weighted means of several measures in one region.
+
+    Parameters
+    ----------
+    values : mapping
+        Name of a measure to its map, shape (X, Y, Z).
+    units : mapping
+        Unit of each measure that has a row.
+    place : tuple of str
+        Region and hemi.
+    tissue : ndarray, shape (X, Y, Z)
+        Weight of each voxel besides the probability of its region.
+    weights, table, coverage
+        As for `measure_tract`.
+    **limits
+        As for `judge_region`.
+    """
+    weight = region_weight(weights, table, *place) * tissue
+    n_voxels, status = judge_region(weight, place, coverage, **limits)
+    return [
+        row(
+            "dwi",
+            name,
+            *place,
+            weighted_mean(values[name], weight) if status == OK else np.nan,
+            unit=unit,
+            n_voxels=n_voxels,
+            status=status,
+        )
+        for name, unit in units.items()
+    ]
+
+
+def measure_on_tract(
+    maps: Mapping[str, SpatialImage],
+    units: Mapping[str, str],
+    fa: SpatialImage,
+    weights: SpatialImage,
+    table: pd.DataFrame,
+    wm_probability: SpatialImage,
+    coverage: pd.Series,
+    *,
+    min_fa: float = 0.2,
+    **limits: Any,
+) -> pd.DataFrame:
+    """Weighted means of other maps of the diffusion series, in the voxels in which those of the tensor are measured.
+
+    Parameters
+    ----------
+    maps : mapping
+        Name of a measure to its map, on the grid of ``fa``.
+    units : mapping
+        Unit of each.
+    fa : SpatialImage
+        Of the tensor.
+    weights, table, wm_probability, coverage, min_fa
+        As for `measure_tract`.
+    **limits
+        ``beside, min_coverage, min_voxels``, as for `measure_tract`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `MEASURE_COLUMNS`, one row per measure and region of `REGIONS`.
+    """
+    check_same_grid(weights, wm_probability, fa, *maps.values())
+    data = {name: image.get_fdata() for name, image in maps.items()}
+    tract, kind = tract_weight(fa, wm_probability, min_fa=min_fa), tract_kind(min_fa)
+    rows = [
+        own
+        for place in REGIONS
+        for own in region_rows(data, units, place, tract, weights, table, coverage, kind=kind, **limits)
+    ]
+    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+
+
+def tract_kind(min_fa: float) -> str:
+    """What the voxels of the tract are, in words."""
+    return f"white matter with FA > {min_fa:g}"
 
 
 def tract_weight(fa: SpatialImage, wm_probability: SpatialImage, *, min_fa: float = 0.2) -> np.ndarray:

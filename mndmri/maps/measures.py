@@ -19,7 +19,7 @@ from mndmri.anatomy.volumes import VOLUME_REGIONS, in_gyrus
 from mndmri.atlas.on_scan import OnScan, Person, on_scan
 from mndmri.atlas.regions import select
 from mndmri.diffusion.profile import PROFILE_COLUMNS, measure_profile
-from mndmri.diffusion.tract import NOWHERE, judge_region, region_weight, tract_weight, weighted_mean
+from mndmri.diffusion.tract import NOWHERE, judge_region, region_weight, tract_kind, tract_weight, weighted_mean
 from mndmri.grids import bounding_box, make_image, same_grid
 from mndmri.registration.transforms import average_over_voxels, resample
 from mndmri.susceptibility.geometry import in_plane_mm
@@ -246,7 +246,7 @@ def _tract_weight(scan: _Scan, place: Place) -> tuple[np.ndarray, str]:
         white = np.clip(scan.here.white_matter.get_fdata(), 0, 1)
         return white * (scan.known & (white >= MIN_TRACT_WM)), "white matter"
     min_fa, fa = scan.thresholds.min_fa, _on_grid_of(place.diffusion.fa, scan.image)
-    return tract_weight(fa, scan.here.white_matter, min_fa=min_fa) * scan.known, f"white matter with FA > {min_fa:g}"
+    return tract_weight(fa, scan.here.white_matter, min_fa=min_fa) * scan.known, tract_kind(min_fa)
 
 
 def _on_grid_of(scan: SpatialImage, image: SpatialImage) -> SpatialImage:

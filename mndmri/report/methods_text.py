@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -50,6 +51,14 @@ REFERENCES = {
     "diseased populations. NeuroImage 2010;49:2457-2466.",
     "fabes2017": "Fabes J, Matthews L, Filippini N, Talbot K, Jenkinson M, Turner MR. Quantitative FLAIR MRI in "
     "amyotrophic lateral sclerosis. Acad Radiol 2017;24:1187-1194.",
+    "hoy2014": "Hoy AR, Koay CG, Kecskemeti SR, Alexander AL. Optimization of a free water elimination two-compartment "
+    "model for diffusion tensor imaging. NeuroImage 2014;103:323-333.",
+    "jensen2010": "Jensen JH, Helpern JA. MRI quantification of non-Gaussian water diffusion by kurtosis analysis. "
+    "NMR Biomed 2010;23:698-710.",
+    "pasternak2009": "Pasternak O, Sochen N, Gur Y, Intrator N, Assaf Y. Free water elimination and mapping from "
+    "diffusion MRI. Magn Reson Med 2009;62:717-730.",
+    "tabesh2011": "Tabesh A, Jensen JH, Ardekani BA, Helpern JA. Estimation of tensors and tensor-derived measures in "
+    "diffusional kurtosis imaging. Magn Reson Med 2011;65:823-836.",
     "hutton2008": "Hutton C, De Vita E, Ashburner J, Deichmann R, Turner R. Voxel-based cortical thickness "
     "measurements in MRI. NeuroImage 2008;40:1701-1710.",
     "lee2009": "Lee JE, Chung MK, Lazar M, et al. A study of diffusion tensor imaging by tissue-specific, "
@@ -231,6 +240,8 @@ REFERENCES = {
     "value problem. NMR Biomed 2014;27:312-319.",
 }
 
+_NOBODY: Mapping[str, int] = MappingProxyType({})
+
 
 def study_facts(
     measures: pd.DataFrame,
@@ -268,7 +279,7 @@ def study_facts(
             brought.setdefault(modality, []).append(readable(measure))
         else:
             imaged.add(modality)
-    own = {}
+    own, who = {}, "participant_id"
     for place, names in (measure_covariates or {}).items():
         had = [name for name in names if name in participants or not (of := place_of(name)) or of[:3] in places]
         if had and any(covariates_of(kind, {place: had}) for kind in kinds):
@@ -280,6 +291,10 @@ def study_facts(
         "brought": [f"{_listed(names)} of {readable(modality)}" for modality, names in brought.items()],
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
         "cord": any(kind["region"] in _CORD for kind in kinds),
+        "several_shells": {
+            measure: int(known.loc[(known["modality"] == "dwi") & (known["measure"] == measure), who].nunique())
+            for measure in ("free_water", "mk")
+        },
         "own_covariates": own,
     }
 
@@ -292,6 +307,7 @@ def methods_paragraph(
     space: str,
     scored: bool = False,
     cord: bool = True,
+    several_shells: Mapping[str, int] = _NOBODY,
     measured: Collection[str] = (),
     own_covariates: Mapping[str, Sequence[str]] | None = None,
     imaged: Collection[str] | None = None,
@@ -318,6 +334,8 @@ def methods_paragraph(
     cord : bool
         Whether any participant has a measure of the medulla or the cord: neither a part of the study nor one whose
         images end above the neck has.
+    several_shells : mapping
+        ``free_water`` and ``mk`` to the number of participants who have a value: their series had the shells.
     measured : collection of str
         Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
     own_covariates : mapping, optional
@@ -359,6 +377,7 @@ def methods_paragraph(
         n_by_group=n_by_group,
         scored=scored,
         cord=cord,
+        several_shells=several_shells,
         measured=measured,
         own_covariates=[
             f"{_listed(map(readable, names))} for {' '.join(map(readable, place.split()))}"

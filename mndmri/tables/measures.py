@@ -133,6 +133,29 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Units": "1",
         "Source": "this project",
     },
+    ("dwi", "free_water"): {
+        "Description": "Fraction of the signal at b = 0 that is free water's, weighted as fa (series with two shells).",
+        "Units": "1",
+        "Source": "Pasternak et al. 2009, Magn Reson Med 62:717; Hoy et al. 2014, NeuroImage 103:323",
+    },
+    ("dwi", "fa_tissue"): {
+        "Description": "Fractional anisotropy of the tissue beside free water, weighted as fa (two shells).",
+        "Units": "1",
+        "Source": "Pasternak et al. 2009, Magn Reson Med 62:717; Hoy et al. 2014, NeuroImage 103:323",
+    },
+    ("dwi", "md_tissue"): {
+        "Description": "Mean diffusivity of the tissue beside free water, weighted as fa (two shells).",
+        "Units": "1e-3 mm2/s",
+        "Source": "Pasternak et al. 2009, Magn Reson Med 62:717; Hoy et al. 2014, NeuroImage 103:323",
+    },
+    **{
+        ("dwi", name): {
+            "Description": f"{which} kurtosis of diffusion, weighted as fa (two shells of 15 directions).",
+            "Units": "1",
+            "Source": "Jensen and Helpern 2010, NMR Biomed 23:698; Tabesh et al. 2011, Magn Reson Med 65:823",
+        }
+        for name, which in (("mk", "Mean"), ("ak", "Axial"), ("rk", "Radial"))
+    },
     ("swi", "normalised_hypointensity"): {
         "Description": "1 - median(region) / median(reference white matter outside the corticospinal tract), "
         "veins removed; positive where the region is darker than white matter.",
@@ -271,7 +294,7 @@ _CORTEX = (
 
 # (modality, measure), or (modality, measure, region) where a region differs: 1 if damage of the upper motor neuron
 # increases the measure, -1 if it decreases it, 0 if neither is expected. Measures without an entry have no agreed
-# direction (ad).
+# direction (ad, and what is of free water or along the axis).
 DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     # 29 studies of 638 people with ALS: loss of precentral grey matter; CSF increases, the size of the head is
     # unchanged
@@ -296,6 +319,11 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("dwi", "aligned_fraction"): 0,
     ("dwi", "md"): 1,
     ("dwi", "rd"): 1,
+    ("dwi", "fa_tissue"): -1,
+    # tract and callosum of 27 patients and 33 controls: Anand et al., Characterization of white matter alterations
+    # using diffusion kurtosis imaging in patients with amyotrophic lateral sclerosis
+    ("dwi", "mk"): -1,
+    ("dwi", "rk"): -1,
     # Donatelli et al. 2018, AJNR 39:63: the deep, posterior precentral cortex is darker
     ("swi", "normalised_hypointensity"): 1,
     ("swi", "dark_fraction"): 1,

@@ -265,14 +265,14 @@ def _is_named(path: str, names: Iterable[str]) -> bool:
     return any(fnmatch(Path(path).name, name) for name in names)
 
 
-def make_dataset(bids: Path, people: Sequence[str] = PEOPLE, shells: Sequence[int] = (1000,)) -> None:
-    """Write a BIDS dataset of people with T1w and diffusion, 8 directions a shell, that passes every check."""
+def make_dataset(bids: Path, people: Sequence[str] = PEOPLE, shells: Sequence[int] = (1000,), n: int = 8) -> None:
+    """Write a BIDS dataset of people with T1w and diffusion, ``n`` directions a shell, that passes every check."""
     rng = np.random.default_rng(1)
     for who in people:
         (bids / who / "dwi").mkdir(parents=True)
         _save_image(bids / who / "anat" / f"{who}_T1w.nii.gz", rng, (8, 9, 10), (2, 2.5, 3))
         stem = bids / who / "dwi" / f"{who}_dwi"
-        bvals = np.array([0, *np.repeat(shells, 8)])
+        bvals = np.array([0, *np.repeat(shells, n)])
         bvecs = np.column_stack([np.zeros(3), rng.standard_normal((3, bvals.size - 1))])
         bvecs[:, 1:] /= np.linalg.norm(bvecs[:, 1:], axis=0)
         _save_image(stem.with_suffix(".nii.gz"), rng, (6, 7, 8, bvals.size), (3, 3, 3), np.exp(-bvals / 1000))

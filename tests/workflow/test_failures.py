@@ -19,7 +19,16 @@ SIGNAL = {"t1w_measures", "t1w_profile"}
 T1W |= CORD | SIGNAL
 FLAIR = {"flair_measures", "flair_qc", "flair_profile"}
 MTR = {"mtr_measures", "mtr_qc", "mtr_profile", "mtr"}
-DWI = {"gradients_qc", "cst_measures", "dwi_qc", "tracked_qc", "cst_profile", "fa"}
+DWI = {
+    "gradients_qc",
+    "cst_measures",
+    "dwi_qc",
+    "tracked_qc",
+    "freewater_measures",
+    "kurtosis_measures",
+    "cst_profile",
+    "fa",
+}
 QSM = {"susceptibility_measures", "qsm_qc"}
 SWI = {"precentral_measures", "swi_qc", "strip", "swi", "reader"}
 EVERYTHING = T1W | FLAIR | MTR | DWI | QSM | SWI | {"page", "thumbnails", "viewer"}
@@ -46,7 +55,8 @@ OUTCOMES = {
     "*_desc-cst_measures.tsv": (DWI, {"dwi"}),
     "*_param-fa_desc-smoothed_dwimap.nii.gz": (DWI, {"dwi"}),
     "*_desc-tracked_qc.tsv": ({"tracked_qc"}, {"tracking"}),
-    "*_model-freewater_param-fraction_dwimap.nii.gz": (set(), {"free_water"}),
+    "*_model-freewater_param-fraction_dwimap.nii.gz": ({"freewater_measures"}, {"free_water"}),
+    "*_model-kurtosis_param-mk_dwimap.nii.gz": ({"kurtosis_measures"}, {"kurtosis"}),
     "*_desc-regions_mask.nii.gz": (SWI | QSM, ECHO_SCANS),
     "*_desc-precentral_measures.tsv": (SWI | QSM, ECHO_SCANS),
     "*_desc-smoothed_swi.nii.gz": (SWI | QSM, ECHO_SCANS),
@@ -97,7 +107,7 @@ class Outcome:
 
 def rich_study(folder: Path, people: list[str], **config) -> StubStudy:
     """A study of people with everything that can be measured."""
-    make_dataset(folder / "bids", people, shells=(1000, 2000))
+    make_dataset(folder / "bids", people, shells=(1000, 2000), n=20)
     for who in people:
         add_gradient_echo(folder / "bids", who, *THREE_ECHOES)
         for suffix in ("FLAIR", "MTRmap"):

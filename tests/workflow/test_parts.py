@@ -16,7 +16,6 @@ OTHERS = {
     "measure_map",
     "draw_reader",
     "gather_readers",
-    "map_free_water",
 }
 ANATOMY = {"prepare_template", "preprocess_t1w", "register_t1w", "segment_t1w"}
 COMPARISON = {"gather_measures", "compare_groups", "write_report", "judge_quality", "draw_participant", "draw_cohort"}

@@ -14,7 +14,15 @@ def test_the_cluster_profile_groups_every_stage_of_a_branch_but_what_stands_apar
     grouped = dict(entry.split("=") for entry in profile["groups"])
     of_people = {record.job.rule for record in finished_study.records() if "subject=" in record.job.wildcards}
     # whose failure must not take a long preprocessing with it, and what waits for everybody
-    apart = {"track_cst", "map_free_water", "collect_measures", "draw_participant", "draw_thumbnails", "draw_viewer"}
+    apart = {
+        "track_cst",
+        "map_free_water",
+        "map_kurtosis",
+        "collect_measures",
+        "draw_participant",
+        "draw_thumbnails",
+        "draw_viewer",
+    }
     assert of_people - set(grouped) <= apart
     defined = set(re.findall(r"^rule (\w+):", "".join(p.read_text() for p in (ROOT / "workflow").rglob("*.smk")), re.M))
     assert set(grouped) <= defined

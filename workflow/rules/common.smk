@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,8 @@ from mndmri.cohort.records import refuse
 from mndmri.cohort.table import columns_used
 from mndmri.cohort.title import study_title
 from mndmri.cohort.visits import at_baseline, check_visits
-from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
+from mndmri.diffusion.shells import MODELS
 from mndmri.io import InputError, read_json, read_text, write_json
 from mndmri.jobs import bad_end
 from mndmri.packages import check_packages, check_tools
@@ -486,17 +487,22 @@ def scan(modality, role):
     return of_user(lambda wildcards: scans(modality, role)(wildcards)[0])
 
 
-def free_water_maps():
-    """Maps of free water of those whose series can tell it from tissue."""
-    maps = []
-    for unit in units("dwi") if not STUDY.simulated else []:
-        files = BY_UNIT.scans[unit]["dwi"].files
-        table = [read_text(files[role][0]) for role in ("bval", "bvec")]
-        # the axes do not matter to how many shells there are
-        if has_two_shells(read_gradients(*table, np.eye(4)))[0]:
-            prefix = f"{RESULTS}/{folder_of(unit)}/dwi/{unit}_space-dwi"
-            maps.append(f"{prefix}_model-freewater_param-fraction_dwimap.nii.gz")
-    return [path for path in maps if path not in LOST_FILES]
+@cache
+def allows(model, unit):
+    """Whether a unit's diffusion series has the shells for a model; simulated ones have one."""
+    own = BY_UNIT.scans[unit]
+    if STUDY.simulated or "dwi" not in own:
+        return False
+    table = [read_text(own["dwi"].files[role][0]) for role in ("bval", "bvec")]
+    # the axes do not matter to how many shells there are
+    return MODELS[model](read_gradients(*table, np.eye(4)))[0]
+
+
+def of_model(model, path):
+    """Input function: a file of a model of the diffusion signal, of a participant whose series has the shells."""
+    return lambda wildcards: (
+        has("dwi", path)(wildcards) if allows(model, unit_of(wildcards)) else []
+    )
 
 
 def distortion_of(wildcards):

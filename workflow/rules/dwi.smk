@@ -120,6 +120,15 @@ rule check_gradients:
         "../../scripts/check_gradients.py"
 
 
+# When a region of the tract has a value.
+ON_TRACT = dict(
+    min_fa=config["dwi"]["min_fa"],
+    min_coverage=config["dwi"]["min_coverage"],
+    min_voxels=config["dwi"]["min_voxels"],
+    min_aligned=config["dwi"]["min_aligned_fraction"],
+)
+
+
 rule extract_cst:
     """Measure the corticospinal tract in the person's own diffusion space."""
     input:
@@ -158,10 +167,7 @@ rule extract_cst:
     resources:
         mem_mb=memory("t1w", "dwi"),
     params:
-        min_fa=config["dwi"]["min_fa"],
-        min_coverage=config["dwi"]["min_coverage"],
-        min_voxels=config["dwi"]["min_voxels"],
-        min_aligned=config["dwi"]["min_aligned_fraction"],
+        **ON_TRACT,
     script:
         "../../scripts/extract_cst.py"
 
@@ -201,19 +207,31 @@ rule track_cst:
 alone(rules.track_cst, "tracking")
 
 
+# What the models that need several shells are fitted to, and where they are measured.
+SEVERAL_SHELLS = dict(
+    dwi=rules.preprocess_dwi.output.series,
+    bval=rules.preprocess_dwi.output.bval,
+    bvec=rules.preprocess_dwi.output.bvec,
+    mask=rules.preprocess_dwi.output.mask,
+    fa=rules.fit_tensor.output.fa,
+    **{
+        name: rules.extract_cst.output[name]
+        for name in ("weights", "table", "wm", "measures")
+    },
+)
+
+
 rule map_free_water:
-    """Tell free water from tissue, where a series has the shells for it."""
+    """Tell free water from tissue, where a series has the shells for it, and measure both on the tract."""
     input:
-        dwi=rules.preprocess_dwi.output.series,
-        bval=rules.preprocess_dwi.output.bval,
-        bvec=rules.preprocess_dwi.output.bvec,
-        mask=rules.preprocess_dwi.output.mask,
+        **SEVERAL_SHELLS,
     output:
         **{
             name: f"<dwi>_space-dwi_model-freewater_param-{name}_dwimap.nii.gz"
             for name in ("fraction", "fa", "md")
         },
         json="<dwi>_space-dwi_model-freewater_dwimap.json",
+        measures="<dwi>_desc-freewater_measures.tsv",
     log:
         "<logs>/map_free_water/<who>.log",
     benchmark:
@@ -222,8 +240,38 @@ rule map_free_water:
         "../../envs/mndmri.yaml"
     resources:
         mem_mb=memory("t1w", "dwi"),
+    params:
+        **ON_TRACT,
     script:
         "../../scripts/map_free_water.py"
 
 
 alone(rules.map_free_water, "free_water")
+
+
+rule map_kurtosis:
+    """Fit the kurtosis, where a series has the shells for it, and measure it on the tract."""
+    input:
+        **SEVERAL_SHELLS,
+    output:
+        **{
+            name: f"<dwi>_space-dwi_model-kurtosis_param-{name}_dwimap.nii.gz"
+            for name in ("mk", "ak", "rk")
+        },
+        json="<dwi>_space-dwi_model-kurtosis_dwimap.json",
+        measures="<dwi>_desc-kurtosis_measures.tsv",
+    log:
+        "<logs>/map_kurtosis/<who>.log",
+    benchmark:
+        "<benchmarks>/map_kurtosis/<who>.tsv"
+    conda:
+        "../../envs/mndmri.yaml"
+    resources:
+        mem_mb=memory("t1w", "dwi"),
+    params:
+        **ON_TRACT,
+    script:
+        "../../scripts/map_kurtosis.py"
+
+
+alone(rules.map_kurtosis, "kurtosis")

@@ -38,6 +38,8 @@ rule collect_measures:
             *OF_MAPS,
             *([has("t1w", rules.measure_cord.output.measures)] if CORD else []),
             has("dwi", rules.extract_cst.output.measures),
+            of_model("free_water", rules.map_free_water.output.measures),
+            of_model("kurtosis", rules.map_kurtosis.output.measures),
             has("swi", rules.measure_swi.output.measures),
             has("qsm", rules.measure_qsm.output.measures),
         ),

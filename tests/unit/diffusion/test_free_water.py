@@ -8,8 +8,9 @@ from dipy.reconst.fwdti import FreeWaterTensorModel
 from scipy.spatial.transform import Rotation
 
 from mndmri.diffusion import free_water
-from mndmri.diffusion.free_water import fit_free_water, has_two_shells
+from mndmri.diffusion.free_water import fit_free_water
 from mndmri.diffusion.gradients import Gradients
+from mndmri.diffusion.shells import has_two_shells
 from mndmri.grids import make_image, to_canonical
 from mndmri.io import InputError
 from tests.unit.diffusion import mrtrix

@@ -10,6 +10,7 @@ from mndmri.diffusion.tract import (
     CST_REGIONS,
     MEASURES,
     REGIONS,
+    measure_on_tract,
     measure_quality,
     measure_tract,
     tract_coverage,
@@ -190,3 +191,21 @@ def test_every_measure_is_explained():
     rows = measure_tract(maps(flat(0.5)), atlas(), TABLE, flat(1.0), coverage())
     units = {key: entry["Units"] for key, entry in DEFINITIONS.items()}
     assert all(units[entry.modality, entry.measure] == entry.unit for entry in rows.itertuples())
+
+
+def test_another_map_has_the_rows_of_the_tensor_s_where_it_is_the_same_map():
+    fa = make_image(np.random.default_rng(5).uniform(0.1, 0.8, SHAPE).astype(np.float32), GRID)
+    own = maps(fa)
+    place = (atlas(), TABLE, flat(0.9))
+    beside = {("cst_pons", "R"): "beside the tract: said"}
+    limits = {"beside": beside, "min_fa": 0.3, "min_coverage": 0.9}
+    expected = measure_tract(own, *place, coverage(cst_plic=0.5), **limits)
+    found = measure_on_tract(
+        {"mk": own["md"], "fa_tissue": fa}, {"mk": "1", "fa_tissue": "1"}, fa, *place, coverage(cst_plic=0.5), **limits
+    )
+    for name, built_in in (("mk", "md"), ("fa_tissue", "fa")):
+        rows = [
+            t[t["measure"] == m].drop(columns=["measure", "unit"]) for t, m in ((found, name), (expected, built_in))
+        ]
+        pd.testing.assert_frame_equal(*(own.reset_index(drop=True) for own in rows))
+    assert value(found, "mk", "cst_plic", "L")["status"] != "ok" != value(found, "mk", "cst_pons", "R")["status"]

@@ -84,12 +84,14 @@ def test_the_dictionary_names_the_space_of_the_regions_where_that_is_known():
     assert "space" not in data_dictionary([])["region"]["Description"]
 
 
-def test_damage_has_a_declared_direction_in_every_measure_but_axial_diffusivity():
-    assert {kind for kind in DEFINITIONS if kind not in DAMAGE_DIRECTION} == {("dwi", "ad")}
+def test_damage_has_a_declared_direction_in_every_measure_but_those_on_which_papers_do_not_agree():
+    assert {kind for kind in DEFINITIONS if kind not in DAMAGE_DIRECTION} == {
+        ("dwi", name) for name in ("ad", "ak", "md_tissue", "free_water")
+    }
     assert set(DAMAGE_DIRECTION.values()) == {-1, 0, 1}
 
 
-def test_damage_lowers_tissue_cord_anisotropy_and_the_ratio_of_the_banks_and_nothing_else():
+def test_damage_lowers_tissue_cord_anisotropy_kurtosis_and_the_ratio_of_the_banks_and_nothing_else():
     lowered = {kind for kind, direction in DAMAGE_DIRECTION.items() if direction < 0}
     assert lowered == {
         ("t1w", "volume"),
@@ -99,6 +101,9 @@ def test_damage_lowers_tissue_cord_anisotropy_and_the_ratio_of_the_banks_and_not
         ("t1w", "diameter_ap"),
         ("dwi", "fa"),
         ("dwi", "fa_atlas_mean"),
+        ("dwi", "fa_tissue"),
+        ("dwi", "mk"),
+        ("dwi", "rk"),
         ("swi", "bank_ratio"),
     }
 
