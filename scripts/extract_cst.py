@@ -1,14 +1,26 @@
-"""FA, MD, AD and RD of a person's corticospinal tract, by level and along its length, and their quality checks."""
+"""Diffusion measures and b = 1000 signal of a person's corticospinal tract, by level and along it, and their checks."""
 
 import pandas as pd
 
 from mndmri.atlas.on_scan import Person, on_scan
 from mndmri.atlas.regions import restrict
 from mndmri.diffusion.direction import measure_direction, off_tract
+from mndmri.diffusion.gradients import read_bvals
 from mndmri.diffusion.profile import measure_profile
-from mndmri.diffusion.tract import ATLAS_REGIONS, measure_quality, measure_tract, tract_coverage, tract_weight
-from mndmri.io import EXACT, load_field, load_image, load_matrix, read_json, read_table, save_image, write_table
+from mndmri.diffusion.tract import measure_quality, measure_tract, tract_coverage, tract_weight
+from mndmri.io import (
+    EXACT,
+    load_field,
+    load_image,
+    load_matrix,
+    read_json,
+    read_table,
+    read_text,
+    save_image,
+    write_table,
+)
 from mndmri.jobs import start_job
+from mndmri.maps.weighted import ATLAS_REGIONS, measure_weighted
 
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output
@@ -34,7 +46,10 @@ place = (here.weights, table, here.white_matter, here.mni_mm, atlas)
 direction = measure_direction(load_image(given.v1), maps["fa"], *place, min_fa=min_fa)
 beside = off_tract(direction, min_aligned=snakemake.params.min_aligned)
 measures = measure_tract(maps, *place[:3], here.coverage, beside=beside, min_fa=min_fa, **limits)
-write_table(pd.concat([measures, direction], ignore_index=True), out.measures, digits=EXACT)
+signal = measure_weighted(
+    load_image(given.dwi), read_bvals(read_text(given.bval)), load_image(given.mask), here, beside=beside, **limits
+)
+write_table(pd.concat([measures, signal, direction], ignore_index=True), out.measures, digits=EXACT)
 tract = tract_weight(maps["fa"], here.white_matter, min_fa=min_fa)
 along = (here.weights, table, here.mni_mm, atlas, here.field_of_view)
 profile = measure_profile(maps, tract, *along, beside=beside, **limits)

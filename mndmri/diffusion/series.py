@@ -6,8 +6,11 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.diffusion.brightness import unweighted_by_brightness, volume_medians
-from mndmri.diffusion.gradients import Gradients, is_unweighted, select_shell, to_fsl
+from mndmri.diffusion.gradients import SHELL_GAP, Gradients, is_unweighted, nominal_bvals, select_shell, to_fsl
 from mndmri.grids import make_image
+
+# Fewer directions do not average out which way fibres run.
+_FEWEST_DIRECTIONS = 6
 
 
 class GradientFiles(NamedTuple):
@@ -31,6 +34,28 @@ def mean_b0(image: SpatialImage, bvals: np.ndarray | None = None) -> SpatialImag
         return make_image(data, image)
     chosen = unweighted_by_brightness(volume_medians(data)) if bvals is None else is_unweighted(bvals)
     return make_image(data[..., chosen].mean(axis=-1), image)
+
+
+def mean_shell(image: SpatialImage, bvals: np.ndarray, *, b: float = 1000.0) -> SpatialImage | str:
+    """Mean of the volumes of the shell nearest a b-value, 3D; or why there is none.
+
+    Parameters
+    ----------
+    image : SpatialImage
+        4D.
+    bvals : ndarray, shape (N,)
+        Of its volumes, s/mm2.
+    b : float
+        A shell farther than 300 s/mm2 from it, or of fewer than six volumes, has another contrast.
+    """
+    nominal = np.where(is_unweighted(bvals), np.inf, nominal_bvals(bvals))
+    nearest = nominal[np.argmin(np.abs(nominal - b))]
+    chosen = np.flatnonzero(nominal == nearest)
+    if not np.abs(nearest - b) <= SHELL_GAP:
+        return f"no shell within {SHELL_GAP:g} s/mm2 of b = {b:g}"
+    if len(chosen) < _FEWEST_DIRECTIONS:
+        return f"{len(chosen)} volumes of b = {nearest:g}, at least {_FEWEST_DIRECTIONS} are needed"
+    return make_image(np.asarray(image.dataobj, np.float32)[..., chosen].mean(axis=-1), image)
 
 
 class Shell(NamedTuple):

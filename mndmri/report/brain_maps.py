@@ -1,11 +1,12 @@
 """Sections of the group's page on maps compared voxel by voxel."""
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 import pandas as pd
 
-from mndmri.report.pages import Picture, Section
+from mndmri.report.pages import Link, Picture, Section
 from mndmri.tables.words import readable_number, readable_p
 
 KINDS = {
@@ -35,32 +36,36 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
     Parameters
     ----------
     compared : mapping
-        Kind, one of `KINDS`, to what was found.
+        Kind, one of `KINDS` or a map of the config, to what was found.
     """
     sections = []
     for kind, found in compared.items():
+        title = KINDS.get(kind, f"Map {kind}")
         names = dict(zip(found.summary["maps"], found.summary["contrast"], strict=True))
         sections.append(
             Section(
-                f"{KINDS[kind]}, voxel by voxel",
+                f"{title}, voxel by voxel",
                 "p is two-sided and corrected over all voxels compared (threshold-free cluster enhancement, "
                 "flips of the signs of the residuals, each group with a variance of its own). Volumes are at "
                 "the corrected level.",
-                pd.DataFrame({title: list(map(cell, _records(found.summary))) for title, cell in _SUMMARY.items()}),
-                [
-                    Picture(f"{KINDS[kind]}: {names[name]}", _CAPTION, png, wide=True)
-                    for name, png in found.pictures.items()
-                ],
+                pd.DataFrame({name: list(map(cell, _records(found.summary))) for name, cell in _SUMMARY.items()}),
+                [Picture(f"{title}: {names[name]}", _CAPTION, png, wide=True) for name, png in found.pictures.items()],
                 viewer=f"{kind}/viewer.html" if found.pictures else "",
             )
         )
         if len(found.clusters):
-            rows = _records(found.clusters)
-            named = {title: _text(name) for name, title in _ATLASES.items() if name in found.clusters}
+            # the scenes of the viewer are the contrasts that have maps
+            drawn = found.summary.loc[found.summary["maps"].notna(), "contrast"]
+            scenes = {contrast: n for n, contrast in enumerate(drawn, start=1)}
+            rows = [row | {"place": _place(row, kind, scenes)} for row in _records(found.clusters)]
+            named = {heading: _text(name) for name, heading in _ATLASES.items() if name in found.clusters}
             cells = _CLUSTERS | named
-            table = pd.DataFrame({title: list(map(cell, rows)) for title, cell in cells.items()})
-            note = "Peaks of each cluster, at least 8 mm apart. clusters.tsv also has the share of each region."
-            sections.append(Section(f"{KINDS[kind]}: clusters", note, table))
+            table = pd.DataFrame({name: list(map(cell, rows)) for name, cell in cells.items()})
+            note = (
+                "Peaks of each cluster, at least 8 mm apart; a row leads to its place in the slices. clusters.tsv also "
+                "has the share of each region."
+            )
+            sections.append(Section(f"{title}: clusters", note, table))
     return sections
 
 
@@ -74,6 +79,13 @@ def _text(name: str) -> Callable[[dict], str]:
 
 def _number(name: str) -> Callable[[dict], str]:
     return lambda row: readable_number(row[name]) if pd.notna(row[name]) else ""
+
+
+def _place(row: dict, kind: str, scenes: Mapping[str, int]) -> Link:
+    """Peak of a cluster, and the place in the viewer that it leads to."""
+    mm = [float(row[axis]) for axis in "xyz"]
+    numbers = ",".join(f"{round(v, 1):g}" for v in (scenes[row["contrast"]], *mm))
+    return Link(", ".join(map(readable_number, mm)), f"{kind}/viewer.html#{numbers}")
 
 
 def _people(row: dict) -> str:
@@ -109,7 +121,7 @@ _CLUSTERS: dict[str, Callable[[dict], object]] = {
     "direction": _text("direction"),
     "cluster": _text("cluster"),
     "ml": _number("cluster_ml"),
-    "x, y, z (mm of the template)": lambda row: ", ".join(readable_number(row[axis]) for axis in "xyz"),
+    "x, y, z (mm of the template)": itemgetter("place"),
     "side": _text("hemi"),
     "statistic": _number("statistic"),
     "p, corrected": lambda row: readable_p(row["p_fwe"]),

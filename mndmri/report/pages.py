@@ -60,6 +60,14 @@ class View(NamedTuple):
     """How a bad one looks."""
 
 
+class Link(NamedTuple):
+    """A cell of a table that leads to another page; a click anywhere on its row does so too."""
+
+    text: str
+    path: str
+    """From this page."""
+
+
 class Section(NamedTuple):
     """A section of the group page: a heading, and any of note, link, table, pictures and text."""
 
@@ -82,8 +90,10 @@ def _anchor(heading: str) -> str:
     return "-".join(re.findall(r"\w+", heading.lower()))
 
 
-def _cell(value: object) -> str:
-    """Any value of a table as text; empty text stays empty."""
+def _cell(value: object) -> str | Link:
+    """Any value of a table as text, a link as it is; empty text stays empty."""
+    if isinstance(value, Link):
+        return value
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):

@@ -32,6 +32,7 @@ def viewer_page(title: str, scenes: Iterable[Mapping[str, Any]], *, step: float,
 
     Notes
     -----
+    A link to the page can end in ``#scene,x,y,z``, the number of a scene from 1 and a place in mm: there it opens.
     Grey values are stored with a loss (WebP), masks and statistics without (deflate); a browser unpacks both without
     WebGL. What several scenes share is stored once. The page carries a content security policy that allows no request.
     """

@@ -90,6 +90,13 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
             ("t2w", "after Fabes et al. 2017, which is on FLAIR"),
         )
     },
+    ("dwi", "signal_ratio"): {
+        "Description": "Median signal of the tract's core over the mean of the medians of frontal and occipital white "
+        "matter of both sides, on the mean of the volumes of the shell nearest b = 1000 s/mm2, after bias-field "
+        "correction. A longer T2 raises it, a higher diffusivity lowers it.",
+        "Units": "1",
+        "Source": "after Fabes et al. 2017, which is on FLAIR",
+    },
     ("dwi", "fa"): {
         "Description": "Fractional anisotropy, mean weighted by tract probability x white-matter probability, "
         "over voxels with FA above the config's dwi.min_fa.",
@@ -355,6 +362,8 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("flair", "signal_ratio"): 1,
     ("t2w", "signal_ratio"): 1,
     **{(modality, "signal_ratio", region): 0 for modality in ("flair", "t2w") for region in _CORTEX},
+    # T2 and diffusivity of a damaged tract pull it in opposite directions
+    ("dwi", "signal_ratio"): 0,
 }
 
 

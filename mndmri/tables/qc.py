@@ -176,6 +176,11 @@ DEFINITIONS: dict[str, dict[str, str]] = {
         "Description": "Share of the variance of a map in the brain that the tissue of the T1w image explains.",
         "Units": "1",
     },
+    "mirror_fit": {
+        "Description": "Mutual information with the T1w image of the scan mirrored and registered anew, over that of "
+        "the scan as it is: above 1 left and right of one of the two are exchanged.",
+        "Units": "1",
+    },
     "mapped_fraction": {
         "Description": "Share of the brain mask for which susceptibility could be mapped.",
         "Units": "1",
@@ -271,6 +276,7 @@ def limits_from_config(qc: Mapping[str, float]) -> Limits:
         ("fraction_above_min_fa", "cst"): (qc["min_cst_fa_share"], None),
         ("mapped_fraction", "brain"): (qc["min_mapped_fraction"], None),
         ("alignment_offset", "brain"): (None, qc["max_alignment_offset_mm"]),
+        ("mirror_fit", "brain"): (None, 1.0),
     }
     return {**levels, **gyri, **aligned, **scans}
 

@@ -145,6 +145,9 @@ rule extract_cst:
             else []
         ),
         preproc_qc=rules.preprocess_dwi.output.qc,
+        dwi=rules.preprocess_dwi.output.series,
+        bval=rules.preprocess_dwi.output.bval,
+        mask=rules.preprocess_dwi.output.mask,
         fov=rules.preprocess_dwi.output.fov,
         xfm=rules.preprocess_dwi.output.xfm,
         wm=rules.segment_t1w.output.wm,

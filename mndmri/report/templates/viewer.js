@@ -223,7 +223,7 @@
     label.append(input, " ", key, " ", name, ` ${text}`);
     return label;
   }
-  async function open(n) {
+  async function open(n, asked) {
     const next = scenes[n], mm = scene && moved ? applied(scene.affine, place) : next.start_mm;
     element("scene").disabled = true;
     try {
@@ -233,12 +233,24 @@
       element("scene").selectedIndex = n;
       showForm();
       layout();
+      if (asked) goTo(asked);
     } catch (error) {
       fail(error.message || String(error));
       element("scene").selectedIndex = scenes.indexOf(scene);
     } finally {
       element("scene").disabled = false;
     }
+  }
+  function goTo(mm) {
+    const voxel = nearest(mm);
+    element("said").textContent = inside(voxel) ? "" : "This place lies outside of what is shown.";
+    if (inside(voxel)) go(voxel);
+  }
+  // the end of a link: number of a scene from 1, then x, y, z in mm; whatever else stands there opens the first scene
+  function follow() {
+    const [n, ...mm] = /^#\d+(,-?\d+(\.\d+)?){3}$/.test(location.hash) ? location.hash.slice(1).split(",").map(Number) : [];
+    if (scenes[n - 1]) open(n - 1, mm);
+    else if (!scene) open(0);
   }
   function move(axis, by) { go(place.map((v, own) => v + (own === axis ? by : 0))); }
   function go(voxel) { place = clamped(voxel); moved = true; draw(); }
@@ -315,11 +327,11 @@
   element("go").addEventListener("submit", (event) => {
     event.preventDefault();
     const mm = (element("mm").value.match(/[-−]?\d+(\.\d+)?/g) || []).map((text) => Number(text.replace("−", "-")));
-    const voxel = mm.length === 3 ? nearest(mm) : null;
-    element("said").textContent = !voxel ? "Three numbers are needed: x, y, z." : inside(voxel) ? "" : "This place lies outside of what is shown.";
-    if (voxel && inside(voxel)) go(voxel);
+    if (mm.length === 3) goTo(mm);
+    else element("said").textContent = "Three numbers are needed: x, y, z.";
   });
   window.addEventListener("resize", layout);
+  window.addEventListener("hashchange", follow);
 
   element("scene").append(...scenes.map((own) => new Option(own.name)));
   element("scene").parentElement.hidden = scenes.length < 2;
@@ -327,5 +339,5 @@
   if (!scenes.length) return;
   element("failed").hidden = true;
   if (typeof DecompressionStream === "undefined") fail("it is too old.");
-  else open(0);
+  else follow();
 })();

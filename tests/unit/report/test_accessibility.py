@@ -1,8 +1,9 @@
 """No page breaks a rule of axe-core, wide or narrow. Skipped where there is no Chromium."""
 
+import pandas as pd
 import pytest
 
-from mndmri.report.pages import Section
+from mndmri.report.pages import Link, Section
 from mndmri.report.reader import reader_page
 from mndmri.report.status import status_page
 from tests.unit import viewed
@@ -21,6 +22,9 @@ def report() -> str:
     table = comparisons[["measure", "region", "contrast", "estimate", "p", "note"]]
     sections = [
         Section("A section", note="A note.", table=table, pictures=[test_pages.PICTURE]),
+        Section(
+            "Places", table=pd.DataFrame({"contrast": ["A-B"], "place": [Link("1, 2, 3", "vbm/viewer.html#1,1,2,3")]})
+        ),
         Section("Methods", text="A text.\n\nAnd more."),
     ]
     return test_pages._group(sections=sections)

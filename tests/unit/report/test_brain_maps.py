@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.report.brain_maps import ComparedMaps, map_sections
+from mndmri.report.pages import Link
 
 
 def summary():
@@ -43,11 +44,26 @@ def test_every_contrast_has_a_row_and_those_with_maps_a_picture():
     assert whole.table["note"][1] == "a group of the contrast has no data"
     assert [picture.title for picture in whole.pictures] == ["Grey-matter volume: ALS-control"]
     assert whole.viewer == "vbm/viewer.html" and not where.viewer
-    assert where.table["x, y, z (mm of the template)"].to_list() == ["−38.0, −20.0, 56.0"]
+    [place] = where.table["x, y, z (mm of the template)"]
+    assert place == Link("−38.0, −20.0, 56.0", "vbm/viewer.html#1,-38,-20,56")
     assert where.table["Harvard-Oxford"].to_list() == ["Left Precentral Gyrus"]
+
+
+def test_a_cluster_leads_to_the_scene_of_its_contrast_which_one_without_maps_does_not_have():
+    rows = summary().iloc[::-1]  # the contrast without maps comes first
+    other = rows.assign(contrast="ALS-PLS", maps="contrast-ALSminusPLS")[1:]
+    peaks = pd.concat([clusters(), clusters().assign(contrast="ALS-PLS", x=6.51, y=-0.04)])
+    *_, where = map_sections({"fa": ComparedMaps(pd.concat([rows, other]), peaks, {"contrast-ALSminusPLS": b"png"})})
+    paths = [place.path for place in where.table["x, y, z (mm of the template)"]]
+    assert paths == ["fa/viewer.html#1,-38,-20,56", "fa/viewer.html#2,6.5,-0,56"]
 
 
 def test_nothing_found_has_no_table_of_clusters():
     [section] = map_sections({"fa": ComparedMaps(summary(), clusters()[:0], {})})
     assert not section.viewer
     assert map_sections({}) == []
+
+
+def test_a_map_that_the_study_declares_is_called_by_its_own_name():
+    headings = [section.heading for section in map_sections({"mtr": ComparedMaps(summary(), clusters(), {})})]
+    assert headings == ["Map mtr, voxel by voxel", "Map mtr: clusters"]

@@ -6,10 +6,14 @@ from io import BytesIO
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from mndmri.report.brain_maps import ComparedMaps, map_sections
 from tests.unit import viewed
+from tests.unit.report import test_brain_maps
+from tests.unit.report.test_pages import PICTURE, _group
 from tests.unit.viewed import GAIN, LEFT_FRONT, LEFT_LOSS, LOSS, RIGHT_BACK, RIGHT_PEAK
 
 NUMBER = r"(-?\d+(?:\.\d+)?)"
@@ -43,14 +47,14 @@ def opened(context, pages):
     """Function that opens a page; a complaint of the browser or a request fails the test at its end."""
     complaints = []
 
-    def opened(name):
+    def opened(name, end=""):
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "request", lambda request: request.url[:5] in ("file:", "data:", "blob:") or complaints.append(request.url)
         )
-        page.goto(f"file://{pages / name}.html")
+        page.goto(f"file://{pages / name}.html{end}")
         page.wait_for_selector("body[data-drawn]")
         return page
 
@@ -284,6 +288,62 @@ def test_a_map_has_its_values_its_colours_and_both_coordinates(opened):
     page.wait_for_selector("body[data-drawn^='1 ']")
     assert f"F = {GAIN:.2f}" in told(page)[2]
     assert page.inner_text("#low") == "0.0"
+
+
+def test_the_end_of_a_link_opens_its_scene_at_its_place_also_when_it_changes(opened):
+    page = opened("map", f"#2,{RIGHT_PEAK[0]:g},{RIGHT_PEAK[1]:g},{RIGHT_PEAK[2]:g}")
+    assert page.locator("#scene option:checked").inner_text() == "all"
+    assert np.allclose(told(page)[0], RIGHT_PEAK, atol=0.7) and f"F = {GAIN:.2f}" in told(page)[2]
+    page.evaluate(f"location.hash = '1,{LEFT_LOSS[0]},{LEFT_LOSS[1]},{LEFT_LOSS[2]}'")
+    page.wait_for_selector("body[data-drawn^='0 ']")
+    assert np.allclose(told(page)[0], LEFT_LOSS, atol=0.7) and f"t = {LOSS}" in told(page)[2]
+
+
+ENDS = [
+    "#",
+    "#where",
+    "#0,1,2,3",
+    "#9,1,2,3",
+    "#1,2,3",
+    "#2,1,2,3,4",
+    "#1e9,0,0,0",
+    "#2,0x1,0,0",
+    "#2,<b>,0,0",
+    "#2,NaN,0,0",
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_end_of_a_link_that_is_no_place_opens_the_first_scene(opened, end):
+    page, plain = opened("map", end), opened("map")
+    assert told(page) == told(plain) and page.inner_text("#said") == ""
+    assert page.locator("#scene option:checked").inner_text() == "ALS-control"
+
+
+def test_the_end_of_a_link_that_lies_outside_is_said(opened):
+    page = opened("map", "#2,900,0,0")
+    assert "outside" in page.inner_text("#said")
+    assert page.locator("#scene option:checked").inner_text() == "all"
+
+
+def test_a_click_on_a_row_of_clusters_opens_the_viewer_at_the_peak(context, pages):
+    row = {"contrast": "all", "direction": "different", "cluster": 1, "cluster_ml": 2.0, "hemi": "R", "statistic": GAIN}
+    row |= dict(zip("xyz", RIGHT_PEAK, strict=True)) | {"p_fwe": 0.01}
+    [_, none], columns = [test_brain_maps.summary().to_dict("records"), test_brain_maps.summary().columns]
+    rows = [none, none | {"contrast": "ALS-control", "maps": "one"}, none | {"contrast": "all", "maps": "two"}]
+    found = ComparedMaps(pd.DataFrame(rows, columns=columns), pd.DataFrame([row]), {"two": PICTURE.png})
+    (pages / "report.html").write_text(_group(sections=map_sections({"vbm": found})), encoding="utf-8")
+    (pages / "vbm").mkdir()
+    (pages / "vbm" / "viewer.html").write_text((pages / "map.html").read_text(encoding="utf-8"), encoding="utf-8")
+    page = context.new_page()
+    page.goto(f"file://{pages / 'report.html'}")
+    cell = page.get_by_role("cell", name="different")  # not the link's own
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.wait_for_url("**/vbm/viewer.html#*")
+    page.wait_for_selector("body[data-drawn^='1 ']")
+    assert np.allclose(told(page)[0], RIGHT_PEAK, atol=0.7)
 
 
 def test_what_is_no_place_is_said(opened):

@@ -67,6 +67,7 @@ def _flags(*rows, limits=LIMITS):
         ("longest_voxel", "brain", 2.5, 3, "above 2.5"),
         ("region_coverage", "precentral", 0.95, 0.9, "below 0.95"),
         ("gradient_verdict", "brain", 0, 2, "above 0"),
+        ("mirror_fit", "brain", 1.0, 1.2, "above 1"),
     ],
 )
 def test_limits_of_the_config_pass_what_is_on_them_and_flag_what_is_beyond(measure, region, good, bad, words):
