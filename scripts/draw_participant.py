@@ -28,7 +28,7 @@ from mndmri.tables.qc import limits_from_config, qc_table
 log = start_job(snakemake)
 given, options, who = snakemake.input, snakemake.params, f"sub-{snakemake.wildcards.subject}"
 
-anatomical = {"name": "image of FA and MD" if given.stand_in else "T1w"}
+anatomical = {"name": options.anatomical}
 sheets = t1w_sheets(
     who,
     **anatomical,

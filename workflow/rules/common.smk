@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ from mndmri.cohort.parts import (
     part_asked_for,
 )
 from mndmri.cohort.readings import key_files
-from mndmri.cohort.records import refuse
+from mndmri.cohort.records import may_stand_in, refuse, stand_in_of
 from mndmri.cohort.table import columns_used
 from mndmri.cohort.title import study_title
 from mndmri.diffusion.free_water import has_two_shells
@@ -101,6 +102,12 @@ BRANCHES = {
     "measures": "t1w",
     "dwi": "dwi",
     "swi": "swi",
+}
+# What pages call the image that everything is located by, by the scan that it was made of where that is no T1w image.
+STAND_IN_NAMES = {
+    None: "T1w",
+    "swi": "image of the gradient echo",
+    "dwi": "image of FA and MD",
 }
 # Rules that do not follow their file, see in_branch and alone.
 DECLARED = {}
@@ -161,7 +168,7 @@ def look_at_study():
         study,
         problems,
         bad_input=config["bad_input"],
-        without_t1w=config["dwi"]["without_t1w"],
+        without_t1w=may_stand_in(config),
     )
     notes = [
         *find_copies(study, images_of(cache)),
@@ -368,13 +375,39 @@ def of_maps(path):
     ]
 
 
+def stands_in(wildcards):
+    """Parameter function: modality of the scan that takes the place of a participant's T1w image, None of one that is
+    there.
+
+    As the study was settled: neither a failed job nor a part of the study makes it another scan.
+    """
+    return stand_in_of(SETTLED.scans[f"sub-{wildcards.subject}"])
+
+
+def anatomical(wildcards):
+    """Parameter function: what a participant's pages call the image by which everything was located."""
+    return STAND_IN_NAMES[stands_in(wildcards)]
+
+
 def stand_in(part):
     """Input function: what takes the place of the T1w image of a participant without one; none of the others."""
     return lambda wildcards: (
         expand(rules.make_stand_in.output[part], subject=wildcards.subject)[0]
-        if "t1w" not in STUDY.scans[f"sub-{wildcards.subject}"]
+        if stands_in(wildcards)
         else []
     )
+
+
+def standing_in(modality, *roles):
+    """Input function: files, of the first role that has any, of the scan that takes the place of a T1w image."""
+
+    def files(wildcards):
+        if stands_in(wildcards) != modality:
+            return []
+        own = SETTLED.scans[f"sub-{wildcards.subject}"][modality].files
+        return list(next((own[role] for role in roles if own.get(role)), ()))
+
+    return of_user(files)
 
 
 def person(*scans):
@@ -394,9 +427,9 @@ def memory(*modalities):
     """
 
     def of(own, named):
-        # without a T1w image the diffusion series stands in for it
-        stands_in = ["dwi"] if "t1w" in modalities and "t1w" not in own else []
-        return memory_mb(own, [*named, *stands_in])
+        # without a T1w image another scan stands in for it
+        other = stand_in_of(own) if "t1w" in modalities else None
+        return memory_mb(own, [*named, *([other] if other else [])])
 
     return lambda wildcards, attempt: (
         of(

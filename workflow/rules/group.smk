@@ -616,7 +616,13 @@ rule write_methods:
         space=SPACE,
         losses=dict(
             excluded=count_excluded(STUDY.excluded),
-            without_t1w=len({*people("dwi")} - {*people("t1w")}),
+            without_t1w=dict(
+                Counter(
+                    stand_in_of(SETTLED.scans[who])
+                    for who, own in STUDY.scans.items()
+                    if own and "t1w" not in SETTLED.scans[who]
+                )
+            ),
         ),
     script:
         "../../scripts/write_methods.py"
