@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 from scipy.special import ndtr
@@ -34,6 +35,17 @@ class TissueMaps(NamedTuple):
     csf: SpatialImage
     gm: SpatialImage
     wm: SpatialImage
+
+
+class StandIn(NamedTuple):
+    """What takes the place of a T1w image, on the grid of the scan that it was made of."""
+
+    t1w: SpatialImage
+    """White matter about 1, grey matter and fluid darker, outside the brain 0, float32."""
+    mask: SpatialImage
+    """Brain, uint8."""
+    quality: pd.DataFrame
+    """A row ``without_t1w``, 1."""
 
 
 def correct_bias(

@@ -29,7 +29,7 @@ from mndmri.units import unit_of
 log = start_job(snakemake)
 given, options, who = snakemake.input, snakemake.params, unit_of(snakemake.wildcards)
 
-anatomical = {"name": "image of FA and MD" if given.stand_in else "T1w"}
+anatomical = {"name": options.anatomical}
 sheets = t1w_sheets(
     who,
     **anatomical,

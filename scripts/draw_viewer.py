@@ -14,7 +14,7 @@ scenes = [
     t1w_scene(
         *(load_image(given[name]) for name in ("t1w", "mask", "gm", "wm", "atlas_t1w")),
         read_table(given.table_t1w),
-        name="image of FA and MD" if given.stand_in else "T1w",
+        name=snakemake.params.anatomical,
         file=Path(given.t1w).name,
     )
 ]

@@ -13,6 +13,8 @@ from mndmri.susceptibility.regions import ATLAS_REGIONS
 log = start_job(snakemake)
 given, out = snakemake.input, snakemake.output
 weighted = [*given.swi, *given.magnitude]
+# as a susceptibility map is, or because the image in place of the T1w was made of this scan
+aligned = not weighted or snakemake.params.stands_in
 atlas, table = restrict(load_image(given.atlas), read_table(given.table), ATLAS_REGIONS, boxed=True)
 located = locate(
     to_canonical(load_image([*weighted, *given.chimap][0])),
@@ -30,11 +32,11 @@ located = locate(
         table=table,
         white_matter=load_image(given.wm),
     ),
-    aligned=not weighted,
+    aligned=aligned,
 )
 save_image(located.brain, out.brain, dtype=np.uint8)
 save_image(located.masks, out.regions, dtype=np.uint8)
 write_table(located.names, out.names)
 save_image(located.mni_mm, out.mni_mm)
 save_matrix(located.to_scan, out.xfm)
-log.info("aligned to the T1w by its header" if not weighted else "registered to the T1w")
+log.info("aligned to the T1w by its header" if aligned else "registered to the T1w")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def images_of(cache: Mapping[str, Any]) -> dict[str, str]:
     return {path: content for own in of_scans for path, content in own.items() if content}
 
 
-def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without_t1w: bool = False) -> Study:
+def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without_t1w: Collection[str] = ()) -> Study:
     """The study as it will be run, or an error with all problems.
 
     Parameters
@@ -112,9 +112,9 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without
     bad_input : {'stop', 'leave_out'}
         ``leave_out``: a scan with a problem is left out and the reason kept; without a
         T1w image all of the participant's scans are. A problem of the table stops all the same.
-    without_t1w : bool
-        Whether the diffusion series of a participant without a T1w image is kept (``dwi.without_t1w``), uncorrected for
-        distortion where only that image could tell it.
+    without_t1w : collection of str
+        Modalities whose scan is kept of a participant without a T1w image (`may_stand_in`): a diffusion series
+        uncorrected for distortion where only that image could tell it; a gradient echo with an SWI or a magnitude.
 
     Returns
     -------
@@ -142,7 +142,11 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without
         left_out[who][modality] = "; ".join(why)
     for who, own in scans.items():
         if "t1w" not in own:
-            kept = {"dwi": _without_tissue(own["dwi"])} if without_t1w and "dwi" in own else {}
+            kept = {
+                modality: _without_tissue(scan)
+                for modality, scan in own.items()
+                if modality in without_t1w and (modality != "swi" or {"swi", "magnitude"} & set(scan.files))
+            }
             for other in (modality for modality in own if modality not in kept):
                 left_out[who][other] = f"the T1w image cannot be used: {left_out[who]['t1w']}"
             scans[who] = kept
@@ -154,9 +158,9 @@ def settle(study: Study, problems: Iterable[Problem], *, bad_input: str, without
     return dataclasses.replace(study, excluded=of_scans(study.excluded, study.scans))
 
 
-def _without_tissue(dwi: Scan) -> Scan:
-    """A diffusion series whose distortion no T1w image can tell."""
-    return dataclasses.replace(dwi, distortion="none") if dwi.distortion == "t1w" else dwi
+def _without_tissue(scan: Scan) -> Scan:
+    """A scan, of which no T1w image can tell the distortion."""
+    return dataclasses.replace(scan, distortion="none") if scan.distortion == "t1w" else scan
 
 
 def _together(problems: Iterable[Problem]) -> list[str]:

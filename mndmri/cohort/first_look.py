@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mndmri.cohort.costs import expected
-from mndmri.cohort.records import Study
+from mndmri.cohort.records import Study, stand_in_of
 from mndmri.tables.words import name_people
 from mndmri.units import person_of
 
@@ -17,6 +17,9 @@ _DISTORTION = {
     "before": "corrected before",
     "none": "not corrected",
 }
+
+
+_STAND_INS = {"swi": "the gradient echo", "dwi": "FA and mean diffusivity"}
 
 
 def first_look(study: Study, config: Mapping[str, Any], *, tools: Mapping[str, str] | None = None) -> list[str]:
@@ -83,7 +86,7 @@ def _who_has(study: Study, modality: str) -> str:
 
 
 def _details(study: Study) -> list[str]:
-    """How distortion will be corrected in how many; echoes and phase."""
+    """What takes the place of a T1w image in how many; how distortion will be corrected; echoes and phase."""
     methods: Counter[str] = Counter()
     echoes: Counter[int] = Counter()
     phase = 0
@@ -93,7 +96,11 @@ def _details(study: Study) -> list[str]:
         if "swi" in own and "magnitude" in own["swi"].files:
             echoes[len(own["swi"].files["magnitude"])] += 1
         phase += "qsm" in own and "phase" in own["qsm"].files
+    stand_ins = Counter(name for own in study.scans.values() if (name := stand_in_of(own)))
     lines = []
+    if stand_ins:
+        counted = ", ".join(f"{_STAND_INS[name]} in {n}" for name, n in stand_ins.most_common())
+        lines.append(f"  in place of the T1w image: {counted}; no volumes, no thickness")
     if methods:
         lines.append("  distortion of dwi: " + ", ".join(f"{how} in {n}" for how, n in methods.most_common()))
     if echoes:

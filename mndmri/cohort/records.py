@@ -8,6 +8,14 @@ import pandas as pd
 
 from mndmri.io import InputError
 
+# Modalities whose scan can take the place of a T1w image, first the one that has no distortion.
+STAND_INS = ("swi", "dwi")
+
+
+def may_stand_in(config: Mapping[str, Any]) -> list[str]:
+    """Modalities of the study whose scan takes the place of a T1w image that is lacking, by the resolved config."""
+    return [name for name in STAND_INS if config[name]["without_t1w"] and name in config["modalities"]]
+
 
 def refuse(problems: Iterable[str], where: str) -> None:
     """Raise an `InputError` with all problems as one list, each once; nothing happens where there is none."""
@@ -113,3 +121,8 @@ class Study:
     """Files of ratings."""
     visits: pd.DataFrame | None = None
     """When everybody was seen (`mndmri.tables.visits.read_visits`); None of a study without visits."""
+
+
+def stand_in_of(scans: Mapping[str, Scan]) -> str | None:
+    """Modality of a participant's scans that takes the place of the T1w image; None of one who has that image."""
+    return None if "t1w" in scans else next((name for name in STAND_INS if name in scans), None)

@@ -11,7 +11,7 @@ from mndmri.cohort.diffusion_series import find_dwi, planned_distortion
 from mndmri.cohort.given import look_at_tables
 from mndmri.cohort.maps import find_map, missing_folders
 from mndmri.cohort.readings import load_readings
-from mndmri.cohort.records import Problem, Scan, Study
+from mndmri.cohort.records import Problem, Scan, Study, may_stand_in
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
 from mndmri.cohort.visits import borrow_t1w, find_units, spread, when_seen
@@ -28,6 +28,8 @@ from mndmri.units import folder_of, split_unit
 SWI_PATTERNS = tuple(
     f"{folder}/*_{suffix}.nii*" for folder in ("swi", "anat") for suffix in ("swi", "GRE", "MEGRE", "T2starw", "Chimap")
 )
+
+_PROJECTED = "each voxel is the darkest of several slices, and no bank of a sulcus is left"
 
 
 def find_scans(
@@ -89,7 +91,7 @@ def _no_t1w(folder: Path, config: Mapping[str, Any]) -> str:
     """What to do about a participant without a T1w image."""
     here = sorted(path for path in folder.rglob("*T1w*") if path.is_file() and not is_hidden(path, folder))
     hint = f"; there are {names(here, folder)}" if here else ""
-    alone = "" if config["dwi"]["without_t1w"] else " (of a diffusion series alone, see dwi.without_t1w)"
+    alone = "" if may_stand_in(config) else " (of a scan alone, see dwi.without_t1w and swi.without_t1w)"
     return (
         f"no T1w image matches {config['t1w']['pattern']} in {folder}{hint}; every measure needs one{alone}: "
         "correct t1w.pattern, or exclude the participant"
@@ -100,7 +102,7 @@ def _find_t1w(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     wanted = config["t1w"]
     images = matches(folder, [wanted["pattern"]])
     if not images:
-        return Found({}, [] if config["dwi"]["without_t1w"] or config["visits"] else [_no_t1w(folder, config)])
+        return Found({}, [] if may_stand_in(config) or config["visits"] else [_no_t1w(folder, config)])
     if len(images) > 1:
         return Found({}, [too_many(images, folder, "t1w", "one T1w image is used")])
     files, problems = {"image": images, "json": sidecars(images, root)}, []
@@ -133,10 +135,25 @@ def _swi_role(path: Path) -> str | None:
     return {"swi": "swi", "Chimap": "chimap"}.get(suffix, "magnitude")
 
 
+def _is_projection(path: Path, root: Path) -> bool:
+    """Whether an image is a scanner's minimum-intensity projection, by its name or its sidecar (Siemens: MNIP)."""
+    found, suffix = bids.entities(path)
+    words = [*found.values(), suffix, *map(str, bids.sidecar(path, root).get("ImageType") or ())]
+    return any("minip" in word.lower() or word.upper() in ("MNIP", "MIN IP") for word in words)
+
+
 def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
-    images = matches(folder, config["swi"]["patterns"] or SWI_PATTERNS)
+    matched = matches(folder, config["swi"]["patterns"] or SWI_PATTERNS)
+    images = [path for path in matched if not _is_projection(path, root)]
     roles: dict[str, list[Path]] = {"swi": [], "magnitude": [], "phase": [], "chimap": []}
-    problems = []
+    problems, notes = [], []
+    if len(images) < len(matched):
+        notes.append(f"minimum-intensity projections are not used: {_PROJECTED}")
+    if matched and not images:
+        problems.append(
+            f"{names(matched, folder)}: a minimum-intensity projection, no SWI: {_PROJECTED}; add the SWI or the "
+            "magnitude, or set swi.patterns so that it does not match"
+        )
     for path in images:
         role = _swi_role(path)
         if role is None:
@@ -149,6 +166,9 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
     for role, what in (("swi", "one SWI is used"), ("chimap", "one susceptibility map is used")):
         if len(roles[role]) > 1:
             problems.append(too_many(roles[role], folder, "swi", what))
+    if roles["swi"] and roles["phase"] and not roles["magnitude"]:
+        notes.append("a phase image beside the SWI, without its magnitude, is not used: scanners filter such a phase")
+        roles["phase"] = []
     gradient_echo = [*roles["magnitude"], *roles["phase"]]
     # what is left of a name without echo and part is the series
     series = {
@@ -177,7 +197,7 @@ def _find_swi(folder: Path, root: Path, config: Mapping[str, Any]) -> Found:
                     ]
                 )
             )
-    return Found({**roles, "json": sidecars(images, root)} if images else {}, problems)
+    return Found({**roles, "json": sidecars(images, root)} if images else {}, problems, notes=tuple(notes))
 
 
 _FIND: dict[str, Callable[[Path, Path, Mapping[str, Any]], Found]] = {

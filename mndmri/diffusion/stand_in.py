@@ -1,7 +1,5 @@
 """A stand-in for the T1w image of a person of whom there is a diffusion series alone."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
@@ -14,7 +12,7 @@ from mndmri.diffusion.placement import tissue_share
 from mndmri.diffusion.series import take_shell
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import bounding_box, make_image, voxel_sizes, voxel_volume_ml
-from mndmri.intensity import correct_bias
+from mndmri.intensity import StandIn, correct_bias
 from mndmri.io import InputError
 from mndmri.masks import close_mask
 from mndmri.tables.measures import MEASURE_COLUMNS, row
@@ -31,17 +29,6 @@ _LEAST_BRAIN_ML = 300.0
 # Share of the brain's largest section that the outermost one along any axis may hold: up to 0.37 across the slices in
 # four whole brains, 1.0 in a slab that ends at the internal capsule, 0.8 in a brain without its left third.
 _MOST_AT_BORDER = 0.5
-
-
-class StandIn(NamedTuple):
-    """What takes the place of a T1w image, on the grid of the diffusion series."""
-
-    t1w: SpatialImage
-    """White matter 1, grey matter 0.7, fluid 0.25, outside the brain 0, float32."""
-    mask: SpatialImage
-    """Brain, uint8."""
-    quality: pd.DataFrame
-    """A row ``without_t1w``, 1."""
 
 
 def make_stand_in(dwi: SpatialImage, gradients: Gradients, *, max_b: float) -> StandIn:

@@ -314,7 +314,7 @@ def methods_paragraph(
     brought: Sequence[str] = (),
     done: Collection[str] | None = None,
     excluded: Mapping[str, int] | None = None,
-    without_t1w: int = 0,
+    without_t1w: Mapping[str, int] | None = None,
     visits_left: Sequence[str] = (),
 ) -> str:
     """Methods of a study as Markdown: the steps that its config selects and that were done, then the references.
@@ -348,8 +348,8 @@ def methods_paragraph(
         Analyses that gave a number (`mndmri.report.done.analyses_done`); by default all.
     excluded : mapping, optional
         Modality, or ``all``, to the number of participants whose scans readers have excluded.
-    without_t1w : int
-        Participants whose diffusion series stood in for a T1w image.
+    without_t1w : mapping, optional
+        Modality to the number of participants whose scan of it took the place of a T1w image.
     visits_left : sequence of str
         How many of each group lack the study's last visit (`mndmri.statistics.dropout.left_by_group`).
 
@@ -388,7 +388,7 @@ def methods_paragraph(
         did=did,
         variants=_variants(config, images, done),
         excluded=[_excluded(modality, n) for modality, n in (excluded or {}).items()],
-        without_t1w=without_t1w,
+        without_t1w=without_t1w or {},
         visits_left=visits_left,
         maps=[
             _map_in_words(name, own) for name, own in config["maps"].items() if name in images and name not in BUILTIN

@@ -55,8 +55,9 @@ DEFINITIONS: dict[str, dict[str, str]] = {
         "Units": "1",
     },
     "without_t1w": {
-        "Description": "1: the participant has no T1w image; an image of FA and mean diffusivity took its place in the "
-        "registration to the template, white matter is that of FA.",
+        "Description": "1: the participant has no T1w image, and an image made of this row's modality took its place, "
+        "for the registration to the template and the classification of tissue: of FA and mean diffusivity (dwi), or "
+        "of the gradient echo's magnitude or SWI (swi).",
         "Units": "1",
     },
     "border_area": {

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tests.workflow.stubs import PEOPLE, make_dataset
+from tests.workflow.stubs import PEOPLE, add_gradient_echo, make_dataset
 
 
 def test_an_image_stands_in_for_the_t1w_of_who_has_none_and_nothing_else_is_made_of_it(tmp_path, snakemake):
@@ -28,3 +28,21 @@ def test_without_the_key_it_is_a_problem_that_names_the_key(tmp_path, snakemake)
     run = snakemake({"bids_dir": str(bids), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi"]})
     assert run.returncode != 0
     assert "see dwi.without_t1w" in run.stdout + run.stderr
+
+
+def test_a_gradient_echo_stands_in_and_the_scan_that_it_is_made_of_is_measured(tmp_path, snakemake):
+    bids = tmp_path / "bids"
+    make_dataset(bids, PEOPLE)
+    for who in PEOPLE:
+        add_gradient_echo(bids, who, "echo-1_part-mag_MEGRE", "echo-1_part-phase_MEGRE")
+    (bids / "sub-02/anat/sub-02_T1w.nii.gz").unlink()
+    config = {"bids_dir": str(bids), "output_dir": str(tmp_path / "results"), "modalities": ["t1w", "dwi", "swi"]}
+    run = snakemake(config | {"swi": {"without_t1w": True}, "dwi": {"without_t1w": True}})
+    said = run.stdout + run.stderr
+    assert run.returncode == 0, said
+    assert "in place of the T1w image: the gradient echo in 1" in said
+    jobs = dict(line.split() for line in said.splitlines() if len(line.split()) == 2 and line.split()[1].isdigit())
+    jobs = pd.Series(jobs).astype(int)
+    assert jobs["make_stand_in"] == 1
+    assert (jobs[["locate_regions", "measure_swi", "measure_qsm", "extract_cst"]] == 3).all()
+    assert (jobs[["measure_thickness", "measure_cord"]] == 2).all()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -67,7 +68,7 @@ from mndmri.cohort.parts import (
     part_asked_for,
 )
 from mndmri.cohort.readings import key_files
-from mndmri.cohort.records import refuse
+from mndmri.cohort.records import may_stand_in, refuse, stand_in_of
 from mndmri.cohort.table import columns_used
 from mndmri.cohort.title import study_title
 from mndmri.cohort.visits import at_baseline, check_visits
@@ -104,6 +105,12 @@ BRANCHES = {
     "measures": "t1w",
     "dwi": "dwi",
     "swi": "swi",
+}
+# What pages call the image that everything is located by, by the scan that it was made of where that is no T1w image.
+STAND_IN_NAMES = {
+    None: "T1w",
+    "swi": "image of the gradient echo",
+    "dwi": "image of FA and MD",
 }
 # Rules that do not follow their file, see in_branch and alone.
 DECLARED = {}
@@ -164,7 +171,7 @@ def look_at_study():
         study,
         problems,
         bad_input=config["bad_input"],
-        without_t1w=config["dwi"]["without_t1w"],
+        without_t1w=may_stand_in(config),
     )
     notes = [
         *find_copies(study, images_of(cache)),
@@ -417,11 +424,31 @@ def of_maps(path):
     ]
 
 
+def stands_in(wildcards):
+    """Parameter function: modality of the scan that takes the place of a participant's T1w image, None of one that is
+    there.
+
+    As the study was settled: neither a failed job nor a part of the study makes it another scan.
+    """
+    return stand_in_of(SETTLED.scans[unit_of(wildcards)])
+
+
+def all_stand_ins():
+    """Modality of what takes the place of the T1w image, of each participant of the group who lacks that."""
+    of = [SETTLED.scans[AT_BASELINE[who]] for who, own in STUDY.scans.items() if own]
+    return [found for found in map(stand_in_of, of) if found]
+
+
+def anatomical(wildcards):
+    """Parameter function: what a participant's pages call the image by which everything was located."""
+    return STAND_IN_NAMES[stands_in(wildcards)]
+
+
 def stand_in(part):
     """Input function: what takes the place of the T1w image of a participant without one; none of the others."""
     return lambda wildcards: (
         expand(rules.make_stand_in.output[part], **wildcards)[0]
-        if "t1w" not in own_scans(wildcards)
+        if stands_in(wildcards)
         else []
     )
 
@@ -431,6 +458,18 @@ def at_the_baseline(function):
     return lambda wildcards: (
         function(wildcards) if unit_of(wildcards) in AT_BASELINE.values() else []
     )
+
+
+def standing_in(modality, *roles):
+    """Input function: files, of the first role that has any, of the scan that takes the place of a T1w image."""
+
+    def files(wildcards):
+        if stands_in(wildcards) != modality:
+            return []
+        own = SETTLED.scans[unit_of(wildcards)][modality].files
+        return list(next((own[role] for role in roles if own.get(role)), ()))
+
+    return of_user(files)
 
 
 def person(*scans):
@@ -448,9 +487,9 @@ def memory(*modalities):
     """
 
     def of(own, named):
-        # without a T1w image the diffusion series stands in for it
-        stands_in = ["dwi"] if "t1w" in modalities and "t1w" not in own else []
-        return memory_mb(own, [*named, *stands_in])
+        # without a T1w image another scan stands in for it
+        other = stand_in_of(own) if "t1w" in modalities else None
+        return memory_mb(own, [*named, *([other] if other else [])])
 
     return lambda wildcards, attempt: (
         of(

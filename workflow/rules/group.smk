@@ -615,7 +615,7 @@ rule write_methods:
         space=SPACE,
         losses=dict(
             excluded=count_excluded(by_readers(STUDY.excluded)),
-            without_t1w=len({*people("dwi")} - {*people("t1w")}),
+            without_t1w=dict(Counter(all_stand_ins())),
         ),
     script:
         "../../scripts/write_methods.py"

@@ -20,7 +20,6 @@ rule draw_viewer:
     """Put a participant's images, with what was drawn on them, on a page to be looked at slice by slice."""
     input:
         t1w=rules.preprocess_t1w.output.t1w,
-        stand_in=stand_in("t1w"),
         mask=rules.preprocess_t1w.output.mask,
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,
@@ -48,6 +47,7 @@ rule draw_viewer:
         mem_mb=memory("t1w", "dwi", "swi"),
     params:
         version=VERSION,
+        anatomical=anatomical,
     script:
         "../../scripts/draw_viewer.py"
 
@@ -56,7 +56,6 @@ rule draw_participant:
     """Draw a participant's pictures and put them on a page with the measures."""
     input:
         t1w=rules.preprocess_t1w.output.t1w,
-        stand_in=stand_in("t1w"),
         mask=rules.preprocess_t1w.output.mask,
         gm=rules.segment_t1w.output.gm,
         wm=rules.segment_t1w.output.wm,
@@ -113,6 +112,7 @@ rule draw_participant:
         mem_mb=memory("t1w", "dwi", "swi", *DECLARED_MAPS),
     params:
         version=VERSION,
+        anatomical=anatomical,
         limits=LIMITS,
         space=SPACE,
         group=lambda wildcards: group_of(f"sub-{wildcards.subject}"),

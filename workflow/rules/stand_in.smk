@@ -1,9 +1,12 @@
 rule make_stand_in:
-    """Make an image that takes the place of the T1w image, from FA and diffusivity, for those who have none."""
+    """Make an image that takes the place of the T1w image, from another scan, for those who have none."""
     input:
-        dwi=scan("dwi", "image"),
-        bval=scan("dwi", "bval"),
-        bvec=scan("dwi", "bvec"),
+        gradient_echo=standing_in("swi", "magnitude", "swi"),
+        dwi=standing_in("dwi", "image"),
+        bval=standing_in("dwi", "bval"),
+        bvec=standing_in("dwi", "bvec"),
+        template=rules.prepare_template.output.registration,
+        tissue=rules.prepare_template.output.tissue,
     output:
         t1w="<anat>_desc-standin_T1w.nii.gz",
         mask="<anat>_desc-standin_mask.nii.gz",
@@ -15,7 +18,7 @@ rule make_stand_in:
     conda:
         "../../envs/mndmri.yaml"
     resources:
-        mem_mb=memory("dwi"),
+        mem_mb=memory("t1w"),
     params:
         version=VERSION,
         max_b=config["dwi"]["max_b"],

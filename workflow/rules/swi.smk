@@ -30,6 +30,7 @@ rule locate_regions:
         mem_mb=memory("t1w", "swi"),
     params:
         version=VERSION,
+        stands_in=lambda wildcards: stands_in(wildcards) == "swi",
     script:
         "../../scripts/locate_regions.py"
 

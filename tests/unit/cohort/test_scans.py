@@ -321,6 +321,37 @@ def test_phase_without_magnitude_is_told(person):
     assert "phase without magnitude: sub-01_echo-2_part-phase_MEGRE.nii.gz" in only(person)
 
 
+@pytest.mark.parametrize("name", ["rec-minIP_swi", "acq-MinIP20_swi", "rec-slab_swi"])
+def test_a_minimum_intensity_projection_beside_the_swi_is_noted_and_not_used(tmp_path, name):
+    write_image(tmp_path / "sub-01/anat/sub-01_T1w.nii.gz")
+    swi = write_image(tmp_path / "sub-01/swi/sub-01_swi.nii.gz")
+    write_image(tmp_path / f"sub-01/swi/sub-01_{name}.nii.gz")
+    image_type = ["DERIVED", "PRIMARY", "MNIP"] if "slab" in name else ["DERIVED", "PRIMARY"]
+    write_json(tmp_path / f"sub-01/swi/sub-01_{name}.json", ImageType=image_type)
+    scans, problems = find(tmp_path / "sub-01")
+    assert not problems
+    assert scans["swi"].files["swi"] == (str(swi),)
+    assert "minimum-intensity projections are not used" in scans["swi"].notes[0]
+
+
+def test_a_minimum_intensity_projection_alone_is_no_swi(person):
+    for path in person.glob("anat/*_MEGRE*"):
+        path.unlink()
+    write_image(person / "swi/sub-01_rec-minIP_swi.nii.gz")
+    assert "sub-01_rec-minIP_swi.nii.gz: a minimum-intensity projection, no SWI" in only(person)
+
+
+def test_the_scanners_phase_beside_its_swi_is_noted_and_not_used(tmp_path):
+    write_image(tmp_path / "sub-01/anat/sub-01_T1w.nii.gz")
+    swi = write_image(tmp_path / "sub-01/swi/sub-01_swi.nii.gz")
+    write_image(tmp_path / "sub-01/swi/sub-01_part-phase_swi.nii.gz")
+    scans, problems = find(tmp_path / "sub-01")
+    assert not problems
+    assert {role for role in scans["swi"].files if role != "json"} == {"swi"}
+    assert scans["swi"].files["swi"] == (str(swi),)
+    assert "a phase image beside the SWI, without its magnitude, is not used" in scans["swi"].notes[0]
+
+
 def test_real_and_imaginary_parts_are_told(person):
     write_image(person / "anat/sub-01_echo-1_part-real_MEGRE.nii.gz")
     assert "sub-01_echo-1_part-real_MEGRE.nii.gz: real and imaginary parts are not read" in only(person)

@@ -32,7 +32,7 @@ def methods(
     measured=(),
     own_covariates=None,
     excluded=None,
-    without_t1w=0,
+    without_t1w=None,
     **keys,
 ):
     config = resolve_config({"bids_dir": "study"} | keys, SCHEMA)
@@ -425,7 +425,7 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
                 "distortion": "fieldmap",
                 "tensor_fit": "robust",
             },
-            without_t1w=1,
+            without_t1w={"dwi": 1, "swi": 1},
         )
         + methods(**VISITS)
     )
@@ -548,8 +548,14 @@ def test_how_the_tract_was_checked_and_who_had_no_t1w_image_is_told():
     text = methods(dwi={"min_aligned_fraction": 0.3})
     assert "fewer than 30% of its voxels" in text
     assert "without a T1-weighted image" not in text
-    assert "Of 1 participant without a T1-weighted image" in methods(without_t1w=1)
-    assert "Of 2 participants without" in methods(without_t1w=2)
+    assert "Of 1 participant without a T1-weighted image" in methods(without_t1w={"dwi": 1})
+    assert "Of 2 participants without" in methods(without_t1w={"dwi": 2})
+
+
+def test_who_was_located_by_the_gradient_echo_is_told_where_that_is_described():
+    text = methods(without_t1w={"swi": 2})
+    assert "Of 2 participants without a T1-weighted image" in paragraph(text, "Susceptibility-weighted images (SWI).")
+    assert "FA and mean diffusivity, with the contrast" not in text
 
 
 def test_a_declared_map_is_described_as_its_declaration_has_it():
