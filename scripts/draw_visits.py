@@ -23,7 +23,7 @@ for title, files in (("T1w image", by_unit(given.t1w)), ("FA", by_unit(given.fa)
     images[title] = {name: load_image(path) for name, path in own.items() if path}
 sheets = visit_sheets(who, images, load_image(given.template), space=options.space)
 figure = months_plot(measures, bands.query("participant_id == @who"), rows=options.primary, baseline=options.baseline)
-said = "Primary measures at each visit; the filled point is the baseline, grey the range of the controls there."
+said = "Primary measures at each visit; the filled point is the baseline, which the groups' tables have."
 page = visits_page(
     who,
     options.group,

@@ -155,6 +155,22 @@ def at_baseline(study: Study, baseline: str | None) -> tuple[Study, dict[str, st
     return replace(study, scans=of(study.scans), left_out=left_out, excluded=excluded), units
 
 
+def moved_baselines(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Whose baseline is another visit since jobs failed, a sentence for each pair of visits.
+
+    Parameters
+    ----------
+    before, after : mapping
+        ``participant_id`` to the unit, of `at_baseline`.
+    """
+    told: dict[str, list[str]] = {}
+    for who, unit in after.items():
+        first, now = split_unit(before[who])[1], split_unit(unit)[1]
+        if first != now:
+            told.setdefault(f"the baseline is {now or 'missing'}, as all scans of {first} failed", []).append(who)
+    return [f"{name_people(people)}: {text}" for text, people in told.items()]
+
+
 def spread(by_person: Mapping[str, Mapping[str, str]], units: Iterable[str]) -> dict[str, dict[str, str]]:
     """What is said of people, of each of their units; of others as it is."""
     units = list(units)

@@ -95,7 +95,9 @@ def months_plot(
         axes.set_label(" ".join(row[name] for name in KEY))
         axes.tick_params(labelsize=8)
         bare(axes)
-    figure.supxlabel("Months. Grey: range of the controls at the baseline (filled point).", fontsize=9, color=GREY)
+    banded = any(axes.patches for axes in grid)
+    grey = "Grey: range of the controls" if banded else "No range of the controls could be computed"
+    figure.supxlabel(f"Months. {grey} at the baseline (filled point).", fontsize=9, color=GREY)
     return figure
 
 

@@ -6,7 +6,6 @@ from urllib.parse import quote
 import pandas as pd
 
 from mndmri.report.pages import Picture, View, render
-from mndmri.tables.words import readable_number
 from mndmri.units import name_unit
 
 
@@ -56,7 +55,7 @@ def visit_names(measures: pd.DataFrame) -> dict[str, str]:
 
 
 def _months(months: float) -> str:
-    return "no months" if pd.isna(months) else f"{readable_number(months)} months"
+    return "no months" if pd.isna(months) else f"{round(months, 1):g} months"
 
 
 def _visits(who: str, measures: pd.DataFrame, baseline: str, pages: Collection[str]) -> list[dict[str, object]]:

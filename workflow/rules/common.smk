@@ -71,7 +71,7 @@ from mndmri.cohort.readings import key_files
 from mndmri.cohort.records import may_stand_in, refuse, stand_in_of
 from mndmri.cohort.table import columns_used
 from mndmri.cohort.title import study_title
-from mndmri.cohort.visits import at_baseline, check_visits
+from mndmri.cohort.visits import at_baseline, check_visits, moved_baselines
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.diffusion.shells import MODELS
 from mndmri.io import InputError, read_json, read_text, write_json
@@ -733,8 +733,11 @@ if WITHOUT_FAILED in os.environ:
 LOST_FILES = {path for loss in LOSSES.values() for path in loss.files}
 # What is scanned: participants, or their visits. The group's tables and maps have each participant once, at the
 # baseline: STUDY; AT_BASELINE is which visit that is.
+NAMED = (config["visits"] or {}).get("baseline")
+SEEN_FIRST = at_baseline(BY_UNIT, NAMED)[1]
 BY_UNIT = without(BY_UNIT, LOSSES)
-STUDY, AT_BASELINE = at_baseline(BY_UNIT, (config["visits"] or {}).get("baseline"))
+STUDY, AT_BASELINE = at_baseline(BY_UNIT, NAMED)
+STUDY = replace(STUDY, notes=(*STUDY.notes, *moved_baselines(SEEN_FIRST, AT_BASELINE)))
 VISITS = BY_UNIT.visits is not None
 # Folder and name of a participant's files, or of a visit's, below a dataset and the results.
 WHO = "sub-{subject}_ses-{session}" if VISITS else "sub-{subject}"

@@ -162,7 +162,6 @@ if VISITS:
             columns=[*STUDY.participants, *BY_UNIT.visits],
             brought=brought,
             maps=MAPS_AS_DECLARED,
-            excluded=STUDY.excluded if BROUGHT else {},
             left_out=BY_UNIT.left_out,
             scores=config["visits"]["scores"],
         script:

@@ -9,7 +9,7 @@ import pytest
 from mndmri.cohort import settle
 from mndmri.cohort.failures import Loss, without
 from mndmri.cohort.records import Problem, Scan, Study
-from mndmri.cohort.visits import at_baseline, borrow_t1w, check_visits, find_units, spread, when_seen
+from mndmri.cohort.visits import at_baseline, borrow_t1w, check_visits, find_units, moved_baselines, spread, when_seen
 from mndmri.io import InputError
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-1", "sub-2", "sub-3"], "group": ["ALS", "ALS", "control"]})
@@ -60,6 +60,9 @@ def test_a_visit_that_lost_all_its_scans_is_no_baseline():
     lost = without(study(MONTHS, **TWO), {"sub-1_ses-01": Loss(["t1w", "dwi"], [], {"t1w": ["failed"]})})
     _, units = at_baseline(lost, None)
     assert units["sub-1"] == "sub-1_ses-02"
+    before = at_baseline(study(MONTHS, **TWO), None)[1]
+    assert moved_baselines(before, units) == ["sub-1: the baseline is ses-02, as all scans of ses-01 failed"]
+    assert moved_baselines(before, before) == []
 
 
 def test_without_visits_a_study_is_its_own_baseline():
