@@ -8,10 +8,13 @@ from mndmri.susceptibility.relaxation import map_r2star
 
 log = start_job(snakemake)
 paths = snakemake.input.magnitude
-times = [bids.sidecar(path, snakemake.params.bids_dir)["EchoTime"] for path in paths]
+sidecars = [bids.sidecar(path, snakemake.params.bids_dir) for path in paths]
+times = [sidecar["EchoTime"] for sidecar in sidecars]
 r2star = map_r2star(
     [to_canonical(load_image(path)) for path in paths], load_image(snakemake.input.brain), echo_times_s=times
 )
 save_image(r2star, snakemake.output.r2star)
-write_json({"Units": "1/s", "EchoTimes": times}, snakemake.output.description)
+field_strength_T = sidecars[0].get("MagneticFieldStrength")
+description = {"Units": "1/s", "EchoTimes": times, "MagneticFieldStrength": field_strength_T}
+write_json(description, snakemake.output.description)
 log.info("%d echoes", len(times))

@@ -65,6 +65,8 @@ REFERENCES = {
     "smoothing-compensated voxel-based analysis. NeuroImage 2009;44:870-883.",
     "lerch2005": "Lerch JP, Evans AC. Cortical thickness analysis examined through power analysis and a population "
     "simulation. NeuroImage 2005;24:163-173.",
+    "shin2021": "Shin H-G, Lee J, Yun YH, et al. χ-separation: magnetic susceptibility source separation toward iron "
+    "and myelin mapping in the brain. NeuroImage 2021;240:118371.",
     "smith2006": "Smith SM, Jenkinson M, Johansen-Berg H, et al. Tract-based spatial statistics: voxelwise analysis of "
     "multi-subject diffusion data. NeuroImage 2006;31:1487-1505.",
     "smith2009": "Smith SM, Nichols TE. Threshold-free cluster enhancement: addressing problems of smoothing, "
@@ -190,6 +192,8 @@ REFERENCES = {
     "empirical Bayes methods. Biostatistics 2007;8:118-127.",
     "kellner2016": "Kellner E, Dhital B, Kiselev VG, Reisert M. Gibbs-ringing artifact removal based on local "
     "subvoxel-shifts. Magn Reson Med 2016;76:1574-1581.",
+    "stanisz2005": "Stanisz GJ, Odrobina EE, Pun J, et al. T1, T2 relaxation and magnetization transfer in tissue at "
+    "3T. Magn Reson Med 2005;54:507-512.",
     "streitberg1986": "Streitberg B, Röhmel J. Exact distributions for permutation and rank tests: an introduction to "
     "some recently published algorithms. Stat Softw Newsl 1986;12:10-17.",
     "kruskal1952": "Kruskal WH, Wallis WA. Use of ranks in one-criterion variance analysis. J Am Stat Assoc "

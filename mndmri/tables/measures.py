@@ -254,6 +254,16 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         )
     },
     **{
+        ("qsm", f"chi_{name}"): {
+            "Description": f"Exploratory: {text} sources in a region, at 3 T, from its median susceptibility and R2* "
+            "with constants for R2 and for the R2' that sources make, which are the same in everyone; not the mean of "
+            f"the {text} values (chi_{text}).",
+            "Units": "ppm",
+            "Source": "after Shin et al. 2021, NeuroImage 240:118371",
+        }
+        for name, text in (("para", "positive"), ("dia", "negative"))
+    },
+    **{
         ("qsm", f"chi_{name}"): {"Description": text, "Units": unit, "Source": "this project"}
         for name, text, unit in (
             (
@@ -348,6 +358,8 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("qsm", "chi_median"): 1,
     ("qsm", "chi_positive"): 1,
     ("qsm", "chi_negative"): 0,
+    ("qsm", "chi_para"): 1,
+    ("qsm", "chi_dia"): 0,
     ("qsm", "chi_error"): 0,
     ("qsm", "chi_sd_floor"): 0,
     ("qsm", "chi_p95_floor"): 0,

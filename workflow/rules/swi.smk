@@ -141,6 +141,8 @@ rule measure_qsm:
         chi=rules.map_susceptibility.output.chi,
         mask=rules.map_susceptibility.output.mask,
         description=rules.map_susceptibility.output.description,
+        r2star=has("r2star", rules.map_relaxation.output.r2star),
+        relaxation=has("r2star", rules.map_relaxation.output.description),
         veins=has("swi", rules.measure_swi.output.veins),
         regions=rules.locate_regions.output.regions,
         names=rules.locate_regions.output.names,

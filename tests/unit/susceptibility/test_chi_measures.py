@@ -7,6 +7,7 @@ from mndmri.grids import make_image, voxel_sizes
 from mndmri.susceptibility.chi_error import ErrorModel, region_error
 from mndmri.susceptibility.chi_measures import ERRORS, STATISTICS, measure_chi
 from mndmri.susceptibility.regions import MEASURED_REGIONS, precentral_regions
+from mndmri.susceptibility.separation import SOURCES
 from mndmri.tables.measures import DEFINITIONS
 
 
@@ -106,6 +107,6 @@ def test_a_statistic_that_cannot_be_had_says_why(build_slab, slab, regions, chi)
 
 
 def test_every_statistic_has_a_definition_with_its_unit():
-    assert {name: unit for name, (unit, _) in (STATISTICS | ERRORS).items()} == {
+    assert {name: unit for name, (unit, _) in (STATISTICS | ERRORS).items()} | dict.fromkeys(SOURCES, "ppm") == {
         name: entry["Units"] for (modality, name), entry in DEFINITIONS.items() if modality == "qsm"
     }
