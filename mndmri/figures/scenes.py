@@ -23,7 +23,7 @@ from mndmri.figures.slices import (
     prepare,
     window_of,
 )
-from mndmri.figures.tract import Streamlines
+from mndmri.figures.tract import Streamlines, streamlines_in_voxels
 from mndmri.grids import check_same_grid, make_image, resampled_grid, voxel_sizes
 from mndmri.masks import dilate
 from mndmri.registration.transforms import resample
@@ -86,6 +86,8 @@ class Scene(NamedTuple):
     look_for: str
     bad: str = ""
     statistic: Statistic | None = None
+    lines: Mapping[str, Sequence[np.ndarray]] = {}
+    """Streamlines by the mark in place of whose outline they are drawn: points in voxels, shape (n, 3) each."""
 
 
 def t1w_scene(
@@ -157,7 +159,7 @@ def dwi_scene(
     file_affine, fa = fa.affine, prepare(fa)
     tracts = {name: hold(own) for name, own in outline_tracts(weights, names).items()}
     passed = {f"streamlines {side}": _passed(lines, fa) for side, lines in streamlines.items()}
-    return _scene(
+    scene = _scene(
         "FA with the tract",
         {"FA in colours": make_image(colour, fa), "FA": fa},
         tracts | passed,
@@ -171,7 +173,9 @@ def dwi_scene(
         "anterior-posterior, blue: inferior-superior.",
         bad="a tract beside the blue fibres, streamlines that cross the midline, or other colours in the capsule "
         "(a wrong gradient table).",
-    )._replace(file_affine=file_affine)
+    )
+    drawn = {f"streamlines {side}": streamlines_in_voxels(lines, scene.affine) for side, lines in streamlines.items()}
+    return scene._replace(file_affine=file_affine, lines=drawn)
 
 
 def swi_scene(

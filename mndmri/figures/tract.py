@@ -66,7 +66,7 @@ def levels_sheet(
         window=(0.0, 0.9),
         crop=extent_of(fa, masks, _MARGIN_MM),
     )
-    points = {side: _in_voxels(lines, fa) for side, lines in streamlines.items()}
+    points = {side: streamlines_in_voxels(lines, fa.affine) for side, lines in streamlines.items()}
     for axes in figure.axes:
         for lines in points.values():
             _draw_streamlines(axes, lines, voxel_sizes(fa))
@@ -79,10 +79,10 @@ def _middles(masks: Sequence[SpatialImage]) -> list[int]:
     return sorted({int(np.average(np.arange(len(own)), weights=own).round()) for own in heights if own.any()})
 
 
-def _in_voxels(streamlines: Streamlines, image: SpatialImage) -> list[np.ndarray]:
-    """Some of the streamlines, evenly over all, in voxels of an image."""
+def streamlines_in_voxels(streamlines: Streamlines, affine: np.ndarray) -> list[np.ndarray]:
+    """At most 150 to 299 of the streamlines, evenly over all, in voxels of an image with this affine."""
     step = max(len(streamlines) // _SHOWN_STREAMLINES, 1)
-    to_voxels = np.linalg.inv(image.affine)
+    to_voxels = np.linalg.inv(affine)
     return [nb.affines.apply_affine(to_voxels, np.asarray(own)) for own in streamlines[::step]]
 
 

@@ -1,5 +1,6 @@
 """Whether a scan has left and right where the T1w image of the same person has them."""
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
@@ -47,7 +48,7 @@ def compare_sides(
     middle = apply_affine(to_image, centre_of_mass(mask))
     reflection = np.diag([-1.0, 1.0, 1.0, 1.0])
     reflection[0, 3] = 2 * middle[0]
-    mirrored = to_canonical(type(image)(np.asarray(image.dataobj), reflection @ image.affine))
+    mirrored = to_canonical(nb.Nifti1Image(np.asarray(image.dataobj), reflection @ image.affine))
     again = register_rigid(fixed, mirrored, fixed_mask=make_image(inside.astype(np.uint8), grid), start=to_image)
     points, values = world_coordinates(grid)[inside], fixed.get_fdata()[inside]
     scanned, n_voxels = _mutual_information(values, sample_points(image, map_points(points, [to_image])))
@@ -64,11 +65,11 @@ def _mutual_information(first: np.ndarray, second: np.ndarray) -> tuple[float, i
     n_voxels = int(shown.sum())
     if n_voxels < _FEWEST:
         return 0.0, n_voxels
-    ranks = []
-    for values in (first[shown], second[shown]):
-        edges = np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1])
-        ranks.append(np.searchsorted(edges, values))
-    joint = np.histogram2d(*ranks, bins=_BINS, range=[[0, _BINS]] * 2)[0] / n_voxels
+    bins = [
+        np.searchsorted(np.quantile(own, np.linspace(0, 1, _BINS + 1)[1:-1]), own)
+        for own in (first[shown], second[shown])
+    ]
+    joint = np.bincount(_BINS * bins[0] + bins[1], minlength=_BINS**2).reshape(_BINS, _BINS) / n_voxels
     apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
     there = joint > 0
     return float((joint[there] * np.log(joint[there] / apart[there])).sum()), n_voxels

@@ -13,6 +13,7 @@ from mndmri.report.pages import render
 
 # Of lossy WebP, 0 to 100, and the effort of its encoder, 0 to 6.
 _QUALITY, _METHOD = 80, 2
+_PARTS_OF_VOXEL, _END_OF_LINE = 16, -32768  # streamlines are stored in parts of a voxel
 _WIDEST = 4096  # pixels of a picture of all slices
 
 
@@ -72,7 +73,13 @@ def _encoded(scene: Mapping[str, Any], parts: dict[str, int]) -> dict[str, Any]:
             for name, image in scene["images"].items()
         ],
         "marks": [
-            {"name": name, "colour": colour, "on": name not in scene["hidden"], "empty": not mask.any()}
+            {
+                "name": name,
+                "colour": colour,
+                "on": name not in scene["hidden"],
+                "empty": not mask.any(),
+                "lines": _stored(_packed(_strung(scene["lines"][name])), parts) if name in scene["lines"] else None,
+            }
             for (name, mask), colour in zip(scene["marks"].items(), scene["colours"], strict=True)
         ],
         "bits": _stored(_packed(bits), parts),
@@ -98,6 +105,13 @@ def _stored(data: bytes, parts: dict[str, int]) -> int:
 def _packed(values: np.ndarray) -> bytes:
     """Values in the order in which the page counts voxels, the first axis fastest."""
     return zlib.compress(values.tobytes(order="F"), 9)
+
+
+def _strung(lines: Iterable[np.ndarray]) -> np.ndarray:
+    """Points of lines one after the other, and between two lines a row that is no point; shape (3, n)."""
+    end = np.full((1, 3), _END_OF_LINE, "<i2")
+    rows = [part for line in lines for part in (np.rint(_PARTS_OF_VOXEL * line).astype("<i2"), end)]
+    return np.concatenate([end, *rows]).T
 
 
 def _picture(channel: np.ndarray) -> bytes:

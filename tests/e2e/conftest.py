@@ -21,6 +21,7 @@ def demo_config(folder: Path, *, full: bool = False, **simulation) -> dict:
         update_config(config, yaml.safe_load((ROOT / "config" / name).read_text()))
     config |= {"bids_dir": str(folder / "results/sourcedata"), "output_dir": str(folder / "results")}
     config["swi"]["norms"] = str(ROOT / config["swi"]["norms"])
+    config |= {"tables": [own | {"file": str(ROOT / own["file"])} for own in config.get("tables", [])]}
     config["simulation"] |= simulation
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     return resolve_config(config, schema)

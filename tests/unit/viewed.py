@@ -14,6 +14,7 @@ SHAPE, ZOOMS = (35, 41, 29), (4.0, 4.5, 5.0)
 # mm: a bright block in the front of the participant's left, and a region at the back of the right
 LEFT_FRONT, RIGHT_BACK = (-30.0, 42.0, 30.0), (34.0, -42.0, 20.0)
 RIGHT_PEAK, LEFT_LOSS = (36.0, -20.0, 24.0), (-36.0, -20.0, 24.0)
+TRACKED = np.array([[-30.0, 0.0, z] for z in np.arange(-20, 21, 2.0)])
 LOSS, GAIN, FIRST = -7.31, 3.5, 12.34
 
 
@@ -74,9 +75,8 @@ def dwi(storage="RAS") -> Scene:
     """FA with fibres that run upwards, and a streamline through each of two voxels on the left."""
     fa = stored(lambda xyz: 0.8 * egg(xyz), storage)
     up = stored(lambda xyz: np.broadcast_to([0, 0, 1], xyz.shape), storage)
-    points = np.array([[-30.0, 0.0, z] for z in np.arange(-20, 21, 2.0)])
     names = ["cst", "cst_plic"]
-    return dwi_scene(fa, up, *regions(names, storage), {"left": [points] * 3, "right": []}, file="sub-01_fa.nii.gz")
+    return dwi_scene(fa, up, *regions(names, storage), {"left": [TRACKED] * 3, "right": []}, file="sub-01_fa.nii.gz")
 
 
 def swi() -> Scene:

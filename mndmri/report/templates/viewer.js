@@ -4,6 +4,7 @@
   const PLANES = { axial: [0, 1, 2], coronal: [0, 2, 1], sagittal: [1, 2, 0] };
   const ENDS = ["LR", "PA", "IS"];
   const MAX_ZOOM = 12, WHEEL_PX = 40, UNREAD = 4, AT_END = 3;
+  const SLAB_MM = 3, PARTS_OF_VOXEL = 16, END_OF_LINE = -32768;
   const element = (id) => document.getElementById(id);
   const memory = {
     get(key) { try { return localStorage.getItem(key); } catch { return null; } },
@@ -57,6 +58,7 @@
       if (Math.abs(mean - own.images[n].mean) > UNREAD) throw new Error("it does not let a page read its own pictures (a protection against being recognised).");
     });
     own.masks = new Uint8Array(await inflate(part(own.bits)));
+    for (const mark of own.marks) if (mark.lines !== null) mark.points = new Int16Array(await inflate(part(mark.lines)));
     if (own.statistic) own.statistic.values = new Int16Array(await inflate(part(own.statistic.steps)));
     own.at = 0;
     own.opacity = own.statistic ? 1 : 0.15;
@@ -79,7 +81,7 @@
   const mirrored = (plane) => radiological && plane.axes[0] === 0;
 
   // -- drawing --------------------------------------------------------------------------------------
-  const bits = () => scene.marks.reduce((sum, mark, n) => sum + (mark.on << n), 0);
+  const bits = (which = () => true) => scene.marks.reduce((sum, mark, n) => sum + ((mark.on && which(mark)) << n), 0);
   const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   function shades() {
     const middle = 127.5 - 1.275 * Number(element("brightness").value), half = 127.5 * 2 ** (-Number(element("contrast").value) / 50);
@@ -89,7 +91,7 @@
     const { canvas, small, axes: [across, up, through] } = plane;
     const [w, h] = [scene.shape[across], scene.shape[up]], strides = [1, scene.shape[0], scene.shape[0] * scene.shape[1]];
     const start = place[through] * strides[through], volumes = scene.volumes[scene.at], grey = volumes.length === 1;
-    const table = shades(), drawn = bits(), colours = scene.marks.map((mark) => rgb(mark.colour)), own = scene.statistic;
+    const table = shades(), filled = bits((mark) => !mark.points), colours = scene.marks.map((mark) => rgb(mark.colour)), own = scene.statistic;
     const palette = own && own.colours.map(rgb), [low, high] = own ? own.ends : [];
     Object.assign(small, { width: w, height: h });
     const context = small.getContext("2d"), pixels = context.createImageData(w, h), { data } = pixels;
@@ -104,7 +106,7 @@
           const strength = marked ? 1 : Math.min(Math.abs(value) / high, 1) ** 2;
           paint(palette[Math.round(level * (palette.length - 1))], scene.opacity * strength);
         }
-        if (!own && marked & drawn) colours.forEach((colour, bit) => { if (marked & drawn & (1 << bit)) paint(colour, scene.opacity); });
+        if (!own && marked & filled) colours.forEach((colour, bit) => { if (marked & filled & (1 << bit)) paint(colour, scene.opacity); });
         data[at] = red; data[at + 1] = green; data[at + 2] = blue; data[at + 3] = 255;
       }
     }
@@ -117,7 +119,11 @@
     view.imageSmoothingEnabled = true;
     view.drawImage(small, 0, 0);
     view.setTransform(1, 0, 0, 1, 0, 0);
-    scene.marks.forEach((mark, bit) => { if (mark.on) outline(view, plane, 1 << bit, mark.colour, start, strides, ratio); });
+    scene.marks.forEach((mark, bit) => {
+      if (!mark.on) return;
+      if (mark.points) streamlines(view, plane, mark, ratio);
+      else outline(view, plane, 1 << bit, mark.colour, start, strides, ratio);
+    });
     if (element("cross").checked) {
       const [x, y] = on(to, place[across] + 0.5, h - place[up] - 0.5), gap = 7 * ratio;
       view.strokeStyle = "#7cff7c";
@@ -147,6 +153,19 @@
     }
     view.strokeStyle = colour;
     view.lineWidth = 1.3 * ratio;
+    view.stroke(path);
+  }
+  // where they run within SLAB_MM of the slice
+  function streamlines(view, plane, { points, colour }, ratio) {
+    const [across, up, through] = plane.axes, h = scene.shape[up], reach = SLAB_MM / scene.voxel_mm[through], path = new Path2D();
+    for (let at = 0, drawing = false; at < points.length; at += 3) {
+      const [x, y, depth] = [across, up, through].map((axis) => points[at + axis] / PARTS_OF_VOXEL);
+      const near = points[at] !== END_OF_LINE && Math.abs(depth - place[through]) <= reach;
+      if (near) path[drawing ? "lineTo" : "moveTo"](...on(plane.to, x + 0.5, h - y - 0.5));
+      drawing = near;
+    }
+    view.strokeStyle = colour;
+    view.lineWidth = ratio;
     view.stroke(path);
   }
   function draw() {
@@ -211,7 +230,7 @@
     }
     element("marks").replaceChildren(...rows);
     const sizes = scene.voxel_mm.map((v) => v.toFixed(2)).join(" × ");
-    element("shown").textContent = `Shown: ${scene.shape.join(" × ")} voxels of ${sizes} mm, 256 grey levels; outlines along the edges of voxels. ${own ? `${own.name} is exact to ${STEP}.` : "Grey values are approximate (≈); measures are in the tables."}`;
+    element("shown").textContent = `Shown: ${scene.shape.join(" × ")} voxels of ${sizes} mm, 256 grey levels; outlines along the edges of voxels${scene.marks.some((mark) => mark.points) ? `, streamlines where they run within ${SLAB_MM} mm of the slice` : ""}. ${own ? `${own.name} is exact to ${STEP}.` : "Grey values are approximate (≈); measures are in the tables."}`;
   }
   function toggle(pressed, text, colour, checked, change) {
     const [label, input, key, name] = ["label", "input", "span", "kbd"].map((own) => document.createElement(own));

@@ -78,6 +78,14 @@ def test_directions_have_their_colours_and_streamlines_their_voxels():
     assert not scene.marks["streamlines right"].any()
 
 
+@pytest.mark.parametrize("storage", ["RAS", "LPI", "PSR"])
+def test_streamlines_lie_where_they_were_tracked(storage):
+    scene = viewed.dwi(storage)
+    drawn = scene.lines["streamlines left"]
+    assert len(drawn) == 3 and scene.lines["streamlines right"] == []
+    np.testing.assert_allclose(apply_affine(scene.affine, drawn[0]), viewed.TRACKED, atol=1e-3)
+
+
 def test_single_streamlines_that_stray_are_not_shown(monkeypatch):
     image = viewed.stored(viewed.egg)
     many, stray = np.array([[0.0, 0, 0]]), np.array([[-20.0, 27, 10]])

@@ -7,6 +7,7 @@ from base64 import b64decode
 from io import BytesIO
 
 import numpy as np
+from nibabel.affines import apply_affine
 from PIL import Image
 
 from tests.unit import viewed
@@ -35,6 +36,19 @@ def test_every_voxel_has_its_marks_and_its_grey():
         row, column = divmod(z, columns)
         tile = whole[row * up : (row + 1) * up, column * across : (column + 1) * across].T
         assert np.abs(tile.astype(int) - grey[..., z]).mean() < 6
+
+
+def test_streamlines_are_stored_to_a_sixteenth_of_a_voxel():
+    scene = viewed.dwi()
+    html = viewed.page(scene)
+    parts = [b64decode(part) for part in PART.findall(html)]
+    marks = {mark["name"]: mark for mark in scenes_of(html)[0]["marks"]}
+    points = np.frombuffer(zlib.decompress(parts[marks["streamlines left"]["lines"]]), "<i2").reshape(-1, 3)
+    ends = np.flatnonzero((points == -32768).all(axis=1))
+    assert len(ends) == 1 + 3 and ends[-1] == len(points) - 1
+    mm = apply_affine(scene.affine, points[ends[0] + 1 : ends[1]] / 16)
+    np.testing.assert_allclose(mm, viewed.TRACKED, atol=5 / 32 + 1e-3)
+    assert marks["streamlines right"]["empty"] and marks["CST left"]["lines"] is None
 
 
 def test_what_scenes_share_is_stored_once():

@@ -208,6 +208,33 @@ def test_overlays_are_switched_and_fade_to_their_outline(opened):
     assert page.input_value("#opacity") == "10"
 
 
+@pytest.mark.parametrize("radiological", [False, True])
+def test_streamlines_are_lines_on_their_side_near_the_slice_alone(opened, radiological):
+    page = opened("person")
+    page.select_option("#scene", label="FA with the tract")
+    page.wait_for_selector("body[data-drawn^='1 ']")
+    page.locator("#radiological").set_checked(radiological)
+    for n in range(3):  # the tracts, and streamlines of the right
+        if n != 2:
+            page.keyboard.press(str(n + 1))
+    page.locator("#opacity").fill("0")
+
+    def difference(plane, xyz):
+        go(page, xyz)
+        page.get_by_label("streamlines left").check()
+        with_lines = seen(page, plane)
+        page.get_by_label("streamlines left").uncheck()
+        return np.abs(with_lines - seen(page, plane)).max(axis=2) > 40
+
+    drawn = difference("coronal", (-30, 0, 0))
+    across, down = middle(drawn)
+    side = letters(page, "coronal")["left" if across < 0.5 else "right"]
+    assert side == "L" and 0.35 < down < 0.65
+    rows, columns = np.nonzero(drawn)
+    assert np.ptp(columns) <= 4 and np.ptp(rows) > 0.2 * drawn.shape[0]  # a line, not an area
+    assert not difference("coronal", (-30, 9, 0)).any()
+
+
 def test_a_mark_that_is_hidden_first_is_drawn_when_asked_for(opened):
     page = opened("RAS")
     go(page, (0, 0, 0))
