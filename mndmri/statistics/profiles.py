@@ -11,6 +11,7 @@ from scipy import stats
 from mndmri.io import InputError
 from mndmri.statistics.ancova import REPORTED, contrast_of, errors_of, fill, fit_sample
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
+from mndmri.statistics.draws import draw_among, draw_people, drawn_pivots, signed_pivots
 from mndmri.statistics.models import TIE
 from mndmri.statistics.samples import (
     NO_OTHERS,
@@ -22,7 +23,7 @@ from mndmri.statistics.samples import (
     select_people,
     take_sample,
 )
-from mndmri.statistics.welch import ErrorModel, directions_of, flipped_pivots, sign_flips, welch_contrast
+from mndmri.statistics.welch import ErrorModel, directions_of, sums_of, welch_contrast
 from mndmri.tables.dictionaries import column_names, dictionary
 
 _FAMILY = ["modality", "measure"]  # p is corrected over the nodes of one
@@ -43,8 +44,8 @@ _DESCRIPTIONS = {
     "statistic": "t of the adjusted difference.",
     "df": "Degrees of freedom (Satterthwaite).",
     "p": "Two-sided, by t, not corrected.",
-    "p_fwe": "p corrected over all nodes of both sides of this measure and contrast, by flips of the signs of the "
-    "participants' residuals, (b + 1) / (m + 1): b of m flips have any node at least as extreme as this one.",
+    "p_fwe": "p corrected over all nodes of both sides of this measure and contrast, by residuals drawn anew "
+    "on the scale of each group, (b + 1) / (m + 1): b of m draws have any node at least as extreme as this one.",
     "note": "Excluded participants and missing numbers, with the reasons.",
 }
 _MEANS = {
@@ -90,8 +91,9 @@ def compare_profiles(
     """Adjusted differences at every node, with p corrected over the nodes of both sides.
 
     The test is that of `compare_groups` that the report prints: each group has a variance of its own. The statistic of
-    the correction is the largest |t| of each flip, brought to one number of degrees of freedom (`pivot`): a |t| of
-    three of them means less than one of twenty, and a node that few people have would drown the rest.
+    the correction is the largest |t| of each draw of the residuals, brought to one number of degrees of freedom
+    (`pivot`): a |t| of three of them means less than one of twenty, and a node that few people have would drown the
+    rest.
 
     Parameters
     ----------
@@ -101,9 +103,9 @@ def compare_profiles(
     participants, groups, reference, covariates, measure_covariates, contrasts, pooled, alpha
         As in `compare_groups`; a node is of the region ``cst``.
     n_permutations : int
-        Sign flips; 0 for none: p_fwe is missing.
+        Draws of the residuals (`drawn_pivots`); 0 for none: p_fwe is missing.
     seed : int
-        The flips depend on this and on how many participants the groups have.
+        The draws depend on this and on how many participants the groups have.
 
     Returns
     -------
@@ -118,8 +120,7 @@ def compare_profiles(
 
     References
     ----------
-    Westfall and Young 1993, Resampling-Based Multiple Testing (single-step max T); Winkler et al. 2014, NeuroImage
-    92:381 (sign flips; groups of unequal variance).
+    Westfall and Young 1993, Resampling-Based Multiple Testing (single-step max T).
     """
     own = own_columns(participants, measure_covariates)
     people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
@@ -136,8 +137,8 @@ def compare_profiles(
         for row in node.rows.values():
             row["note"] += absent
         nodes.append(node)
-    signs = sign_flips(len(people), number=n_permutations, seed=seed)
-    found = _corrected(nodes, people.index, signs) if n_permutations else {}
+    drawn = draw_people(len(people), number=n_permutations, seed=seed)
+    found = _corrected(nodes, people.index, drawn, seed=seed) if n_permutations else {}
     rows = []
     for number, node in enumerate(nodes):
         uneven = node.sample.uneven()
@@ -247,7 +248,9 @@ def _fit_node(
     return _Node(tuple(place[name] for name in _FAMILY), sample, errors, rows, directions)
 
 
-def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dict[tuple[int, Contrast], float]:
+def _corrected(
+    nodes: list[_Node], everyone: pd.Index, drawn: np.ndarray, *, seed: int
+) -> dict[tuple[int, Contrast], float]:
     """Corrected p of each node and contrast, over all nodes of its measure; keys are the number of the node.
 
     Parameters
@@ -255,8 +258,9 @@ def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dic
     nodes : list of _Node
     everyone : Index, length n
         Participants.
-    signs : array, shape (m, n)
-        Theirs; the same for every node, so that the nodes stay as correlated as they are.
+    drawn : array of int, shape (m, n)
+        Whose residuals they have; the same for every node, so that the nodes stay as correlated as they are.
+    seed : int
     """
     alike = defaultdict(list)  # nodes of the same people, covariates and groups that vary
     for number, node in enumerate(nodes):
@@ -266,25 +270,26 @@ def _corrected(nodes: list[_Node], everyone: pd.Index, signs: np.ndarray) -> dic
     observed: dict[tuple[int, Contrast], float] = {}
     largest: dict[tuple[tuple[str, ...], Contrast], np.ndarray] = {}
     for (ids, *_), numbers in alike.items():
-        own_signs = signs[:, everyone.isin(ids)]
         y = np.column_stack([nodes[number].sample.y for number in numbers])
         first, families = nodes[numbers[0]], [nodes[number].family for number in numbers]
         errors, contrasts = first.errors, list(first.directions)
         assert errors is not None
         hypotheses = [first.directions[contrast] for contrast in contrasts]
-        (own,) = flipped_pivots(errors, y, hypotheses, np.ones((1, len(y))))
-        for contrast, values in zip(contrasts, own, strict=True):
-            observed |= {(number, contrast): abs(v) for number, v in zip(numbers, values[0], strict=True)}
-        start = 0
-        for drawn in flipped_pivots(errors, y, hypotheses, own_signs):
-            batch = slice(start, start := start + len(drawn[0]))
-            for contrast, values in zip(contrasts, drawn, strict=True):
-                for family in dict.fromkeys(families):
-                    kept = largest.setdefault((family, contrast), np.zeros(len(signs)))
-                    of_family = np.abs(values[:, [own == family for own in families]]).max(axis=1)
+        observed_here = signed_pivots(errors, *sums_of(errors, y), hypotheses)
+        for contrast, values in zip(contrasts, observed_here, strict=True):
+            observed |= {(number, contrast): abs(v) for number, v in zip(numbers, values, strict=True)}
+        own_draws = draw_among(drawn, everyone.isin(ids), errors, seed=seed)
+        start, names = 0, list(dict.fromkeys(families))
+        places = np.array([names.index(family) for family in families])
+        for batch_of_draws in drawn_pivots(errors, y, hypotheses, own_draws, places=places):
+            batch = slice(start, start := start + len(batch_of_draws[0]))
+            for contrast, values in zip(contrasts, batch_of_draws, strict=True):
+                for place, family in enumerate(names):
+                    kept = largest.setdefault((family, contrast), np.zeros(len(drawn)))
+                    of_family = np.abs(values[:, places == place]).max(axis=1)
                     kept[batch] = np.maximum(kept[batch], of_family)
     return {
         (number, contrast): (np.count_nonzero(largest[nodes[number].family, contrast] >= own * (1 - TIE)) + 1)
-        / (len(signs) + 1)
+        / (len(drawn) + 1)
         for (number, contrast), own in observed.items()
     }

@@ -1,12 +1,12 @@
 """Groups compared voxel by voxel: maps in template space, one linear model, corrected over the brain.
 
-Each group has a variance of its own (`mndmri.statistics.welch`), and p comes from flips of the signs of the residuals,
-participant by participant. What is assumed: errors are independent between participants and symmetric. Strongly skewed
-errors make p too small, more so in larger groups (docs/validation.md). Groups may vary differently; a site is a
-covariate, and sites may differ in their noise.
+Each group has a variance of its own (`mndmri.statistics.welch`), and p comes from residuals drawn participant by
+participant, on the scale of each group (`mndmri.statistics.draws`). What is assumed: errors are independent between
+participants and, but for their size, alike in the groups, skewed or not. Groups may vary differently, but skewed errors
+in groups that do make p too small (docs/validation.md). A site is a covariate, and sites may differ in their noise.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.io import InputError
 from mndmri.statistics.ancova import contrast_of, variance_notes
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
+from mndmri.statistics.draws import draw_among, draw_people, drawn_pivots, signed_pivots
 from mndmri.statistics.families import holm
 from mndmri.statistics.models import (
     COLLINEAR,
@@ -41,8 +42,6 @@ from mndmri.statistics.welch import (
     ErrorModel,
     directions_of,
     error_model,
-    flipped_pivots,
-    sign_flips,
     sums_of,
     wald_test,
 )
@@ -67,13 +66,13 @@ _DESCRIPTIONS = {
     "mask_ml": "Volume of these voxels, ml.",
     "highest": "Highest t (or F).",
     "lowest": "Lowest t.",
-    "p_fwe": "Smallest p, two-sided, corrected over all voxels compared: threshold-free cluster enhancement, flips of "
-    "the signs of the residuals, (b + 1) / (m + 1). Not corrected over the contrasts.",
+    "p_fwe": "Smallest p, two-sided, corrected over all voxels compared: threshold-free cluster enhancement, "
+    "residuals drawn anew on the scale of each group, (b + 1) / (m + 1). Not corrected over the contrasts.",
     "p_holm": "The smallest p after Holm, over the pairs of groups.",
     "higher_ml": "Volume where the first side of the contrast is higher (covariate: positive effect) at the corrected "
     "level, ml; for F, where the groups differ.",
     "lower_ml": "Volume where it is lower, ml.",
-    "n_permutations": "Sign flips, m.",
+    "n_permutations": "Draws of the residuals, m.",
     "note": "Excluded participants and missing numbers, with the reasons.",
 }
 MAP_DESCRIPTIONS = {
@@ -128,11 +127,9 @@ def compare_maps(
 ) -> MapComparison:
     """Differences between groups, and effects of covariates, at every voxel, with p corrected over all voxels.
 
-    Of the model of the groups and covariates, each contrast is one part and what is orthogonal to
-    it the other, so that exactly the contrast is tested, whichever groups it weighs (Beckmann's
-    partition). The test is the reported one of `compare_groups`: each group has its own variance. The residuals of the
-    other part have their signs flipped, the map of the statistic, brought to infinite degrees of freedom (`pivot`), is
-    enhanced (TFCE), and the data are compared with the largest value anywhere, of either sign.
+    The test is the reported one of `compare_groups`: each group has its own variance. The residuals of the model are
+    drawn anew, on the scale of each group (`drawn_pivots`), the map of the statistic, brought to infinite degrees of
+    freedom (`pivot`), is enhanced (TFCE), and the data are compared with the largest value anywhere, of either sign.
 
     Parameters
     ----------
@@ -152,7 +149,7 @@ def compare_maps(
     reasons : mapping, optional
         ``participant_id`` to why there is no map.
     n_permutations : int
-        Sign flips, m, besides the data's own signs.
+        Draws, m, besides the data.
     seed : int
     alpha : float
         Corrected level of the volumes in the summary.
@@ -171,9 +168,8 @@ def compare_maps(
 
     References
     ----------
-    Winkler et al. 2014, NeuroImage 92:381 (partition, sign flips, groups of unequal variance, correction by the
-    largest);
-    Smith and Nichols 2009, NeuroImage 44:83 (TFCE).
+    Winkler et al. 2014, NeuroImage 92:381 (groups of unequal variance, correction by the largest); Smith and Nichols
+    2009, NeuroImage 44:83 (TFCE).
     """
     key = {"modality": "", "measure": "", "region": ""} | dict(place or {})
     own = own_columns(participants, measure_covariates)
@@ -225,9 +221,10 @@ def compare_maps(
         owner = np.array([design.groups.index(name) for name in sample.data["group"]])
         errors = error_model(design.matrix, owner)
         notes += variance_notes(sample, design, errors)
-        signs = sign_flips(len(y), number=n_permutations, seed=seed)
+        drawn = draw_people(len(y), number=n_permutations, seed=seed)
+        drawn = draw_among(drawn, np.ones(len(y), bool), errors, seed=seed)
         directions = {name: directions_of(errors, hypothesis) for name, hypothesis in testable.items()}
-        found = _flip(y, errors, directions, signs, np.asarray(compared.dataobj) > 0)
+        found = _tested(y, errors, directions, drawn, np.asarray(compared.dataobj) > 0)
 
     images = {
         name: ContrastMaps("F" if len(testable[name]) > 1 else "t", *(make_image(values, mask) for values in arrays))
@@ -287,11 +284,11 @@ def _common(y: np.ndarray, mask: SpatialImage, sample: Sample) -> tuple[np.ndarr
     return y[:, kept], make_image(compared, mask), notes
 
 
-def _flip(
+def _tested(
     y: np.ndarray,
     errors: ErrorModel,
     directions: Mapping[str, np.ndarray],
-    signs: np.ndarray,
+    drawn: np.ndarray,
     inside: np.ndarray,
 ) -> dict[str, tuple[tuple[np.ndarray, np.ndarray, np.ndarray], float]]:
     """Of each hypothesis the statistic, its enhancement and minus log10 p, on the grid, and the median df."""
@@ -299,34 +296,35 @@ def _flip(
     box = tuple(slice(found.min(), found.max() + 1) for found in np.nonzero(inside))
     place = np.flatnonzero(inside[box])
 
-    def enhanced_maps(signs: np.ndarray) -> Iterator[list[np.ndarray]]:
-        """Enhancement of every hypothesis's statistic, in the box, flip by flip."""
-        for drawn in flipped_pivots(errors, y, list(directions.values()), signs):
-            for flip in range(len(drawn[0])):
-                maps = []
-                for own in drawn:
-                    values = np.zeros(inside[box].shape, np.float32)
-                    values.flat[place] = own[flip]
-                    maps.append(enhance(values))
-                yield maps
+    def enhanced(statistic: np.ndarray) -> np.ndarray:
+        values = np.zeros(inside[box].shape, np.float32)
+        values.flat[place] = statistic
+        return enhance(values)
 
-    (own,) = enhanced_maps(np.ones((1, len(y))))
-    largest = np.array([[np.abs(values).max() for values in maps] for maps in enhanced_maps(signs)])
-    largest = np.sort(largest.reshape(len(signs), len(directions)), axis=0)
+    hypotheses = list(directions.values())
     fitted, squares = sums_of(errors, y)
     # what is left below the rounding of the whole cannot be distinguished from nothing
     squares = np.maximum(squares, np.finfo(y.dtype).eps * np.var(y, axis=0) * len(y))
+    own = [enhanced(statistic) for statistic in signed_pivots(errors, fitted, squares, hypotheses)]
+    largest = np.array(
+        [
+            [np.abs(enhanced(statistic)).max() for statistic in of_draw]
+            for batch in drawn_pivots(errors, y, hypotheses, drawn)
+            for of_draw in zip(*batch, strict=True)
+        ]
+    )
+    largest = np.sort(largest.reshape(len(drawn), len(directions)), axis=0)
     results = {}
     for n, (name, hypothesis) in enumerate(directions.items()):
         height = np.abs(own[n].flat[place]) * (1 - _TIE)
-        extreme = len(signs) - np.searchsorted(largest[:, n], height)
+        extreme = len(drawn) - np.searchsorted(largest[:, n], height)
         tested = wald_test(errors, hypothesis, fitted, squares)
         squared = np.where(tested.df > 0, tested.statistic, 0)  # as in the enhanced map: no df, no test
         root = np.sign(hypothesis[:, 0] @ fitted) * np.sqrt(squared)
         whole = [np.zeros(inside.shape, np.float32) for _ in range(3)]
         whole[0][inside] = root if tested.numerator == 1 else squared
         whole[1][box] = own[n]
-        whole[2][inside] = -np.log10((extreme + 1) / (len(signs) + 1))
+        whole[2][inside] = -np.log10((extreme + 1) / (len(drawn) + 1))
         results[name] = ((whole[0], whole[1], whole[2]), float(np.median(tested.df)))
     return results
 

@@ -253,10 +253,9 @@ def flipped_pivots(
     kind, n_variables = y.dtype, y.shape[1]
     members = [errors.owner == g for g in range(len(errors.inner))]
     basis = [errors.basis[own].astype(kind) for own in members]
-    inner = errors.inner.astype(kind)
     fitted = errors.basis.astype(kind).T @ y
     residuals = [y[own] - own_basis @ fitted for own, own_basis in zip(members, basis, strict=True)]
-    restricted: list[tuple[np.ndarray, np.ndarray, list[np.ndarray], np.ndarray]] = []
+    restricted: list[tuple[np.ndarray, np.ndarray, list[np.ndarray], list[np.ndarray]]] = []
     for hypothesis in hypotheses:
         directions = linalg.orth(hypothesis)
         if directions.shape[1] == 1:  # a basis of one has an arbitrary sign, a contrast has not
@@ -264,7 +263,7 @@ def flipped_pivots(
         directions = directions.astype(kind)
         effect = directions.T @ fitted
         added = [own_basis @ directions for own_basis in basis]
-        totals = np.array([((r + a @ effect) ** 2).sum(axis=0) for r, a in zip(residuals, added, strict=True)])
+        totals = [((r + a @ effect) ** 2).sum(axis=0) for r, a in zip(residuals, added, strict=True)]
         restricted.append((directions, effect, added, totals))
 
     batch = max(_AT_A_TIME // n_variables, 1)
@@ -275,19 +274,37 @@ def flipped_pivots(
         for directions, effect, added, totals in restricted:
             own_parts = [_along(*three) @ effect for three in zip(drawn, basis, added, strict=True)]
             parts = [p + own for p, own in zip(of_residuals, own_parts, strict=True)]
-            along = np.sum(parts, axis=0)
-            squares = [
-                total - 2 * (along * part).sum(axis=1) + (along * (own @ along)).sum(axis=1)
-                for total, part, own in zip(totals, parts, inner, strict=True)
-            ]
-            # below the total's rounding, what is left cannot be distinguished from nothing
-            left = np.maximum(np.array(squares), np.finfo(kind).eps * totals[:, None])
-            whole = along.transpose(1, 0, 2).reshape(along.shape[1], -1)
-            statistic = pivot(wald_test(errors, directions, whole, left.reshape(len(left), -1)))
+            whole, left = refitted_sums(errors, parts, totals)
+            statistic = pivot(wald_test(errors, directions, whole, left))
             if directions.shape[1] == 1:
                 statistic = statistic * np.sign(directions[:, 0] @ whole)
             found.append(statistic.reshape(-1, n_variables))
         yield found
+
+
+def refitted_sums(
+    errors: ErrorModel, parts: Sequence[np.ndarray], totals: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `sums_of` finds in m sets of data of v variables, (r, m v) and (G, m v), from sums within the groups.
+
+    Parameters
+    ----------
+    errors : ErrorModel
+    parts : sequence of array, shape (m, r, v)
+        Products of each group's data with its rows of the basis.
+    totals : sequence of array, shape (m, v) or (v,)
+        Sums of each group's squared data.
+    """
+    along = np.sum(parts, axis=0)
+    squares = [
+        total - 2 * (along * part).sum(axis=1) + (along * (own.astype(along.dtype) @ along)).sum(axis=1)
+        for total, part, own in zip(totals, parts, errors.inner, strict=True)
+    ]
+    # below the total's rounding, what is left cannot be distinguished from nothing
+    rounding = np.finfo(along.dtype).eps
+    left = [np.maximum(own, rounding * total) for own, total in zip(squares, totals, strict=True)]
+    whole = along.transpose(1, 0, 2).reshape(along.shape[1], -1)
+    return whole, np.array(left).reshape(len(left), -1)
 
 
 def _along(signs: np.ndarray, basis: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,15 +1,17 @@
 """Shares of null cohorts in which each test finds something, and its power: what the calibration table is made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import linalg, optimize, stats
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
+from mndmri.statistics.draws import draw_people, drawn_pivots, signed_pivots
 from mndmri.statistics.models import Design, fit_ols, hc3_df
 from mndmri.statistics.tfce import enhance
 from mndmri.statistics.welch import (
+    ErrorModel,
     Tested,
     directions_of,
     error_model,
@@ -128,36 +130,98 @@ def table_shares(size: str, *, designs: int, cohorts: int, flips: int) -> Iterat
             yield row | {"percent": 100 * float(np.mean(shares))}
 
 
-def largest_shares(size: str, kind: str, *, designs: int, cohorts: int, flips: int) -> Iterator[dict[str, object]]:
-    """Share of cohorts with a corrected p <= 0.05 anywhere along a profile or in a small map."""
-    shape, smooth = {"profile": ((2, 30), _smooth_profile), "map": ((7, 8, 7), _smooth_map)}[kind]
-    for cell, how in CELLS.items():
-        positive: dict[str, list[float]] = {}
+SHAPES = {"profile": (2, 30), "map": (7, 8, 7)}
+# Where a difference is planted: a level of the left tract, a blob in the middle of the map
+PLANTED = {"profile": (slice(0, 1), slice(8, 16)), "map": (slice(2, 5), slice(2, 5), slice(2, 5))}
+
+
+def largest_shares(
+    size: str, kind: str, *, designs: int, cohorts: int, draws: int, cells: Collection[str] = CELLS
+) -> Iterator[dict[str, object]]:
+    """Share of cohorts with a corrected p <= 0.05 anywhere along a profile or in a small map.
+
+    Without any difference (error), and where the first group of each pair is moved by one standard deviation of the
+    errors at spread 1 in one level or blob (power).
+    """
+    smooth = {"profile": _smooth_profile, "map": _smooth_map}[kind]
+    for cell in cells:
+        positive: dict[tuple[str, str, str], list[float]] = {}
         for number in range(designs):
             matrix, owner = design(SIZES[size], number)
             rng = np.random.default_rng([SEED, number, list(CELLS).index(cell), len(owner), 1])
-            y = draw(how, owner, (cohorts, *shape), rng, smooth).reshape(len(owner), -1)
-            errors = error_model(matrix, owner)
-            hypotheses = [directions_of(errors, np.array(weights, float)) for weights in HYPOTHESES.values()]
-            signs = np.vstack([np.ones(len(owner)), sign_flips(len(owner), number=flips, seed=number)])
-            largest = [np.empty((flips + 1, cohorts)) for _ in hypotheses]
-            start = 0
-            for drawn in flipped_pivots(errors, y.astype(np.float32), hypotheses, signs):
-                end = start + len(drawn[0])
-                for own, statistics in zip(largest, drawn, strict=True):
-                    fields = statistics.reshape(-1, *shape).astype(np.float32)
-                    if kind == "map":
-                        top = np.array([np.abs(enhance(field)).max() for field in fields])
-                    else:
-                        top = np.abs(fields).reshape(len(fields), -1).max(axis=1)
-                    own[start:end] = top.reshape(end - start, cohorts)
-                start = end
-            for name, own in zip(HYPOTHESES, largest, strict=True):
-                p = ((own[1:] >= own[0] * (1 - 1e-6)).sum(axis=0) + 1) / (flips + 1)
-                positive.setdefault(name, []).append(np.mean(p <= LEVEL))
-        for name, shares in positive.items():
-            row = {"size": size, "cell": cell, "test": kind, "hypothesis": name, "what": "error"}
+            y = draw(CELLS[cell], owner, (cohorts, *SHAPES[kind]), rng, smooth).astype(np.float32)
+            for (test, name), p in _largest_p(y, matrix, owner, HYPOTHESES, draws=draws, seed=number).items():
+                positive.setdefault((test, name, "error"), []).append(np.mean(p <= LEVEL))
+            for name in PAIRS:
+                moved = y.copy()
+                first = np.flatnonzero(owner == np.argmax(HYPOTHESES[name][0]))
+                moved[(first, slice(None), *PLANTED[kind])] += np.sqrt(VARIANCE[CELLS[cell].errors])
+                own = {name: HYPOTHESES[name]}
+                for (test, _), p in _largest_p(moved, matrix, owner, own, draws=draws, seed=number).items():
+                    positive.setdefault((test, name, "power"), []).append(np.mean(p <= LEVEL))
+        for (test, name, what), shares in positive.items():
+            row = {"size": size, "cell": cell, "test": test, "hypothesis": name, "what": what}
             yield row | {"percent": 100 * float(np.mean(shares))}
+
+
+def _largest_p(
+    y: np.ndarray,
+    matrix: np.ndarray,
+    owner: np.ndarray,
+    hypotheses: Mapping[str, list[list[float]]],
+    *,
+    draws: int,
+    seed: int,
+) -> dict[tuple[str, str], np.ndarray]:
+    """Corrected p by (test, hypothesis) of each cohort, from data of shape (people, cohorts, *place)."""
+    n, cohorts, *shape = y.shape
+    values = y.reshape(n, -1)
+    errors = error_model(matrix, owner)
+    tested = [directions_of(errors, np.array(weights, float)) for weights in hypotheses.values()]
+
+    def largest(statistics: np.ndarray) -> np.ndarray:
+        """Of statistics of each draw, shape (draws, cohorts * places), the largest of each cohort."""
+        fields = statistics.reshape(-1, *shape).astype(np.float32)
+        tops = (
+            [np.abs(enhance(field)).max() for field in fields] if len(shape) == 3 else np.abs(fields).max(axis=(1, 2))
+        )
+        return np.array(tops).reshape(-1, cohorts)
+
+    people = draw_people(n, number=draws, seed=seed)
+    which = np.repeat(np.arange(cohorts), np.prod(shape))  # each cohort is a map of its own
+    drawn = zip(*drawn_pivots(errors, values, tested, people, places=which), strict=True)
+    owns = signed_pivots(errors, *sums_of(errors, values), tested)
+    found = {}
+    for name, own, batches in zip(hypotheses, owns, drawn, strict=True):
+        found["own variances", name] = _counted(largest(own[None]), np.vstack([largest(batch) for batch in batches]))
+    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (draws, 1)), axis=1)
+    for name, hypothesis in zip(hypotheses, tested, strict=True):
+        own, again = _one_variance(errors, values, hypothesis, orders)
+        found["one variance", name] = _counted(largest(own[None]), np.vstack([largest(one[None]) for one in again]))
+    return found
+
+
+def _counted(own: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    return ((drawn >= own * (1 - 1e-6)).sum(axis=0) + 1) / (len(drawn) + 1)
+
+
+def _one_variance(
+    errors: ErrorModel, y: np.ndarray, hypothesis: np.ndarray, orders: np.ndarray
+) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+    """Root of the classical F, with the sign of t, of the data and of permuted residuals of the smaller model."""
+    directions = linalg.orth(hypothesis).astype(y.dtype)
+    basis = errors.basis.astype(y.dtype)
+    df = len(y) - basis.shape[1]
+    smaller = y - basis @ (basis.T @ y) + basis @ directions @ (directions.T @ (basis.T @ y))
+
+    def statistic(values: np.ndarray) -> np.ndarray:
+        fitted = basis.T @ values
+        effect = directions.T @ fitted
+        left = (values**2).sum(axis=0) - (fitted**2).sum(axis=0)
+        root = np.sqrt((effect**2).sum(axis=0) / len(effect) / np.maximum(left, 1e-6) * df)
+        return root * np.sign(effect[0]) if len(effect) == 1 else root
+
+    return statistic(smaller), (statistic(smaller[order]) for order in orders)
 
 
 def _smooth_profile(noise: np.ndarray) -> np.ndarray:

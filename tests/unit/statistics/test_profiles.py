@@ -10,9 +10,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from mndmri.io import InputError
 from mndmri.statistics import compare_groups, profiles
+from mndmri.statistics.draws import draw_among, draw_people
 from mndmri.statistics.models import build_design, contrast_vector
 from mndmri.statistics.profiles import compare_profiles, compare_profiles_dictionary, profile_means
-from mndmri.statistics.welch import directions_of, error_model, pivot, sign_flips, sums_of, wald_test
+from mndmri.statistics.welch import directions_of, error_model, pivot, sums_of, wald_test
 from mndmri.tables.dictionaries import column_names
 
 GROUPS = ["ALS", "PLS", "control"]
@@ -81,53 +82,91 @@ def test_a_node_of_two_groups_is_welchs_test_of_those_who_have_it():
     assert np.isnan(row["p_fwe"])
 
 
-def test_corrected_p_is_that_of_enumerating_every_flip(monkeypatch):
-    """Three nodes, three people against three; all 64 signs in the place of random ones, Welch's t of each node."""
+def scales(y, owner, design):
+    """Of each group at each node, shape (groups, nodes): roots of the mean squared residual and of the variance."""
+    hat = design @ np.linalg.pinv(design)
+    maker = (np.eye(len(y)) - hat) ** 2
+    members = [owner == g for g in np.unique(owner)]
+    squares = np.array([((y - hat @ y)[own] ** 2).sum(axis=0) for own in members])
+    expected = [[maker[np.ix_(own, other)].sum() for other in members] for own in members]
+    unbiased = np.maximum(
+        np.linalg.solve(expected, squares),
+        [[0.1 / (1 - hat.diagonal()[own]).sum()] for own in members] * squares,
+    )
+    of_residuals = squares / [[own.sum()] for own in members]
+    halves = []
+    for variances in (of_residuals, unbiased):
+        ratio = variances / variances.mean(axis=0)
+        halves.append(np.sqrt(variances.mean(axis=0) * (ratio + ratio.mean(axis=1, keepdims=True)) / 2))
+    return halves
+
+
+def test_corrected_p_is_that_of_enumerating_every_draw(monkeypatch):
+    """Three nodes, three people against three; all draws but the data's order, Welch's t of each node."""
     y = np.array([[1.3, 2.6, 0.9, 3.9, 2.2, 4.1], [2.1, 2.4, 1.7, 3.6, 3.1, 4.4], [0.4, 0.9, 0.2, 0.1, 0.8, 0.5]])
     people = pd.DataFrame({"participant_id": [f"sub-{i}" for i in range(6)], "group": list("AAABBB")})
-    signs = np.array(list(product([1.0, -1], repeat=6)))
+    owner = np.repeat([0, 1], 3)
+    draws = np.array([d for d in product(range(6), repeat=6) if len(set(d[:3])) > 1 and len(set(d[3:])) > 1])
 
     def largest(values):
-        found = stats.ttest_ind(values[:, :3], values[:, 3:], axis=1, equal_var=False)
+        found = stats.ttest_ind(values[..., :3], values[..., 3:], axis=-1, equal_var=False)
         return (found.df - 0.5) * np.log1p(found.statistic**2 / found.df)
 
-    residuals = y - y.mean(axis=1, keepdims=True)
-    drawn = np.array([largest(residuals * sign).max() for sign in signs])
-    expected = [np.mean(drawn >= own * (1 - 1e-9)) for own in largest(y)]
-    # the data's own signs are counted without being drawn
-    monkeypatch.setattr(profiles, "sign_flips", lambda n, *, number, seed: signs[1:])
+    means = np.array([y[:, owner == g].mean(axis=1) for g in (0, 1)])[owner].T
+    lent, given = scales(y.T, owner, np.column_stack([owner == 0, owner == 1]).astype(float))
+    residuals = (y - means) / lent[owner].T
+    drawn = largest(residuals[:, draws] * given[owner].T[:, None]).max(axis=0)
+    expected = [(np.sum(drawn >= own * (1 - 1e-9)) + 1) / (len(draws) + 1) for own in largest(y)]
+    monkeypatch.setattr(profiles, "draw_people", lambda n, *, number, seed: draws)
     table = compare_profiles(
-        long(people, np.stack([y.T, y.T])), people, groups=["A", "B"], reference="B", n_permutations=63
+        long(people, np.stack([y.T, y.T])), people, groups=["A", "B"], reference="B", n_permutations=len(draws)
     )
     assert len(set(expected)) == 3
     for hemi in "LR":
-        np.testing.assert_allclose(table.loc[table["hemi"] == hemi, "p_fwe"], expected, rtol=1e-9)
+        np.testing.assert_allclose(table.loc[table["hemi"] == hemi, "p_fwe"], expected, atol=1e-4)
 
 
-def test_corrected_p_is_that_of_refitting_every_flipped_node(participants, values):
-    """Residuals of the model without the contrast flipped, node by node, with the signs of who has the node."""
+def test_corrected_p_is_that_of_refitting_every_draw(participants):
+    """Residuals of everybody, on the scale of each group, refitted node by node."""
     number = 60
+    values = smooth(participants, 10, seed=5) + 0.05 * participants["age"].to_numpy()[:, None]
     table = compare_profiles(long(participants, values), participants, **STUDY, n_permutations=number, seed=4)
-    signs = sign_flips(28, number=number, seed=4)
-    drawn, own = np.zeros(number), {}
-    for hemi, nodes in zip("LR", values, strict=True):
-        for node, y in enumerate(nodes.T, start=1):
-            here = np.isfinite(y)
-            people, y = participants[here], y[here]
-            design = build_design(people, groups=GROUPS, covariates=["age", "sex"])
-            contrast = contrast_vector(design, {"ALS": 1, "control": -1})
-            errors = error_model(design.matrix, people["group"].map(GROUPS.index).to_numpy())
-            nuisance = design.matrix @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-            fitted = nuisance @ np.linalg.lstsq(nuisance, y, rcond=None)[0]
-            again = fitted[:, None] + (y - fitted)[:, None] * signs[:, here].T
-            directions = directions_of(errors, contrast)
-            drawn = np.maximum(drawn, pivot(wald_test(errors, directions, *sums_of(errors, again))))
-            own[hemi, node] = pivot(wald_test(errors, directions, *sums_of(errors, y[:, None])))[0]
-    pairs = table[table["contrast"] == "ALS-control"]
-    observed = [own[key] for key in zip(pairs["hemi"], pairs["node"], strict=True)]
+    draws = draw_people(28, number=number, seed=4)
+    y = np.concatenate(values, axis=1)
+    design = build_design(participants, groups=GROUPS, covariates=["age", "sex"])
+    contrast = contrast_vector(design, {"ALS": 1, "control": -1})
+    owner = participants["group"].map(GROUPS.index).to_numpy()
+    errors = error_model(design.matrix, owner)
+    directions = directions_of(errors, contrast)
+    lent, given = scales(y, owner, design.matrix)
+    residuals = (y - design.matrix @ np.linalg.lstsq(design.matrix, y, rcond=None)[0]) / lent[owner]
+
+    def statistic(data):
+        return pivot(wald_test(errors, directions, *sums_of(errors, data)))
+
+    drawn = np.array([statistic(residuals[people] * given[owner]).max() for people in draws])
+    observed = statistic(y)
     expected = [(np.sum(drawn >= v * (1 - 1e-9)) + 1) / (number + 1) for v in observed]
+    pairs = table[table["contrast"] == "ALS-control"].sort_values(["hemi", "node"])
     assert len(set(expected)) > 5
     np.testing.assert_allclose(pairs["p_fwe"], expected, rtol=1e-12)
+
+
+def test_a_node_that_someone_lacks_has_the_draws_of_the_others():
+    """Who is absent is replaced in the draws, everybody else stays; nobody draws from a group without a spread."""
+    drawn = draw_people(7, number=400, seed=3)
+    present = np.array([True, True, False, True, True, True, True])
+    owner = np.array([0, 0, 1, 1, 1, 2])
+    errors = error_model(np.eye(3)[owner], owner)
+    assert list(errors.borrowing) == [False, False, True]
+    found = draw_among(drawn, present, errors, seed=3)
+    assert found.shape == (400, 6)
+    ids = np.flatnonzero(present)[found]
+    kept = ~np.isin(drawn[:, present], [2, 6])
+    assert (ids == drawn[:, present])[kept].all()
+    assert set(np.unique(ids)) == {0, 1, 3, 4, 5}
+    counts = np.bincount(ids.ravel(), minlength=7)[[0, 1, 3, 4, 5]] / ids.size
+    np.testing.assert_allclose(counts, 0.2, atol=0.03)
 
 
 @pytest.mark.parametrize("missing", [False, True])
