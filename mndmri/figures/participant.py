@@ -22,6 +22,7 @@ from mndmri.tables.words import readable
 Sheets = dict[str, Sheet]
 
 # Outlined around the hand knobs: both banks of the precentral gyrus, and the gyrus behind it.
+_SHOWN_GROWTH = 0.03
 _AROUND_THE_KNOB = ("precentral_posterior", "precentral_anterior", "postcentral")
 
 
@@ -59,6 +60,31 @@ def t1w_sheets(
             {"participant": t1w_template, "template": template},
         ),
     }
+
+
+def growth_sheet(who: str, *, brain: SpatialImage, growth: SpatialImage, between: tuple[str, str]) -> Figure:
+    """Midway image of a person's visits, with outlines where the brain became smaller and larger.
+
+    Parameters
+    ----------
+    who : str
+    brain : SpatialImage
+        As in `mndmri.anatomy.midway.Midway`.
+    growth : SpatialImage
+        Relative change of volume, on the same grid.
+    between : pair of str
+        The sessions compared.
+    """
+    inside = np.asarray(brain.dataobj) > 0
+    change = np.where(inside, np.asarray(growth.dataobj), 0)
+    # outlined at 0.5
+    parts = {
+        f"{word} by {100 * _SHOWN_GROWTH:.0f}% or more": make_image(
+            np.clip(sign * change, 0, 1) / (2 * _SHOWN_GROWTH), brain
+        )
+        for word, sign in (("smaller", -1), ("larger", 1))
+    }
+    return contour_sheet(brain, parts, title=f"{who}: change of volume from {between[0]} to {between[1]}")
 
 
 def dwi_sheets(
