@@ -19,7 +19,7 @@ save_image(midway.brain, made.brain)
 save_image(midway.mask, made.mask, dtype=np.uint8)
 save_image(stack(list(midway.visits.values())), made.visits)
 write_json({session: pose.tolist() for session, pose in midway.poses.items()}, made.poses)
-save_field(join_shifts(midway.shifts), made.shifts)
+save_field(join_shifts(midway), made.shifts)
 
 ways = {"engine": options.engine, "iterations": options.iterations}
 target = Template(**load_parts(given, "target"))

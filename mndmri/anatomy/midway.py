@@ -25,6 +25,7 @@ from mndmri.robust import MAD_TO_SD
 # Voxels and steps of the search for the poses, coarse to fine; the blur (FWHM) is that of two voxels. On voxels of 2 mm
 # it is good to some 0.02 mm, because all of the brain's edges take part.
 _POSE_LEVELS = ((6.0, 12), (3.0, 8), (2.0, 6))
+_STILL = 5e-5  # mm, and radians, of which 100 mm are as much
 # Tukey's biweight at 95% efficiency: what differs for another reason than the pose has no weight.
 _TUKEY = 4.685
 # The skull beside the brain takes part in the search, the scalp and the face do not.
@@ -32,9 +33,11 @@ _RIM_MM = 4.0
 # Receive-coil inhomogeneity varies over some centimetres, atrophy within some millimetres (FWHM).
 _SHADING_MM = 60.0
 _MOST_SHADING = 0.3  # logarithm of a ratio: what differs by more is tissue
-# Displacements: voxels of the coarse and the fine level, steps, and smoothing of what is found at each step (SD).
+# Displacements: steps, and smoothing of what is found at each (SD). Of a planted thinning of the precentral cortex by
+# 10 and 4% (simulated, 2 mm), 42 and 49% came back with 1 voxel, 62 and 77% with 0.7, 82 and 101% with 0.5; a real
+# head that was only turned (2 mm) changed by at most 0.10, 0.17 and 0.27% in any gyrus.
 _BEND_STEPS = 30
-_BEND_SD_VOX = 1.0
+_BEND_SD_VOX = 0.5
 # Share of the typical squared slope of the image below which a voxel is taken for flat.
 _FLAT = 0.1
 # Of a white matter of 1: what is darker is air, bone or fluid, and tells nothing of shading.
@@ -122,16 +125,16 @@ def meet_midway(visits: Mapping[str, Visit]) -> Midway:
     Returns
     -------
     Midway
-        Sessions in the order given.
+        Sessions in an order that follows from the images.
 
     Notes
     -----
     Poses: robust least squares towards the median of all visits, with the mean of the rigid transforms held at the
-    identity (Reuter et al. 2012, NeuroImage 61:1402; mean of rigid transforms: Pennec and Arsigny 2013). The voxels are as
-    large as those of the coarsest visit, and finer visits are blurred to its resolution. What shading differs between
-    visits is divided evenly among them (Ashburner and Ridgway 2013, Front Neurosci 6:197).
+    identity (Reuter et al. 2012, NeuroImage 61:1402). The voxels are as large as those of the coarsest visit, and finer
+    visits are blurred to its resolution. Differences of shading are divided evenly among the visits (as in Ashburner
+    and Ridgway 2013, Front Neurosci 6:197).
     """
-    # sums over the visits differ in their last digits by their order, and a search has to start from one of them
+    # the last digits of sums depend on the order, and the search for the poses starts from one of the visits
     ordered = sorted(visits, key=lambda session: _digest(visits[session]))
     own = [_cropped(visits[session]) for session in ordered]
     voxel_mm = max(_edge_mm(visit.t1w) for visit in own)
@@ -145,21 +148,18 @@ def meet_midway(visits: Mapping[str, Visit]) -> Midway:
         masks.append(sample_points(visit.mask, there))
         recorded = sample_points(visit.recorded, there) > _WHOLE
         heads.append(np.where(recorded, sample_points(visit.t1w, there, "cubic"), np.float32(np.nan)))
-    mask = make_image(np.mean(masks, axis=0) >= 0.5, grid)
+    mask = make_image((np.mean(masks, axis=0) >= 0.5).astype(np.uint8), grid)
     heads = _evened(heads, mask)
     brain = mask_image(make_image(_median(heads), grid), mask)
     shifts = _find_shifts(heads, mask)
-
-    def by_session(found: Sequence) -> dict:
-        return {session: found[ordered.index(session)] for session in visits}
 
     return Midway(
         brain=brain,
         mask=mask,
         recorded=make_image(np.isfinite(heads).any(axis=0), grid),
-        visits=by_session([make_image(head, grid) for head in heads]),
-        poses=by_session(poses),
-        shifts=by_session([make_field(shift, grid) for shift in shifts]),
+        visits={name: make_image(head, grid) for name, head in zip(ordered, heads, strict=True)},
+        poses=dict(zip(ordered, poses, strict=True)),
+        shifts={name: make_field(shift, grid) for name, shift in zip(ordered, shifts, strict=True)},
     )
 
 
@@ -237,6 +237,8 @@ def find_poses(visits: Sequence[Visit]) -> list[np.ndarray]:
             misfits = [(middle - head)[compared] for head in heads]
             steps = [_rigid_step(points[compared], slopes, misfit) for misfit in misfits]
             poses = _centred([pose @ step for pose, step in zip(poses, steps, strict=True)])
+            if max(np.abs(step - np.eye(4)).max() for step in steps) < _STILL:
+                break
     return poses
 
 
@@ -259,7 +261,7 @@ def _rigid_step(points: np.ndarray, slopes: np.ndarray, misfit: np.ndarray) -> n
     centre = points.mean(axis=0)
     change = np.hstack([np.cross(points - centre, slopes), slopes])  # per radian about each axis, and per mm along it
     spread = _TUKEY * MAD_TO_SD * np.median(np.abs(misfit))
-    weight = np.clip(1 - (misfit / max(spread, _TINY)) ** 2, 0, None) ** 2
+    weight = (1 - np.minimum(np.abs(misfit) / max(spread, _TINY), 1) ** 2) ** 2
     turn, shift = np.split(np.linalg.lstsq((change.T * weight) @ change, change.T @ (weight * misfit))[0], 2)
     motion = np.eye(4)
     motion[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
@@ -289,7 +291,7 @@ def _median(heads: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _evened(heads: Sequence[np.ndarray], mask: SpatialImage) -> list[np.ndarray]:
-    """Heads of the same intensities: the median of the brain's brighter half is 1, and shading is that of their mean."""
+    """Heads of one scale, in which the median of the brain's brighter half is 1, with the mean shading of all."""
     brain = np.asarray(mask.dataobj) > 0
     scaled = []
     for head in heads:

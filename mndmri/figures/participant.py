@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import nibabel as nb
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM

@@ -6,6 +6,7 @@ import pandas as pd
 from scipy import ndimage
 
 from mndmri.anatomy.midway import Midway, Visit
+from mndmri.anatomy.volumes import VOLUME_REGIONS
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.phantom.damage import _thin
 from mndmri.registration.register import Warp
@@ -16,10 +17,10 @@ SIDES = {"L": -1, "R": 1}
 
 
 def region_map(grid: nb.Nifti1Image, region: str, hemi: str) -> np.ndarray:
-    """A box of the shared head, bool: the precentral one before the postcentral one, on one side."""
+    """A box of the shared head on one side, bool: the precentral one before the postcentral one; others are empty."""
     x, y, z = np.moveaxis(world_coordinates(grid), -1, 0)
-    front = (y > -25) & (y < 10) if region == "precentral" else (y > -60) & (y < -25)
-    return (SIDES[hemi] * x > 4) & front & (z > 20)
+    low, high = {"precentral": (-25, 10), "postcentral": (-60, -25)}.get(region, (0, 0))
+    return (SIDES[hemi] * x > 4) & (y > low) & (y < high) & (z > 20)
 
 
 def thinned(tissues: dict, loss: dict[str, float]) -> dict:
@@ -45,11 +46,9 @@ def visit(tissues: dict, **scan) -> Visit:
 
 def atlas_on(grid: nb.Nifti1Image) -> tuple[nb.Nifti1Image, pd.DataFrame]:
     """Boxes about the gyri, on the shared head's grid."""
-    names = [(region, hemi) for region in ("precentral", "postcentral") for hemi in SIDES]
-    maps = np.stack([region_map(grid, *name) for name in names], axis=-1).astype(np.float32)
-    return make_image(maps, grid), pd.DataFrame(
-        [(n, *name) for n, name in enumerate(names)], columns=["index", "region", "hemi"]
-    )
+    names = [(region, hemi) for region in VOLUME_REGIONS for hemi in SIDES]
+    table = pd.DataFrame([(n, *name) for n, name in enumerate(names)], columns=["index", "region", "hemi"])
+    return make_image(np.stack([region_map(grid, *name) for name in names], axis=-1).astype(np.float32), grid), table
 
 
 def to_shared_head(midway: Midway, session: str, head: nb.Nifti1Image, turn_deg=(0, 0, 0)) -> Warp:
