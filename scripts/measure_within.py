@@ -34,7 +34,8 @@ who = f"sub-{snakemake.wildcards.subject}"
 for rows, path in ((volumes, made.measures), (measure_alignment(midway, volumes), made.qc)):
     rows.insert(0, "participant_id", who)
     write_table(rows, path, digits=EXACT)
-first, *_, last = (session for session in visits if session in midway.visits)
+aligned = [session for session in visits if session in midway.visits]
+first, last = aligned[0], aligned[-1]
 figure = growth_sheet(who, brain=midway.brain, growth=growth_between(midway, first, last), between=(first, last))
 write_bytes(to_png(figure), made.figure)
 log.info("%d visits aligned of %d", len(midway.visits), len(visits))

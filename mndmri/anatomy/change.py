@@ -11,17 +11,19 @@ from mndmri.anatomy.field_of_view import border_area_cm2
 from mndmri.anatomy.lobes import measure_lobes
 from mndmri.anatomy.midway import Midway, Visit
 from mndmri.anatomy.suitability import too_coarse, unmeasurable
-from mndmri.anatomy.tissue import segment_alike
+from mndmri.anatomy.tissue import TISSUES, brain_tissue, segment_alike
 from mndmri.anatomy.volumes import measure_volumes
 from mndmri.atlas.on_scan import Person, coverage_of, on_scan
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.register import Warp, jacobian_determinant
+from mndmri.registration.smoothing import smooth_within
 from mndmri.registration.transforms import map_points
 from mndmri.tables.columns import SESSION
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 WITHIN, JACOBIAN = "volume_within", "volume_jacobian"
 WITHIN_COLUMNS = [SESSION, *MEASURE_COLUMNS]
+_SHOWN_MM = 8.0  # FWHM, of the map of change
 
 Reasons = Mapping[tuple[str, str], str]
 _NO_REASONS: Mapping[str, Reasons] = MappingProxyType({})
@@ -142,11 +144,16 @@ def _grown(tissue: Mapping[str, SpatialImage], shift: SpatialImage) -> dict[str,
 
 
 def growth_between(midway: Midway, first: str, last: str) -> SpatialImage:
-    """Change of volume from one visit to another at each midway voxel, relative: -0.1 where a tenth is lost."""
+    """Change of grey matter's volume from one visit to another, relative: -0.1 where a tenth is lost.
+
+    By the Jacobian, mean over the grey matter round each voxel; missing where there is none. What the cortex loses the
+    fluid beside it gains, so that a mean over both would be nothing.
+    """
     before, after = (
         jacobian_determinant(midway.shifts[session]).get_fdata(dtype=np.float32) for session in (first, last)
     )
-    return make_image(after / before - 1, midway.mask)
+    grey = brain_tissue(midway.brain).slicer[..., TISSUES.index("GM")]
+    return smooth_within(make_image(after / before - 1, midway.mask), grey, fwhm_mm=_SHOWN_MM)
 
 
 def measure_alignment(midway: Midway, volumes: pd.DataFrame) -> pd.DataFrame:

@@ -148,7 +148,7 @@ def meet_midway(visits: Mapping[str, Visit]) -> Midway:
         masks.append(sample_points(visit.mask, there))
         recorded = sample_points(visit.recorded, there) > _WHOLE
         heads.append(np.where(recorded, sample_points(visit.t1w, there, "cubic"), np.float32(np.nan)))
-    mask = make_image((np.mean(masks, axis=0) >= 0.5).astype(np.uint8), grid)
+    mask = make_image(np.mean(masks, axis=0) >= 0.5, grid)
     heads = _evened(heads, mask)
     brain = mask_image(make_image(_median(heads), grid), mask)
     shifts = _find_shifts(heads, mask)
@@ -156,7 +156,7 @@ def meet_midway(visits: Mapping[str, Visit]) -> Midway:
     return Midway(
         brain=brain,
         mask=mask,
-        recorded=make_image(np.isfinite(heads).any(axis=0), grid),
+        recorded=make_image(np.asarray(np.isfinite(heads).any(axis=0)), grid),
         visits={name: make_image(head, grid) for name, head in zip(ordered, heads, strict=True)},
         poses=dict(zip(ordered, poses, strict=True)),
         shifts={name: make_field(shift, grid) for name, shift in zip(ordered, shifts, strict=True)},
@@ -318,15 +318,15 @@ def _find_shifts(heads: Sequence[np.ndarray], mask: SpatialImage) -> list[np.nda
     voxel_mm = voxel_sizes(mask)[0]
     brain = np.asarray(mask.dataobj) > 0
     pulled = ndimage.binary_dilation(brain, iterations=max(round(_RIM_MM / 2 / voxel_mm), 1))
-    index = np.indices(mask.shape, np.float32)
+    index = np.argwhere(pulled).T.astype(np.float32)
     middle = _median(heads)
     heads = [np.where(np.isnan(head), middle, head) for head in heads]
-    shifts = [np.zeros_like(index) for _ in heads]
+    shifts = [np.zeros((3, *mask.shape), np.float32) for _ in heads]
     for _ in range(_BEND_STEPS if len(heads) > 1 else 0):
-        there = [
-            ndimage.map_coordinates(head, index + shift, order=1, mode="nearest", output=np.float32)
-            for head, shift in zip(heads, shifts, strict=True)
-        ]
+        there = [head.copy() for head in heads]
+        for moved, head, shift in zip(there, heads, shifts, strict=True):
+            where = index + shift[:, pulled]
+            moved[pulled] = ndimage.map_coordinates(head, where, order=1, mode="nearest", output=np.float32)
         middle = np.median(there, axis=0)
         slopes = np.stack(np.gradient(middle)) * pulled
         steepness = (slopes**2).sum(axis=0)

@@ -64,7 +64,7 @@ def t1w_sheets(
 
 
 def growth_sheet(who: str, *, brain: SpatialImage, growth: SpatialImage, between: tuple[str, str]) -> Figure:
-    """Midway image of a person's visits, with outlines where the brain became smaller and larger.
+    """Midway image of a person's visits, with outlines where grey matter became smaller and larger.
 
     Parameters
     ----------
@@ -72,12 +72,11 @@ def growth_sheet(who: str, *, brain: SpatialImage, growth: SpatialImage, between
     brain : SpatialImage
         As in `mndmri.anatomy.midway.Midway`.
     growth : SpatialImage
-        Relative change of volume, on the same grid.
+        Relative change of grey matter, as from `mndmri.anatomy.change.growth_between`, on the same grid.
     between : pair of str
         The sessions compared.
     """
-    inside = np.asarray(brain.dataobj) > 0
-    change = np.where(inside, np.asarray(growth.dataobj), 0)
+    change = np.nan_to_num(np.asarray(growth.dataobj))
     # outlined at 0.5
     parts = {
         f"{word} by {100 * _SHOWN_GROWTH:.0f}% or more": make_image(
@@ -85,7 +84,7 @@ def growth_sheet(who: str, *, brain: SpatialImage, growth: SpatialImage, between
         )
         for word, sign in (("smaller", -1), ("larger", 1))
     }
-    return contour_sheet(brain, parts, title=f"{who}: change of volume from {between[0]} to {between[1]}")
+    return contour_sheet(brain, parts, title=f"{who}: change of grey matter from {between[0]} to {between[1]}")
 
 
 def dwi_sheets(
