@@ -13,6 +13,11 @@ def of_visits(path):
     )
 
 
+def session_names(wildcards):
+    """Parameter function: names of the sessions of `of_visits`, as tables have them."""
+    return [f"ses-{own}" for own in sessions_of(wildcards.subject, "t1w")]
+
+
 rule align_visits:
     """Bring a person's T1-weighted images of all visits to the space midway between them, and that to the template."""
     input:
@@ -40,7 +45,7 @@ rule align_visits:
         mem_mb=6000,
     params:
         version=VERSION,
-        sessions=lambda wildcards: sessions_of(wildcards.subject, "t1w"),
+        sessions=session_names,
         max_voxel_mm=config["t1w"]["max_voxel_mm"],
         engine=config["t1w"]["registration_engine"],
         iterations=config["t1w"]["registration_iterations"],
@@ -79,7 +84,7 @@ rule measure_within:
     resources:
         mem_mb=6000,
     params:
-        sessions=lambda wildcards: sessions_of(wildcards.subject, "t1w"),
+        sessions=session_names,
         limits=keys_of("t1w", "min_coverage", "max_border_cm2", "max_voxel_mm"),
     script:
         "../../scripts/measure_within.py"
