@@ -66,7 +66,7 @@ class Midway(NamedTuple):
     brain: SpatialImage
     """Median of the visits, 0 outside the brain; white matter is about 1."""
     mask: SpatialImage
-    """Brain, 0 or 1: where at least half of the visits have it."""
+    """Brain, 0 or 1: where at least half of the visits have it that were recorded there."""
     recorded: SpatialImage
     """Where at least one visit was recorded, 0 or 1."""
     visits: dict[str, SpatialImage]
@@ -148,7 +148,8 @@ def meet_midway(visits: Mapping[str, Visit]) -> Midway:
         masks.append(sample_points(visit.mask, there))
         recorded = sample_points(visit.recorded, there) > _WHOLE
         heads.append(np.where(recorded, sample_points(visit.t1w, there, "cubic"), np.float32(np.nan)))
-    mask = make_image(np.mean(masks, axis=0) >= 0.5, grid)
+    n_shown = np.isfinite(heads).sum(axis=0)
+    mask = make_image((np.sum(masks, axis=0) >= n_shown / 2) & (n_shown > 0), grid)
     heads = _evened(heads, mask)
     brain = mask_image(make_image(_median(heads), grid), mask)
     shifts = _find_shifts(heads, mask)
@@ -156,7 +157,7 @@ def meet_midway(visits: Mapping[str, Visit]) -> Midway:
     return Midway(
         brain=brain,
         mask=mask,
-        recorded=make_image(np.asarray(np.isfinite(heads).any(axis=0)), grid),
+        recorded=make_image(n_shown > 0, grid),
         visits={name: make_image(head, grid) for name, head in zip(ordered, heads, strict=True)},
         poses=dict(zip(ordered, poses, strict=True)),
         shifts={name: make_field(shift, grid) for name, shift in zip(ordered, shifts, strict=True)},
