@@ -1,5 +1,7 @@
 """Grey matter, white matter and CSF."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
@@ -106,16 +108,49 @@ def segment_tissue(
     dict of str to SpatialImage
         Keys `TISSUES`; 0 to 1, summing to 1 in the mask.
     """
+    return segment_alike([t1w], mask, tissue, warp_to_template, nuclei=nuclei)[0]
+
+
+def segment_alike(
+    images: Sequence[SpatialImage],
+    mask: SpatialImage,
+    tissue: SpatialImage,
+    warp_to_template: SpatialImage,
+    *,
+    nuclei: SpatialImage | None = None,
+) -> list[dict[str, SpatialImage]]:
+    """Share of each tissue in every voxel of several images of one brain, by the same intensities for all.
+
+    Parameters
+    ----------
+    images : sequence of SpatialImage
+        Bias-corrected T1-weighted images of one scale, all on one grid, as from `mndmri.anatomy.midway.meet_midway`.
+    mask, tissue, warp_to_template, nuclei
+        As for `segment_tissue`.
+
+    Returns
+    -------
+    list of dict of str to SpatialImage
+        Of each image, as from `segment_tissue`.
+    """
     box = bounding_box(mask)
-    whole, t1w, mask = t1w, t1w.slicer[box], mask.slicer[box]
-    points = map_points(world_coordinates(t1w), [warp_to_template])
+    whole, parts, n = images[0], [image.slicer[box] for image in images], len(images)
+    grid = parts[0]
+
+    def side_by_side(values: Sequence[np.ndarray]) -> SpatialImage:
+        # one image to the classifier, and so one model of intensities; the margin of the box keeps the brains apart
+        return make_image(np.concatenate(values), grid)
+
+    points = map_points(world_coordinates(grid), [warp_to_template])
     here = sample_points(_priors(tissue), points)
     here[..., 2] += np.clip(1 - here.sum(axis=-1), 0, 1)  # beyond the template's edge
     prior = dict(zip(TISSUES, np.moveaxis(here, -1, 0), strict=True))
-    priors = TissueMaps(**{name.lower(): make_image(values, t1w) for name, values in prior.items()})
+    priors = TissueMaps(**{name.lower(): side_by_side([values] * n) for name, values in prior.items()})
     nuclei = None if nuclei is None else known_nuclei(nuclei)
     if nuclei is not None:
         blurred = make_image(_blur(nuclei, NUCLEI_SD_MM), nuclei)
-        nuclei = make_image(sample_points(blurred, points), t1w)
-    found = _by_name(classify_tissue(t1w, mask, priors=priors, nuclei=nuclei))
-    return {name: uncrop(part, box, whole) for name, part in found.items()}
+        nuclei = side_by_side([sample_points(blurred, points)] * n)
+    scans, inside = (side_by_side([np.asarray(p.dataobj) for p in own]) for own in (parts, [mask.slicer[box]] * n))
+    found = _by_name(classify_tissue(scans, inside, priors=priors, nuclei=nuclei))
+    maps = {name: np.split(np.asarray(image.dataobj), n) for name, image in found.items()}
+    return [{name: uncrop(make_image(own[k], grid), box, whole) for name, own in maps.items()} for k in range(n)]

@@ -87,6 +87,11 @@ def on_scan(
     )
 
 
+def coverage_of(person: Person, recorded: SpatialImage, *, to_scan: np.ndarray) -> pd.Series:
+    """Share of each region that a scan covers, 0 to 1, by ``region`` and ``hemi``; parameters as for `on_scan`."""
+    return measure_coverage(person.atlas, person.table, _field_of_view(person, to_scan, recorded))
+
+
 def _field_of_view(person: Person, to_scan: np.ndarray, recorded: SpatialImage) -> SpatialImage:
     """What the scan covers of the atlas, looked up at the voxels of its regions alone, which are few."""
     there = np.zeros(person.atlas.shape[:3], bool)

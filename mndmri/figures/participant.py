@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import nibabel as nb
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from nibabel.spatialimages import SpatialImage
 
 from mndmri.atlas.levels import CST_LEVELS_Z_MM
@@ -22,6 +23,7 @@ from mndmri.tables.words import readable
 Sheets = dict[str, Sheet]
 
 # Outlined around the hand knobs: both banks of the precentral gyrus, and the gyrus behind it.
+_SHOWN_GROWTH = 0.05  # turned and noisy copies of a head of 2 mm differ by less nearly everywhere
 _AROUND_THE_KNOB = ("precentral_posterior", "precentral_anterior", "postcentral")
 
 
@@ -59,6 +61,30 @@ def t1w_sheets(
             {"participant": t1w_template, "template": template},
         ),
     }
+
+
+def growth_sheet(who: str, *, brain: SpatialImage, growth: SpatialImage, between: tuple[str, str]) -> Figure:
+    """Midway image of a person's visits, with outlines where grey matter became smaller and larger.
+
+    Parameters
+    ----------
+    who : str
+    brain : SpatialImage
+        As in `mndmri.anatomy.midway.Midway`.
+    growth : SpatialImage
+        Relative change of grey matter, as from `mndmri.anatomy.change.growth_between`, on the same grid.
+    between : pair of str
+        The sessions compared.
+    """
+    change = np.nan_to_num(np.asarray(growth.dataobj))
+    # outlined at 0.5
+    parts = {
+        f"{word} by {100 * _SHOWN_GROWTH:.0f}% or more": make_image(
+            np.clip(sign * change, 0, 1) / (2 * _SHOWN_GROWTH), brain
+        )
+        for word, sign in (("smaller", -1), ("larger", 1))
+    }
+    return contour_sheet(brain, parts, title=f"{who}: change of grey matter from {between[0]} to {between[1]}")
 
 
 def dwi_sheets(

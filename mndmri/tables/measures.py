@@ -48,6 +48,20 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Units": "ml",
         "Source": "Ashburner and Friston 2000, NeuroImage 11:805",
     },
+    ("t1w", "volume_within"): {
+        "Description": "As volume, of one of several visits of a person in the space midway between them: one model of "
+        "intensities, one brain mask and the same regions for all visits. To be compared between visits, not with "
+        "volume.",
+        "Units": "ml",
+        "Source": "this project; unbiased space of several visits: Reuter et al. 2012, NeuroImage 61:1402",
+    },
+    ("t1w", "volume_jacobian"): {
+        "Description": "Tissue of the median image of a person's visits, as volume, times the change of volume from "
+        "their mean shape to the visit (tensor-based morphometry). Underestimates the loss of cortex that is thin "
+        "against the voxels.",
+        "Units": "ml",
+        "Source": "after Ashburner and Ridgway 2013, Front Neurosci 6:197",
+    },
     ("t1w", "thickness"): {
         "Description": "Mean thickness of the gyrus's cortex along the normals of white matter's surface, to where "
         "half of a voxel is fluid, or another bank is met.",
@@ -315,10 +329,11 @@ _CORTEX = (
 DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     # 29 studies of 638 people with ALS: loss of precentral grey matter; CSF increases, the size of the head is
     # unchanged
-    ("t1w", "volume"): -1,
-    ("t1w", "volume", "csf"): 1,
-    ("t1w", "volume", "tiv"): 0,
-    ("t1w", "volume", "ventricles"): 1,
+    **{
+        ("t1w", measure, *region): sign
+        for measure in ("volume", "volume_within", "volume_jacobian")
+        for region, sign in {(): -1, ("csf",): 1, ("tiv",): 0, ("ventricles",): 1}.items()
+    },
     ("t1w", "thickness"): -1,
     # what the precentral gyrus loses the sulcus gains; so it does with age (Kochunov et al. 2005, HBM 26:210)
     ("t1w", "width"): 1,

@@ -54,6 +54,30 @@ DEFINITIONS: dict[str, dict[str, str]] = {
         "Description": "Smallest Jacobian determinant of the registration inside the brain; 0 or less where it folds.",
         "Units": "1",
     },
+    "visit_movement": {
+        "Description": "Distance of the brain at a visit from the middle of all visits of the person, in the scanner's "
+        "coordinates (root mean square over the brain). Not an error: it is corrected.",
+        "Units": "mm",
+    },
+    "visit_residual": {
+        "Description": "Difference of a visit's image, aligned, from the median of all visits, where white matter is 1 "
+        "(root mean square over the brain): noise, movement during the scan, change.",
+        "Units": "1",
+    },
+    "visit_shift": {
+        "Description": "Displacement from the mean shape of a person's visits to this visit (root mean square over the "
+        "brain).",
+        "Units": "mm",
+    },
+    "visit_min_jacobian": {
+        "Description": "Smallest Jacobian determinant of that displacement in the brain; 0 or less where it folds.",
+        "Units": "1",
+    },
+    "visit_agreement": {
+        "Description": "Grey matter of a visit relative to the mean of all visits, by volume_within less by "
+        "volume_jacobian.",
+        "Units": "%",
+    },
     "without_t1w": {
         "Description": "1: the participant has no T1w image, and an image made of this row's modality took its place, "
         "for the registration to the template and the classification of tissue: of FA and mean diffusivity (dwi), or "

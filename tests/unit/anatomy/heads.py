@@ -22,16 +22,24 @@ def build_head(voxel_mm: float) -> dict[str, nb.Nifti1Image]:
     return {name: make_image(data.astype(np.float32), grid) for name, data in tissues.items()}
 
 
-def scan_head(tissues, *, voxel_mm=2.0, turn_deg=(0, 0, 0), size=(1, 1, 1), bias=0.2, noise=0.02, contrast=INTENSITY):
-    """T1-weighted scan of a turned and stretched head, its brain mask, and its grey and white matter."""
-    grid = resampled_grid(tissues["grey"], voxel_mm)
-    pose = np.eye(4)  # from the scan to the shared head
+def head_pose(turn_deg=(0, 0, 0), size=(1, 1, 1)):
+    """Matrix from the scan of a turned and stretched head to the shared head."""
+    pose = np.eye(4)
     pose[:3, :3] = np.diag(1 / np.array(size)) @ Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix()
     pose[:3, 3] = HEAD_CENTRE_MM - pose[:3, :3] @ HEAD_CENTRE_MM
+    return pose
+
+
+def scan_head(
+    tissues, *, voxel_mm=2.0, turn_deg=(0, 0, 0), size=(1, 1, 1), bias=0.2, noise=0.02, contrast=INTENSITY, seed=3
+):
+    """T1-weighted scan of a turned and stretched head, its brain mask, and its grey and white matter."""
+    grid = resampled_grid(tissues["grey"], voxel_mm)
+    pose = head_pose(turn_deg, size)
     maps = {name: np.asarray(resample(part, grid, [pose]).dataobj) for name, part in tissues.items()}
     place = (world_coordinates(grid) - HEAD_CENTRE_MM) / 100
     shading = np.exp(bias * (place @ [0.6, -0.8, 0.9] - (place**2).sum(axis=-1)))
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     signal = 400 * shading * sum(contrast[name] * part for name, part in maps.items())
     signal = np.hypot(
         signal + 400 * noise * rng.standard_normal(grid.shape), 400 * noise * rng.standard_normal(grid.shape)

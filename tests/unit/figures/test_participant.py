@@ -10,6 +10,7 @@ from mndmri.atlas.levels import CST_LEVELS_Z_MM
 from mndmri.figures.participant import (
     chi_sheets,
     dwi_sheets,
+    growth_sheet,
     outline_regions,
     sulcus_sheets,
     swi_sheets,
@@ -140,6 +141,16 @@ def test_the_pages_pictures_of_the_t1w_say_what_they_are():
     assert names["Brain mask on the T1w"] == ["brain mask"]
     assert names["Tissue on the T1w"] == ["grey matter", "white matter"]
     assert names["T1w on the template"] == ["template: brain", "template: white matter"]
+
+
+def test_what_became_smaller_and_larger_is_outlined_on_its_side():
+    brain = image(100.0 * ball([0, 0, 0], 30))
+    growth = np.where(ball([0, 0, 0], 28), 0.0, np.nan)
+    growth[ball([-15, 0, 0])], growth[ball([15, 0, 0])] = -0.2, 0.2
+    figure = growth_sheet("sub-01", brain=brain, growth=image(growth), between=("ses-01", "ses-03"))
+    assert (outlined(figure, "smaller by 5% or more") < 0).all()
+    assert (outlined(figure, "larger by 5% or more") > 0).all()
+    assert "ses-01 to ses-03" in figure.texts[0].get_text()
 
 
 def test_the_central_sulcus_has_a_picture_where_it_was_measured():
