@@ -38,6 +38,7 @@ pathvars:
     maps=f"{RESULTS}/{WHERE}/maps/{WHO}",
     place=PLACE,
     participant=f"{PLACE}/{WHERE}/{WHO}",
+    person=f"{RESULTS}/sub-{{subject}}/anat/sub-{{subject}}",
     group=f"{PLACE}/group",
     qc=f"{PLACE}/qc",
 

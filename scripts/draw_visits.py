@@ -1,5 +1,7 @@
 """A participant's visits side by side on a page."""
 
+from pathlib import Path
+
 from mndmri.figures import to_webp
 from mndmri.figures.own_visits import months_plot, visit_sheets
 from mndmri.figures.sheets import draw_frames
@@ -24,12 +26,14 @@ for title, files in (("T1w image", by_unit(given.t1w)), ("FA", by_unit(given.fa)
 sheets = visit_sheets(who, images, load_image(given.template), space=options.space)
 figure = months_plot(measures, bands.query("participant_id == @who"), rows=options.primary, baseline=options.baseline)
 said = "Primary measures at each visit; the filled point is the baseline, which the groups' tables have."
+changed = "Where grey matter became smaller or larger from the first to the last visit, in the midway space."
 page = visits_page(
     who,
     options.group,
     measures=measures,
     views=[View(title, draw_frames(own), own.look_for, own.bad) for title, own in sheets.items()],
     over_months=Picture("Measures over the months", said, to_webp(figure)) if figure else None,
+    change=Picture("Change of grey matter", changed, Path(given.growth[0]).read_bytes()) if given.growth else None,
     baseline=options.baseline,
     pages=options.pages,
     versions=versions(),

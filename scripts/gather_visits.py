@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mndmri.io import EXACT, read_json, read_unit_tables, write_json, write_table
+from mndmri.io import EXACT, read_json, read_table, read_unit_tables, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.tables.given import described, given_definitions, take_given
 from mndmri.tables.maps import all_definitions
@@ -11,7 +11,7 @@ from mndmri.tables.visits import complete_visits, match_sessions, rows_of_visits
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
 participants, definitions = options.participants, all_definitions(options.maps)
-rows = rows_of_visits(read_unit_tables(given.measures))
+rows = pd.concat([rows_of_visits(read_unit_tables(given.measures)), *map(read_table, given.within)], ignore_index=True)
 if given.tables:
     brought = take_given(**options.brought, studied=participants["participant_id"])
     definitions |= given_definitions(brought, described(map(read_json, given.described)))

@@ -16,6 +16,7 @@ def visits_page(
     measures: pd.DataFrame,
     views: Sequence[View],
     over_months: Picture | None,
+    change: Picture | None,
     baseline: str,
     pages: Collection[str],
     versions: Mapping[str, str],
@@ -29,7 +30,8 @@ def visits_page(
         The person's rows of the measures of all visits.
     views : sequence of View
         Their frames are visits.
-    over_months : Picture, optional
+    over_months, change : Picture, optional
+        Measures over the months, and where grey matter changed.
     baseline : str
         Session that the groups' tables have.
     pages : collection of str
@@ -44,6 +46,7 @@ def visits_page(
         modalities=list(dict.fromkeys(measures["modality"])),
         views=list(views),
         over_months=over_months,
+        change=change,
         versions=dict(versions),
     )
 

@@ -79,11 +79,29 @@ def test_every_visit_is_measured_in_a_folder_of_its_own(wiring):
         folder = f"results/{unit.replace('_', '/')}"
         assert {f"{folder}/{unit}_measures.tsv", f"{folder}/anat/{unit}_desc-preproc_T1w.nii.gz"} <= made
         assert f"{folder}/{unit}.html" in made
-    assert not [path for path in made if re.search(r"/sub-\w+/(?!ses-)", path)]
+    of_visits = {path for job, (_, own) in wiring.items() if "session=" in job.wildcards for path in own}
+    assert not [path for path in of_visits if re.search(r"/sub-\w+/(?!ses-)", path)]
+
+
+def test_what_is_made_of_all_visits_of_a_person_lies_beside_their_folders(wiring):
+    """The page of all visits, and their midway space, of those with more than one."""
+    of_people = {job: files for job, files in wiring.items() if re.fullmatch(r"subject=\w+", job.wildcards)}
+    assert {job.rule for job in of_people} == {"draw_visits", "align_visits", "measure_within"}
+    for rule in {job.rule for job in of_people}:
+        assert {job.wildcards for job in of_people if job.rule == rule} == {"subject=01", "subject=02"}
+    for job, (given, made) in of_people.items():
+        who = f"sub-{job.wildcards.removeprefix('subject=')}"
+        assert {name.split("_")[0] for name in names(given)} <= {who}
+        assert all(path.startswith(f"results/{who}/") and "/ses-" not in path for path in made)
+        if job.rule == "align_visits":
+            assert names(given) == {unit for unit in UNITS if unit.startswith(who)}
+    assert taken(wiring, "group/measures_visits.tsv") == UNITS
+    [given] = [given for given, made in wiring.values() if any(f.endswith("measures_visits.tsv") for f in made)]
+    assert {Path(f).name for f in given} >= {f"sub-0{n}_desc-within_measures.tsv" for n in (1, 2)}
 
 
 def test_a_job_of_a_visit_takes_files_of_that_visit_alone(wiring):
-    of_visits = {job: files for job, files in wiring.items() if "subject=" in job.wildcards}
+    of_visits = {job: files for job, files in wiring.items() if "session=" in job.wildcards}
     assert {job.rule for job in of_visits} >= {"preprocess_t1w", "extract_cst", "measure_swi", "draw_participant"}
     for job, (given, made) in of_visits.items():
         [unit] = names([*given, *made])

@@ -372,11 +372,6 @@ def visits_of(subject, modality=None):
     ]
 
 
-def sessions_of(subject, modality="t1w"):
-    """Labels of the sessions of `visits_of`."""
-    return [wildcards_of(unit)["session"] for unit in visits_of(subject, modality)]
-
-
 def of_visits(modality, path):
     """Input function: a file of each visit of a participant that has a modality, where it can be made."""
     return lambda wildcards: [

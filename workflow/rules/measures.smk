@@ -140,11 +140,21 @@ rule gather_measures:
 
 if VISITS:
 
+    include: "within.smk"
+
+    # Volumes of a person's visits in the space midway between them.
+    WITHIN = (
+        having(rules.measure_within.output.measures, VISITED)
+        if OF_T1W["volumes"]
+        else []
+    )
+
     rule gather_visits:
         """Put the measures of every visit into one table."""
         input:
             **BROUGHT_FILES,
             measures=of_each(rules.collect_measures.output.measures, units()),
+            within=of_each(rules.measure_within.output.measures, WITHIN),
         output:
             visits="<group>/measures_visits.tsv",
             dictionary="<group>/measures_visits.json",

@@ -57,6 +57,11 @@ if SEEN_AGAIN:
             template=rules.prepare_template.output.registration,
             t1w=of_visits("t1w", rules.register_t1w.output.t1w),
             fa=of_visits("dwi", rules.fit_tensor.output.fa_template),
+            growth=lambda wildcards: (
+                expand(rules.measure_within.output.figure, subject=wildcards.subject)
+                if f"sub-{wildcards.subject}" in WITHIN
+                else []
+            ),
         output:
             page="<place>/sub-{subject}/sub-{subject}_visits.html",
         log:

@@ -1,21 +1,12 @@
 # People whose visits are aligned: those with a T1w image at two visits or more.
 VISITED = [
-    subject
-    for subject in dict.fromkeys(wildcards_of(unit)["subject"] for unit in units("t1w"))
-    if len(sessions_of(subject, "t1w")) > 1
+    who for who in AT_BASELINE if len(visits_of(who.removeprefix("sub-"), "t1w")) > 1
 ]
 
 
-def of_visits(path):
-    """Input function: a file of each of a person's visits, in the order of `sessions_of`."""
-    return lambda wildcards: expand(
-        path, subject=wildcards.subject, session=sessions_of(wildcards.subject, "t1w")
-    )
-
-
 def session_names(wildcards):
-    """Parameter function: names of the sessions of `of_visits`, as tables have them."""
-    return [f"ses-{own}" for own in sessions_of(wildcards.subject, "t1w")]
+    """Parameter function: sessions of the T1w images of a person, as tables have them."""
+    return [split_unit(unit)[1] for unit in visits_of(wildcards.subject, "t1w")]
 
 
 rule align_visits:
@@ -24,9 +15,9 @@ rule align_visits:
         **TARGET,
         **ONWARD,
         template=rules.prepare_template.output.registration,
-        t1w=of_visits(rules.preprocess_t1w.output.t1w),
-        mask=of_visits(rules.preprocess_t1w.output.mask),
-        fov=of_visits(rules.preprocess_t1w.output.fov),
+        t1w=of_visits("t1w", rules.preprocess_t1w.output.t1w),
+        mask=of_visits("t1w", rules.preprocess_t1w.output.mask),
+        fov=of_visits("t1w", rules.preprocess_t1w.output.fov),
     output:
         brain="<person>_desc-midway_T1w.nii.gz",
         mask="<person>_desc-midway_mask.nii.gz",
