@@ -227,3 +227,15 @@ def test_scans_outside_of_sessions_are_refused_where_visits_are_asked_for(tmp_pa
     refused = study.run("--dry-run")
     assert refused.returncode != 0
     assert "sub-01_T1w.nii.gz lies in no folder ses-*, and visits asks for sessions" in refused.said
+
+
+def test_a_person_whose_visits_cannot_be_aligned_keeps_all_else(tmp_path):
+    study = study_of_sessions(tmp_path)
+    study.make_up("sub-01_desc-midway_T1w.nii.gz")
+    study.set_fates({"sub-01_desc-midway_T1w.nii.gz": "fail"})
+    table = "results/group/measures_visits.tsv"
+    run = study.run("--keep-going", table)
+    [last] = [own for own in run.records if table in own.output]
+    assert names(last.input) == UNITS
+    within = {Path(path).name for path in last.input if "desc-within" in path}
+    assert within == {"sub-02_desc-within_measures.tsv"}
