@@ -322,20 +322,20 @@ def _find_shifts(heads: Sequence[np.ndarray], mask: SpatialImage) -> list[np.nda
     index = np.argwhere(pulled).T.astype(np.float32)
     middle = _median(heads)
     heads = [np.where(np.isnan(head), middle, head) for head in heads]
-    shifts = [np.zeros((3, *mask.shape), np.float32) for _ in heads]
+    shifts = np.zeros((len(heads), 3, *mask.shape), np.float32)
     for _ in range(_BEND_STEPS if len(heads) > 1 else 0):
-        there = [head.copy() for head in heads]
-        for moved, head, shift in zip(there, heads, shifts, strict=True):
-            where = index + shift[:, pulled]
-            moved[pulled] = ndimage.map_coordinates(head, where, order=1, mode="nearest", output=np.float32)
-        middle = np.median(there, axis=0)
-        slopes = np.stack(np.gradient(middle)) * pulled
+        there = [
+            ndimage.map_coordinates(head, index + shift[:, pulled], order=1, mode="nearest", output=np.float32)
+            for head, shift in zip(heads, shifts, strict=True)
+        ]
+        middle[pulled] = np.median(there, axis=0)
+        slopes = np.stack([slope[pulled] for slope in np.gradient(middle)])
         steepness = (slopes**2).sum(axis=0)
-        flat = _FLAT * steepness[brain].mean()
+        flat = _FLAT * steepness[brain[pulled]].mean()
         for shift, head in zip(shifts, there, strict=True):
-            misfit = middle - head
-            shift += slopes * (misfit / (steepness + misfit**2 + flat))
+            misfit = middle[pulled] - head
+            shift[:, pulled] += slopes * (misfit / (steepness + misfit**2 + flat))
             for along in shift:
                 ndimage.gaussian_filter(along, _BEND_SD_VOX, output=along)
-        shifts = list(np.stack(shifts) - np.mean(shifts, axis=0))
+        shifts -= shifts.mean(axis=0)
     return [voxel_mm * np.moveaxis(shift, 0, -1) for shift in shifts]
