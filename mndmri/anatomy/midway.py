@@ -236,7 +236,7 @@ def find_poses(visits: Sequence[Visit]) -> list[np.ndarray]:
             middle = np.median(heads, axis=0)
             slopes = np.stack(np.gradient(middle, voxel_mm), axis=-1)[compared]
             misfits = [(middle - head)[compared] for head in heads]
-            steps = [_rigid_step(points[compared], slopes, misfit) for misfit in misfits]
+            steps = [_rigid_step(points[compared], middle[compared], slopes, misfit) for misfit in misfits]
             poses = _centred([pose @ step for pose, step in zip(poses, steps, strict=True)])
             if max(np.abs(step - np.eye(4)).max() for step in steps) < _STILL:
                 break
@@ -257,13 +257,19 @@ def _without_size(similarity: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return rigid
 
 
-def _rigid_step(points: np.ndarray, slopes: np.ndarray, misfit: np.ndarray) -> np.ndarray:
+def _rigid_step(points: np.ndarray, values: np.ndarray, slopes: np.ndarray, misfit: np.ndarray) -> np.ndarray:
     """Motion of points that takes the misfit of their intensities away, by robust least squares, shape (4, 4)."""
     centre = points.mean(axis=0)
-    change = np.hstack([np.cross(points - centre, slopes), slopes])  # per radian about each axis, and per mm along it
+    away = points - centre
+    # per radian about each axis and per mm along it; and by shading that varies as a polynomial of second order, which
+    # would be taken for a shift of the edges
+    pairs = [away[:, one] * away[:, other] for one in range(3) for other in range(one, 3)]
+    shading = values[:, None] * np.column_stack([np.ones(len(away)), away, *pairs])
+    change = np.hstack([np.cross(away, slopes), slopes, shading / np.abs(shading).mean(axis=0)])
     spread = _TUKEY * MAD_TO_SD * np.median(np.abs(misfit))
     weight = (1 - np.minimum(np.abs(misfit) / max(spread, _TINY), 1) ** 2) ** 2
-    turn, shift = np.split(np.linalg.lstsq((change.T * weight) @ change, change.T @ (weight * misfit))[0], 2)
+    found = np.linalg.lstsq((change.T * weight) @ change, change.T @ (weight * misfit))[0]
+    turn, shift = found[:3], found[3:6]
     motion = np.eye(4)
     motion[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
     motion[:3, 3] = centre + shift - motion[:3, :3] @ centre
