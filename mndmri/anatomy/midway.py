@@ -236,7 +236,7 @@ def find_poses(visits: Sequence[Visit]) -> list[np.ndarray]:
             middle = np.median(heads, axis=0)
             slopes = np.stack(np.gradient(middle, voxel_mm), axis=-1)[compared]
             misfits = [(middle - head)[compared] for head in heads]
-            steps = [_rigid_step(points[compared], slopes, misfit) for misfit in misfits]
+            steps = [_rigid_step(points[compared], middle[compared], slopes, misfit) for misfit in misfits]
             poses = _centred([pose @ step for pose, step in zip(poses, steps, strict=True)])
             if max(np.abs(step - np.eye(4)).max() for step in steps) < _STILL:
                 break
@@ -257,13 +257,19 @@ def _without_size(similarity: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return rigid
 
 
-def _rigid_step(points: np.ndarray, slopes: np.ndarray, misfit: np.ndarray) -> np.ndarray:
+def _rigid_step(points: np.ndarray, values: np.ndarray, slopes: np.ndarray, misfit: np.ndarray) -> np.ndarray:
     """Motion of points that takes the misfit of their intensities away, by robust least squares, shape (4, 4)."""
     centre = points.mean(axis=0)
-    change = np.hstack([np.cross(points - centre, slopes), slopes])  # per radian about each axis, and per mm along it
+    away = points - centre
+    # per radian about each axis and per mm along it; and by shading that varies as a polynomial of second order, which
+    # would be taken for a shift of the edges
+    pairs = [away[:, one] * away[:, other] for one in range(3) for other in range(one, 3)]
+    shading = values[:, None] * np.column_stack([np.ones(len(away)), away, *pairs])
+    change = np.hstack([np.cross(away, slopes), slopes, shading / np.abs(shading).mean(axis=0)])
     spread = _TUKEY * MAD_TO_SD * np.median(np.abs(misfit))
     weight = (1 - np.minimum(np.abs(misfit) / max(spread, _TINY), 1) ** 2) ** 2
-    turn, shift = np.split(np.linalg.lstsq((change.T * weight) @ change, change.T @ (weight * misfit))[0], 2)
+    found = np.linalg.lstsq((change.T * weight) @ change, change.T @ (weight * misfit))[0]
+    turn, shift = found[:3], found[3:6]
     motion = np.eye(4)
     motion[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
     motion[:3, 3] = centre + shift - motion[:3, :3] @ centre
@@ -322,20 +328,20 @@ def _find_shifts(heads: Sequence[np.ndarray], mask: SpatialImage) -> list[np.nda
     index = np.argwhere(pulled).T.astype(np.float32)
     middle = _median(heads)
     heads = [np.where(np.isnan(head), middle, head) for head in heads]
-    shifts = [np.zeros((3, *mask.shape), np.float32) for _ in heads]
+    shifts = np.zeros((len(heads), 3, *mask.shape), np.float32)
     for _ in range(_BEND_STEPS if len(heads) > 1 else 0):
-        there = [head.copy() for head in heads]
-        for moved, head, shift in zip(there, heads, shifts, strict=True):
-            where = index + shift[:, pulled]
-            moved[pulled] = ndimage.map_coordinates(head, where, order=1, mode="nearest", output=np.float32)
-        middle = np.median(there, axis=0)
-        slopes = np.stack(np.gradient(middle)) * pulled
+        there = [
+            ndimage.map_coordinates(head, index + shift[:, pulled], order=1, mode="nearest", output=np.float32)
+            for head, shift in zip(heads, shifts, strict=True)
+        ]
+        middle[pulled] = np.median(there, axis=0)
+        slopes = np.stack([slope[pulled] for slope in np.gradient(middle)])
         steepness = (slopes**2).sum(axis=0)
-        flat = _FLAT * steepness[brain].mean()
+        flat = _FLAT * steepness[brain[pulled]].mean()
         for shift, head in zip(shifts, there, strict=True):
-            misfit = middle - head
-            shift += slopes * (misfit / (steepness + misfit**2 + flat))
+            misfit = middle[pulled] - head
+            shift[:, pulled] += slopes * (misfit / (steepness + misfit**2 + flat))
             for along in shift:
                 ndimage.gaussian_filter(along, _BEND_SD_VOX, output=along)
-        shifts = list(np.stack(shifts) - np.mean(shifts, axis=0))
+        shifts -= shifts.mean(axis=0)
     return [voxel_mm * np.moveaxis(shift, 0, -1) for shift in shifts]

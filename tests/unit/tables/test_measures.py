@@ -95,6 +95,8 @@ def test_damage_lowers_tissue_cord_anisotropy_kurtosis_and_the_ratio_of_the_bank
     lowered = {kind for kind, direction in DAMAGE_DIRECTION.items() if direction < 0}
     assert lowered == {
         ("t1w", "volume"),
+        ("t1w", "volume_within"),
+        ("t1w", "volume_jacobian"),
         ("t1w", "thickness"),
         ("t1w", "csa"),
         ("t1w", "diameter_lr"),
