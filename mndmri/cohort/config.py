@@ -354,6 +354,8 @@ def _incomplete_visits(config: Mapping[str, Any]) -> list[str]:
             for index, entry in enumerate(config[key])
             if entry["session"]
         ]
+    if config["simulation"] is not None:
+        return ["visits: simulated people have one visit; remove visits, or simulation"]
     if not config["measures"]:
         return _session_in_patterns(config)
     if not config["visits"]["table"]:

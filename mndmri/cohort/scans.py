@@ -269,7 +269,10 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
             visits = seen.table
             problems += [Problem(text) for text in seen.problems]
             notes += seen.notes
-            apart["excluded"] = spread(apart.get("excluded", {}), scans)
+            said = apart.get("excluded", {})
+            if nowhere := [unit for unit in said if split_unit(unit)[1] and unit not in scans]:
+                notes.append(f"decisions: {name_people(nowhere)} have no scans; correct the session")
+            apart["excluded"] = spread(said, scans)
             if config["visits"]["t1w_from"] == "nearest":
                 scans, reasons = borrow_t1w(scans, visits)
                 for unit, why in reasons.items():
@@ -320,7 +323,8 @@ def _read_readings(config: Mapping[str, Any], table: pd.DataFrame) -> _Readings:
         return _Readings({}, [], [], {"cases": cases})
     studied = list(load_participants(table, config)[0]["participant_id"])
     read, seen = (load_readings(config[kind], kind, cases) for kind in ("decisions", "ratings"))
-    decided = collect_decisions(read.sources, studied=studied, listed=listed, maps=config["maps"])
+    visits = bool(config["visits"]) and not config["measures"]
+    decided = collect_decisions(read.sources, studied=studied, listed=listed, maps=config["maps"], visits=visits)
     people = {
         who: why[EVERYTHING].replace(EXCLUDED, "by reader")
         for who, why in decided.excluded.items()

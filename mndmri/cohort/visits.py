@@ -171,12 +171,14 @@ def moved_baselines(before: Mapping[str, str], after: Mapping[str, str]) -> list
     return [f"{name_people(people)}: {text}" for text, people in told.items()]
 
 
-def spread(by_person: Mapping[str, Mapping[str, str]], units: Iterable[str]) -> dict[str, dict[str, str]]:
-    """What is said of people, of each of their units; of others as it is."""
+def spread(said: Mapping[str, Mapping[str, str]], units: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What is said of people, or of single units, of each unit; of people without any, as it is."""
     units = list(units)
     seen = {person_of(unit) for unit in units}
-    spread_out = {unit: dict(by_person[person_of(unit)]) for unit in units if person_of(unit) in by_person}
-    return {who: dict(why) for who, why in by_person.items() if who not in seen} | spread_out
+    spread_out = {unit: {**said.get(person_of(unit), {}), **said.get(unit, {})} for unit in units}
+    return {who: dict(why) for who, why in said.items() if person_of(who) not in seen} | {
+        unit: why for unit, why in spread_out.items() if why
+    }
 
 
 def check_visits(study: Study, baseline: str | None) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.report.pages import render
-from mndmri.tables.decisions import decision_lines
+from mndmri.tables.decisions import decision_lines, decisions_on
 from mndmri.tables.grades import MARK, PARTS, letter, percent
 from mndmri.tables.qc import FLAGGED
 from mndmri.tables.visits import name_units
@@ -112,6 +112,7 @@ def qc_index(
     studied = set(map(person_of, participants["participant_id"]))
     return render(
         "qc_index.html.j2",
+        by_visit=any(split_unit(person["participant_id"])[1] for person in people),
         people=people,
         filters=_filters(people),
         steps={name: STEPS[name] for name in STEPS if name in sheets},
@@ -197,8 +198,6 @@ def _people(
 ) -> list[dict[str, Any]]:
     """What the pages show of each person; ``up`` is the path from the page to the results."""
     linked = set(participants["participant_id"]) - set(failed) if pages is None else set(pages)
-    by_person = decision_lines(decisions)
-    lines = {who: by_person[person_of(who)] for who in participants["participant_id"] if person_of(who) in by_person}
     flags = qc[qc["flag"] == FLAGGED]
     flagged = {who: [_flag(row) for row in own.to_dict("records")] for who, own in flags.groupby("participant_id")}
     marks = qc[qc["measure"].isin([MARK, *(part for own in PARTS.values() for part in own)])]
@@ -206,6 +205,7 @@ def _people(
     people = []
     for row in participants.to_dict("records"):
         who = row["participant_id"]
+        decided = decisions_on(decisions, who)
         people.append(
             {
                 "participant_id": who,
@@ -215,8 +215,8 @@ def _people(
                 "flags": flagged.get(who, []),
                 "failed": failed.get(who, ""),
                 "grades": graded.get(who, {}),
-                "decisions": lines.get(who, []),
-                "decided": sorted({said["decision"] for said in decisions if said["participant_id"] == person_of(who)}),
+                "decisions": decision_lines(decided).get(person_of(who), []),
+                "decided": sorted({said["decision"] for said in decided}),
             }
         )
     return people

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mndmri.tables.columns import SESSION, tidy
 from mndmri.tables.readings import MISSING_WORDS, Source, identify, latest
 from mndmri.tables.words import name_people
+from mndmri.units import name_unit, split_unit
 
 DECISION_COLUMNS = ["participant_id", "session", "modality", "decision", "reason", "rater", "date"]
 EVERYTHING = "all"
@@ -33,7 +35,12 @@ class Decisions(NamedTuple):
 
 
 def collect_decisions(
-    sources: Iterable[Source], *, studied: Collection[str], listed: Collection[str], maps: Iterable[str] = ()
+    sources: Iterable[Source],
+    *,
+    studied: Collection[str],
+    listed: Collection[str],
+    maps: Iterable[str] = (),
+    visits: bool = False,
 ) -> Decisions:
     """Decisions of several files as one, and what they exclude.
 
@@ -46,6 +53,9 @@ def collect_decisions(
         As in `readings.identify`.
     maps : iterable of str
         Modalities of the maps that the study declares.
+    visits : bool
+        Whether scans of several sessions are measured: a row with a session is of that visit alone, and excludes under
+        its unit (`mndmri.units`).
 
     Notes
     -----
@@ -55,7 +65,7 @@ def collect_decisions(
     parts, problems, notes = [], [], []
     modalities = tuple(dict.fromkeys([*MODALITIES, *maps]))
     for source in sources:
-        found = identify(source, needed=_NEEDED, studied=studied, listed=listed)
+        found = identify(source, needed=_NEEDED, studied=studied, listed=listed, visits=visits)
         problems += found.problems
         notes += found.notes
         rows = found.rows[~found.rows["decision"].isin(MISSING_WORDS)] if not found.rows.empty else found.rows
@@ -64,9 +74,9 @@ def collect_decisions(
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if problems or rows.empty:
         return Decisions(pd.DataFrame(columns=DECISION_COLUMNS), {}, problems, notes)
-    rows, contradictions, replaced = latest(
-        rows, key=["participant_id", "modality", "rater"], value="decision", what="decision"
-    )
+    sessions = rows["session"].map(lambda label: tidy(SESSION, label) if visits and label else "")
+    rows = rows.assign(unit=[name_unit(*pair) for pair in zip(rows["participant_id"], sessions, strict=True)])
+    rows, contradictions, replaced = latest(rows, key=["unit", "modality", "rater"], value="decision", what="decision")
     excluded, disputed = _settled(rows, modalities)
     table = rows.reindex(columns=DECISION_COLUMNS).replace({"": None, "n/a": None})
     order = table.sort_values(["participant_id", "modality", "rater"], kind="stable")
@@ -94,7 +104,7 @@ def _settled(rows: pd.DataFrame, modalities: Iterable[str]) -> tuple[dict[str, d
     """What is excluded, and where raters disagree."""
     excluded: dict[str, dict[str, str]] = {}
     notes = []
-    for (who, modality), own in rows.groupby(["participant_id", "modality"], sort=True):
+    for (who, modality), own in rows.groupby(["unit", "modality"], sort=True):
         agreed = own[own["rater"].str.casefold() == CONSENSUS]
         deciding = own if agreed.empty else agreed
         against = deciding[deciding["decision"] == EXCLUDE]
@@ -106,7 +116,9 @@ def _settled(rows: pd.DataFrame, modalities: Iterable[str]) -> tuple[dict[str, d
             )
         if not against.empty:
             excluded.setdefault(str(who), {})[str(modality)] = f"{EXCLUDED}: {_because(against)}"
-    for own_reasons in excluded.values():
+    for unit, own_reasons in excluded.items():
+        if EVERYTHING in own_reasons and unit not in set(rows["participant_id"]):  # of one visit
+            own_reasons |= dict.fromkeys(modalities, own_reasons.pop(EVERYTHING))
         if _LOCATES in own_reasons:
             said = f"the T1w image is {own_reasons[_LOCATES]}"
             for modality in modalities:
@@ -183,6 +195,17 @@ def count_excluded(excluded: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
         for modality in whole[:1] or reasons:
             counts[modality] = counts.get(modality, 0) + 1
     return counts
+
+
+def decisions_on(table: Iterable[Mapping[str, Any]], unit: str) -> list[Mapping[str, Any]]:
+    """Rows of decisions that are of a participant, or of a visit and not of another one."""
+    who, session = split_unit(unit)
+    return [
+        own
+        for own in table
+        if own["participant_id"] == who
+        and (not session or not own.get("session") or tidy(SESSION, own["session"]) == session)
+    ]
 
 
 def decision_lines(table: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -28,7 +28,12 @@ class Identified(NamedTuple):
 
 
 def identify(
-    source: Source, *, needed: Collection[str], studied: Collection[str], listed: Collection[str]
+    source: Source,
+    *,
+    needed: Collection[str],
+    studied: Collection[str],
+    listed: Collection[str],
+    visits: bool = False,
 ) -> Identified:
     """Rows of a rater's table with the participants whom they are of.
 
@@ -41,6 +46,8 @@ def identify(
         participant_id of everyone studied.
     listed : collection of str
         Those of the participants table: rows of people who are listed and not studied are left out, with a note.
+    visits : bool
+        Whether a person may have rows of several sessions.
     """
     name, table = source.name, source.table
     nothing = pd.DataFrame(columns=[*table.columns, "participant_id", "session", "when", "row"])
@@ -95,6 +102,7 @@ def identify(
     problems += [
         f"{name}: rows of several sessions of {who}; one session is measured: keep the rows of that one"
         for who in several[several > 1].index
+        if not visits
     ]
     return Identified(kept, problems, notes)
 

@@ -1,11 +1,17 @@
 """A study whose people were scanned several times: a visit is the unit that is measured, fails, and is compared."""
 
+import os
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from mndmri.io import read_table, write_table
+from mndmri.units import folder_of
+from tests import running
 from tests.workflow.stubs import THREE_ECHOES, Job, StubStudy, add_gradient_echo, make_dataset
 
 # Sessions of each person: uneven, and sub-02 was scanned first in ses-02, by months.
@@ -239,3 +245,58 @@ def test_a_person_whose_visits_cannot_be_aligned_keeps_all_else(tmp_path):
     assert names(last.input) == UNITS
     within = {Path(path).name for path in last.input if "desc-within" in path}
     assert within == {"sub-02_desc-within_measures.tsv"}
+
+
+FA = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "n_voxels": 9, "status": "ok"}
+VOLUME = FA | {"modality": "t1w", "measure": "volume", "region": "gm", "hemi": "both", "unit": "ml"}
+WITHIN = VOLUME | {"measure": "volume_within", "value": 600.0}
+TABLES = ("gather_measures", "gather_visits")
+
+
+def gather(study: StubStudy, fa: dict[str, float], volume: dict[str, float], *made: str) -> Path:
+    """Folder of the group's tables, made by the real scripts of each unit's FA and volume."""
+    study.make_up("measures.tsv", "measures_visits.tsv")
+    for unit, ml in volume.items():
+        own = [VOLUME | {"value": ml}, *([FA | {"value": fa[unit]}] if unit in fa else [])]
+        path = study.results / folder_of(unit) / f"{unit}_measures.tsv"
+        stamp = path.stat().st_mtime
+        write_table(pd.DataFrame(own), path, digits=17)
+        os.utime(path, (stamp, stamp))
+    for path in study.results.glob("sub-*/anat/*_desc-within_measures.tsv"):
+        stamp = path.stat().st_mtime
+        own = [unit.split("_") for unit in volume if unit.startswith(path.name.split("_")[0])]
+        rows = [WITHIN | {"participant_id": who, "session": session} for who, session in own]
+        write_table(pd.DataFrame(rows), path, digits=17)
+        os.utime(path, (stamp, stamp))
+    for name in TABLES:
+        shutil.copy(running.ROOT / "scripts" / f"{name}.py", study.root / "scripts")
+    study.finish(*(f"results/group/{name}" for name in made))
+    return study.results / "group"
+
+
+def test_tables_of_one_time_are_those_of_a_study_of_the_baseline_alone(tmp_path):
+    fa = {unit: 0.3 + n / 7 for n, unit in enumerate(sorted(UNITS - {"sub-01_ses-03"}))}
+    volume = {unit: 500 + n / 3 for n, unit in enumerate(sorted(UNITS))}
+    config = {"modalities": ["t1w", "dwi"]}
+    every = study_of_sessions(tmp_path / "every", **config)
+    tables = gather(every, fa, volume, "measures.tsv", "measures_visits.tsv")
+    make_dataset(tmp_path / "first/bids")
+    alone = [{unit[:6]: own[unit] for unit in BASELINE} for own in (fa, volume)]
+    first = gather(StubStudy(tmp_path / "first", config), *alone, "measures.tsv")
+    for name in ("measures", "measures_wide", "participants"):
+        for ending in ("tsv", "json"):
+            assert (tables / f"{name}.{ending}").read_bytes() == (first / f"{name}.{ending}").read_bytes(), name
+
+    rows = read_table(tables / "measures_visits.tsv")
+    assert len(rows) == 3 * len(UNITS)
+    within = rows[rows["measure"] == "volume_within"].set_index(["participant_id", "session"])["value"]
+    assert within.notna().sum() == len(UNITS) - 1 and np.isnan(within["sub-03", "ses-01"])  # one visit has no other
+    visits = rows[rows["measure"] == "fa"].set_index(["participant_id", "session"])
+    assert visits["months"].to_dict() == {
+        (who, f"ses-{label}"): months
+        for who, labels in SEEN.items()
+        for label, months in zip(labels, MONTHS[who], strict=True)
+    }
+    assert visits.loc[("sub-02", "ses-01"), "value"] == fa["sub-02_ses-01"]
+    lacking = visits.loc[("sub-01", "ses-03")]
+    assert np.isnan(lacking["value"]) and lacking["status"] == "no file in the dataset"

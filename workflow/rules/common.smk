@@ -85,7 +85,12 @@ from mndmri.phantom.plan import (
     scan_settings,
 )
 from mndmri.tables.covariates import is_of_quality, names_of
-from mndmri.tables.decisions import by_readers, count_excluded, decision_lines
+from mndmri.tables.decisions import (
+    by_readers,
+    count_excluded,
+    decision_lines,
+    decisions_on,
+)
 from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
 from mndmri.tables.maps import ITSELF, MEASURE, maps_of, of_tract

@@ -124,9 +124,9 @@ rule draw_participant:
             else ""
         ),
         controls=lambda wildcards: unit_of(wildcards) in AT_BASELINE.values(),
-        decisions=lambda wildcards: decision_lines(STUDY.decisions).get(
-            f"sub-{wildcards.subject}", []
-        ),
+        decisions=lambda wildcards: decision_lines(
+            decisions_on(STUDY.decisions, unit_of(wildcards))
+        ).get(f"sub-{wildcards.subject}", []),
     script:
         "../../scripts/draw_participant.py"
 

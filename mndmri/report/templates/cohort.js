@@ -161,7 +161,7 @@
       const rater = document.getElementById("rater").value.trim();
       if (!marked().length || !rater) { told.textContent = `Not saved: ${rater ? "nobody is marked" : "write your name"}.`; return; }
       const { modality, reason } = tiles.dataset, date = new Date().toISOString().slice(0, 10);
-      const rows = marked().map((who) => [who, "", modality, "exclude", reason, rater, date]);
+      const rows = marked().map((who) => { const [person, session = ""] = who.split("_"); return [person, session, modality, "exclude", reason, rater, date]; });
       saveTable("decisions.tsv", ["participant_id", "session", "modality", "decision", "reason", "rater", "date"], rows);
       saved = JSON.stringify(marked());
       told.textContent = `Saved ${rows.length}. Name the file in decisions of the config.`;

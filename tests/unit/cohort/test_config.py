@@ -207,6 +207,7 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             {"visits": {}, "t1w": {"pattern": "ses-01/anat/*_T1w.nii.gz"}},
             "t1w.pattern: ses-01/anat/*_T1w.nii.gz chooses a session, and with visits every session is measured",
         ),
+        ({"visits": {}, "simulation": {}}, "visits: simulated people have one visit; remove visits, or simulation"),
         (
             {"visits": {}, "bids_dir": None, "measures": "m.tsv", "participants": "p.tsv"},
             "visits.table: missing; with measures, give the path of the table of visits",

@@ -80,6 +80,8 @@ def test_what_readers_say_of_people_is_said_of_each_visit():
     said = {"sub-1": {"swi": "motion"}, "sub-9": {"all": "withdrawn"}}
     spread_out = spread(said, ["sub-1_ses-01", "sub-1_ses-02", "sub-2_ses-01"])
     assert spread_out == {"sub-9": said["sub-9"], "sub-1_ses-01": said["sub-1"], "sub-1_ses-02": said["sub-1"]}
+    of_one = spread({"sub-1_ses-02": {"dwi": "cut"}} | said, ["sub-1_ses-01", "sub-1_ses-02"])
+    assert of_one["sub-1_ses-02"] == {"dwi": "cut", "swi": "motion"} and of_one["sub-1_ses-01"] == {"swi": "motion"}
     first, _ = at_baseline(study(MONTHS, **TWO), None)
     assert first.excluded == {}
 

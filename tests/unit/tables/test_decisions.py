@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 
 from mndmri.tables.decisions import (
+    by_readers,
     collect_decisions,
     count_excluded,
     decision_lines,
+    decisions_on,
     drop_excluded,
     leave_out,
     of_scans,
@@ -176,3 +178,38 @@ def test_what_is_excluded_is_of_the_scans_that_there_are():
     scans = {"sub-01": ["t1w", "swi"], "sub-02": ["t1w"]}
     assert of_scans(excluded, scans) == {"sub-01": {"t1w": "motion", "swi": "no T1w"}, "sub-03": {"all": "stroke"}}
     assert of_scans(excluded, {}) == excluded
+
+
+OF_SESSIONS = ["participant_id", "session", *COLUMNS[1:]]
+
+
+def test_a_decision_with_a_session_is_of_that_visit_where_visits_are_measured():
+    rows = table(
+        ["sub-01", "02", "swi", "exclude", "motion", "AB", ""],
+        ["sub-01", "ses-01", "swi", "keep", "", "AB", ""],
+        ["sub-01", "", "dwi", "exclude", "cut", "AB", ""],
+        ["sub-02", "ses-01", "all", "exclude", "cyst", "AB", ""],
+        columns=OF_SESSIONS,
+    )
+    found = decided(rows, visits=True)
+    assert found.problems == []
+    assert found.excluded["sub-01_ses-02"] == {"swi": "excluded by reader: motion (AB)"}
+    assert found.excluded["sub-01"] == {"dwi": "excluded by reader: cut (AB)"}
+    # a visit as a whole is not the participant as a whole
+    assert "all" not in found.excluded["sub-02_ses-01"]
+    assert set(found.excluded["sub-02_ses-01"]) >= {"t1w", "dwi", "swi"} and "sub-02" not in found.excluded
+    [refused] = decided(rows).problems
+    assert "rows of several sessions of sub-01" in refused
+
+
+def test_decisions_on_a_visit_are_its_own_and_those_of_the_person():
+    said = [{"participant_id": "sub-01", "session": label} for label in ("ses-01", "02", None)]
+    said.append({"participant_id": "sub-02", "session": None})
+    assert decisions_on(said, "sub-01_ses-02") == said[1:3]
+    assert decisions_on(said, "sub-01") == said[:3]
+
+
+def test_what_is_not_counted_for_another_reason_is_not_by_readers():
+    excluded = {"sub-01": {"t1w": "no T1w image; that of ses-02 locates the other scans"}}
+    excluded["sub-02"] = {"swi": "excluded by reader: motion (AB)", "t1w": "no T1w image"}
+    assert by_readers(excluded) == {"sub-02": {"swi": "excluded by reader: motion (AB)"}}
