@@ -5,7 +5,7 @@ from mndmri.grids import to_canonical, voxel_sizes
 from mndmri.io import EXACT, load_image, load_optional, read_json, read_table, save_image, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.susceptibility.normalisation import measure_scan, normalise_scan
-from mndmri.tables.protocols import protocol
+from mndmri.tables.protocols import kind_of, protocol
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
@@ -37,7 +37,8 @@ measures, quality = measure_scan(
 )
 log.info(scan.note)
 shown = given.swi or given.magnitude
-made = protocol(scan.kind, voxel_sizes(scan.swi), [bids.sidecar(path, options.bids_dir) for path in shown])
+kind = kind_of(scan.kind, has_t1w=not options.without_t1w)
+made = protocol(kind, voxel_sizes(scan.swi), [bids.sidecar(path, options.bids_dir) for path in shown])
 save_image(scan.swi, snakemake.output.swi)
 write_json({"Weighting": scan.note, "PhaseWeighted": scan.by_phase, "Protocol": made}, snakemake.output.description)
 save_image(scan.veins, snakemake.output.veins, dtype="uint8")
