@@ -18,7 +18,7 @@ from mndmri.io import (
 from mndmri.jobs import start_job
 from mndmri.maps.sides import compare_sides
 from mndmri.susceptibility.normalisation import measure_scan, normalise_scan
-from mndmri.tables.protocols import protocol
+from mndmri.tables.protocols import kind_of, protocol
 
 log = start_job(snakemake)
 given, options = snakemake.input, snakemake.params
@@ -51,7 +51,8 @@ measures, quality = measure_scan(
 )
 log.info(scan.note)
 shown = given.swi or given.magnitude
-made = protocol(scan.kind, voxel_sizes(scan.swi), [bids.sidecar(path, options.bids_dir) for path in shown])
+kind = kind_of(scan.kind, has_t1w=not options.without_t1w)
+made = protocol(kind, voxel_sizes(scan.swi), [bids.sidecar(path, options.bids_dir) for path in shown])
 save_image(scan.swi, snakemake.output.swi)
 write_json({"Weighting": scan.note, "PhaseWeighted": scan.by_phase, "Protocol": made}, snakemake.output.description)
 save_image(scan.veins, snakemake.output.veins, dtype="uint8")

@@ -19,6 +19,7 @@ from mndmri.tables.protocols import (
     VENDOR_SWI,
     differences,
     join_protocols,
+    kind_of,
     protocol,
     unknown,
 )
@@ -75,7 +76,7 @@ def compare_with_norms(study: Study, norms: Sequence[pd.DataFrame]) -> list[str]
         for who, scans in study.scans.items()
         if "swi" in scans and "swi" not in study.excluded.get(who, {})
     }
-    planned = {who: planned_kind(scan) for who, scan in own.items()}
+    planned = {who: kind_of(planned_weighting(scan), has_t1w="t1w" in study.scans[who]) for who, scan in own.items()}
     together = pd.concat(norms, ignore_index=True)
     kinds = list(together[KIND].unique())
     others = {kind: [who for who, its in planned.items() if its == kind and kind not in kinds] for kind in _KINDS}
@@ -124,11 +125,15 @@ def _apart(norms: pd.DataFrame) -> list[str]:
     return notes
 
 
-_KINDS = (VENDOR_SWI, HOMODYNE_SWI, MAGNITUDE)
+_KINDS = tuple(
+    kind_of(weighting, has_t1w=placed)
+    for placed in (True, False)
+    for weighting in (VENDOR_SWI, HOMODYNE_SWI, MAGNITUDE)
+)
 
 
-def planned_kind(scan: Scan) -> str:
-    """Kind of the image that will be made of a scan; one whose phase has no clear sign becomes a magnitude later."""
+def planned_weighting(scan: Scan) -> str:
+    """Weighting of the image that will be made of a scan; one whose phase is of no clear sign becomes a magnitude."""
     if "swi" in scan.files:
         return VENDOR_SWI
     return HOMODYNE_SWI if "phase" in scan.files else MAGNITUDE

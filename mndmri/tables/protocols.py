@@ -8,6 +8,7 @@ import pandas as pd
 
 # How the image came about. What is dark in one of these need not be in another: no limits are shared.
 VENDOR_SWI, HOMODYNE_SWI, MAGNITUDE, UNKNOWN = "vendor SWI", "homodyne SWI", "magnitude", "unknown"
+_WITHOUT_T1W = ", located without a T1w image"
 
 _MAX_SECONDS = 0.2  # of an echo time; more are milliseconds
 # Alike within this share: nominal and true field strengths (2.89 T is called 3 T), rounded voxels and echo times.
@@ -24,7 +25,8 @@ _SEVERAL = "; "
 KIND = "kind"
 DESCRIPTIONS = {
     KIND: f"How the image was weighted: {VENDOR_SWI} (the scanner's), {HOMODYNE_SWI} (of magnitude and phase, made "
-    f"here), {MAGNITUDE} (no phase in it), or {UNKNOWN}. Kinds do not share limits.",
+    f"here), {MAGNITUDE} (no phase in it), or {UNKNOWN}; with '{_WITHOUT_T1W}' where the regions were placed by the "
+    "scan itself. Kinds do not share limits.",
     "in_plane_mm": "Larger voxel size in the plane, mm.",
     "slice_mm": "Size of the voxels across the plane, mm.",
     "echo_times_ms": "Echo times, ms, by the sidecars; n/a where they have none.",
@@ -34,13 +36,18 @@ DESCRIPTIONS = {
 PROTOCOL = [name for name in DESCRIPTIONS if name != KIND]
 
 
+def kind_of(weighting: str, *, has_t1w: bool = True) -> str:
+    """Kind of a scan by its weighting, and by what its regions were placed with: banks placed otherwise differ, too."""
+    return weighting if has_t1w else weighting + _WITHOUT_T1W
+
+
 def protocol(kind: str, sizes_mm: Sequence[float], sidecars: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
     """Kind and protocol of a scan, as text; None is unknown.
 
     Parameters
     ----------
     kind : str
-        One of the kinds above.
+        From `kind_of`.
     sizes_mm : sequence of three floats
         Voxel sizes.
     sidecars : sequence of mapping

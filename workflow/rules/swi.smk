@@ -128,6 +128,7 @@ rule measure_swi:
     params:
         bids_dir=STUDY.bids_dir,
         bias_correction=config["swi"]["bias_correction"],
+        without_t1w=lambda wildcards: stands_in(wildcards) is not None,
         dark_percentile=config["swi"]["dark_percentile"],
         min_voxels=config["swi"]["min_voxels"],
         max_in_plane_mm=config["swi"]["max_in_plane_mm"],

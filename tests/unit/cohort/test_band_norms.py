@@ -40,7 +40,7 @@ def study(tmp_path):
             metadata = SIDECAR | {"MagneticFieldStrength": field}
             path.with_name(path.name.replace(".nii.gz", ".json")).write_text(json.dumps(metadata))
             files[role] = (str(path),)
-        scans[who] = {"swi": Scan("swi", files)}
+        scans[who] = {"t1w": Scan("t1w", {}), "swi": Scan("swi", files)}
     people = pd.DataFrame({"participant_id": list(roles), "group": "ALS"})
     return Study(people, scans, {}, str(tmp_path))
 
@@ -60,6 +60,18 @@ def test_people_of_another_kind_are_named_and_have_no_score(study):
     assert told[0] == (
         "swi.norms: no limits for vendor SWI of sub-04; homodyne SWI of sub-03: they have no motor band score"
     )
+
+
+def test_who_is_located_without_a_t1w_image_has_no_limits_of_others(study):
+    """The banks are placed otherwise, whatever the scan."""
+    own = {**study.scans, "sub-01": {"swi": study.scans["sub-01"]["swi"]}}
+    told = compare_with_norms(
+        Study(study.participants, own, {}, study.bids_dir), [norms(k) for k in (MAGNITUDE, HOMODYNE_SWI, VENDOR_SWI)]
+    )
+    assert told[0] == (
+        "swi.norms: no limits for magnitude, located without a T1w image of sub-01: they have no motor band score"
+    )
+    assert "sub-01" not in " ".join(told[1:])
 
 
 def test_norms_of_a_kind_that_nobody_has_are_refused(study):

@@ -1,13 +1,26 @@
 import pandas as pd
 import pytest
 
-from mndmri.tables.protocols import MAGNITUDE, differences, join_protocols, protocol, protocol_table, unknown
+from mndmri.tables.protocols import (
+    MAGNITUDE,
+    differences,
+    join_protocols,
+    kind_of,
+    protocol,
+    protocol_table,
+    unknown,
+)
 
 SIDECAR = {"EchoTime": 0.02, "MagneticFieldStrength": 3, "Manufacturer": "SIEMENS"}
 
 
 def made(sizes=(1, 1, 3), sidecars=None, **changes) -> dict[str, str | None]:
     return protocol(MAGNITUDE, sizes, sidecars or [SIDECAR | changes])
+
+
+def test_a_scan_that_is_located_by_itself_is_of_another_kind():
+    assert kind_of(MAGNITUDE) == MAGNITUDE
+    assert kind_of(MAGNITUDE, has_t1w=False) == "magnitude, located without a T1w image"
 
 
 def test_a_protocol_is_read_from_header_and_sidecars():
