@@ -15,7 +15,6 @@ from nibabel.spatialimages import SpatialImage
 
 from mndmri.grids import make_image, voxel_sizes, world_coordinates
 from mndmri.io import InputError, load_field
-from mndmri.registration import greedy
 from mndmri.registration.ants import load_ants, read_affine, to_ants, write_transform
 from mndmri.registration.pose import centre_of_mass
 from mndmri.registration.transforms import compose, map_points, resample
@@ -186,6 +185,8 @@ def _deform_greedy(
     start: np.ndarray,
     iterations: Sequence[int],
 ) -> _Deformed:
+    from mndmri.registration import greedy  # most jobs that register do not deform, and need no SimpleITK
+
     affine = greedy.register_affine(fixed, moving, start=start)
     if recorded is not None and (seen := find_shown(fixed, recorded, affine)) is not None:
         # by mutual information: the patches that greedy compares would reach beyond a mask, over the cut

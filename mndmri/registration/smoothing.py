@@ -4,10 +4,12 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 
 # A voxel whose neighbourhood holds less of the tissue has no value: what would be divided is rounding.
 _MIN_TISSUE = 0.05
+# Half the width of the kernel, in SD
+_KERNEL_SD = 4.0
 
 
 def smooth(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
@@ -27,9 +29,13 @@ def smooth(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
     data = np.asanyarray(image.dataobj)
     smoothed = np.array(data, data.dtype if np.issubdtype(data.dtype, np.floating) else np.float32)
     smoothed[~np.isfinite(smoothed)] = 0
-    for axis, sd in enumerate(fwhm_mm / (np.sqrt(8 * np.log(2)) * voxel_sizes(image))):
-        if sd > 0:
-            ndimage.gaussian_filter1d(smoothed, sd, axis=axis, output=smoothed)
+    sizes, sd_mm = voxel_sizes(image), fwhm_mm / np.sqrt(8 * np.log(2))
+    if sd_mm > 0:
+        # farther from what is not 0 than the kernel is wide, all stays 0
+        filled = (smoothed != 0) if smoothed.ndim == 3 else smoothed.any(axis=3)
+        near = smoothed[bounding_box(make_image(filled, image), margin_mm=_KERNEL_SD * sd_mm + sizes.max())]
+        for axis, sd in enumerate(sd_mm / sizes):
+            ndimage.gaussian_filter1d(near, sd, axis=axis, truncate=_KERNEL_SD, output=near)
     return make_image(smoothed, image)
 
 

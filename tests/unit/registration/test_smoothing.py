@@ -3,6 +3,7 @@
 import nibabel as nb
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from mndmri.grids import make_image, world_coordinates
 from mndmri.registration.smoothing import smooth, smooth_known, smooth_within
@@ -71,3 +72,14 @@ def test_a_map_without_a_missing_part_is_smoothed_as_ever(grid):
     values = np.random.default_rng(0).uniform(size=SHAPE).astype(np.float32)
     found, expected = (f(make_image(values, grid), 8.0).get_fdata() for f in (smooth_known, smooth))
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("where", [np.s_[3:6, 10:12, 8:9], np.s_[:2, 20:, :], np.s_[:], np.s_[0:0]])
+def test_empty_space_changes_nothing_that_is_smoothed(grid, where):
+    values = np.zeros((*SHAPE, 2), np.float32)
+    values[where] = np.random.default_rng(4).normal(size=values[where].shape)
+    values[0, 0, 0, 1] = np.nan
+    expected = np.nan_to_num(values)
+    for axis, size in enumerate((2.0, 2.5, 3.0)):
+        expected = ndimage.gaussian_filter1d(expected, 5.0 / (np.sqrt(8 * np.log(2)) * size), axis=axis)
+    np.testing.assert_array_equal(smooth(make_image(values, grid), 5.0).get_fdata(dtype=np.float32), expected)
