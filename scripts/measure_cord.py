@@ -1,6 +1,9 @@
-"""Cross-section of a person's upper cervical cord by distance below the pons, and volume of the medulla."""
+"""Cross-section of a person's upper cervical cord by distance below the pons, and size of the brainstem's parts."""
+
+import pandas as pd
 
 from mndmri.anatomy.cord import measure_cord
+from mndmri.anatomy.midsagittal import measure_midsagittal
 from mndmri.io import EXACT, load_field, load_image, save_image, write_table
 from mndmri.jobs import start_job
 from mndmri.registration.brainstem import fit_affine
@@ -9,11 +12,13 @@ from mndmri.registration.register import Warp
 log = start_job(snakemake)
 given, made = snakemake.input, snakemake.output
 warp = Warp(load_field(given.to_template), load_field(given.from_template))
-found = measure_cord(load_image(given.t1w), load_image(given.fov), fit_affine(warp, load_image(given.mask)))
-write_table(found.measures, made.measures, digits=EXACT)
+head = load_image(given.t1w), load_image(given.fov), fit_affine(warp, load_image(given.mask))
+found = measure_cord(*head)
+measures = pd.concat([found.measures, measure_midsagittal(*head)], ignore_index=True)
+write_table(measures, made.measures, digits=EXACT)
 write_table(found.quality, made.qc, digits=EXACT)
 write_table(found.profile, made.profile, digits=EXACT)
 save_image(found.planes, made.planes)
 save_image(found.inside, made.inside)
-for line in found.measures.itertuples():
+for line in measures.itertuples():
     log.info("%s %s: %.3f %s, %s", line.region, line.measure, line.value, line.unit, line.status)

@@ -234,6 +234,8 @@ REFERENCES = {
     "theory. NeuroImage 2016;142:394-406.",
     "virtanen2020": "Virtanen P, Gommers R, Oliphant TE, et al. SciPy 1.0: fundamental algorithms for scientific "
     "computing in Python. Nat Methods 2020;17:261-272.",
+    "oba2005": "Oba H, Yagishita A, Terada H, et al. New and reliable MRI diagnosis for progressive supranuclear "
+    "palsy. Neurology 2005;64:2050-2055.",
     "wimmer2020": "Wimmer T, Schreiber F, Hensiek N, et al. The upper cervical spinal cord in ALS assessed by "
     "cross-sectional and longitudinal 3T MRI. Sci Rep 2020;10:1783.",
     "winkler2014": "Winkler AM, Ridgway GR, Webster MA, Smith SM, Nichols TE. Permutation inference for the general "

@@ -81,6 +81,18 @@ DEFINITIONS: dict[tuple[str, str], dict[str, str]] = {
         "Units": "mm2",
         "Source": "this project; in ALS: Wimmer et al. 2020, Sci Rep 10:1783",
     },
+    ("t1w", "area"): {
+        "Description": "Area on the midsagittal plane: of the pons between the line from its superior notch to the "
+        "lower edge of the quadrigeminal plate and the parallel through its inferior notch, of the midbrain's "
+        "tegmentum above that line. Not comparable with tracings by hand.",
+        "Units": "mm2",
+        "Source": "after Oba et al. 2005, Neurology 64:2050",
+    },
+    ("t1w", "area_ratio"): {
+        "Description": "Midsagittal area of the midbrain's tegmentum over that of the pons.",
+        "Units": "1",
+        "Source": "after Oba et al. 2005, Neurology 64:2050",
+    },
     ("t1w", "diameter_lr"): {
         "Description": "Left-right diameter of the spinal cord through its middle, of the planes of csa.",
         "Units": "mm",
@@ -341,6 +353,9 @@ DAMAGE_DIRECTION: dict[tuple[str, ...], int] = {
     ("t1w", "csa"): -1,
     ("t1w", "diameter_lr"): -1,
     ("t1w", "diameter_ap"): -1,
+    # what is known of it is of other diseases
+    ("t1w", "area"): 0,
+    ("t1w", "area_ratio"): 0,
     # Agosta et al. 2014 (ALS and PLS); 30 studies: FA of the tract separates ALS from controls with an AUC of 0.76
     ("dwi", "fa"): -1,
     ("dwi", "fa_atlas_mean"): -1,

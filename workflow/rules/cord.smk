@@ -1,5 +1,5 @@
 rule measure_cord:
-    """Measure the cross-section of the upper cervical cord, and the medulla's volume."""
+    """Measure the cross-section of the upper cervical cord, and the size of the brainstem's parts."""
     input:
         # as scanned: where the correction of the brain's shading ends, there is a step
         t1w=scan("t1w", "image"),
