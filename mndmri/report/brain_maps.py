@@ -44,8 +44,7 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
             Section(
                 f"{KINDS[kind]}, voxel by voxel",
                 "p is two-sided and corrected over all voxels compared (threshold-free cluster enhancement, "
-                "flips of the signs of the residuals, each group with a variance of its own). Volumes are at "
-                "the corrected level.",
+                "residuals resampled, each group with a variance of its own). Volumes are at the corrected level.",
                 pd.DataFrame({title: list(map(cell, _records(found.summary))) for title, cell in _SUMMARY.items()}),
                 [
                     Picture(f"{KINDS[kind]}: {names[name]}", _CAPTION, png, wide=True)
