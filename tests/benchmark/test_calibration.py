@@ -109,7 +109,7 @@ def test_tables_find_something_in_five_null_cohorts_of_a_hundred_however_the_gro
 def test_profiles_and_maps_find_something_in_five_null_cohorts_of_a_hundred(kind, size):
     rows = pd.DataFrame(largest_shares(size, kind, designs=DESIGNS, cohorts=OF_LARGEST, draws=DRAWS_OF_LARGEST))
     print(
-        f"\nPercent of cohorts with a corrected p <= 0.05 anywhere, without a difference (error) and with one (power):"
+        "\nPercent of cohorts with a corrected p <= 0.05 anywhere, without a difference (error) and with one (power):"
     )
     print(table_of(rows).to_string())
     own = rows[rows["test"] == "own variances"]
