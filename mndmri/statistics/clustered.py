@@ -7,7 +7,7 @@ from scipy import linalg
 
 from mndmri.statistics.models import COLLINEAR, TIE, Estimate, t_test
 from mndmri.statistics.samples import NO_SPREAD
-from mndmri.statistics.welch import Tested, pivot, sign_flips
+from mndmri.statistics.welch import sign_flips
 
 _BATCH = 2**22  # numbers at a time
 
@@ -86,21 +86,15 @@ def clustered_test(fit: Clustered, contrast: np.ndarray, *, alpha: float = 0.05)
     residuals = fit.y - fit.matrix @ fit.effects
     of_people = np.add.reduceat(scores * residuals, fit.starts) ** 2
     variance = float(of_people.sum())
-    uncertainty = float(sum(of_people[own].sum() ** 2 / df for own, df in _group_df(fit, scores)))
-    known = variance > (NO_SPREAD * np.abs(fit.y).max()) ** 2 and uncertainty > 0
-    error, df = (np.sqrt(variance), variance**2 / uncertainty) if known else (np.nan, np.nan)
-    return t_test(float(contrast @ fit.effects), float(error), float(df), alpha=alpha)
-
-
-def _group_df(fit: Clustered, scores: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    """People of each group that has a part in an estimate, shape (n,), and degrees of freedom of its variance."""
-    forms, found = _forms(fit, scores), []
+    forms, uncertainty = _forms(fit, scores), 0.0
     for group in np.unique(fit.groups):
         own = fit.groups == group
         block = forms[np.ix_(own, own)]
         if np.trace(block) > COLLINEAR * np.trace(forms):  # of others than those compared, rounding
-            found.append((own, float(np.trace(block) ** 2 / (block**2).sum())))
-    return found
+            uncertainty += of_people[own].sum() ** 2 * (block**2).sum() / np.trace(block) ** 2
+    known = variance > (NO_SPREAD * np.abs(fit.y).max()) ** 2 and uncertainty > 0
+    error, df = (np.sqrt(variance), variance**2 / uncertainty) if known else (np.nan, np.nan)
+    return t_test(float(contrast @ fit.effects), float(error), float(df), alpha=alpha)
 
 
 def _forms(fit: Clustered, scores: np.ndarray) -> np.ndarray:
@@ -112,6 +106,11 @@ def _forms(fit: Clustered, scores: np.ndarray) -> np.ndarray:
         scores[own] @ v @ scores[own] for own, v in zip(parts, fit.covariances, strict=True)
     ]
     return forms
+
+
+def _of_people(fit: Clustered, parts: np.ndarray) -> np.ndarray:
+    """Sum over people of the squares of their sums, shape (m,), of (N, m)."""
+    return (np.add.reduceat(parts, fit.starts, axis=0) ** 2).sum(axis=0)
 
 
 def flip_people_p(fit: Clustered, contrast: np.ndarray, *, number: int, seed: int) -> float:
@@ -137,19 +136,14 @@ def flip_people_p(fit: Clustered, contrast: np.ndarray, *, number: int, seed: in
     residuals = fit.y - fit.matrix @ (fit.effects - lost * (contrast @ fit.effects))
     scores = contrast @ fit.scores
 
-    groups = _group_df(fit, scores)
-
     def statistic(signs: np.ndarray) -> np.ndarray:
-        """Statistic of people's signs, (m, n), with the degrees of freedom of each flip (`pivot`)."""
+        """Absolute statistic of people's signs, (m, n)."""
         lengths = np.diff(np.r_[fit.starts, len(fit.y)])
         flipped = np.repeat(signs, lengths, axis=1).T * residuals[:, None]
         effects = fit.estimator @ flipped
         left = flipped - fit.matrix @ effects
-        of_people = np.add.reduceat(scores[:, None] * left, fit.starts, axis=0) ** 2
-        variance = of_people.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            df = variance**2 / sum(of_people[own].sum(axis=0) ** 2 / df for own, df in groups)
-            return pivot(Tested((contrast @ effects) ** 2 / variance, 1, df, np.sqrt(variance)))
+            return np.abs(contrast @ effects) / np.sqrt(_of_people(fit, scores[:, None] * left))
 
     n = len(fit.starts)
     [observed] = statistic(np.ones((1, n)))
