@@ -622,12 +622,12 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
     read = {"bids_dir", "measures", "tables", "visits", "participants", "quality", "statistics", "site", "simulation"}
     if not faulty & read:
         problems += _incomplete_choices(config)
-    if not faulty & {"survival", "progression"} and config["survival"] and not config["progression"]:
-        problems += [
-            f"survival.covariates: '{PROGRESSION_RATE}' is computed where progression is set; set it or remove the name"
-            for name in config["survival"]["covariates"]
-            if name == PROGRESSION_RATE
-        ]
+    for block, key in (("survival", "covariates"), ("visits", "moderators")):
+        known = not faulty & {block, "progression"} and not config["progression"]
+        if known and PROGRESSION_RATE in (config[block] or {}).get(key, []):
+            problems.append(
+                f"{block}.{key}: '{PROGRESSION_RATE}' is computed where progression is set; set it or remove the name"
+            )
     if not faulty & {"simulation", "dwi"} and config["simulation"] is not None:
         problems += _distortion_not_simulated(config["dwi"]["distortion"], config["simulation"]["dwi"])
     if not faulty & {"simulation", "groups"} and config["simulation"] is not None:

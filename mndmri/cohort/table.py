@@ -116,7 +116,8 @@ def columns_used(config: Mapping[str, Any]) -> tuple[set[str], list[str]]:
     numbers += [survival[key] for key in ("time", "event") if key in survival]
     of_measures = [name for name in names_of(config["measure_covariates"]) if not is_measured(name)]
     others = [config[key] for key in ("site", "onset_side") if config[key]]
-    others += [name for name in survival.get("covariates", []) if name != PROGRESSION_RATE]
+    moderators = (config["visits"] or {}).get("moderators", [])
+    others += [name for name in [*survival.get("covariates", []), *moderators] if name != PROGRESSION_RATE]
     used = list(dict.fromkeys([*config["covariates"], *of_measures, *others, *numbers]))
     return {*numbers, *(column for column in used if column.lower() == "age")}, used
 
@@ -195,8 +196,7 @@ def _missing_columns(table: pd.DataFrame, wanted: list[str], *, of_measures: lis
                 Problem(
                     f"participants table: no column '{column}'; {hint} Correct the table, or the name in the config "
                     "(groups.column, covariates, measure_covariates, site, onset_side, survival, clinical_scores, "
-                    "progression, "
-                    "statistics.rated_sign)"
+                    "progression, visits.moderators, statistics.rated_sign)"
                 )
             )
     return problems

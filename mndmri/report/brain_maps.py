@@ -46,8 +46,7 @@ def map_sections(compared: Mapping[str, ComparedMaps]) -> list[Section]:
             Section(
                 f"{title}, voxel by voxel",
                 "p is two-sided and corrected over all voxels compared (threshold-free cluster enhancement, "
-                "flips of the signs of the residuals, each group with a variance of its own). Volumes are at "
-                "the corrected level.",
+                "residuals resampled, each group with a variance of its own). Volumes are at the corrected level.",
                 pd.DataFrame({name: list(map(cell, _records(found.summary))) for name, cell in _SUMMARY.items()}),
                 [Picture(f"{title}: {names[name]}", _CAPTION, png, wide=True) for name, png in found.pictures.items()],
                 viewer=f"{kind}/viewer.html" if found.pictures else "",

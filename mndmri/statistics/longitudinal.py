@@ -1,10 +1,11 @@
 """Slopes of every measure over the visits, compared between the groups."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from scipy import stats
 
 from mndmri.statistics.ancova import fill
@@ -13,7 +14,7 @@ from mndmri.statistics.clustered import Clustered, clustered_test, fit_clustered
 from mndmri.statistics.contrasts import Contrast, list_contrasts
 from mndmri.statistics.families import corrected, holm, is_primary
 from mndmri.statistics.growth import fit_growth
-from mndmri.statistics.models import build_design
+from mndmri.statistics.models import build_design, covariate_columns
 from mndmri.statistics.samples import (
     KEY,
     NO_OTHERS,
@@ -27,7 +28,7 @@ from mndmri.statistics.samples import (
 from mndmri.tables.dictionaries import column_names, dictionary
 from mndmri.tables.measures import with_units
 
-SLOPE, DIFFERENCE = "slope", "difference"
+SLOPE, DIFFERENCE, MODERATOR = "slope", "difference", "moderator"
 # Of a group whose slope is told: so that how its people differ can be seen
 FEWEST_FOLLOWED = 2
 _DESCRIPTIONS = {
@@ -36,8 +37,10 @@ _DESCRIPTIONS = {
     "region": "Where it was measured.",
     "hemi": "Side of the participant's body: L, R, or both.",
     "unit": "Unit of the measure; estimates are in this unit per year.",
-    "effect": "slope: mean change per year of a group; difference: of the slopes of two groups, first minus second.",
-    "contrast": "The group, or the groups compared; patients: every patient, each group weighted by its size.",
+    "effect": "slope: mean change per year of a group; difference: of the slopes of two groups, first minus second; "
+    "moderator: of the slopes of people of one group who differ by one in the column, or between its two levels.",
+    "contrast": "The group, or the groups compared; patients: every patient, each group weighted by its size; of a "
+    "moderator its column, and the levels compared.",
     "primary": "yes or no: whether the measure is one of the primary measures of the config.",
     "n_visits": "Visits in the model.",
     "n_missing": "Excluded participants of the study's groups: no visit with a value, or no covariate.",
@@ -72,6 +75,7 @@ def compare_change(
     measure_covariates: Mapping[str, Sequence[str]] = NO_OTHERS,
     contrasts: Sequence[Sequence[str]] | None = None,
     pooled: bool = True,
+    moderators: Sequence[str] = (),
     primary: Sequence[Mapping[str, str]] | None = None,
     n_permutations: int = 5000,
     seed: int = 0,
@@ -92,6 +96,9 @@ def compare_change(
         participant_id, group and the covariates, one row for each person.
     groups, reference, covariates, measure_covariates, contrasts, pooled, primary, n_permutations, seed, alpha
         As in `mndmri.statistics.compare_groups`.
+    moderators : sequence of str
+        Columns of the participants, each of which a model of its own lets change the level and the slope of everybody
+        who has it, alike in all groups.
 
     Returns
     -------
@@ -104,7 +111,8 @@ def compare_change(
         If a column or a group is missing, or a participant is there twice.
     """
     own = own_columns(participants, measure_covariates)
-    people = select_people(participants, groups=groups, covariates=list(dict.fromkeys([*covariates, *own])))
+    columns = list(dict.fromkeys([*covariates, *own, *moderators]))
+    people = select_people(participants, groups=groups, covariates=columns)
     compared = list_contrasts(groups, reference=reference, pairs=contrasts, pooled=pooled)
     rows: list[dict[str, Any]] = []
     for name, of_measure in measures.groupby(KEY, sort=False):
@@ -113,9 +121,15 @@ def compare_change(
         used = usable_visits(of_measure)
         means = used.groupby("participant_id")["value"].mean().reindex(people.index)
         reasons = pd.Series("no visit with a value and months", people.index)
-        sample = take_sample(Measured(key, means, reasons), people, groups=groups, covariates=names)
+        measured = Measured(key, means, reasons)
+        options: dict[str, Any] = {"number": n_permutations, "seed": seed, "alpha": alpha}
+        sample = take_sample(measured, people, groups=groups, covariates=names)
         sample.notes.extend(absent)
-        made = _rows(sample, used, contrasts=compared, covariates=names, number=n_permutations, seed=seed, alpha=alpha)
+        made = _rows(sample, used, contrasts=compared, covariates=names, **options)
+        for moderator in moderators:
+            sample = take_sample(measured, people, groups=groups, covariates=list(dict.fromkeys([*names, moderator])))
+            sample.notes.extend(absent)
+            made += _moderated(sample, used, moderator, **options)
         rows += [key | row | {"note": "; ".join(row["note"])} for row in made]
     table = with_units(pd.DataFrame(rows, columns=column_names(longitudinal_dictionary(groups))), measures)
     differences = table["effect"] == DIFFERENCE
@@ -154,18 +168,66 @@ def _rows(
         elif few:
             row["note"].append(f"fewer than {FEWEST_FOLLOWED} people with two visits: {', '.join(few)}")
         else:
-            fit, row["random"], place, note = model
-            row["note"] += [note] if note else []
-            vector = np.zeros(len(fit.effects))
-            for name, weight in _weights(contrast, sample).items():
-                vector[place[name]] = weight
-            fill(row, tested := clustered_test(fit, vector, alpha=alpha))
-            if np.isfinite(tested.p):
-                row["p_permutation"] = flip_people_p(fit, vector, number=number, seed=seed)
-            else:
-                row["note"].append("no test: people of a group do not vary")
+            _fill(row, model, _weights(contrast, sample), number=number, seed=seed, alpha=alpha)
         rows.append(row)
     return rows
+
+
+def _moderated(
+    sample: Sample, used: pd.DataFrame, moderator: str, *, number: int, seed: int, alpha: float
+) -> list[dict[str, Any]]:
+    """Rows of one measure and one moderator, one for each of its levels but the first; notes are lists."""
+    visits = used[used["participant_id"].isin(sample.data.index)]
+    blank = {**sample.row("", moderator), "n_visits": len(visits), "effect": MODERATOR}
+    del blank["test"]
+    if sample.data[moderator].nunique() < 2:
+        return [blank | {"note": [*sample.notes, f"{moderator} is the same in everyone who has visits"]}]
+    model: _Model | str = "nobody has two visits"
+    if sum(_followed(sample, visits).values()):
+        model = _model(sample, visits, sample.covariates, moderator=moderator)
+    rows = []
+    for name in _changes(sample, moderator):
+        row = {**blank, "contrast": name, "note": [*sample.notes]}
+        if isinstance(model, str):
+            row["note"].append(model)
+        else:
+            _fill(row, model, {name: 1.0}, number=number, seed=seed, alpha=alpha)
+        rows.append(row)
+    return rows
+
+
+def _changes(sample: Sample, moderator: str) -> pd.DataFrame:
+    """Columns by which a moderator changes the slope of each person, by the name of the contrast."""
+    columns = covariate_columns(sample.data[moderator])
+    if is_numeric_dtype(sample.data[moderator]):
+        return columns
+    first = min(sample.data[moderator].astype(str))
+    return columns.rename(columns=lambda level: f"{moderator}: {level}-{first}")
+
+
+class _Model(NamedTuple):
+    """A fit, its random effects, the column of each slope, and notes."""
+
+    fit: Clustered
+    random: str
+    place: dict[str, int]
+    notes: list[str]
+
+
+def _fill(
+    row: dict[str, Any], model: _Model, weights: Mapping[str, float], *, number: int, seed: int, alpha: float
+) -> None:
+    """Put a weighted sum of slopes and its tests into a row."""
+    row["random"] = model.random
+    row["note"] += model.notes
+    vector = np.zeros(len(model.fit.effects))
+    for name, weight in weights.items():
+        vector[model.place[name]] = weight
+    fill(row, tested := clustered_test(model.fit, vector, alpha=alpha))
+    if np.isfinite(tested.p):
+        row["p_permutation"] = flip_people_p(model.fit, vector, number=number, seed=seed)
+    else:
+        row["note"].append("no test: people of a group do not vary")
 
 
 def _weights(contrast: Contrast, sample: Sample) -> dict[str, float]:
@@ -180,9 +242,9 @@ def _followed(sample: Sample, visits: pd.DataFrame) -> dict[str, int]:
 
 
 def _model(
-    sample: Sample, visits: pd.DataFrame, covariates: Sequence[str]
-) -> tuple[Clustered, str, dict[str, int], str] | str:
-    """The fit, its random effects, the column of each group's slope, and a note; or why there is none."""
+    sample: Sample, visits: pd.DataFrame, covariates: Sequence[str], *, moderator: str | None = None
+) -> _Model | str:
+    """The model of the groups' slopes, and of what changes everybody's; or why there is none."""
     design = build_design(sample.data, groups=sample.groups, covariates=covariates)
     owner = sample.data.index.get_indexer(visits["participant_id"])
     order = np.argsort(owner, kind="stable")
@@ -194,7 +256,9 @@ def _model(
     of_group = sample.data["group"].to_numpy()
     # a group that was seen at one time has no slope
     sloped = [n for n, own in enumerate(groups.T) if np.ptp(years[own > 0]) > 0]
-    matrix = np.hstack([of_people, groups[:, sloped] * (years - years.mean())[:, None]])
+    changes = _changes(sample, moderator) if moderator else pd.DataFrame(index=sample.data.index)
+    slopes = np.hstack([groups[:, sloped], changes.to_numpy(float)[owner]])
+    matrix = np.hstack([of_people, slopes * (years - years.mean())[:, None]])
     if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
         return "the covariates and groups determine each other"
     growth = fit_growth(matrix, y, owner, years)
@@ -202,11 +266,8 @@ def _model(
         return growth
     cuts = np.flatnonzero(np.diff(owner)) + 1
     fit = fit_clustered(matrix, y, owner, [growth.covariance(own) for own in np.split(years, cuts)], of_group)
-    place = {design.groups[own]: of_people.shape[1] + n for n, own in enumerate(sloped)}
+    names = [*(design.groups[own] for own in sloped), *changes]
+    place = {name: of_people.shape[1] + n for n, name in enumerate(names)}
     constant = f"not adjusted for {', '.join(design.constant)}: the same in everyone" if design.constant else ""
-    return (
-        fit,
-        "intercept" if growth.note else "intercept and slope",
-        place,
-        "; ".join(filter(None, [growth.note, constant])),
-    )
+    random = "intercept" if growth.note else "intercept and slope"
+    return _Model(fit, random, place, list(filter(None, [growth.note, constant])))

@@ -16,7 +16,7 @@ SLOPE = {"ALS": -1.0, "PLS": -0.5, "control": 0.0}
 MONTHS = (0.0, 3.0, 6.0, 12.0)
 ERROR = 0.4  # of a visit
 PAIRS = ("ALS-PLS", "ALS-control", "PLS-control")
-OTHER_SEEDS = (101, 202, 303, 404)  # half as many tables of each
+OTHER_SEEDS = (101, 202, 303, 404, 1, 2, 3, 4)  # half as many tables of each
 # False positives, percent, and where there are more with `SEED`; with the other seeds p is where it should be
 AIM = (3.5, 6.5)
 MISSES = {
@@ -87,11 +87,11 @@ def false_positives(found: pd.DataFrame) -> pd.DataFrame:
     return shares
 
 
-def test_false_positives_of_other_tables_are_within_the_aim_but_those_of_flips_with_few_people():
+def test_false_positives_of_other_tables_are_within_the_aim():
     found = [compared(change=False, seed=seed, number=TABLES // 2) for seed in OTHER_SEEDS]
     shares = false_positives(pd.concat(found))
     assert shares["p"].between(*AIM).all()
-    assert shares["p_permutation"].drop("PLS-control").between(*AIM).all()
+    assert shares["p_permutation"].between(*AIM).all()
 
 
 def test_false_positives_of_differences_of_slopes_are_as_many_as_are_said():

@@ -48,7 +48,7 @@ def write_study(folder, people, measures, visits=None):
     }
     if visits is not None:
         write_table(visits, folder / "visits.tsv", digits=17)
-        config["visits"] = {"table": str(folder / "visits.tsv"), "scores": ["alsfrs_r"]}
+        config["visits"] = {"table": str(folder / "visits.tsv"), "scores": ["alsfrs_r"], "moderators": ["age", "sex"]}
     return config
 
 
@@ -95,6 +95,8 @@ def test_slopes_of_the_groups_are_compared(groups):
         assert fa.loc[("slope", group), "estimate"] == pytest.approx(slope, abs=0.02)
     assert fa.loc[("difference", "ALS-control"), "p_confirmatory"] < 0.001
     assert fa.loc[("slope", "ALS"), "n_ALS"] == 12 and fa.loc[("slope", "ALS"), "n_visits"] == 12 * 4 - 3 + 16 * 4
+    assert list(fa.loc["moderator"].index) == ["age", "sex: M-F"]
+    assert fa.loc["moderator", "p_permutation"].notna().all() and fa.loc["moderator", "q_exploratory"].isna().all()
     score = table[table["measure"] == "alsfrs_r"].set_index(["effect", "contrast"])
     assert "fewer than 2 people with two visits: control" in score.loc[("difference", "ALS-control"), "note"]
 
@@ -104,6 +106,7 @@ def test_report_shows_the_change(groups):
     assert "Change over the visits" in page and "Every person" in page
     methods = (groups[0] / "methods.md").read_text()
     assert "linear mixed model" in methods and "one visit of each participant" in methods
+    assert "by age and sex, each in a model of its own" in " ".join(methods.split())
     assert "The study's last visit was missing in 3 of 12 ALS, 0 of 6 PLS and 0 of 10 control." in methods
     for heading in ("Who was seen when", "Scan and rescan", "Size of a trial"):
         assert heading in page

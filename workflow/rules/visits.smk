@@ -43,7 +43,8 @@ rule compare_change:
     params:
         options=CONTRASTS
         | COVARIATES
-        | keys_of("statistics", "primary", "n_permutations", "seed"),
+        | keys_of("statistics", "primary", "n_permutations", "seed")
+        | keys_of("visits", "moderators"),
     script:
         "../../scripts/compare_change.py"
 

@@ -183,6 +183,14 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             {"survival": {"time": "t", "event": "e", "covariates": ["progression_rate"]}},
             "survival.covariates: 'progression_rate' is computed where progression is set",
         ),
+        (
+            {
+                "measures": "m.tsv",
+                "participants": "p.tsv",
+                "visits": {"table": "v.tsv", "moderators": ["progression_rate"]},
+            },
+            "visits.moderators: 'progression_rate' is computed where progression is set",
+        ),
         ({"survival": {"time": "t"}}, "survival.event: missing"),
         ({"statistics": {"map_covariates": ["bmi"]}}, "map_covariates: 'bmi' is not in covariates (age, sex)"),
         (

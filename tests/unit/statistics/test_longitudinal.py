@@ -9,9 +9,12 @@ The data, in R, with the numbers below::
               control = lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-14, maxfun = 1e6)))
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from scipy import stats
 
 from mndmri.statistics.clustered import fit_clustered, flip_people_p
@@ -111,6 +114,39 @@ def test_flips_are_of_whole_people():
     y = -years + 0.01 * np.random.default_rng(1).standard_normal(24)
     fit = fit_clustered(np.column_stack([np.ones(24), years]), y, owner, [np.eye(4)] * 6, np.zeros(6))
     assert flip_people_p(fit, np.array([0.0, 1.0]), number=4999, seed=1) == pytest.approx(2 / 64, abs=0.007)
+
+
+def test_moderators_change_slopes_as_in_statsmodels():
+    """A number and a side, known in the patients alone: estimates of REML with the interaction, and who is left out."""
+    people = PEOPLE.assign(
+        rate=np.where(GROUP == "control", np.nan, np.linspace(0.3, 1.5, 18)),
+        onset=np.where(GROUP == "control", None, np.resize(["R", "L", "R"], 18)),
+    )
+    table = measures()
+    places = table["participant_id"].map(people.set_index("participant_id")["onset"])
+    table["value"] += -0.2 * (places == "R") * table["months"] / 12  # planted, per year
+    found = compare_change(
+        table, people, **OPTIONS, covariates=["age"], moderators=["rate", "onset"], n_permutations=99
+    ).set_index(["effect", "contrast"])
+    assert list(found.loc["moderator"].index) == ["rate", "onset: R-L"]
+    joined = table.merge(people, on=["participant_id"]).dropna(subset="rate")
+    joined["years"] = joined["months"] / 12
+    for contrast, term, name in (("rate", "rate", "rate:years"), ("onset: R-L", "C(onset)", "C(onset)[T.R]:years")):
+        formula = f"value ~ 0 + C(group) + C(group):years + age + {term} + {term}:years"
+        model = smf.mixedlm(formula, joined, groups="participant_id", re_formula="~years")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = model.fit(reml=True, method="powell").fe_params[name]
+        row = found.loc[("moderator", contrast)]
+        assert row["estimate"] == pytest.approx(expected, rel=0.02)
+        assert row["n_control"] == 0 and row["n_missing"] == 6 and "left out" in row["note"]
+        assert np.isnan(row["p_confirmatory"]) and np.isnan(row["q_exploratory"])
+    assert abs(found.loc[("moderator", "onset: R-L"), "estimate"] + 0.2) < 0.05
+    assert found.loc[("moderator", "onset: R-L"), ["p", "p_permutation"]].max() < 0.05
+    plain = compare_change(table, people, **OPTIONS, covariates=["age"], n_permutations=99)
+    pd.testing.assert_frame_equal(found.drop(index="moderator").reset_index()[list(plain)], plain)
+    same = compare_change(table, people.assign(rate=1.0), **OPTIONS, moderators=["rate"], n_permutations=0)
+    assert "rate is the same in everyone" in same.set_index("effect").loc["moderator", "note"]
 
 
 def test_families_are_of_the_differences_alone():

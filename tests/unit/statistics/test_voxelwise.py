@@ -1,7 +1,5 @@
 """Maps compared voxel by voxel: the model of every table, clusters where they were planted, p over all voxels."""
 
-from itertools import product
-
 import nibabel as nb
 import numpy as np
 import pandas as pd
@@ -9,20 +7,23 @@ import pytest
 import statsmodels.formula.api as smf
 from nilearn.maskers import NiftiMasker
 from nilearn.mass_univariate import permuted_ols
+from scipy import stats
 from scipy.ndimage import gaussian_filter, label
 
 from mndmri.atlas.names import load_regions
 from mndmri.grids import make_image
 from mndmri.io import InputError
 from mndmri.registration.smoothing import smooth
-from mndmri.statistics import compare_groups, voxelwise
+from mndmri.statistics import compare_groups
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
+from mndmri.statistics.draws import draw_people, drawn_pivots, signed_pivots
 from mndmri.statistics.maps import group_mask
 from mndmri.statistics.models import build_design
 from mndmri.statistics.tfce import NEIGHBOURS, enhance
-from mndmri.statistics.voxelwise import compare_maps, summary_dictionary
-from mndmri.statistics.welch import directions_of, error_model, pivot, sign_flips, sums_of, wald_test
+from mndmri.statistics.voxelwise import ContrastMaps, compare_maps, summary_dictionary
+from mndmri.statistics.welch import directions_of, error_model, pivot, sums_of, wald_test
 from mndmri.tables.dictionaries import column_names
+from tests.unit.statistics.test_profiles import scales
 
 GROUPS = ["ALS", "PLS", "control"]
 STUDY = {"groups": GROUPS, "reference": "control", "covariates": ["age", "sex", "site"]}
@@ -121,15 +122,19 @@ def test_one_group_has_its_covariates_tested_and_nothing_else(participants, mask
 # -- permutation ----------------------------------------------------------------------------------
 
 
-def test_p_is_that_of_refitting_every_flipped_map(participants, mask, maps):
-    """Residuals of the model without the contrast flipped and refitted by least squares, TFCE of each map."""
+def test_p_is_that_of_refitting_every_drawn_map(participants, mask, maps):
+    """Residuals of everybody, on the scale of each group, refitted by least squares, TFCE of each map."""
     maps = with_loss(maps, participants, LEFT_PRECENTRAL_MM, groups=["ALS"], loss=0.6)
     maps = with_loss(maps, participants, (38, 20, 20), groups=["PLS"], loss=1.0)
     found = compare_maps(maps, mask, participants, **STUDY, n_permutations=20, seed=4)
-    signs = sign_flips(28, number=20, seed=4)
+    draws = draw_people(28, number=20, seed=4)
     y = np.array([values(maps[who], mask) for who in participants["participant_id"]], float)
     design = build_design(participants, groups=GROUPS, covariates=STUDY["covariates"]).matrix
-    errors = error_model(design, np.repeat([0, 1, 2], [13, 5, 10]))
+    owner = np.repeat([0, 1, 2], [13, 5, 10])
+    errors = error_model(design, owner)
+    residuals = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    lent, given = scales(y, owner, design)
+    alike = residuals / lent[owner]
     for contrast, weights in {
         "group": [[1, 0, -1], [0, 1, -1]],
         "ALS-PLS": [[1, -1, 0]],
@@ -138,11 +143,8 @@ def test_p_is_that_of_refitting_every_flipped_map(participants, mask, maps):
         "patients-control": [[13 / 18, 5 / 18, -1]],
     }.items():
         c = np.pad(np.array(weights, float), ((0, 0), (0, design.shape[1] - 3)))
-        nuisance = design @ np.linalg.svd(c)[2][len(c) :].T
-        fitted = nuisance @ np.linalg.lstsq(nuisance, y, rcond=None)[0]
         enhanced = []
-        for sign in [np.ones(28), *signs]:
-            again = fitted + (y - fitted) * sign[:, None]
+        for again in [y, *(alike[people] * given[owner] for people in draws)]:
             effect = c @ np.linalg.lstsq(design, again, rcond=None)[0]
             statistic = pivot(wald_test(errors, directions_of(errors, c), *sums_of(errors, again)))
             whole = np.zeros(mask.shape)
@@ -157,14 +159,24 @@ def test_p_is_that_of_refitting_every_flipped_map(participants, mask, maps):
         assert len(np.unique(p.round(6))) > 3
 
 
-def test_enumerating_every_flip_gives_the_exact_p(monkeypatch, mask):
-    """Two people against three with a large difference: of 32 signs no other but the opposite one is as extreme."""
-    people = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(5)], "group": list("AABBB")})
-    maps = with_loss(smooth_maps(people.assign(age=0), mask), people, LEFT_PRECENTRAL_MM, groups=["A"], loss=30)
-    others = np.array(list(product([1.0, -1], repeat=5)))[1:]
-    monkeypatch.setattr(voxelwise, "sign_flips", lambda n, *, number, seed: others)
-    found = compare_maps(maps, mask, people, groups=["A", "B"], reference="B", n_permutations=len(others))
-    assert found.summary["p_fwe"].to_list() == pytest.approx([2 / 32])
+def test_draws_of_a_cohort_vary_as_other_cohorts_do():
+    """Skewed errors, three times as large in one group: spread and skew of the statistics are those of new cohorts."""
+    owner = np.repeat([0, 1], [40, 30])
+    rng = np.random.default_rng(6)
+
+    def made(number):
+        return (rng.exponential(size=(70, number)) - 1) * np.array([1.0, 3.0])[owner][:, None]
+
+    errors = error_model(np.eye(2)[owner], owner)
+    hypotheses = [directions_of(errors, np.array(c, float)) for c in ([1, 0], [0, 1], [1, -1])]
+    drawn = draw_people(70, number=400, seed=1)
+    of_draws = zip(*drawn_pivots(errors, made(40) + 5.0 * owner[:, None], hypotheses, drawn), strict=True)
+    of_cohorts = signed_pivots(errors, *sums_of(errors, made(20_000)), hypotheses)
+    for batches, new in zip(of_draws, of_cohorts, strict=True):
+        own = np.vstack(batches)
+        assert own.std() == pytest.approx(new.std(), rel=0.05)
+        assert stats.skew(own.ravel()) == pytest.approx(stats.skew(new), abs=0.3)
+        assert abs(stats.skew(new)) > 0.5
 
 
 def test_t_and_its_enhancement_are_those_of_nilearn(participants, mask):
@@ -237,7 +249,7 @@ def test_peaks_of_a_cluster_are_its_highest_points_apart_from_each_other(mask):
     statistic[4:12, 8, 7] = [3, 5, 3, 6, 3, 4.5, 3, 4]
     whole = make_image(statistic.astype(np.float32), mask)
     log_p = make_image((statistic > 0) * 2.0, mask)
-    maps = {"age": voxelwise.ContrastMaps("t", whole, make_image(enhance(statistic), mask), log_p)}
+    maps = {"age": ContrastMaps("t", whole, make_image(enhance(statistic), mask), log_p)}
     table = find_clusters(maps, {})
     assert table["statistic"].to_list() == [6, 5, 4.5]
     assert table["x"].to_list() == [-78 + 12 * n for n in (7, 5, 9)]
@@ -251,7 +263,7 @@ def test_a_cluster_beside_a_higher_voxel_that_is_not_significant_has_its_own_pea
     statistic[4:8, 8, 7] = [beside, 6, 5, 4]
     tfce = enhance(np.nan_to_num(statistic))
     log_p = make_image(np.isin(statistic, [6, 5, 4]) * 2.0, mask)
-    maps = {"group": voxelwise.ContrastMaps("F", make_image(statistic, mask), make_image(tfce, mask), log_p)}
+    maps = {"group": ContrastMaps("F", make_image(statistic, mask), make_image(tfce, mask), log_p)}
     table = find_clusters(maps, {})
     assert table["statistic"].to_list() == [6]
     assert table["x"].to_list() == [-78 + 12 * 5]
