@@ -26,6 +26,9 @@ from mndmri.robust import MAD_TO_SD
 # it is good to some 0.02 mm, because all of the brain's edges take part.
 _POSE_LEVELS = ((6.0, 12), (3.0, 8), (2.0, 6))
 _STILL = 5e-5  # mm, and radians, of which 100 mm are as much
+# Of poses, and of the steps towards them: the last digits of products of matrices differ from one run to the next with
+# where the matrices lie in memory.
+_DIGITS = 9
 # Tukey's biweight at 95% efficiency: what differs for another reason than the pose has no weight.
 _TUKEY = 4.685
 # The skull beside the brain takes part in the search, the scalp and the face do not.
@@ -205,7 +208,7 @@ def _centred(poses: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Poses seen from the space towards which they average to nothing."""
     # pose @ x for all, with x such that the mean of the products is the identity
     back = np.linalg.inv(mean_of_poses(poses))
-    return [pose @ back for pose in poses]
+    return [np.round(pose @ back, _DIGITS) for pose in poses]
 
 
 def find_poses(visits: Sequence[Visit]) -> list[np.ndarray]:
@@ -268,7 +271,7 @@ def _rigid_step(points: np.ndarray, values: np.ndarray, slopes: np.ndarray, misf
     change = np.hstack([np.cross(away, slopes), slopes, shading / np.abs(shading).mean(axis=0)])
     spread = _TUKEY * MAD_TO_SD * np.median(np.abs(misfit))
     weight = (1 - np.minimum(np.abs(misfit) / max(spread, _TINY), 1) ** 2) ** 2
-    found = np.linalg.lstsq((change.T * weight) @ change, change.T @ (weight * misfit))[0]
+    found = np.linalg.lstsq((change.T * weight) @ change, change.T @ (weight * misfit))[0].round(_DIGITS)
     turn, shift = found[:3], found[3:6]
     motion = np.eye(4)
     motion[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
