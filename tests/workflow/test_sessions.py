@@ -220,10 +220,12 @@ def test_the_t1w_image_of_another_visit_is_used_if_asked_for_and_told(tmp_path):
     assert {job.wildcards for job in wiring if job.rule == "extract_cst"} == units(UNITS - {"sub-01_ses-03"})
     given, _ = wiring[Job("preprocess_t1w", "subject=01, session=02")]
     assert "bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz" in given
-    study.make_up("sub-01_ses-02_measures.tsv")
+    study.make_up("sub-01_ses-02_measures.tsv", "sub-01_ses-02_desc-gradients_ranking.tsv")
     run = study.run("results/sub-01/ses-02/sub-01_ses-02_measures.tsv")
     assert "not counted: sub-01_ses-02 (no T1w image; that of ses-01 locates the other scans)" in run.said
     [collected] = [own for own in run.records if own.job.rule == "collect_measures"]
+    [checked] = [own for own in run.records if own.job.rule == "check_gradients"]
+    assert checked.params["suggestion"] == "results/sub-01/ses-02/dwi/sub-01_ses-02_desc-suggested_dwi.bvec"
     assert collected.params["excluded"] == {"t1w": "no T1w image; that of ses-01 locates the other scans"}
 
 

@@ -115,7 +115,10 @@ rule check_gradients:
     params:
         gradient_check=config["dwi"]["gradient_check"],
         bvec_name=lambda wildcards: Path(scan("dwi", "bvec")(wildcards)).name,
-        suggestion="<dwi>_desc-suggested_dwi.bvec",
+        # paths in parameters know no pathvars
+        suggestion=lambda wildcards: f"{RESULTS}/{WHERE}/dwi/{WHO}_desc-suggested_dwi.bvec".format(
+            **wildcards
+        ),
     script:
         "../../scripts/check_gradients.py"
 
