@@ -50,7 +50,8 @@ def imitate_t1w(image: SpatialImage, template: SpatialImage, tissue: SpatialImag
     Raises
     ------
     InputError
-        If no brain is found, or grey matter is not between fluid and white matter in brightness.
+        If no brain is found, a tissue is not in view, or grey matter is not between fluid and white matter in
+        brightness.
 
     Notes
     -----
@@ -85,7 +86,7 @@ def _levels(
     Raises
     ------
     InputError
-        If grey matter is not between fluid and white matter.
+        If a tissue is not in view, or grey matter is not between fluid and white matter.
     """
     start = np.eye(4)
     whole = make_image((np.asarray(template.dataobj) > 0).astype(np.uint8), template)
@@ -95,6 +96,12 @@ def _levels(
     shares = sample_points(tissue, map_points(world_coordinates(even)[inside], [np.linalg.inv(affine)]))
     values = np.asarray(even.dataobj)[inside]
     of = {name: values[share > _SURE] for name, share in zip(TISSUES, shares.T, strict=True)}
+    lacking = [name for name, own in of.items() if not own.size]
+    if lacking:
+        raise InputError(
+            f"the gradient echo shows no {', '.join(lacking)} where the template has it; add a T1w image, or leave the "
+            "participant out"
+        )
     level = {name: float(np.median(own)) for name, own in of.items()}
     contrast = level["WM"] - level["CSF"]
     if (level["WM"] - level["GM"]) * np.sign(contrast) < -_MOST_REVERSED * abs(contrast):

@@ -101,6 +101,14 @@ def test_a_scan_in_which_grey_matter_is_brightest_is_refused(template, mask, mon
         imitate_t1w(gradient_echo(template, (200.0, 130.0, 60.0)), *template)
 
 
+def test_a_scan_without_fluid_in_view_is_refused(template, mask, monkeypatch):
+    know_brain(monkeypatch, mask)
+    brain, tissue = template
+    dry = make_image(tissue.get_fdata(dtype=np.float32) * [1, 1, 0], tissue)
+    with pytest.raises(InputError, match="the gradient echo shows no CSF where the template has it"):
+        imitate_t1w(gradient_echo(template, T2STAR), brain, dry)
+
+
 def test_echoes_are_averaged_on_one_grid(template):
     first = gradient_echo(template, T2STAR)
     second = make_image(first.get_fdata() * 3, first)
