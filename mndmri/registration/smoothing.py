@@ -27,13 +27,14 @@ def smooth(image: SpatialImage, fwhm_mm: float) -> SpatialImage:
         float32, or float64 where ``image`` is.
     """
     data = np.asanyarray(image.dataobj)
-    smoothed = np.array(data, data.dtype if np.issubdtype(data.dtype, np.floating) else np.float32)
+    smoothed: np.ndarray = np.array(data, data.dtype if np.issubdtype(data.dtype, np.floating) else np.float32)
     smoothed[~np.isfinite(smoothed)] = 0
     sizes, sd_mm = voxel_sizes(image), fwhm_mm / np.sqrt(8 * np.log(2))
     if sd_mm > 0:
         # farther from what is not 0 than the kernel is wide, all stays 0
-        filled = (smoothed != 0) if smoothed.ndim == 3 else smoothed.any(axis=3)
-        near = smoothed[bounding_box(make_image(filled, image), margin_mm=_KERNEL_SD * sd_mm + sizes.max())]
+        filled = np.asarray((smoothed != 0).reshape(*smoothed.shape[:3], -1).any(axis=-1))
+        box = bounding_box(make_image(filled, image), margin_mm=_KERNEL_SD * sd_mm + sizes.max())
+        near: np.ndarray = smoothed[box]
         for axis, sd in enumerate(sd_mm / sizes):
             ndimage.gaussian_filter1d(near, sd, axis=axis, truncate=_KERNEL_SD, output=near)
     return make_image(smoothed, image)
