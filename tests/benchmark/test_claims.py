@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from mndmri.statistics.assumptions import assumptions_table
 from mndmri.statistics.auc import area_within, compare_areas, likelihood_ratios
+from mndmri.statistics.draws import draw_people, drawn_pivots
 from mndmri.statistics.effect_sizes import hodges_lehmann
 from mndmri.statistics.exact import rank_sum_p
 from mndmri.statistics.families import holm
@@ -16,7 +17,7 @@ from mndmri.statistics.rank_correlations import kendall
 from mndmri.statistics.roc import classify, sensitivity_at
 from mndmri.statistics.survival import survival_table
 from mndmri.statistics.tfce import enhance
-from mndmri.statistics.welch import directions_of, error_model, flipped_pivots, sign_flips, sums_of, wald_test
+from mndmri.statistics.welch import directions_of, error_model, sums_of, wald_test
 from tests.benchmark.calibration import HYPOTHESES, PAIRS, p_of
 from tests.benchmark.cohorts import NAMES, SEED, Cell, design, draw
 from tests.benchmark.test_calibration import cohorts
@@ -280,7 +281,7 @@ def test_a_hazard_ratio_that_does_not_change_is_rejected_seldom():
 
 @pytest.mark.parametrize("kind", ["normal", "t3"])
 def test_a_small_p_by_a_gamma_distribution_can_be_too_small_and_one_by_counting_hardly(kind):
-    """500 of 8,000 flips of one map, drawn 1,000 times; p of the value that all flips give 0.05, 0.01 and 0.002."""
+    """500 of 8,000 resamplings of a map, drawn 1,000 times; p of the value that all give 0.05, 0.01 and 0.002."""
     owner = np.repeat([0, 1], 15)
     rng, shape = rng_of(11, len(kind)), (7, 8, 7)
 
@@ -292,7 +293,7 @@ def test_a_small_p_by_a_gamma_distribution_can_be_too_small_and_one_by_counting_
     errors = error_model(matrix, owner)
     hypotheses = [directions_of(errors, np.array([[1.0, -1.0]]))]
     largest = []
-    for (drawn,) in flipped_pivots(errors, y.astype(np.float32), hypotheses, sign_flips(30, number=8000, seed=SEED)):
+    for (drawn,) in drawn_pivots(errors, y.astype(np.float32), hypotheses, draw_people(30, number=8000, seed=SEED)):
         largest += [np.abs(enhance(field.reshape(shape).astype(np.float32))).max() for field in drawn]
     largest = np.array(largest)
     values = np.quantile(largest, [0.95, 0.99, 0.998])

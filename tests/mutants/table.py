@@ -322,8 +322,8 @@ MUTANTS = (
     ),
     Mutant(
         "highest-of-one-sign",
-        "np.abs(values).max() for values in maps",
-        "values.max() for values in maps",
+        "np.abs(enhanced(statistic)).max() for statistic in of_draw",
+        "enhanced(statistic).max() for statistic in of_draw",
         "p corrected over the brain is that of one side, and called two-sided",
     ),
     Mutant(
