@@ -72,6 +72,31 @@ def correct_bias(
     return make_image(values, image)
 
 
+def extend_correction(corrected: SpatialImage, scanned: SpatialImage, mask: SpatialImage) -> SpatialImage:
+    """A head that is bias-corrected throughout, of one that is corrected within a mask alone.
+
+    A voxel outside is corrected as the nearest one inside, so that the edge of the mask is no edge of the image: that
+    of `correct_bias` steps there by the size of the field, twice the signal in a real head of 3 T.
+
+    Parameters
+    ----------
+    corrected : SpatialImage
+        From `correct_bias`.
+    scanned : SpatialImage
+        As it was before, on the same grid.
+    mask : SpatialImage
+        Voxels that were corrected.
+    """
+    check_same_grid(corrected, scanned, mask)
+    before, after = (np.asarray(image.dataobj, np.float32) for image in (scanned, corrected))
+    known = (np.asarray(mask.dataobj) > 0) & (before > 0) & (after > 0)
+    if not known.any():
+        return make_image(after, corrected)
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    gain = np.divide(after, before, out=np.ones_like(after), where=known)
+    return make_image(np.where(known, after, before * gain[tuple(nearest)]), corrected)
+
+
 def classify_tissue(
     image: SpatialImage,
     mask: SpatialImage,

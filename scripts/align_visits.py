@@ -5,14 +5,15 @@ import numpy as np
 from mndmri.anatomy.change import choose_visits
 from mndmri.anatomy.midway import join_shifts, meet_midway, visits_of
 from mndmri.anatomy.normalisation import Template, as_template, by_way_of, register_brain
-from mndmri.grids import stack
+from mndmri.grids import stack, to_canonical
 from mndmri.io import load_field, load_image, load_parts, save_field, save_image, write_json
 from mndmri.jobs import start_job
 from mndmri.registration.register import Warp
 
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
-visits = visits_of(options.sessions, *([load_image(path) for path in given[name]] for name in ("t1w", "mask", "fov")))
+t1w, mask, fov = ([load_image(path) for path in given[name]] for name in ("t1w", "mask", "fov"))
+visits = visits_of(options.sessions, list(map(to_canonical, t1w)), mask, fov)
 chosen = choose_visits(visits, max_voxel_mm=options.max_voxel_mm)
 midway = meet_midway(chosen)
 save_image(midway.brain, made.brain)

@@ -6,13 +6,15 @@ from mndmri.anatomy.volumes import VOLUME_REGIONS
 from mndmri.atlas.regions import restrict
 from mndmri.figures import to_png
 from mndmri.figures.participant import growth_sheet
+from mndmri.grids import to_canonical
 from mndmri.io import EXACT, load_field, load_image, read_json, read_table, write_bytes, write_table
 from mndmri.jobs import start_job
 from mndmri.registration.register import Warp
 
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
-visits = visits_of(options.sessions, *([load_image(path) for path in given[name]] for name in ("t1w", "mask", "fov")))
+t1w, mask, fov = ([load_image(path) for path in given[name]] for name in ("t1w", "mask", "fov"))
+visits = visits_of(options.sessions, list(map(to_canonical, t1w)), mask, fov)
 midway = as_midway(
     *(load_image(given[name]) for name in ("brain", "midway_mask", "visits")),
     read_json(given.poses),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mndmri.grids import make_image, world_coordinates
-from mndmri.intensity import TissueMaps, classify_tissue, correct_bias
+from mndmri.intensity import TissueMaps, classify_tissue, correct_bias, extend_correction
 from mndmri.io import InputError
 from tests.unit.egg import rigid
 
@@ -134,3 +134,18 @@ def test_a_nucleus_outside_the_image_changes_nothing(mixture):
     plain, found = (classify_tissue(image, mask, nuclei=nuclei) for nuclei in (None, absent))
     for one, other in zip(plain, found, strict=True):
         np.testing.assert_allclose(other.get_fdata(), one.get_fdata(), atol=0.01)
+
+
+def test_a_correction_of_the_brain_is_carried_on_beyond_its_edge():
+    shape = (20, 24, 18)
+    x = np.linspace(-1, 1, shape[0])[:, None, None] * np.ones(shape)
+    field = np.exp(1 + 0.3 * x)  # brighter on one side
+    inside = np.zeros(shape, np.uint8)
+    inside[4:16, 5:19, 4:14] = 1
+    scanned = nb.Nifti1Image((100 * field).astype(np.float32), np.diag([2, 2, 2, 1]))
+    corrected = make_image(np.where(inside, 100, 100 * field).astype(np.float32), scanned)
+    found = extend_correction(corrected, scanned, make_image(inside, scanned)).get_fdata()
+    np.testing.assert_allclose(found[inside > 0], 100)
+    # as the nearest voxel inside: no step at the edge, and the trend beyond it is left
+    np.testing.assert_allclose(found[3, 10, 8], 100 * field[3, 10, 8] / field[4, 10, 8], rtol=1e-5)
+    assert abs(np.diff(found[:, 10, 8])).max() < 0.05 * 100 < abs(np.diff(np.asarray(corrected.dataobj)[:, 10, 8])).max()

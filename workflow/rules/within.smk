@@ -9,13 +9,23 @@ def session_names(wildcards):
     return [split_unit(unit)[1] for unit in visits_of(wildcards.subject, "t1w")]
 
 
+@of_user
+def scanned_t1w(wildcards):
+    """Input function: a person's T1w images of all visits, as they were scanned."""
+    return [
+        path
+        for unit in visits_of(wildcards.subject, "t1w")
+        for path in BY_UNIT.scans[unit]["t1w"].files["image"]
+    ]
+
+
 rule align_visits:
     """Bring a person's T1-weighted images of all visits to the space midway between them, and that to the template."""
     input:
         **TARGET,
         **ONWARD,
         template=rules.prepare_template.output.registration,
-        t1w=of_visits("t1w", rules.preprocess_t1w.output.t1w),
+        t1w=scanned_t1w,
         mask=of_visits("t1w", rules.preprocess_t1w.output.mask),
         fov=of_visits("t1w", rules.preprocess_t1w.output.fov),
     output:
@@ -52,7 +62,7 @@ rule measure_within:
         lobes=rules.prepare_template.output.lobes,
         atlas=rules.prepare_template.output.atlas,
         table=rules.prepare_template.output.table,
-        t1w=rules.align_visits.input.t1w,
+        t1w=scanned_t1w,
         mask=rules.align_visits.input.mask,
         fov=rules.align_visits.input.fov,
         brain=rules.align_visits.output.brain,
