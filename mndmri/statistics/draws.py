@@ -13,18 +13,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from mndmri.statistics.welch import (
-    AT_A_TIME,
-    ErrorModel,
-    group_variances,
-    refitted_sums,
-    signed_pivots,
-    sums_of,
-)
+from mndmri.statistics.welch import ErrorModel, group_variances, refitted_sums, signed_pivots, sums_of
 
 # Weight of the whole map or profile, against that of the place, in the ratio of the groups' variances: few people say
 # little of one place, and the spread may differ between places
 SHARED = 0.5
+_AT_A_TIME = 6_000_000  # drawn residuals, at most 50 MB but for those of a single draw
 
 
 @lru_cache(maxsize=4)
@@ -101,7 +95,7 @@ def drawn_pivots(
     residuals = y - basis @ fitted
     residuals /= lent[errors.owner]
 
-    batch = max(AT_A_TIME // n_variables, 1)
+    batch = max(_AT_A_TIME // y.size, 1)
     for start in range(0, len(drawn), batch):
         parts, totals = [], []
         for own, scale in zip(members, given, strict=True):

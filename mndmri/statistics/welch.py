@@ -20,7 +20,7 @@ from mndmri.statistics.models import COLLINEAR, TIE, Estimate, t_test
 FLOOR = 0.1
 # A group whose residuals have fewer degrees of freedom than this has no variance of its own to estimate
 FEWEST_DF = 0.5
-AT_A_TIME = 100_000  # statistics, some 50 MB
+_AT_A_TIME = 100_000  # statistics, some 50 MB
 
 
 class ErrorModel(NamedTuple):
@@ -287,7 +287,7 @@ def flipped_pivots(
         totals = [((r + a @ effect) ** 2).sum(axis=0) for r, a in zip(residuals, added, strict=True)]
         restricted.append((directions, effect, added, totals))
 
-    batch = max(AT_A_TIME // n_variables, 1)
+    batch = max(_AT_A_TIME // n_variables, 1)
     for start in range(0, len(signs), batch):
         drawn = [signs[start : start + batch, own].astype(kind) for own in members]
         of_residuals = [_along(*three) for three in zip(drawn, basis, residuals, strict=True)]  # (flips, r, v)
