@@ -64,6 +64,7 @@ def correct_bias(
     mesh_mm : float
         Spacing of the first level's mesh. Fewer levels or a wider mesh are gentler.
     """
+    check_same_grid(image, mask)
     sizes = voxel_sizes(image)
     shrink = int(np.clip(round(8.0 / sizes.min()), 1, 4))
     values, inside = np.array(image.dataobj, np.float32), np.asarray(mask.dataobj) > 0

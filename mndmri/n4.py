@@ -1,7 +1,7 @@
 """The N4 algorithm (Tustison et al. 2010, IEEE Trans Med Imaging 29:1310) on voxels that lie in a grid.
 
 A cubic B-spline over a grid is a product of one along each axis: its fit and its values are products of small
-matrices. ANTs, whose results these are, treats each voxel as a point anywhere, and so takes 10 to 50 times as long.
+matrices. ANTs, whose results these are, treats each voxel as a point anywhere, and takes 20 to 50 times as long.
 """
 
 from collections.abc import Sequence

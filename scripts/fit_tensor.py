@@ -1,9 +1,9 @@
 """Tensor maps of a person's diffusion series, and in template space after one interpolation."""
 
-from mndmri.diffusion.free_water import has_two_shells
 from mndmri.diffusion.gradients import read_gradients
 from mndmri.diffusion.placement import place_dwi
 from mndmri.diffusion.series import take_shell
+from mndmri.diffusion.shells import has_two_shells
 from mndmri.diffusion.tensor import fit_tensor
 from mndmri.grids import resampled_grid
 from mndmri.io import load_field, load_image, load_matrix, read_text, save_field, save_image, write_json

@@ -14,7 +14,8 @@ from mndmri.diffusion.tensor import brain_signal, eigen_system, fit_signal, on_g
 from mndmri.grids import make_image
 from mndmri.io import InputError
 
-# What is less or more is noise: the least of a sum of Gaussians in three dimensions, and more than tissue has.
+# What is less or more is taken for noise. Least: water in spherical pores (Jensen et al. 2005, Magn Reson Med 53:1432);
+# most: DIPY's limit of the mean, here of all three.
 LIMITS = {"min_kurtosis": -3 / 7, "max_kurtosis": 3}
 # Voxels at once: DIPY's analytical means take a hundred arrays of them.
 _AT_ONCE = 20_000

@@ -75,23 +75,20 @@ def measure_tract(
     of_brain = {name: data[name.removesuffix("_atlas_mean")] for name in ATLAS_MEAN}
     kinds = ((data, MEASURES, tract, tract_kind(min_fa)), (of_brain, ATLAS_MEAN, data["fa"] > 0, "brain"))
     limits: dict[str, Any] = {"beside": beside, "min_coverage": min_coverage, "min_voxels": min_voxels}
-    rows = [
-        own
-        for place in REGIONS
-        for values, units, weight, kind in kinds
-        for own in region_rows(values, units, place, weight, weights, table, coverage, kind=kind, **limits)
-    ]
+    rows = []
+    for place in REGIONS:
+        probability = region_weight(weights, table, *place)
+        for values, units, tissue, kind in kinds:
+            rows += _region_rows(values, units, place, probability * tissue, coverage, kind=kind, **limits)
     means = pd.DataFrame(rows, columns=MEASURE_COLUMNS)
     return pd.concat([means, measure_asymmetry(means)], ignore_index=True)
 
 
-def region_rows(
+def _region_rows(
     values: Mapping[str, np.ndarray],
     units: Mapping[str, str],
     place: tuple[str, str],
-    tissue: np.ndarray,
-    weights: SpatialImage,
-    table: pd.DataFrame,
+    weight: np.ndarray,
     coverage: pd.Series,
     **limits: Any,
 ) -> list[dict]:
@@ -105,14 +102,13 @@ def region_rows(
         Unit of each measure that has a row.
     place : tuple of str
         Region and hemi.
-    tissue : ndarray, shape (X, Y, Z)
-        Weight of each voxel besides the probability of its region.
-    weights, table, coverage
+    weight : ndarray, shape (X, Y, Z)
+        Of each voxel.
+    coverage
         As for `measure_tract`.
     **limits
         As for `judge_region`.
     """
-    weight = region_weight(weights, table, *place) * tissue
     n_voxels, status = judge_region(weight, place, coverage, **limits)
     return [
         row(
@@ -163,11 +159,10 @@ def measure_on_tract(
     check_same_grid(weights, wm_probability, fa, *maps.values())
     data = {name: image.get_fdata() for name, image in maps.items()}
     tract, kind = tract_weight(fa, wm_probability, min_fa=min_fa), tract_kind(min_fa)
-    rows = [
-        own
-        for place in REGIONS
-        for own in region_rows(data, units, place, tract, weights, table, coverage, kind=kind, **limits)
-    ]
+    rows = []
+    for place in REGIONS:
+        weight = region_weight(weights, table, *place) * tract
+        rows += _region_rows(data, units, place, weight, coverage, kind=kind, **limits)
     return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
 
 

@@ -297,9 +297,9 @@ def study_facts(
         "brought": [f"{_listed(names)} of {readable(modality)}" for modality, names in brought.items()],
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
         "cord": any(kind["region"] in _CORD for kind in kinds),
-        "several_shells": {
+        "by_shells": {
             measure: int(known.loc[(known["modality"] == "dwi") & (known["measure"] == measure), who].nunique())
-            for measure in ("free_water", "mk")
+            for measure in ("free_water", "mk", "signal_ratio")
         },
         "own_covariates": own,
     }
@@ -313,7 +313,7 @@ def methods_paragraph(
     space: str,
     scored: bool = False,
     cord: bool = True,
-    several_shells: Mapping[str, int] = _NOBODY,
+    by_shells: Mapping[str, int] = _NOBODY,
     measured: Collection[str] = (),
     own_covariates: Mapping[str, Sequence[str]] | None = None,
     imaged: Collection[str] | None = None,
@@ -340,8 +340,9 @@ def methods_paragraph(
     cord : bool
         Whether any participant has a measure of the medulla or the cord: neither a part of the study nor one whose
         images end above the neck has.
-    several_shells : mapping
-        ``free_water`` and ``mk`` to the number of participants who have a value: their series had the shells.
+    by_shells : mapping
+        ``free_water``, ``mk`` and ``signal_ratio`` of the diffusion series to the number of participants who have a
+        value: their series had the shells.
     measured : collection of str
         Modalities with a measure in any participant; ``qsm`` and ``r2star`` have no config key of their own.
     own_covariates : mapping, optional
@@ -383,7 +384,7 @@ def methods_paragraph(
         n_by_group=n_by_group,
         scored=scored,
         cord=cord,
-        several_shells=several_shells,
+        by_shells=by_shells,
         measured=measured,
         own_covariates=[
             f"{_listed(map(readable, names))} for {' '.join(map(readable, place.split()))}"

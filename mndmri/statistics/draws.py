@@ -13,12 +13,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from mndmri.statistics.welch import ErrorModel, group_variances, pivot, refitted_sums, sums_of, wald_test
+from mndmri.statistics.welch import ErrorModel, group_variances, refitted_sums, signed_pivots, sums_of
 
 # Weight of the whole map or profile, against that of the place, in the ratio of the groups' variances: few people say
 # little of one place, and the spread may differ between places
 SHARED = 0.5
-_AT_A_TIME = 100_000  # statistics, some 50 MB
+_AT_A_TIME = 6_000_000  # drawn residuals, at most 50 MB but for those of a single draw
 
 
 @lru_cache(maxsize=4)
@@ -49,27 +49,6 @@ def draw_among(drawn: np.ndarray, present: np.ndarray, errors: ErrorModel, *, se
     number = np.cumsum(present) - 1
     others = np.random.default_rng([seed, *np.flatnonzero(lending)]).choice(number[lending], drawn.shape)
     return np.where(lending[drawn], number[drawn], others)[:, present]
-
-
-def signed_pivots(
-    errors: ErrorModel, fitted: np.ndarray, squares: np.ndarray, hypotheses: Sequence[np.ndarray]
-) -> list[np.ndarray]:
-    """`pivot` of each hypothesis, shape (v,), with the sign of the estimate where it is one contrast.
-
-    Parameters
-    ----------
-    errors : ErrorModel
-    fitted, squares : array, shape (r, v) and (G, v)
-        From `sums_of`.
-    hypotheses : sequence of array, shape (r, q)
-        Directions, from `directions_of`.
-    """
-    found = []
-    for hypothesis in hypotheses:
-        statistic = pivot(wald_test(errors, hypothesis, fitted, squares))
-        single = hypothesis.shape[1] == 1
-        found.append(statistic * np.sign(hypothesis[:, 0].astype(fitted.dtype) @ fitted) if single else statistic)
-    return found
 
 
 def drawn_pivots(
@@ -116,7 +95,7 @@ def drawn_pivots(
     residuals = y - basis @ fitted
     residuals /= lent[errors.owner]
 
-    batch = max(_AT_A_TIME // n_variables, 1)
+    batch = max(_AT_A_TIME // y.size, 1)
     for start in range(0, len(drawn), batch):
         parts, totals = [], []
         for own, scale in zip(members, given, strict=True):
@@ -126,8 +105,10 @@ def drawn_pivots(
             totals.append(np.einsum("mnv,mnv->mv", values, values))
         whole, left = refitted_sums(errors, parts, totals)
         found = signed_pivots(errors, whole, left, hypotheses)
-        # few people can have the same residual drawn for all of them: no spread, no test
-        tested = (left > 2 * np.finfo(kind).eps * np.array(totals).reshape(left.shape)).all(axis=0)
+        # few people can have the same residual drawn for all of them: no spread, no test. A group without a variance of
+        # its own needs none
+        spread = left > 2 * np.finfo(kind).eps * np.array(totals).reshape(left.shape)
+        tested = spread.any(axis=0) if errors.borrowing.all() else spread[~errors.borrowing].all(axis=0)
         yield [np.where(tested, statistic, 0).reshape(-1, n_variables) for statistic in found]
 
 

@@ -153,7 +153,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Rows of one measure; notes are lists."""
     visits = used[used["participant_id"].isin(sample.data.index)]
-    followed = _followed(sample, visits)
+    followed = _followed(visits, sample.data["group"])
     effects = [(SLOPE, Contrast(name, (name,), ())) for name in sample.groups]
     effects += [(DIFFERENCE, contrast) for contrast in contrasts]
     blank = {**sample.row("", ""), "n_visits": len(visits)}
@@ -162,11 +162,11 @@ def _rows(
     rows = []
     for effect, contrast in effects:
         row = {**blank, "effect": effect, "contrast": contrast.name, "note": [*sample.notes]}
-        few = [name for name in (*contrast.left, *contrast.right) if followed[name] < FEWEST_FOLLOWED]
+        few = [name for name in (*contrast.left, *contrast.right) if followed.get(name, 0) < FEWEST_FOLLOWED]
         if isinstance(model, str):
             row["note"].append(model)
         elif few:
-            row["note"].append(f"fewer than {FEWEST_FOLLOWED} people with two visits: {', '.join(few)}")
+            row["note"].append(_too_few(few))
         else:
             _fill(row, model, _weights(contrast, sample), number=number, seed=seed, alpha=alpha)
         rows.append(row)
@@ -180,16 +180,23 @@ def _moderated(
     visits = used[used["participant_id"].isin(sample.data.index)]
     blank = {**sample.row("", moderator), "n_visits": len(visits), "effect": MODERATOR}
     del blank["test"]
-    if sample.data[moderator].nunique() < 2:
+    values = sample.data[moderator]
+    if values.nunique() < 2:
         return [blank | {"note": [*sample.notes, f"{moderator} is the same in everyone who has visits"]}]
+    followed = _followed(visits, values.astype(str))
     model: _Model | str = "nobody has two visits"
-    if sum(_followed(sample, visits).values()):
+    if sum(followed.values()):
         model = _model(sample, visits, sample.covariates, moderator=moderator)
+    first, *others = sorted(followed)
     rows = []
-    for name in _changes(sample, moderator):
+    for place, name in enumerate(_changes(sample, moderator)):
+        compared = [] if is_numeric_dtype(values) else [others[place], first]
+        few = [level for level in compared if followed[level] < FEWEST_FOLLOWED]
         row = {**blank, "contrast": name, "note": [*sample.notes]}
         if isinstance(model, str):
             row["note"].append(model)
+        elif few:
+            row["note"].append(_too_few(few))
         else:
             _fill(row, model, {name: 1.0}, number=number, seed=seed, alpha=alpha)
         rows.append(row)
@@ -214,6 +221,10 @@ class _Model(NamedTuple):
     notes: list[str]
 
 
+def _too_few(kinds: Sequence[str]) -> str:
+    return f"fewer than {FEWEST_FOLLOWED} people with two visits: {', '.join(kinds)}"
+
+
 def _fill(
     row: dict[str, Any], model: _Model, weights: Mapping[str, float], *, number: int, seed: int, alpha: float
 ) -> None:
@@ -234,11 +245,10 @@ def _weights(contrast: Contrast, sample: Sample) -> dict[str, float]:
     return contrast.weights(sample.sizes()) if contrast.right else {contrast.left[0]: 1.0}
 
 
-def _followed(sample: Sample, visits: pd.DataFrame) -> dict[str, int]:
-    """People of each group with visits at two times."""
-    times = visits.groupby("participant_id")["months"].nunique().reindex(sample.data.index)
-    counts = (times > 1).groupby(sample.data["group"]).sum()
-    return {name: int(counts.get(name, 0)) for name in sample.groups}
+def _followed(visits: pd.DataFrame, kinds: pd.Series) -> dict[str, int]:
+    """People with visits at two times, of each group or other kind of people."""
+    times = visits.groupby("participant_id")["months"].nunique().reindex(kinds.index)
+    return {str(kind): int(count) for kind, count in (times > 1).groupby(kinds).sum().items()}
 
 
 def _model(

@@ -11,7 +11,7 @@ from scipy import stats
 from mndmri.io import InputError
 from mndmri.statistics.ancova import REPORTED, contrast_of, errors_of, fill, fit_sample
 from mndmri.statistics.contrasts import POOLED, Contrast, list_contrasts
-from mndmri.statistics.draws import draw_among, draw_people, drawn_pivots, signed_pivots
+from mndmri.statistics.draws import draw_among, draw_people, drawn_pivots
 from mndmri.statistics.models import TIE
 from mndmri.statistics.samples import (
     NO_OTHERS,
@@ -23,7 +23,7 @@ from mndmri.statistics.samples import (
     select_people,
     take_sample,
 )
-from mndmri.statistics.welch import ErrorModel, directions_of, sums_of, welch_contrast
+from mndmri.statistics.welch import ErrorModel, directions_of, signed_pivots, sums_of, welch_contrast
 from mndmri.tables.dictionaries import column_names, dictionary
 
 _FAMILY = ["modality", "measure"]  # p is corrected over the nodes of one

@@ -18,7 +18,7 @@ from mndmri.grids import check_same_grid, make_image, voxel_volume_ml
 from mndmri.io import InputError
 from mndmri.statistics.ancova import contrast_of, variance_notes
 from mndmri.statistics.contrasts import OMNIBUS, POOLED, list_contrasts
-from mndmri.statistics.draws import draw_among, draw_people, drawn_pivots, signed_pivots
+from mndmri.statistics.draws import draw_among, draw_people, drawn_pivots
 from mndmri.statistics.families import holm
 from mndmri.statistics.models import (
     COLLINEAR,
@@ -42,6 +42,7 @@ from mndmri.statistics.welch import (
     ErrorModel,
     directions_of,
     error_model,
+    signed_pivots,
     sums_of,
     wald_test,
 )

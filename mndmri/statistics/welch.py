@@ -3,7 +3,7 @@
 The coefficients are those of ordinary least squares. Groups need not spread alike: the variance
 of each is estimated from its own residuals, and the degrees of freedom follow from how well these variances are known
 (Satterthwaite). Without covariates a contrast of two groups is Welch's t test. Everything is written for many variables
-at once, so that tables, profiles, maps and their sign flips are tested by the same lines.
+at once, so that tables, profiles, maps and their resamplings are tested by the same lines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -191,6 +191,27 @@ def pivot(tested: Tested) -> np.ndarray:
     return np.where(tested.df > 0, np.nan_to_num(found, posinf=0.0), 0)
 
 
+def signed_pivots(
+    errors: ErrorModel, fitted: np.ndarray, squares: np.ndarray, hypotheses: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """`pivot` of each hypothesis, shape (v,), with the sign of the estimate where it is one contrast.
+
+    Parameters
+    ----------
+    errors : ErrorModel
+    fitted, squares : array, shape (r, v) and (G, v)
+        From `sums_of`.
+    hypotheses : sequence of array, shape (r, q)
+        Directions, from `directions_of`.
+    """
+    found = []
+    for hypothesis in hypotheses:
+        statistic = pivot(wald_test(errors, hypothesis, fitted, squares))
+        single = hypothesis.shape[1] == 1
+        found.append(statistic * np.sign(hypothesis[:, 0].astype(fitted.dtype) @ fitted) if single else statistic)
+    return found
+
+
 def welch_contrast(errors: ErrorModel, y: np.ndarray, contrast: np.ndarray, *, alpha: float = 0.05) -> Estimate:
     """Estimate, interval and two-sided t test of one contrast of the coefficients."""
     directions = directions_of(errors, contrast)
@@ -275,9 +296,7 @@ def flipped_pivots(
             own_parts = [_along(*three) @ effect for three in zip(drawn, basis, added, strict=True)]
             parts = [p + own for p, own in zip(of_residuals, own_parts, strict=True)]
             whole, left = refitted_sums(errors, parts, totals)
-            statistic = pivot(wald_test(errors, directions, whole, left))
-            if directions.shape[1] == 1:
-                statistic = statistic * np.sign(directions[:, 0] @ whole)
+            (statistic,) = signed_pivots(errors, whole, left, [directions])
             found.append(statistic.reshape(-1, n_variables))
         yield found
 

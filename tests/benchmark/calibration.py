@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import linalg, optimize, stats
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from mndmri.statistics.draws import draw_people, drawn_pivots, signed_pivots
+from mndmri.statistics.draws import draw_people, drawn_pivots
 from mndmri.statistics.models import Design, fit_ols, hc3_df
 from mndmri.statistics.tfce import enhance
 from mndmri.statistics.welch import (
@@ -17,6 +17,7 @@ from mndmri.statistics.welch import (
     error_model,
     flipped_pivots,
     sign_flips,
+    signed_pivots,
     sums_of,
     wald_test,
 )

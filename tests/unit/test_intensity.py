@@ -24,6 +24,19 @@ def mixture(brain):
     return shares, make_image((shares @ PURE + noise) * mask.get_fdata(), brain), mask
 
 
+def test_shading_is_corrected_in_the_mask_alone_and_a_mask_on_another_grid_is_refused(brain):
+    left = make_image((brain.get_fdata() > 0) & (world_coordinates(brain)[..., 0] < 0), brain)
+    shaded = make_image(100 * np.exp(0.01 * world_coordinates(brain)[..., 1]), brain)
+    change = correct_bias(shaded, left, iterations=(5, 5)).get_fdata() - shaded.get_fdata(dtype=np.float32)
+    inside = left.get_fdata() > 0
+    assert not change[~inside].any() and change[inside].all()
+    affine = left.affine.copy()
+    affine[0, 3] += 5
+    beside = nb.Nifti1Image(inside.astype(np.uint8), affine)
+    with pytest.raises(InputError, match="different grids"):
+        correct_bias(shaded, beside)
+
+
 def test_shading_is_removed(brain):
     xyz = world_coordinates(brain)
     mask = make_image(brain.get_fdata() > 0, brain)

@@ -20,7 +20,7 @@ from mndmri.tables.given import BROUGHT
 SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 GROUPS = {"ALS": 13, "PLS": 5, "control": 10}
 VISITS = {"bids_dir": None, "measures": "m.tsv", "participants": "p.tsv", "visits": {"table": "v.tsv"}}
-NOBODY = {"free_water": 0, "mk": 0}
+NOBODY = {"free_water": 0, "mk": 0, "signal_ratio": 0}
 MAPPED = ("t1w", "swi", "qsm", "r2star")
 
 
@@ -28,7 +28,7 @@ def methods(
     n_by_group=GROUPS,
     scored=False,
     cord=True,
-    several_shells=NOBODY,
+    by_shells=NOBODY,
     measured=(),
     own_covariates=None,
     excluded=None,
@@ -43,7 +43,7 @@ def methods(
         n_by_group=n_by_group,
         scored=scored,
         cord=cord,
-        several_shells=several_shells,
+        by_shells=by_shells,
         measured=measured,
         own_covariates=own_covariates,
         excluded=excluded,
@@ -408,7 +408,7 @@ def test_every_reference_is_cited_by_some_study_and_says_where_it_is():
     everything = (
         methods(
             scored=True,
-            several_shells={"free_water": 2, "mk": 2},
+            by_shells={"free_water": 2, "mk": 2, "signal_ratio": 2},
             measured=MAPPED,
             site="s",
             survival={"time": "lived", "event": "died"},
@@ -523,7 +523,7 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
         "own_covariates": {},
         "scored": False,
         "cord": False,
-        "several_shells": NOBODY,
+        "by_shells": NOBODY,
         "imaged": {"dwi", "swi"},
         "brought": [],
     }
@@ -583,11 +583,13 @@ def test_a_declared_map_is_described_as_its_declaration_has_it():
 
 
 def test_models_of_several_shells_are_described_with_those_who_have_them():
-    text = paragraph(methods(several_shells={"free_water": 12, "mk": 1}), "Diffusion")
+    text = paragraph(methods(by_shells={"free_water": 12, "mk": 1, "signal_ratio": 3}), "Diffusion")
     assert "In 12 participants with two shells up to b = 2100" in text
     assert "In 1 participant with two shells of at least 15 directions" in text
+    assert "In 3 participants with a shell within 300 s/mm² of b = 1000" in text
     plain = methods()
     assert "kurtosis" not in plain and "free water" not in plain and "Tabesh" not in plain
+    assert "b = 1000" not in plain
 
 
 def test_series_with_several_shells_are_counted_by_person():
@@ -597,8 +599,11 @@ def test_series_with_several_shells_are_counted_by_person():
         ("sub-02", "dwi", "mk", "cst", "L", np.nan),
         ("sub-02", "dwi", "free_water", "cst", "L", 0.1),
         ("sub-03", "mine", "free_water", "cst", "L", 0.1),
+        ("sub-01", "dwi", "signal_ratio", "cst", "L", 1.0),
+        ("sub-02", "dwi", "signal_ratio", "cst", "L", 1.0),
+        ("sub-03", "t1w", "signal_ratio", "cst", "L", 1.0),
     ]
     measures = pd.DataFrame(rows, columns=["participant_id", "modality", "measure", "region", "hemi", "value"])
     people = pd.DataFrame({"participant_id": ["sub-01", "sub-02", "sub-03"], "group": "ALS"})
     facts = study_facts(measures, people, groups=["ALS"], score=SCORE)
-    assert facts["several_shells"] == {"free_water": 1, "mk": 1}
+    assert facts["by_shells"] == {"free_water": 1, "mk": 1, "signal_ratio": 2}

@@ -149,6 +149,16 @@ def test_moderators_change_slopes_as_in_statsmodels():
     assert "rate is the same in everyone" in same.set_index("effect").loc["moderator", "note"]
 
 
+def test_a_level_of_one_person_has_no_slope_to_compare():
+    """One person's own errors say nothing of how people with that onset differ."""
+    onset = np.where(np.arange(18) == 2, "bulbar", np.resize(["limb", "neck"], 18))
+    table = compare_change(measures(), PEOPLE.assign(onset=onset), **OPTIONS, moderators=["onset"], n_permutations=9)
+    found = table[table["effect"] == "moderator"].set_index("contrast")
+    assert list(found.index) == ["onset: limb-bulbar", "onset: neck-bulbar"]
+    assert found[["estimate", "p", "p_permutation"]].isna().all(axis=None)
+    assert found["note"].str.contains("fewer than 2 people with two visits: bulbar").all()
+
+
 def test_families_are_of_the_differences_alone():
     table = compared(primary=[{"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L"}])
     assert table.loc["slope", "p_confirmatory"].isna().all() and table.loc["slope", "q_exploratory"].isna().all()

@@ -169,6 +169,19 @@ def test_a_node_that_someone_lacks_has_the_draws_of_the_others():
     np.testing.assert_allclose(counts, 0.2, atol=0.03)
 
 
+def test_one_person_of_a_group_leaves_the_p_of_the_others_as_it_is(participants):
+    """A group of one has no residual of its own: draws are tested by the spread of the others."""
+    alone = participants["group"] != "PLS"
+    alone |= participants.index == np.flatnonzero(~alone)[0]
+    p = []
+    for people in (participants[alone], participants[alone & (participants["group"] != "PLS")]):
+        values = smooth(participants, 10, seed=8)[:, people.index]
+        options = {"groups": GROUPS, "reference": "control", "n_permutations": 999}
+        table = compare_profiles(long(people, values), people, **options)
+        p.append(table.loc[table["contrast"] == "ALS-control", "p_fwe"])
+    np.testing.assert_allclose(p[0], p[1], atol=0.06)
+
+
 @pytest.mark.parametrize("missing", [False, True])
 def test_corrected_p_finds_something_in_one_null_study_of_twenty(participants, missing):
     found = []

@@ -16,12 +16,12 @@ from mndmri.io import InputError
 from mndmri.registration.smoothing import smooth
 from mndmri.statistics import compare_groups
 from mndmri.statistics.clusters import clusters_dictionary, find_clusters
-from mndmri.statistics.draws import draw_people, drawn_pivots, signed_pivots
+from mndmri.statistics.draws import draw_people, drawn_pivots
 from mndmri.statistics.maps import group_mask
 from mndmri.statistics.models import build_design
 from mndmri.statistics.tfce import NEIGHBOURS, enhance
 from mndmri.statistics.voxelwise import ContrastMaps, compare_maps, summary_dictionary
-from mndmri.statistics.welch import directions_of, error_model, pivot, sums_of, wald_test
+from mndmri.statistics.welch import directions_of, error_model, pivot, signed_pivots, sums_of, wald_test
 from mndmri.tables.dictionaries import column_names
 from tests.unit.statistics.test_profiles import scales
 
