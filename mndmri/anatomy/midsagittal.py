@@ -68,7 +68,8 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
     where = {name: _polygon(corners, plane.shape) for name, corners in _CORNERS.items()}
     core = _polygon(_CORE, plane.shape)
     tissue = float(np.median(plane[core]))
-    fluid = float(np.percentile(plane[where["pons"] & shown], _FLUID_PERCENTILE)) if shown.any() else 0.0
+    seen = plane[where["pons"] & shown]
+    fluid = float(np.percentile(seen, _FLUID_PERCENTILE)) if seen.size else 0.0
     share = np.clip(((plane - fluid) / max(tissue - fluid, 1e-9) - _PARTLY[0]) / (_PARTLY[1] - _PARTLY[0]), 0, 1)
     pixel_mm2 = _PIXEL_MM**2 * float(np.linalg.norm(np.cross(affine[:3, 1], affine[:3, 2])))
     inside = {name: _connected(np.where(own, share, 0)) for name, own in where.items()}

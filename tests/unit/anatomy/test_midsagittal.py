@@ -93,10 +93,12 @@ def test_a_vessel_in_front_and_what_lies_beside_the_plane_do_not_count():
 
 def test_what_cannot_be_measured_has_the_reason():
     image, recorded, pose = head(two_ellipses)
-    cut = np.asarray(recorded.dataobj).copy()
+    cut, above = np.asarray(recorded.dataobj).copy(), np.asarray(recorded.dataobj).copy()
     cut[..., :20] = 0
+    above[..., :65] = 0  # of the plane, what lies above the pons alone is shown
     for made, reason in (
         ((image, make_image(cut, recorded), pose), "does not show"),
+        ((image, make_image(above, recorded), pose), "does not show"),
         (head(lambda y, z: y < 99), "no contrast"),
         (head(two_ellipses, voxel=4.0), "at most 3 mm"),
     ):
