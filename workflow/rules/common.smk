@@ -68,7 +68,7 @@ from mndmri.cohort.parts import (
     part_asked_for,
 )
 from mndmri.cohort.readings import key_files
-from mndmri.cohort.records import may_stand_in, refuse, stand_in_of
+from mndmri.cohort.records import STAND_INS, may_stand_in, refuse, stand_in_of
 from mndmri.cohort.table import columns_used
 from mndmri.cohort.title import study_title
 from mndmri.cohort.visits import at_baseline, check_visits, moved_baselines

@@ -97,7 +97,7 @@ rule draw_participant:
             if PART
             else at_the_baseline(has("swi", rules.draw_reader.output.page, "qsm"))
         ),
-        viewer=has("t1w", rules.draw_viewer.output.page, "dwi"),
+        viewer=has("t1w", rules.draw_viewer.output.page, *STAND_INS),
         measures=rules.collect_measures.output.measures,
         qc=rules.collect_measures.output.qc,
     output:
