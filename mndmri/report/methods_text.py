@@ -297,6 +297,7 @@ def study_facts(
         "brought": [f"{_listed(names)} of {readable(modality)}" for modality, names in brought.items()],
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
         "cord": any(kind["region"] in _CORD for kind in kinds),
+        "midsagittal": any((kind["modality"], kind["measure"]) == ("t1w", "area") for kind in kinds),
         "several_shells": {
             measure: int(known.loc[(known["modality"] == "dwi") & (known["measure"] == measure), who].nunique())
             for measure in ("free_water", "mk")
@@ -313,6 +314,7 @@ def methods_paragraph(
     space: str,
     scored: bool = False,
     cord: bool = True,
+    midsagittal: bool = True,
     several_shells: Mapping[str, int] = _NOBODY,
     measured: Collection[str] = (),
     own_covariates: Mapping[str, Sequence[str]] | None = None,
@@ -340,6 +342,8 @@ def methods_paragraph(
     cord : bool
         Whether any participant has a measure of the medulla or the cord: neither a part of the study nor one whose
         images end above the neck has.
+    midsagittal : bool
+        Whether any participant has areas of the midbrain and the pons.
     several_shells : mapping
         ``free_water`` and ``mk`` to the number of participants who have a value: their series had the shells.
     measured : collection of str
@@ -383,6 +387,7 @@ def methods_paragraph(
         n_by_group=n_by_group,
         scored=scored,
         cord=cord,
+        midsagittal=midsagittal,
         several_shells=several_shells,
         measured=measured,
         own_covariates=[
