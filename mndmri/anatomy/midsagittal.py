@@ -1,5 +1,8 @@
 """Areas of the midbrain and the pons on the midsagittal plane of a T1-weighted head."""
 
+from typing import NamedTuple
+
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
@@ -7,7 +10,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 from skimage.draw import polygon2mask
 
-from mndmri.grids import longest_edge_mm, to_canonical
+from mndmri.grids import longest_edge_mm, make_image, to_canonical
 from mndmri.registration.transforms import sample_points
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
@@ -37,7 +40,18 @@ _MOST_FLUID = 0.75  # of the signal of tissue
 _MAX_VOXEL_MM = 3.0
 
 
-def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> pd.DataFrame:
+class Midsagittal(NamedTuple):
+    """Midbrain and pons of a person on the midsagittal plane."""
+
+    measures: pd.DataFrame
+    """Columns `MEASURE_COLUMNS`: ``area`` (mm2) of ``midbrain`` and ``pons``, ``area_ratio``, of the two."""
+    plane: SpatialImage
+    """The image on the plane, shape (1, Y, Z), in the template's coordinates."""
+    inside: SpatialImage
+    """Share of each of its voxels that is counted as midbrain and as pons, shape (1, Y, Z, 2); 0 without a value."""
+
+
+def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> Midsagittal:
     """Areas of the midbrain's tegmentum and of the pons.
 
     Parameters
@@ -51,8 +65,7 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
 
     Returns
     -------
-    DataFrame
-        Columns `MEASURE_COLUMNS`: ``area`` (mm2) of ``midbrain`` and ``pons``, and ``area_ratio``, midbrain over pons.
+    Midsagittal
 
     Notes
     -----
@@ -94,7 +107,13 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
         )
         for measure, region, value, unit, n in found
     ]
-    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    place = np.diag([np.ptp(_SLAB_MM), _PIXEL_MM, _PIXEL_MM, 1.0])
+    place[1:3, 3] = _FIRST_MM
+    drawn = nb.Nifti1Image(plane[None].astype(np.float32), place)
+    counted = np.stack(list(inside.values()), axis=-1)[None] * (status == OK)
+    return Midsagittal(
+        pd.DataFrame(rows, columns=MEASURE_COLUMNS), drawn, make_image(counted.astype(np.float32), drawn)
+    )
 
 
 def _polygon(corners: tuple[tuple[float, float], ...], shape: tuple[int, ...]) -> np.ndarray:

@@ -70,6 +70,13 @@ rule draw_participant:
                 if CORD
             )
         ),
+        midsagittal=joined(
+            *(
+                has("t1w", rules.measure_cord.output[name])
+                for name in ("midsagittal", "parts")
+                if CORD
+            )
+        ),
         fa=has("dwi", rules.fit_tensor.output.fa),
         v1=has("dwi", rules.fit_tensor.output.v1),
         atlas_dwi=has("dwi", rules.extract_cst.output.weights),

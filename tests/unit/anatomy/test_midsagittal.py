@@ -47,7 +47,7 @@ def head(shape, *, voxel=1.0, pose=None, noise=0.0, mirrored=False):
 
 
 def measured(*made):
-    return measure_midsagittal(*made).set_index(["measure", "region"])
+    return measure_midsagittal(*made).measures.set_index(["measure", "region"])
 
 
 @pytest.mark.parametrize(("voxel", "noise"), [(1.0, 0.0), (1.0, 0.05), (2.0, 0.0)])
@@ -102,5 +102,15 @@ def test_what_cannot_be_measured_has_the_reason():
         (head(lambda y, z: y < 99), "no contrast"),
         (head(two_ellipses, voxel=4.0), "at most 3 mm"),
     ):
-        found = measured(*made)
+        found, _, inside = measure_midsagittal(*made)
         assert found["value"].isna().all() and found["status"].str.contains(reason).all()
+        assert not np.asarray(inside.dataobj).any()
+
+
+def test_what_counts_is_shown_where_it_lies_in_the_template():
+    found, plane, inside = measure_midsagittal(*head(two_ellipses, pose=rigid((7, -4, 5), (1.3, -0.7, 0.4))))
+    places, shares = world_coordinates(plane), np.asarray(inside.dataobj)
+    for n, (region, (centre, _)) in enumerate({"midbrain": MIDBRAIN, "pons": PONS}.items()):
+        np.testing.assert_allclose(np.average(places, axis=(0, 1, 2), weights=shares[..., n]), (0, *centre), atol=1.0)
+        own = found.set_index(["measure", "region"])["value"]["area", region]
+        assert shares[..., n].sum() * FINE_MM**2 == pytest.approx(own, rel=1e-3)
