@@ -111,12 +111,6 @@ BRANCHES = {
     "dwi": "dwi",
     "swi": "swi",
 }
-# What pages call the image that everything is located by, by the scan that it was made of where that is no T1w image.
-STAND_IN_NAMES = {
-    None: "T1w",
-    "swi": "image of the gradient echo",
-    "dwi": "image of FA and MD",
-}
 # Rules that do not follow their file, see in_branch and alone.
 DECLARED = {}
 # Signals with which the user has stopped this run, and when it began.
@@ -441,7 +435,8 @@ def all_stand_ins():
 
 def anatomical(wildcards):
     """Parameter function: what a participant's pages call the image by which everything was located."""
-    return STAND_IN_NAMES[stands_in(wildcards)]
+    other = stands_in(wildcards)
+    return f"image of {STAND_INS[other]}" if other else "T1w"
 
 
 def stand_in(part):
