@@ -10,7 +10,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 from skimage.draw import polygon2mask
 
-from mndmri.grids import longest_edge_mm, make_image, to_canonical
+from mndmri.grids import longest_edge_mm, make_image, to_canonical, voxel_volume_ml
 from mndmri.registration.transforms import sample_points
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
@@ -94,10 +94,11 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
         status = "the image does not show the midsagittal plane of the brainstem"
     elif not fluid < _MOST_FLUID * tissue:
         status = "no contrast between brainstem and fluid"
-    pixels = {name: round(own.sum()) for name, own in inside.items()}
     areas = {name: float(own.sum()) * pixel_mm2 for name, own in inside.items()}
-    found = [("area", name, areas[name], "mm2", pixels[name]) for name in _CORNERS]
-    found.append(("area_ratio", "midbrain", areas["midbrain"] / max(areas["pons"], 1e-9), "1", pixels["midbrain"]))
+    slab_mm = np.ptp(_SLAB_MM) * float(np.linalg.norm(affine[:3, 0]))
+    voxels = {name: round(slab_mm * area / 1000 / voxel_volume_ml(t1w)) for name, area in areas.items()}
+    found = [("area", name, areas[name], "mm2", voxels[name]) for name in _CORNERS]
+    found.append(("area_ratio", "midbrain", areas["midbrain"] / max(areas["pons"], 1e-9), "1", voxels["midbrain"]))
     rows = [
         row(
             *("t1w", measure, region, "both", value if status == OK else np.nan),

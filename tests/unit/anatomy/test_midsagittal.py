@@ -59,6 +59,12 @@ def test_known_areas_come_back(voxel, noise, degrees):
     assert found["area_ratio", "midbrain"] == pytest.approx(area(MIDBRAIN[1]) / area(PONS[1]), rel=0.05)
 
 
+@pytest.mark.parametrize("voxel", [1.0, 2.0])
+def test_the_voxels_of_an_area_are_those_of_the_image_in_the_slab(voxel):
+    found = measured(*head(two_ellipses, voxel=voxel))["n_voxels"]
+    assert found["area", "pons"] == pytest.approx(2 * area(PONS[1]) / voxel**3, rel=0.05)
+
+
 @pytest.mark.parametrize("region", ["pons", "midbrain"])
 def test_a_planted_loss_comes_back_in_its_own_region(region):
     whole = measured(*head(two_ellipses))["value"]
