@@ -12,6 +12,7 @@ from mndmri.figures.participant import (
     dwi_series_sheets,
     dwi_sheets,
     map_sheets,
+    midsagittal_sheets,
     strip_sheets,
     sulcus_sheets,
     swi_sheets,
@@ -47,6 +48,8 @@ if given.cord:
     planes, inside, profile = given.cord
     cord = {"planes": load_image(planes), "inside": load_image(inside), "profile": read_table(profile)}
     sheets |= cord_sheets(who, t1w=load_image(given.head[0]), **cord)
+if given.midsagittal:
+    sheets |= midsagittal_sheets(who, *map(load_image, given.midsagittal), space=options.space)
 if given.fa:
     sheets |= dwi_sheets(
         who,

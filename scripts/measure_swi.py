@@ -57,12 +57,9 @@ save_image(scan.swi, snakemake.output.swi)
 write_json({"Weighting": scan.note, "PhaseWeighted": scan.by_phase, "Protocol": made}, snakemake.output.description)
 save_image(scan.veins, snakemake.output.veins, dtype="uint8")
 write_table(measures, snakemake.output.measures, digits=EXACT)
-sides = compare_sides(
-    magnitude[0] if vendor is None else vendor,
-    load_image(given.t1w_brain),
-    load_image(given.t1w_mask),
-    load_matrix(given.xfm),
-    modality="swi",
-)
-write_table(pd.concat([quality, sides], ignore_index=True), snakemake.output.qc, digits=EXACT)
+if given.t1w_brain:
+    head = load_image(given.t1w_brain), load_image(given.t1w_mask), load_matrix(given.xfm)
+    sides = compare_sides(magnitude[0] if vendor is None else vendor, *head, modality="swi")
+    quality = pd.concat([quality, sides], ignore_index=True)
+write_table(quality, snakemake.output.qc, digits=EXACT)
 log.info("%d of %d measures have a value", (measures.status == "ok").sum(), len(measures))

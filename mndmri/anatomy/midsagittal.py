@@ -1,5 +1,8 @@
 """Areas of the midbrain and the pons on the midsagittal plane of a T1-weighted head."""
 
+from typing import NamedTuple
+
+import nibabel as nb
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
@@ -7,7 +10,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 from skimage.draw import polygon2mask
 
-from mndmri.grids import longest_edge_mm, to_canonical
+from mndmri.grids import longest_edge_mm, make_image, to_canonical, voxel_volume_ml
 from mndmri.registration.transforms import sample_points
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
@@ -37,7 +40,18 @@ _MOST_FLUID = 0.75  # of the signal of tissue
 _MAX_VOXEL_MM = 3.0
 
 
-def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> pd.DataFrame:
+class Midsagittal(NamedTuple):
+    """Midbrain and pons of a person on the midsagittal plane."""
+
+    measures: pd.DataFrame
+    """Columns `MEASURE_COLUMNS`: ``area`` (mm2) of ``midbrain`` and ``pons``, ``area_ratio``, of the two."""
+    plane: SpatialImage
+    """The image on the plane, shape (1, Y, Z), in the template's coordinates."""
+    inside: SpatialImage
+    """Share of each of its voxels that is counted as midbrain and as pons, shape (1, Y, Z, 2); 0 without a value."""
+
+
+def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.ndarray) -> Midsagittal:
     """Areas of the midbrain's tegmentum and of the pons.
 
     Parameters
@@ -51,8 +65,7 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
 
     Returns
     -------
-    DataFrame
-        Columns `MEASURE_COLUMNS`: ``area`` (mm2) of ``midbrain`` and ``pons``, and ``area_ratio``, midbrain over pons.
+    Midsagittal
 
     Notes
     -----
@@ -68,7 +81,8 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
     where = {name: _polygon(corners, plane.shape) for name, corners in _CORNERS.items()}
     core = _polygon(_CORE, plane.shape)
     tissue = float(np.median(plane[core]))
-    fluid = float(np.percentile(plane[where["pons"] & shown], _FLUID_PERCENTILE)) if shown.any() else 0.0
+    seen = plane[where["pons"] & shown]
+    fluid = float(np.percentile(seen, _FLUID_PERCENTILE)) if seen.size else 0.0
     share = np.clip(((plane - fluid) / max(tissue - fluid, 1e-9) - _PARTLY[0]) / (_PARTLY[1] - _PARTLY[0]), 0, 1)
     pixel_mm2 = _PIXEL_MM**2 * float(np.linalg.norm(np.cross(affine[:3, 1], affine[:3, 2])))
     inside = {name: _connected(np.where(own, share, 0)) for name, own in where.items()}
@@ -80,10 +94,11 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
         status = "the image does not show the midsagittal plane of the brainstem"
     elif not fluid < _MOST_FLUID * tissue:
         status = "no contrast between brainstem and fluid"
-    pixels = {name: round(own.sum()) for name, own in inside.items()}
     areas = {name: float(own.sum()) * pixel_mm2 for name, own in inside.items()}
-    found = [("area", name, areas[name], "mm2", pixels[name]) for name in _CORNERS]
-    found.append(("area_ratio", "midbrain", areas["midbrain"] / max(areas["pons"], 1e-9), "1", pixels["midbrain"]))
+    slab_mm = np.ptp(_SLAB_MM) * float(np.linalg.norm(affine[:3, 0]))
+    voxels = {name: round(slab_mm * area / 1000 / voxel_volume_ml(t1w)) for name, area in areas.items()}
+    found = [("area", name, areas[name], "mm2", voxels[name]) for name in _CORNERS]
+    found.append(("area_ratio", "midbrain", areas["midbrain"] / max(areas["pons"], 1e-9), "1", voxels["midbrain"]))
     rows = [
         row(
             *("t1w", measure, region, "both", value if status == OK else np.nan),
@@ -93,7 +108,13 @@ def measure_midsagittal(t1w: SpatialImage, recorded: SpatialImage, affine: np.nd
         )
         for measure, region, value, unit, n in found
     ]
-    return pd.DataFrame(rows, columns=MEASURE_COLUMNS)
+    place = np.diag([np.ptp(_SLAB_MM), _PIXEL_MM, _PIXEL_MM, 1.0])
+    place[1:3, 3] = _FIRST_MM
+    drawn = nb.Nifti1Image(plane[None].astype(np.float32), place)
+    counted = np.stack(list(inside.values()), axis=-1)[None] * (status == OK)
+    return Midsagittal(
+        pd.DataFrame(rows, columns=MEASURE_COLUMNS), drawn, make_image(counted.astype(np.float32), drawn)
+    )
 
 
 def _polygon(corners: tuple[tuple[float, float], ...], shape: tuple[int, ...]) -> np.ndarray:

@@ -20,9 +20,9 @@ from mndmri.tables.measures import MEASURE_COLUMNS, row
 
 # Share of a tissue from which on a place in the template shows that tissue after an affine registration.
 _SURE = 0.9
-# Grey matter may lie so far on the wrong side of white matter, as a share of the distance from fluid to white matter:
-# an affine registration mixes tissues. On the wrong side altogether, no image of this kind shows the sulci.
-_MOST_REVERSED = 0.25
+# Grey matter may lie so far beyond white matter or fluid, as a share of the distance between these two: an affine
+# registration mixes tissues. Farther beyond, no image of this kind shows the sulci.
+_MOST_BEYOND = 0.25
 # Darker than white matter by so many of its SDs are vessels, iron and dura; they take the place of their surroundings.
 _VESSEL_SDS = 3.0
 _SURROUNDINGS_MM = 1.5  # SD of the weights
@@ -103,8 +103,8 @@ def _levels(
             "participant out"
         )
     level = {name: float(np.median(own)) for name, own in of.items()}
-    contrast = level["WM"] - level["CSF"]
-    if (level["WM"] - level["GM"]) * np.sign(contrast) < -_MOST_REVERSED * abs(contrast):
+    beyond = abs(level["GM"] - (level["WM"] + level["CSF"]) / 2) / max(abs(level["WM"] - level["CSF"]), 1e-9) - 0.5
+    if beyond > _MOST_BEYOND:
         raise InputError(
             "grey matter is not between fluid and white matter in the brightness of the gradient echo "
             f"({', '.join(f'{name} {value:.3g}' for name, value in level.items())}): sulci cannot be told from it; "

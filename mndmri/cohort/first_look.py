@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mndmri.cohort.costs import expected
-from mndmri.cohort.records import Study, stand_in_of
+from mndmri.cohort.records import STAND_INS, Study, stand_in_of
 from mndmri.tables.words import name_people
 from mndmri.units import person_of
 
@@ -17,9 +17,6 @@ _DISTORTION = {
     "before": "corrected before",
     "none": "not corrected",
 }
-
-
-_STAND_INS = {"swi": "the gradient echo", "dwi": "FA and mean diffusivity"}
 
 
 def first_look(study: Study, config: Mapping[str, Any], *, tools: Mapping[str, str] | None = None) -> list[str]:
@@ -99,7 +96,7 @@ def _details(study: Study) -> list[str]:
     stand_ins = Counter(name for own in study.scans.values() if (name := stand_in_of(own)))
     lines = []
     if stand_ins:
-        counted = ", ".join(f"{_STAND_INS[name]} in {n}" for name, n in stand_ins.most_common())
+        counted = ", ".join(f"{STAND_INS[name]} in {n}" for name, n in stand_ins.most_common())
         lines.append(f"  in place of the T1w image: {counted}; no volumes, no thickness")
     if methods:
         lines.append("  distortion of dwi: " + ", ".join(f"{how} in {n}" for how, n in methods.most_common()))

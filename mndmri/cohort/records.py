@@ -8,8 +8,9 @@ import pandas as pd
 
 from mndmri.io import InputError
 
-# Modalities whose scan can take the place of a T1w image, first the one that has no distortion.
-STAND_INS = ("swi", "dwi")
+# Modalities whose scan can take the place of a T1w image, first the one that has no distortion, and what the image that
+# does so is made of.
+STAND_INS = {"swi": "the gradient echo", "dwi": "FA and mean diffusivity"}
 
 
 def may_stand_in(config: Mapping[str, Any]) -> list[str]:

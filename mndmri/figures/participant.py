@@ -234,6 +234,22 @@ def cord_sheets(
     }
 
 
+def midsagittal_sheets(who: str, plane: SpatialImage, inside: SpatialImage, *, space: str) -> Sheets:
+    """Outlines of midbrain and pons, as `mndmri.anatomy.midsagittal.Midsagittal` has them; nothing without a value."""
+    shares = np.asarray(inside.dataobj)
+    if not shares.any():
+        return {}
+    parts = {name: make_image(shares[..., n], plane) for n, name in enumerate(("midbrain", "pons"))}
+    return {
+        "Midbrain and pons": Sheet(
+            contour_sheet(plane, parts, title=who, views=("sagittal",), space=space),
+            "outlines on the edge against the fluid, which meet on a line from the notch above the pons to the lower "
+            "edge of the quadrigeminal plate; the lower end of the pons in its lower notch.",
+            "a line beside its notch, a plane beside the aqueduct, outlines that reach a vessel or the hypothalamus.",
+        )
+    }
+
+
 def map_sheets(
     who: str, maps: Mapping[str, tuple[SpatialImage, np.ndarray]], *, gm: SpatialImage, wm: SpatialImage
 ) -> Sheets:

@@ -34,6 +34,7 @@ IN_PLANE = {0: (1, 2), 1: (0, 2), 2: (0, 1)}  # array axes to the right and upwa
 _ENDS = {0: ("L", "R"), 1: ("P", "A"), 2: ("I", "S")}
 
 _PICTURE_INCHES = 1.9
+_LEAST_INCHES = 6.0  # of a sheet: title and legend stand beside each other
 _HEADER_INCHES = 0.45
 _FOOTER_INCHES = 0.4
 _MARGIN_MM = 10.0
@@ -326,8 +327,9 @@ def sheet_of(
     size_mm = (np.diff(crop, axis=1)[:, 0] + 1) * voxel_sizes(background)
     columns = max(len(where) for where in positions.values())
     widest = max(size_mm[IN_PLANE[axis][0]] for axis in positions)
-    heights = [_PICTURE_INCHES * size_mm[IN_PLANE[axis][1]] / widest for axis in positions]
-    width, height = columns * _PICTURE_INCHES, sum(heights) + _HEADER_INCHES + _FOOTER_INCHES
+    across = max(_PICTURE_INCHES, _LEAST_INCHES / columns)
+    heights = [across * size_mm[IN_PLANE[axis][1]] / widest for axis in positions]
+    width, height = columns * across, sum(heights) + _HEADER_INCHES + _FOOTER_INCHES
 
     figure = Figure(figsize=(width, height), facecolor="black")
     grid = figure.add_gridspec(
@@ -345,7 +347,7 @@ def sheet_of(
     inch = 1 / height
     figure.text(0.006, 1 - 0.24 * inch, title, color="white", fontsize=11, weight="bold", va="center")
     note += f"Places in mm of the {space if space == SCANNER else f'template ({space})'}. "
-    figure.text(0.006, 0.2 * inch, note + CONVENTION, color="#BBBBBB", fontsize=8, va="center")
+    figure.text(0.006, 0.2 * inch, note + CONVENTION, color="#BBBBBB", fontsize=8, va="center", wrap=True)
     if masks:
         handles = [
             Line2D([], [], color=colour, linewidth=2, label=name + ("" if (values >= 0.5).any() else " (empty)"))

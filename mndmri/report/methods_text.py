@@ -297,6 +297,7 @@ def study_facts(
         "brought": [f"{_listed(names)} of {readable(modality)}" for modality, names in brought.items()],
         "scored": bool((known[list(score)] == pd.Series(score)).all(axis=1).any()),
         "cord": any(kind["region"] in _CORD for kind in kinds),
+        "midsagittal": any((kind["modality"], kind["measure"]) == ("t1w", "area") for kind in kinds),
         "by_shells": {
             measure: int(known.loc[(known["modality"] == "dwi") & (known["measure"] == measure), who].nunique())
             for measure in ("free_water", "mk", "signal_ratio")
@@ -313,6 +314,7 @@ def methods_paragraph(
     space: str,
     scored: bool = False,
     cord: bool = True,
+    midsagittal: bool = True,
     by_shells: Mapping[str, int] = _NOBODY,
     measured: Collection[str] = (),
     own_covariates: Mapping[str, Sequence[str]] | None = None,
@@ -340,6 +342,8 @@ def methods_paragraph(
     cord : bool
         Whether any participant has a measure of the medulla or the cord: neither a part of the study nor one whose
         images end above the neck has.
+    midsagittal : bool
+        Whether any participant has areas of the midbrain and the pons.
     by_shells : mapping
         ``free_water``, ``mk`` and ``signal_ratio`` of the diffusion series to the number of participants who have a
         value: their series had the shells.
@@ -384,6 +388,7 @@ def methods_paragraph(
         n_by_group=n_by_group,
         scored=scored,
         cord=cord,
+        midsagittal=midsagittal,
         by_shells=by_shells,
         measured=measured,
         own_covariates=[

@@ -5,12 +5,12 @@ import pandas as pd
 from nibabel.spatialimages import SpatialImage
 from scipy import stats
 
-from mndmri.grids import check_same_grid, make_image, voxel_sizes
+from mndmri.grids import check_same_grid, voxel_sizes
 from mndmri.susceptibility.chi_error import ErrorModel, RegionError, region_error
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
 from mndmri.susceptibility.qsm import b0_axis_of
-from mndmri.susceptibility.regions import measured_values
+from mndmri.susceptibility.regions import measured_places
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 
@@ -88,9 +88,8 @@ def measure_chi(
     known = (np.asarray(mask.dataobj) > 0.5) & (np.asarray(veins.dataobj) <= 0.5) & np.isfinite(chi.get_fdata())
     limits, shares = Limits(min_voxels, max_in_plane_mm, in_plane_mm(chi)), in_view(table)
     data, sizes, axis = np.asarray(chi.dataobj), voxel_sizes(chi), b0_axis_of(chi)
-    numbers = make_image(np.arange(data.size, dtype=np.int32).reshape(data.shape), chi)
     rows = []
-    for key, places in measured_values(numbers, masks, table, known).items():
+    for key, places in measured_places(masks, table, known).items():
         values = data.ravel()[places].astype(float)
         lacking = unknown or limits.reason(key, values, shares[key])
         for measure, (unit, statistic) in STATISTICS.items():

@@ -345,6 +345,12 @@ def measured_values(
     return {key: v for key, v in region_values(image, masks, table, where).items() if key[0] not in auxiliary}
 
 
+def measured_places(masks: SpatialImage, table: pd.DataFrame, where: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+    """As `measured_values`, the places of the voxels in a raveled image of that grid in place of an image's values."""
+    numbers = make_image(np.arange(where.size, dtype=np.int32).reshape(where.shape), masks)
+    return measured_values(numbers, masks, table, where)
+
+
 def any_region(masks: SpatialImage) -> SpatialImage:
     """Voxels of any of the regions, uint8."""
     return make_image(np.asarray(np.any(np.asarray(masks.dataobj), axis=-1)), masks)

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from nibabel.spatialimages import SpatialImage
 
-from mndmri.grids import check_same_grid, make_image
+from mndmri.grids import check_same_grid
 from mndmri.susceptibility.geometry import in_plane_mm
 from mndmri.susceptibility.measures import Limits, in_view
-from mndmri.susceptibility.regions import measured_values
+from mndmri.susceptibility.regions import measured_places
 from mndmri.tables.measures import MEASURE_COLUMNS, OK, row
 
 # R2' that 1 ppm of sources makes, positive or negative, at 3 T (Shin et al. 2021, NeuroImage 240:118371), and R2 of
@@ -78,13 +78,12 @@ def measure_sources(
     known &= np.asarray(r2star.dataobj) > 0
     limits, shares = Limits(min_voxels, max_in_plane_mm, in_plane_mm(chi)), in_view(table)
     maps = [np.asarray(image.dataobj).ravel() for image in (chi, r2star)]
-    numbers = make_image(np.arange(known.size, dtype=np.int32).reshape(known.shape), chi)
     at_3_tesla = field_strength_T is not None and _FIELD_T[0] <= field_strength_T <= _FIELD_T[1]
     if not unknown and not at_3_tesla:
         found = "unknown" if field_strength_T is None else f"{field_strength_T:g} T"
         unknown = f"the relaxometric constant holds at 3 T; the field strength is {found}"
     rows = []
-    for key, places in measured_values(numbers, masks, table, known).items():
+    for key, places in measured_places(masks, table, known).items():
         status = unknown or limits.reason(key, places, shares[key])
         values = (np.nan, np.nan)
         if status == OK:

@@ -203,7 +203,7 @@ DEFINITIONS: dict[str, dict[str, str]] = {
     },
     "mirror_fit": {
         "Description": "Mutual information with the T1w image of the scan mirrored and registered anew, over that of "
-        "the scan as it is: above 1 left and right of one of the two are exchanged.",
+        "the scan as it is: above 1 left and right of one of the two are exchanged, or the scan's registration failed.",
         "Units": "1",
     },
     "mapped_fraction": {

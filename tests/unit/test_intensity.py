@@ -161,4 +161,6 @@ def test_a_correction_of_the_brain_is_carried_on_beyond_its_edge():
     np.testing.assert_allclose(found[inside > 0], 100)
     # as the nearest voxel inside: no step at the edge, and the trend beyond it is left
     np.testing.assert_allclose(found[3, 10, 8], 100 * field[3, 10, 8] / field[4, 10, 8], rtol=1e-5)
-    assert abs(np.diff(found[:, 10, 8])).max() < 0.05 * 100 < abs(np.diff(np.asarray(corrected.dataobj)[:, 10, 8])).max()
+    assert (
+        abs(np.diff(found[:, 10, 8])).max() < 0.05 * 100 < abs(np.diff(np.asarray(corrected.dataobj)[:, 10, 8])).max()
+    )

@@ -68,7 +68,7 @@ from mndmri.cohort.parts import (
     part_asked_for,
 )
 from mndmri.cohort.readings import key_files
-from mndmri.cohort.records import may_stand_in, refuse, stand_in_of
+from mndmri.cohort.records import STAND_INS, may_stand_in, refuse, stand_in_of
 from mndmri.cohort.table import columns_used
 from mndmri.cohort.title import study_title
 from mndmri.cohort.visits import at_baseline, check_visits, moved_baselines
@@ -110,12 +110,6 @@ BRANCHES = {
     "measures": "t1w",
     "dwi": "dwi",
     "swi": "swi",
-}
-# What pages call the image that everything is located by, by the scan that it was made of where that is no T1w image.
-STAND_IN_NAMES = {
-    None: "T1w",
-    "swi": "image of the gradient echo",
-    "dwi": "image of FA and MD",
 }
 # Rules that do not follow their file, see in_branch and alone.
 DECLARED = {}
@@ -441,7 +435,8 @@ def all_stand_ins():
 
 def anatomical(wildcards):
     """Parameter function: what a participant's pages call the image by which everything was located."""
-    return STAND_IN_NAMES[stands_in(wildcards)]
+    other = stands_in(wildcards)
+    return f"image of {STAND_INS[other]}" if other else "T1w"
 
 
 def stand_in(part):

@@ -13,6 +13,8 @@ rule measure_cord:
         profile="<anat>_desc-cord_profile.tsv",
         planes="<anat>_desc-cord_T1w.nii.gz",
         inside="<anat>_desc-cord_mask.nii.gz",
+        midsagittal="<anat>_desc-midsagittal_T1w.nii.gz",
+        parts="<anat>_desc-midsagittal_probseg.nii.gz",
     log:
         "<logs>/measure_cord/<who>.log",
     benchmark:

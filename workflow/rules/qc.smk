@@ -70,6 +70,13 @@ rule draw_participant:
                 if CORD
             )
         ),
+        midsagittal=joined(
+            *(
+                has("t1w", rules.measure_cord.output[name])
+                for name in ("midsagittal", "parts")
+                if CORD
+            )
+        ),
         fa=has("dwi", rules.fit_tensor.output.fa),
         v1=has("dwi", rules.fit_tensor.output.v1),
         atlas_dwi=has("dwi", rules.extract_cst.output.weights),
@@ -97,7 +104,7 @@ rule draw_participant:
             if PART
             else at_the_baseline(has("swi", rules.draw_reader.output.page, "qsm"))
         ),
-        viewer=has("t1w", rules.draw_viewer.output.page, "dwi"),
+        viewer=has("t1w", rules.draw_viewer.output.page, *STAND_INS),
         measures=rules.collect_measures.output.measures,
         qc=rules.collect_measures.output.qc,
     output:

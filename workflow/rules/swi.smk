@@ -105,8 +105,9 @@ rule measure_swi:
         json=scans("swi", "json"),
         chi=has("qsm", rules.map_susceptibility.output.description),
         r2star=has("r2star", rules.map_relaxation.output.r2star),
-        t1w_brain=rules.preprocess_t1w.output.brain,
-        t1w_mask=rules.preprocess_t1w.output.mask,
+        # sides are compared with those of a T1w image, not with what was made of the scan itself
+        t1w_brain=has("t1w", rules.preprocess_t1w.output.brain),
+        t1w_mask=has("t1w", rules.preprocess_t1w.output.mask),
         xfm=rules.locate_regions.output.xfm,
         brain=rules.locate_regions.output.brain,
         regions=rules.locate_regions.output.regions,

@@ -47,7 +47,7 @@ def head(shape, *, voxel=1.0, pose=None, noise=0.0, mirrored=False):
 
 
 def measured(*made):
-    return measure_midsagittal(*made).set_index(["measure", "region"])
+    return measure_midsagittal(*made).measures.set_index(["measure", "region"])
 
 
 @pytest.mark.parametrize(("voxel", "noise"), [(1.0, 0.0), (1.0, 0.05), (2.0, 0.0)])
@@ -57,6 +57,12 @@ def test_known_areas_come_back(voxel, noise, degrees):
     assert found["area", "pons"] == pytest.approx(area(PONS[1]), rel=0.03)
     assert found["area", "midbrain"] == pytest.approx(area(MIDBRAIN[1]), rel=0.05)
     assert found["area_ratio", "midbrain"] == pytest.approx(area(MIDBRAIN[1]) / area(PONS[1]), rel=0.05)
+
+
+@pytest.mark.parametrize("voxel", [1.0, 2.0])
+def test_the_voxels_of_an_area_are_those_of_the_image_in_the_slab(voxel):
+    found = measured(*head(two_ellipses, voxel=voxel))["n_voxels"]
+    assert found["area", "pons"] == pytest.approx(2 * area(PONS[1]) / voxel**3, rel=0.05)
 
 
 @pytest.mark.parametrize("region", ["pons", "midbrain"])
@@ -93,12 +99,24 @@ def test_a_vessel_in_front_and_what_lies_beside_the_plane_do_not_count():
 
 def test_what_cannot_be_measured_has_the_reason():
     image, recorded, pose = head(two_ellipses)
-    cut = np.asarray(recorded.dataobj).copy()
+    cut, above = np.asarray(recorded.dataobj).copy(), np.asarray(recorded.dataobj).copy()
     cut[..., :20] = 0
+    above[..., :65] = 0  # of the plane, what lies above the pons alone is shown
     for made, reason in (
         ((image, make_image(cut, recorded), pose), "does not show"),
+        ((image, make_image(above, recorded), pose), "does not show"),
         (head(lambda y, z: y < 99), "no contrast"),
         (head(two_ellipses, voxel=4.0), "at most 3 mm"),
     ):
-        found = measured(*made)
+        found, _, inside = measure_midsagittal(*made)
         assert found["value"].isna().all() and found["status"].str.contains(reason).all()
+        assert not np.asarray(inside.dataobj).any()
+
+
+def test_what_counts_is_shown_where_it_lies_in_the_template():
+    found, plane, inside = measure_midsagittal(*head(two_ellipses, pose=rigid((7, -4, 5), (1.3, -0.7, 0.4))))
+    places, shares = world_coordinates(plane), np.asarray(inside.dataobj)
+    for n, (region, (centre, _)) in enumerate({"midbrain": MIDBRAIN, "pons": PONS}.items()):
+        np.testing.assert_allclose(np.average(places, axis=(0, 1, 2), weights=shares[..., n]), (0, *centre), atol=1.0)
+        own = found.set_index(["measure", "region"])["value"]["area", region]
+        assert shares[..., n].sum() * FINE_MM**2 == pytest.approx(own, rel=1e-3)

@@ -95,10 +95,11 @@ def test_veins_in_fluid_are_not_taken_for_white_matter(made, template):
     assert values.max() < 1.5
 
 
-def test_a_scan_in_which_grey_matter_is_brightest_is_refused(template, mask, monkeypatch):
+@pytest.mark.parametrize("levels", [(200.0, 130.0, 60.0), (200.0, 110.0, 150.0), (40.0, 150.0, 110.0)])
+def test_a_scan_in_which_grey_matter_is_brightest_or_darkest_is_refused(template, mask, monkeypatch, levels):
     know_brain(monkeypatch, mask)
     with pytest.raises(InputError, match=r"grey matter is not between fluid and white matter .*; add a T1w image"):
-        imitate_t1w(gradient_echo(template, (200.0, 130.0, 60.0)), *template)
+        imitate_t1w(gradient_echo(template, levels), *template)
 
 
 def test_a_scan_without_fluid_in_view_is_refused(template, mask, monkeypatch):

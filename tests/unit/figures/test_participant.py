@@ -11,6 +11,7 @@ from mndmri.figures.participant import (
     chi_sheets,
     dwi_sheets,
     growth_sheet,
+    midsagittal_sheets,
     outline_regions,
     sulcus_sheets,
     swi_sheets,
@@ -158,3 +159,18 @@ def test_the_central_sulcus_has_a_picture_where_it_was_measured():
     (sheet,) = sulcus_sheets("sub-01", t1w=head, middle=image(ball([0, 0, 0], 5))).values()
     assert [text.get_text() for text in sheet.figure.legends[0].get_texts()] == ["middle of the central sulcus"]
     assert sulcus_sheets("sub-01", t1w=head, middle=image(ball([0, 0, 0], -1))) == {}
+
+
+def test_midbrain_and_pons_are_outlined_on_their_plane_and_are_not_shown_without_a_value():
+    y, z = np.meshgrid(np.arange(-60, 6, 0.5), np.arange(-62, 12, 0.5), indexing="ij")
+    affine = np.diag([2.0, 0.5, 0.5, 1.0])
+    affine[1:3, 3] = -60, -62
+    shares = np.stack([np.hypot(y + 24, z + 12) < 5, np.hypot(y + 27, z + 35) < 9], axis=-1)[None].astype(np.float32)
+    plane = nb.Nifti1Image(20 + 80 * shares.max(axis=-1), affine)
+    inside = nb.Nifti1Image(shares, affine)
+    [sheet] = (own.figure for own in midsagittal_sheets("sub-01", plane, inside, space="MNI152NLin6Asym").values())
+    [axes] = [own for own in sheet.axes if own.collections]
+    for line, (centre, radius) in zip(axes.collections, (((-24, -12), 5), ((-27, -35), 9)), strict=True):
+        drawn = np.concatenate([path.vertices for path in line.get_paths()]) + affine[1:3, 3] - 0.25
+        np.testing.assert_allclose(np.hypot(*(drawn - centre).T), radius, atol=0.6)
+    assert midsagittal_sheets("sub-01", plane, nb.Nifti1Image(0 * shares, affine), space="MNI152NLin6Asym") == {}

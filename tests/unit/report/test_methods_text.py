@@ -28,6 +28,7 @@ def methods(
     n_by_group=GROUPS,
     scored=False,
     cord=True,
+    midsagittal=True,
     by_shells=NOBODY,
     measured=(),
     own_covariates=None,
@@ -43,6 +44,7 @@ def methods(
         n_by_group=n_by_group,
         scored=scored,
         cord=cord,
+        midsagittal=midsagittal,
         by_shells=by_shells,
         measured=measured,
         own_covariates=own_covariates,
@@ -523,6 +525,7 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
         "own_covariates": {},
         "scored": False,
         "cord": False,
+        "midsagittal": False,
         "by_shells": NOBODY,
         "imaged": {"dwi", "swi"},
         "brought": [],
@@ -535,6 +538,9 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
     neck = measures.iloc[:1].assign(modality="t1w", measure="csa", region="cord_c1c2", hemi="both", value=70.0)
     assert study_facts(neck, people, groups=GROUPS, score=SCORE)["cord"]
     assert not study_facts(neck.assign(value=np.nan), people, groups=GROUPS, score=SCORE)["cord"]
+    brainstem = neck.assign(measure="area", region="pons")
+    facts = study_facts(brainstem, people, groups=GROUPS, score=SCORE)
+    assert facts["midsagittal"] and not facts["cord"]
     nothing = study_facts(measures.iloc[:0], people, groups=GROUPS, score=SCORE)
     assert (nothing["measured"], nothing["scored"]) == (set(), False)
 
@@ -542,6 +548,10 @@ def test_what_was_measured_in_somebody_and_whom_each_group_has_is_told():
 def test_the_cord_is_told_of_where_it_was_measured():
     assert "cervical spinal cord" in methods()
     assert "cervical spinal cord" not in methods(cord=False)
+
+
+def test_the_brainstem_is_told_of_where_it_was_measured_also_without_a_neck():
+    assert "midsagittal plane" in methods(cord=False) and "midsagittal plane" not in methods(midsagittal=False)
 
 
 def test_how_the_tract_was_checked_and_who_had_no_t1w_image_is_told():
