@@ -14,13 +14,14 @@ from mndmri.cohort.readings import load_readings
 from mndmri.cohort.records import Problem, Scan, Study, may_stand_in
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
-from mndmri.cohort.visits import borrow_t1w, find_units, spread, when_seen
+from mndmri.cohort.visits import borrow_t1w, find_units, match_units, spread, when_seen
 from mndmri.io import InputError
 from mndmri.phantom.plan import MAP_FILES
 from mndmri.tables.cases import number_cases
 from mndmri.tables.decisions import EVERYTHING, EXCLUDED, collect_decisions
 from mndmri.tables.maps import maps_of
 from mndmri.tables.rated import collect_ratings
+from mndmri.tables.visits import in_order
 from mndmri.tables.words import name_people
 from mndmri.units import folder_of, split_unit
 
@@ -269,12 +270,13 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
             visits = seen.table
             problems += [Problem(text) for text in seen.problems]
             notes += seen.notes
-            said = apart.get("excluded", {})
+            scans = in_order(scans, visits)
+            said = match_units(apart.get("excluded", {}), scans)
             if nowhere := [unit for unit in said if split_unit(unit)[1] and unit not in scans]:
                 notes.append(f"decisions: {name_people(nowhere)} have no scans; correct the session")
             apart["excluded"] = spread(said, scans)
             if config["visits"]["t1w_from"] == "nearest":
-                scans, reasons = borrow_t1w(scans, visits)
+                scans, reasons = borrow_t1w(scans, visits, apart["excluded"])
                 for unit, why in reasons.items():
                     apart["excluded"][unit] = {"t1w": why} | apart["excluded"].get(unit, {})
         problems += _nobodys(scans, problems, config)

@@ -101,9 +101,14 @@ def test_what_is_made_of_all_visits_of_a_person_lies_beside_their_folders(wiring
         assert all(path.startswith(f"results/{who}/") and "/ses-" not in path for path in made)
         if job.rule == "align_visits":
             assert names(given) == {unit for unit in UNITS if unit.startswith(who)}
+        if job.rule == "measure_within":  # by months: from the first to the last
+            of = [match[1] for path in given if (match := re.search(r"(ses-\d+)_desc-preproc_T1w", path))]
+            assert of == {"sub-01": ["ses-01", "ses-02", "ses-03"], "sub-02": ["ses-02", "ses-01"]}[who]
     assert taken(wiring, "group/measures_visits.tsv") == UNITS
     [given] = [given for given, made in wiring.values() if any(f.endswith("measures_visits.tsv") for f in made)]
     assert {Path(f).name for f in given} >= {f"sub-0{n}_desc-within_measures.tsv" for n in (1, 2)}
+    [given] = [given for given, made in wiring.values() if any(f.endswith("qc_visits.tsv") for f in made)]
+    assert {Path(f).name for f in given} >= {f"sub-0{n}_desc-within_qc.tsv" for n in (1, 2)}
 
 
 def test_a_job_of_a_visit_takes_files_of_that_visit_alone(wiring):
@@ -247,6 +252,9 @@ def test_a_person_whose_visits_cannot_be_aligned_keeps_all_else(tmp_path):
     assert names(last.input) == UNITS
     within = {Path(path).name for path in last.input if "desc-within" in path}
     assert within == {"sub-02_desc-within_measures.tsv"}
+    assert "Done: 5 of 6 visits with t1w, dwi, swi, qsm" in run.said
+    assert "Failed: within of sub-01 (align_visits failed: told to fail)" in run.said
+    assert "of sub-01 (not in the dataset)" not in run.said
 
 
 FA = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "n_voxels": 9, "status": "ok"}

@@ -368,7 +368,7 @@ def counted(modality="t1w"):
 
 
 def visits_of(subject, modality=None):
-    """Visits of a participant with a scan of a modality, or any, that is not excluded, in the order of their names."""
+    """Visits of a participant with a scan of a modality, or any, that is not excluded, in the order of time."""
     return [
         unit
         for unit in units(modality)
