@@ -325,7 +325,9 @@ def visit_notes(
         tell(f"{label} has {what} and is not in the visits table; it has no months and is in no slope", who)
     for who, label in visits.loc[visits[MONTHS].isna(), [PARTICIPANT, SESSION]].itertuples(index=False):
         tell(f"{label} has no months; it is in no slope", who)
-    used = timed[[pair in measured for pair in map(tuple, timed[[PARTICIPANT, SESSION]].to_numpy())]]
+    pairs = map(tuple, timed[[PARTICIPANT, SESSION]].to_numpy())
+    # as an array: an empty list would choose no columns
+    used = timed[np.array([pair in measured for pair in pairs], bool)]
     for who, own in used.groupby(PARTICIPANT, sort=False):
         months, labels = own[MONTHS].to_numpy(), own[SESSION].to_list()
         if months[-1] - months[0] > _LONGEST:

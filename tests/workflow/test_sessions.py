@@ -131,6 +131,15 @@ def test_tables_of_one_time_take_the_first_visit_by_months(wiring):
         assert taken(wiring, made) == UNITS, made
 
 
+def test_a_part_takes_the_visits_that_have_a_scan_of_it(tmp_path):
+    wiring = study_of_sessions(tmp_path).wiring("cst")
+    for rule in ("extract_cst", "register_t1w", "draw_participant"):
+        assert {job.wildcards for job in wiring if job.rule == rule} == units(UNITS - {"sub-01_ses-03"}), rule
+    assert not [job for job in wiring if job.rule == "align_visits"]
+    made = {path for _, own in wiring.values() for path in own}
+    assert {"results/parts/cst/group/measures_visits.tsv", "results/parts/cst/sub-02/sub-02_visits.html"} <= made
+
+
 def test_each_person_is_read_and_compared_with_the_controls_once(wiring):
     assert taken(wiring, "reader_key.tsv") == BASELINE
     assert {job.wildcards for job in wiring if job.rule == "draw_reader"} == units(BASELINE)

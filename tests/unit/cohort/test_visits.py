@@ -111,6 +111,12 @@ def test_a_bad_scan_of_one_visit_is_left_out_there_alone():
     assert settled.left_out["sub-1_ses-02"]["t1w"] == "x.nii: cut short"
 
 
+def test_a_study_in_which_no_visit_has_months_is_told_so_and_goes_on():
+    for own in (study(**TWO), study([("sub-1", "ses-01", np.nan)], **TWO)):
+        assert "sub-2: ses-01 has scans and is not in the visits table" in "\n".join(check_visits(own, None))
+        assert at_baseline(own, None)[1]["sub-3"] == "sub-3_ses-9"
+
+
 def test_a_scanner_that_changes_within_a_person_is_told(tmp_path):
     own = study(MONTHS, **TWO)
     table = own.visits.assign(scanner=["A", "B", "A", "A"])
