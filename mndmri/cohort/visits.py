@@ -243,7 +243,9 @@ def _scanners(study: Study) -> list[str]:
                 seen.setdefault(who, {})[session] = scanner
     elif not study.simulated:
         for unit, own in study.scans.items():
-            scan = own.get("t1w") or next(iter(own.values()), None)
+            # a T1w image that is not counted may be that of another visit
+            counted = [own[name] for name in sorted(own, key="t1w".__ne__) if name not in study.excluded.get(unit, {})]
+            scan = next(iter(counted), None)
             who, session = split_unit(unit)
             if scan is not None and (scanner := _scanner(scan.all_files()[0], study.bids_dir)):
                 seen.setdefault(who, {})[session] = scanner

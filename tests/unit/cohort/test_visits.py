@@ -1,5 +1,6 @@
 """Which scans are of which visit, and which visit is the baseline."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -136,8 +137,12 @@ def test_a_scanner_is_known_by_the_sidecars_of_its_scans(tmp_path):
         stem.with_suffix(".json").write_text(json.dumps(described))
         scans[f"sub-1_{session}"] = {"t1w": Scan("t1w", {"image": (f"{stem}.nii.gz",)})}
     own = Study(PEOPLE, scans, {unit: {} for unit in scans}, str(tmp_path), visits=study(MONTHS).visits)
-    told = "\n".join(check_visits(own, None))
-    assert "sub-1: the scanner changes between visits (ses-01 Acme 7, ses-02 Acme 8)" in told
+    said = "sub-1: the scanner changes between visits (ses-01 Acme 7, ses-02 Acme 8)"
+    assert said in "\n".join(check_visits(own, None))
+    # the T1w image of ses-01 locates the diffusion series of ses-02
+    lent = {"sub-1_ses-02": {"dwi": scans["sub-1_ses-02"]["t1w"], "t1w": scans["sub-1_ses-01"]["t1w"]}}
+    own = dataclasses.replace(own, scans=scans | lent, excluded={"sub-1_ses-02": {"t1w": "that of ses-01"}})
+    assert said in "\n".join(check_visits(own, None))
 
 
 def test_a_visit_without_a_t1w_image_is_lent_the_nearest_by_months():
