@@ -363,14 +363,18 @@ def _nobodys(
     """A modality of the study that nobody has, nor would have if it could be read."""
     faulty = {problem.modality for problem in problems}
     had = {modality for own in scans.values() for modality in own} | faulty
-    missing = [modality for modality in config["modalities"] if modality not in had and modality != "t1w"]
+    # of people without visits each is told who lacks the T1w image; a visit may lack it
+    unasked = () if config["visits"] and not may_stand_in(config) else ("t1w",)
+    missing = [modality for modality in config["modalities"] if modality not in had and modality not in unasked]
     blocks = {**config, **config["maps"]}
     patterns = {m: blocks[m].get("pattern") or ", ".join(blocks[m]["patterns"] or SWI_PATTERNS) for m in missing}
     return [
         Problem(
             f"modalities: nobody has {modality}: no file matches {patterns[modality]} in any participant's folder; "
             + (
-                f"correct the pattern in {modality}, or take {modality} out of modalities"
+                "correct t1w.pattern; every measure needs a T1w image"
+                if modality == "t1w"
+                else f"correct the pattern in {modality}, or take {modality} out of modalities"
                 if modality in config
                 else f"correct maps.{modality}.pattern or dir, or take {modality} out of maps"
             )

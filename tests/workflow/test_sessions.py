@@ -243,6 +243,15 @@ def test_the_t1w_image_of_another_visit_is_used_if_asked_for_and_told(tmp_path):
     assert collected.params["excluded"] == {"t1w": "no T1w image; that of ses-01 locates the other scans"}
 
 
+def test_a_pattern_that_matches_no_t1w_image_of_any_visit_is_refused(tmp_path):
+    study = study_of_sessions(tmp_path, t1w={"pattern": "anat/*_MPRAGE.nii.gz"})
+    refused = study.run("--dry-run")
+    assert refused.returncode != 0
+    assert "nobody has t1w: no file matches anat/*_MPRAGE.nii.gz in any participant's folder" in refused.said
+    study.config["dwi"] = {"without_t1w": True}
+    assert study.run("--dry-run").returncode == 0
+
+
 def test_scans_outside_of_sessions_are_refused_where_visits_are_asked_for(tmp_path):
     make_dataset(tmp_path / "bids")
     study = StubStudy(tmp_path, {"modalities": ["t1w", "dwi"], "visits": {}})
