@@ -14,7 +14,7 @@ from mndmri.cohort.readings import load_readings
 from mndmri.cohort.records import Problem, Scan, Study, may_stand_in
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
-from mndmri.cohort.visits import borrow_t1w, find_units, match_units, spread, when_seen
+from mndmri.cohort.visits import beside_sessions, borrow_t1w, find_units, match_units, spread, when_seen
 from mndmri.io import InputError
 from mndmri.phantom.plan import MAP_FILES
 from mndmri.tables.cases import number_cases
@@ -269,7 +269,7 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
             )
             visits = seen.table
             problems += [Problem(text) for text in seen.problems]
-            notes += seen.notes
+            notes += [*seen.notes, *beside_sessions(root, scans)]
             scans = in_order(scans, visits)
             said = match_units(apart.get("excluded", {}), scans)
             if nowhere := [unit for unit in said if split_unit(unit)[1] and unit not in scans]:

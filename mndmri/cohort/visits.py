@@ -69,6 +69,20 @@ def find_units(root: Path, participant_id: str) -> tuple[list[str], list[Problem
     return units, problems
 
 
+def beside_sessions(root: Path, units: Iterable[str]) -> list[str]:
+    """A note on images of people with visits that lie in no session's folder.
+
+    Parameters
+    ----------
+    root : path
+        Of the dataset.
+    units : iterable of str
+    """
+    people = dict.fromkeys(who for who, session in map(split_unit, units) if session)
+    found = [who for who in people if any(not is_hidden(path, root) for path in (root / who).glob("*/*.nii*"))]
+    return [f"{name_people(found)}: images outside of the folders ses-* are not used"] if found else []
+
+
 def when_seen(
     config: Mapping[str, Any], units: Iterable[str], *, known: Sequence[str], studied: Sequence[str]
 ) -> Visits:

@@ -218,13 +218,15 @@ def test_a_session_of_the_table_is_matched_however_it_is_written(tmp_path):
 
 def test_a_visit_without_a_t1w_image_is_told_and_nothing_else_is_lost(tmp_path):
     study = study_of_sessions(tmp_path)
-    next((study.bids / "sub-01/ses-02/anat").glob("*T1w.nii.gz")).unlink()
+    (study.bids / "sub-02/anat").mkdir()
+    next((study.bids / "sub-01/ses-02/anat").glob("*T1w.nii.gz")).rename(study.bids / "sub-02/anat/sub-02_T1w.nii.gz")
     plan = study.plan("results/group/measures_visits.tsv")
     made = {job.wildcards for job in plan if job.rule == "collect_measures"}
     assert made == units(UNITS - {"sub-01_ses-02"})
     said = study.run("--dry-run").said
     assert "t1w: 5 of 6 visits; without: sub-01_ses-02 (no file in the dataset)" in said
     assert "sub-01_ses-02 (the T1w image cannot be used: no file in the dataset)" in said
+    assert "sub-02: images outside of the folders ses-* are not used" in said
 
 
 def test_the_t1w_image_of_another_visit_is_used_if_asked_for_and_told(tmp_path):
