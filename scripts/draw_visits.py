@@ -1,11 +1,9 @@
 """A participant's visits side by side on a page."""
 
-from pathlib import Path
-
 from mndmri.figures import to_webp
 from mndmri.figures.own_visits import months_plot, visit_sheets
 from mndmri.figures.sheets import draw_frames
-from mndmri.io import by_unit, load_image, read_table, write_text
+from mndmri.io import by_unit, load_image, read_bytes, read_table, write_text
 from mndmri.jobs import start_job
 from mndmri.provenance import versions
 from mndmri.report.pages import Picture, View
@@ -33,7 +31,7 @@ page = visits_page(
     measures=measures,
     views=[View(title, draw_frames(own), own.look_for, own.bad) for title, own in sheets.items()],
     over_months=Picture("Measures over the months", said, to_webp(figure)) if figure else None,
-    change=Picture("Change of grey matter", changed, Path(given.growth[0]).read_bytes()) if given.growth else None,
+    change=Picture("Change of grey matter", changed, read_bytes(given.growth[0])) if given.growth else None,
     baseline=options.baseline,
     pages=options.pages,
     versions=versions(),

@@ -1,5 +1,7 @@
 """Everybody's measures in one table, long and wide, with the scores that need the others' measures."""
 
+import pandas as pd
+
 from mndmri.io import EXACT, by_participant, read_json, read_own_tables, write_json, write_table
 from mndmri.jobs import start_job
 from mndmri.statistics.band_index import index_dictionary, index_table
@@ -13,7 +15,7 @@ from mndmri.tables.maps import all_definitions
 from mndmri.tables.measures import data_dictionary, stack_measures
 from mndmri.tables.participants import participants_dictionary
 from mndmri.tables.protocols import protocol_table
-from mndmri.tables.visits import at_baseline, spell_as
+from mndmri.tables.visits import at_baseline, match_sessions
 
 log = start_job(snakemake)
 given, made, options = snakemake.input, snakemake.output, snakemake.params
@@ -32,7 +34,8 @@ definitions = all_definitions(options.maps)
 if given.tables:
     rows = take_given(**options.brought, studied=participants["participant_id"])
     if options.baseline:
-        rows = at_baseline(rows, spell_as(options.baseline, rows))
+        seen = pd.DataFrame(options.baseline.items(), columns=["participant_id", "session"])
+        rows = at_baseline(match_sessions(rows, seen), options.baseline)
     measures = join_measures(measures, complete_measures(rows, participants, options.excluded), participants)
     definitions |= given_definitions(rows, described(map(read_json, given.described)))
 write_table(measures, made.measures, digits=EXACT)

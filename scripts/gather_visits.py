@@ -16,8 +16,8 @@ if given.tables:
     brought = take_given(**options.brought, studied=participants["participant_id"])
     definitions |= given_definitions(brought, described(map(read_json, given.described)))
     rows = pd.concat([rows, match_sessions(brought, rows)], ignore_index=True)
-# what readers have excluded is missing in the visits' own tables
-every_visit = complete_visits(rows, options.visits, participants, {}, scores=options.scores, left_out=options.left_out)
+parts = {"scores": options.scores, "left_out": options.left_out}
+every_visit = complete_visits(rows, options.visits, participants, options.excluded, **parts)
 write_table(every_visit, made.visits, digits=EXACT)
 seen = every_visit[["modality", "measure"]].itertuples(index=False, name=None)
 write_json(visits_dictionary(seen, definitions), made.dictionary)

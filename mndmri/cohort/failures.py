@@ -125,7 +125,8 @@ def without(study: Study, losses: Mapping[str, Loss]) -> Study:
     scans = {who: dict(own) for who, own in study.scans.items()}
     left_out = {who: dict(reasons) for who, reasons in study.left_out.items()}
     for who, loss in losses.items():
-        scans[who] = {modality: scan for modality, scan in scans.get(who, {}).items() if modality not in loss.scans}
+        if who in scans:  # not of somebody whose scans are those of visits
+            scans[who] = {modality: scan for modality, scan in scans[who].items() if modality not in loss.scans}
         left_out.setdefault(who, {}).update({part: "; ".join(why) for part, why in loss.reasons.items()})
     return replace(study, scans=scans, left_out=left_out, excluded=of_scans(study.excluded, scans))
 

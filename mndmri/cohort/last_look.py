@@ -31,7 +31,7 @@ def last_look(
     study : Study
         Less what was lost (`mndmri.cohort.failures.without`).
     losses : mapping
-        What was lost because jobs failed, by ``participant_id``.
+        What was lost because jobs failed, by participant, or visit.
     results : path
         The study's folder of results.
     modalities : sequence of str
@@ -83,8 +83,10 @@ def _people(study: Study, losses: Mapping[str, Loss], modalities: Sequence[str],
     had |= {part for loss in losses.values() for part in loss.reasons}
     modalities = [modality for modality in modalities if modality in had]
     complete, lacking = [], dict[tuple[bool, str, str], list[str]]()
-    for who in study.scans:
-        missing = [own for own in stages(study, losses, who, modalities) if own["status"] != "done"]
+    # what is made of all visits of a person fails under the person's own name
+    for who in dict.fromkeys([*study.scans, *losses]):
+        parts = stages(study, losses, who, modalities) if who in study.scans else []
+        missing = [own for own in parts if own["status"] != "done"]
         missing += [
             {"stage": part, "status": "failed", "reason": "; ".join(why)}
             for part, why in (losses[who].reasons if who in losses else {}).items()

@@ -14,13 +14,14 @@ from mndmri.cohort.readings import load_readings
 from mndmri.cohort.records import Problem, Scan, Study, may_stand_in
 from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sidecars, too_many
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
-from mndmri.cohort.visits import borrow_t1w, find_units, spread, when_seen
+from mndmri.cohort.visits import beside_sessions, borrow_t1w, find_units, match_units, spread, when_seen
 from mndmri.io import InputError
 from mndmri.phantom.plan import MAP_FILES
 from mndmri.tables.cases import number_cases
 from mndmri.tables.decisions import EVERYTHING, EXCLUDED, collect_decisions
 from mndmri.tables.maps import maps_of
 from mndmri.tables.rated import collect_ratings
+from mndmri.tables.visits import in_order
 from mndmri.tables.words import name_people
 from mndmri.units import folder_of, split_unit
 
@@ -268,13 +269,14 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
             )
             visits = seen.table
             problems += [Problem(text) for text in seen.problems]
-            notes += seen.notes
-            said = apart.get("excluded", {})
+            notes += [*seen.notes, *beside_sessions(root, scans)]
+            scans = in_order(scans, visits)
+            said = match_units(apart.get("excluded", {}), scans)
             if nowhere := [unit for unit in said if split_unit(unit)[1] and unit not in scans]:
                 notes.append(f"decisions: {name_people(nowhere)} have no scans; correct the session")
             apart["excluded"] = spread(said, scans)
             if config["visits"]["t1w_from"] == "nearest":
-                scans, reasons = borrow_t1w(scans, visits)
+                scans, reasons = borrow_t1w(scans, visits, apart["excluded"])
                 for unit, why in reasons.items():
                     apart["excluded"][unit] = {"t1w": why} | apart["excluded"].get(unit, {})
         problems += _nobodys(scans, problems, config)
@@ -361,14 +363,18 @@ def _nobodys(
     """A modality of the study that nobody has, nor would have if it could be read."""
     faulty = {problem.modality for problem in problems}
     had = {modality for own in scans.values() for modality in own} | faulty
-    missing = [modality for modality in config["modalities"] if modality not in had and modality != "t1w"]
+    # of people without visits each is told who lacks the T1w image; a visit may lack it
+    unasked = () if config["visits"] and not may_stand_in(config) else ("t1w",)
+    missing = [modality for modality in config["modalities"] if modality not in had and modality not in unasked]
     blocks = {**config, **config["maps"]}
     patterns = {m: blocks[m].get("pattern") or ", ".join(blocks[m]["patterns"] or SWI_PATTERNS) for m in missing}
     return [
         Problem(
             f"modalities: nobody has {modality}: no file matches {patterns[modality]} in any participant's folder; "
             + (
-                f"correct the pattern in {modality}, or take {modality} out of modalities"
+                "correct t1w.pattern; every measure needs a T1w image"
+                if modality == "t1w"
+                else f"correct the pattern in {modality}, or take {modality} out of modalities"
                 if modality in config
                 else f"correct maps.{modality}.pattern or dir, or take {modality} out of maps"
             )

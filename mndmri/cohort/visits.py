@@ -12,7 +12,7 @@ from mndmri.cohort import bids
 from mndmri.cohort.records import Problem, Scan, Study
 from mndmri.cohort.search import is_hidden
 from mndmri.io import InputError
-from mndmri.tables.columns import SESSION
+from mndmri.tables.columns import SESSION, bare_session
 from mndmri.tables.given import PARTICIPANT
 from mndmri.tables.visits import (
     MONTHS,
@@ -35,6 +35,8 @@ _SCANNER = ("Manufacturer", "ManufacturersModelName", "DeviceSerialNumber", "Mag
 def find_units(root: Path, participant_id: str) -> tuple[list[str], list[Problem]]:
     """Visits of a participant by the folders of the sessions, and those whose names cannot be used.
 
+    Two names that differ by zeros alone cannot: tables may write either for the other.
+
     Parameters
     ----------
     root : path
@@ -48,16 +50,37 @@ def find_units(root: Path, participant_id: str) -> tuple[list[str], list[Problem
     problems : list of Problem
     """
     units, problems = [], []
+    names: dict[str, list[str]] = {}
     for folder in sorted((root / participant_id).glob("ses-*")):
         label = folder.name.removeprefix("ses-")
         if not folder.is_dir() or is_hidden(folder, root):
             continue
         if label.isascii() and label.isalnum():
             units.append(name_unit(participant_id, folder.name))
+            names.setdefault(bare_session(folder.name), []).append(folder.name)
         else:
             message = f"{participant_id}: the folder {folder.name}: a session is letters and digits; rename it"
             problems.append(Problem(message))
+    problems += [
+        Problem(f"{participant_id}: the folders {' and '.join(same)} are one session in two spellings; rename one")
+        for same in names.values()
+        if len(same) > 1
+    ]
     return units, problems
+
+
+def beside_sessions(root: Path, units: Iterable[str]) -> list[str]:
+    """A note on images of people with visits that lie in no session's folder.
+
+    Parameters
+    ----------
+    root : path
+        Of the dataset.
+    units : iterable of str
+    """
+    people = dict.fromkeys(who for who, session in map(split_unit, units) if session)
+    found = [who for who in people if any(not is_hidden(path, root) for path in (root / who).glob("*/*.nii*"))]
+    return [f"{name_people(found)}: images outside of the folders ses-* are not used"] if found else []
 
 
 def when_seen(
@@ -86,7 +109,7 @@ def when_seen(
 
 
 def borrow_t1w(
-    scans: Mapping[str, Mapping[str, Scan]], visits: pd.DataFrame
+    scans: Mapping[str, Mapping[str, Scan]], visits: pd.DataFrame, excluded: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, dict[str, Scan]], dict[str, str]]:
     """Scans with the T1w image of another visit of the person where a visit has none, and the reasons.
 
@@ -96,19 +119,22 @@ def borrow_t1w(
         By unit.
     visits : DataFrame
         Of `when_seen`.
+    excluded : mapping
+        By unit, what readers have excluded: such a T1w image locates nothing.
 
     Returns
     -------
     scans : dict
-        The image is of the nearest visit by months; where these are not known, of the first by name.
+        The image is of the nearest visit by months; where these are not known, of the first in ``scans``.
     reasons : dict
         Unit to why its T1w image is not measured: it only locates the other scans.
     """
     pairs = visits[[PARTICIPANT, SESSION]].itertuples(index=False, name=None)
     months = dict(zip([name_unit(*pair) for pair in pairs], visits[MONTHS], strict=True))
     lent, reasons = {unit: dict(own) for unit, own in scans.items()}, {}
+    usable = [unit for unit, own in scans.items() if "t1w" in own and "t1w" not in excluded.get(unit, {})]
     for unit, own in lent.items():
-        others = [other for other in scans if person_of(other) == person_of(unit) and "t1w" in scans[other]]
+        others = [other for other in usable if person_of(other) == person_of(unit)]
         if not own or "t1w" in own or not others:
             continue
         apart = [abs(months.get(other, np.nan) - months.get(unit, np.nan)) for other in others]
@@ -171,6 +197,15 @@ def moved_baselines(before: Mapping[str, str], after: Mapping[str, str]) -> list
     return [f"{name_people(people)}: {text}" for text, people in told.items()]
 
 
+def match_units(said: Mapping[str, Mapping[str, str]], units: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What is said of people, or of single units, by the units that there are: ``ses-1`` is their ``ses-01``."""
+    spelt = {_bare_unit(unit): unit for unit in units}
+    found: dict[str, dict[str, str]] = {}
+    for unit, why in said.items():
+        found.setdefault(spelt.get(_bare_unit(unit), unit), {}).update(why)
+    return found
+
+
 def spread(said: Mapping[str, Mapping[str, str]], units: Iterable[str]) -> dict[str, dict[str, str]]:
     """What is said of people, or of single units, of each unit; of people without any, as it is."""
     units = list(units)
@@ -179,6 +214,12 @@ def spread(said: Mapping[str, Mapping[str, str]], units: Iterable[str]) -> dict[
     return {who: dict(why) for who, why in said.items() if person_of(who) not in seen} | {
         unit: why for unit, why in spread_out.items() if why
     }
+
+
+def _bare_unit(unit: str) -> tuple[str, str]:
+    """Participant and session, however that is written."""
+    who, session = split_unit(unit)
+    return who, bare_session(session)
 
 
 def check_visits(study: Study, baseline: str | None) -> list[str]:
@@ -216,7 +257,9 @@ def _scanners(study: Study) -> list[str]:
                 seen.setdefault(who, {})[session] = scanner
     elif not study.simulated:
         for unit, own in study.scans.items():
-            scan = own.get("t1w") or next(iter(own.values()), None)
+            # a T1w image that is not counted may be that of another visit
+            counted = [own[name] for name in sorted(own, key="t1w".__ne__) if name not in study.excluded.get(unit, {})]
+            scan = next(iter(counted), None)
             who, session = split_unit(unit)
             if scan is not None and (scanner := _scanner(scan.all_files()[0], study.bids_dir)):
                 seen.setdefault(who, {})[session] = scanner

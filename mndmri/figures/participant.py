@@ -22,8 +22,8 @@ from mndmri.tables.words import readable
 
 Sheets = dict[str, Sheet]
 
-# Outlined around the hand knobs: both banks of the precentral gyrus, and the gyrus behind it.
 _SHOWN_GROWTH = 0.05  # turned and noisy copies of a head of 2 mm differ by less nearly everywhere
+# Outlined around the hand knobs: both banks of the precentral gyrus, and the gyrus behind it.
 _AROUND_THE_KNOB = ("precentral_posterior", "precentral_anterior", "postcentral")
 
 
@@ -74,8 +74,10 @@ def growth_sheet(who: str, *, brain: SpatialImage, growth: SpatialImage, between
     growth : SpatialImage
         Relative change of grey matter, as from `mndmri.anatomy.change.growth_between`, on the same grid.
     between : pair of str
-        The sessions compared.
+        The sessions compared; twice the same where the others could not be aligned.
     """
+    first, last = between
+    said = f"change of grey matter from {first} to {last}" if first != last else f"only {first} could be aligned"
     change = np.nan_to_num(np.asarray(growth.dataobj))
     # outlined at 0.5
     parts = {
@@ -84,7 +86,7 @@ def growth_sheet(who: str, *, brain: SpatialImage, growth: SpatialImage, between
         )
         for word, sign in (("smaller", -1), ("larger", 1))
     }
-    return contour_sheet(brain, parts, title=f"{who}: change of grey matter from {between[0]} to {between[1]}")
+    return contour_sheet(brain, parts, title=f"{who}: {said}")
 
 
 def dwi_sheets(

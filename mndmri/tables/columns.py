@@ -48,6 +48,12 @@ def tidy(what: str, text: str) -> str:
     return text.strip() if what == "unit" else "_".join(text.split())
 
 
+def bare_session(label: str) -> str:
+    """Session without ``ses-`` and the zeros that a program takes away from a number."""
+    bare = label.removeprefix("ses-")
+    return bare.lstrip("0") if bare.isdecimal() else bare
+
+
 def session_column(header: Sequence[str]) -> str | None:
     """Column of the sessions, if a table has one."""
     return next((name for name in (SESSION, f"{SESSION}_id") if name in header), None)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from mndmri.tables.columns import SESSION, tidy
+from mndmri.tables.columns import SESSION, bare_session, tidy
 from mndmri.tables.readings import MISSING_WORDS, Source, identify, latest
 from mndmri.tables.words import name_people
 from mndmri.units import name_unit, split_unit
@@ -204,7 +204,7 @@ def decisions_on(table: Iterable[Mapping[str, Any]], unit: str) -> list[Mapping[
         own
         for own in table
         if own["participant_id"] == who
-        and (not session or not own.get("session") or tidy(SESSION, own["session"]) == session)
+        and (not session or not own.get("session") or bare_session(own["session"]) == bare_session(session))
     ]
 
 

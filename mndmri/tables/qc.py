@@ -474,6 +474,23 @@ def study_quality(
     return pd.concat([flag_uncorrected(qc_table(rows, limits)), outliers], ignore_index=True)
 
 
+def add_alignment(own: Mapping[str, pd.DataFrame], aligned: Iterable[pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Quality measures of each visit, and below them those of its alignment with the person's other visits.
+
+    Parameters
+    ----------
+    own : mapping
+        Unit of each visit (`mndmri.units`) to its quality measures.
+    aligned : iterable of DataFrame
+        Of one person each, as from `mndmri.anatomy.change.measure_alignment`, with the unit as ``participant_id``.
+    """
+    of_unit = {str(unit): rows for table in aligned for unit, rows in table.groupby("participant_id")}
+    return {
+        unit: pd.concat([table, of_unit[unit][MEASURE_COLUMNS]], ignore_index=True) if unit in of_unit else table
+        for unit, table in own.items()
+    }
+
+
 def by_visit(qc: pd.DataFrame) -> pd.DataFrame:
     """Quality of every visit, from `study_quality` with units in the place of participants, with the sessions."""
     split = [split_unit(unit) for unit in qc["participant_id"]]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mndmri.io import InputError
-from mndmri.tables.columns import SESSION, check_name, plain_text, session_column, tidy
+from mndmri.tables.columns import SESSION, bare_session, check_name, plain_text, session_column, tidy
 from mndmri.tables.decisions import leave_out
 from mndmri.tables.dictionaries import TITLE
 from mndmri.tables.given import PARTICIPANT, match_people, repeated
@@ -28,7 +28,7 @@ from mndmri.tables.measures import (
 )
 from mndmri.tables.sheets import MISSING_WORDS, Cell, Sheet, as_text, read_sheet, to_number
 from mndmri.tables.words import name_people
-from mndmri.units import name_unit, split_unit
+from mndmri.units import name_unit, person_of, split_unit
 
 MONTHS = "months"
 SCANNER = "scanner"  # column of the visits table
@@ -137,7 +137,7 @@ def _take_sheet(
     spelt = _spellings(tidied)
     rows: dict[str, list[Any]] = {
         PARTICIPANT: [ids[who] for who in written],
-        SESSION: [spelt[_bare(label)] for label in tidied],
+        SESSION: [spelt[bare_session(label)] for label in tidied],
     }
     problems += [
         f"row {line} has no {PARTICIPANT}; fill it in or remove the row"
@@ -202,6 +202,8 @@ def take_visits(
 def match_sessions(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     """Rows of measures with sessions as the visits table spells them: ``ses-1`` is its ``ses-01``.
 
+    That of the same person is taken, if there is one: ``ses-1`` of one may be ``ses-01`` of another.
+
     Parameters
     ----------
     rows : DataFrame
@@ -210,7 +212,9 @@ def match_sessions(rows: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
         Of `read_visits`.
     """
     spelt = _spellings(rows[SESSION]) | _spellings(visits[SESSION])
-    return rows.assign(session=[spelt.get(_bare(label), label) for label in rows[SESSION]])
+    own = {str(who): _spellings(labels) for who, labels in visits.groupby(PARTICIPANT)[SESSION]}
+    pairs = [(who, bare_session(label)) for who, label in rows[[PARTICIPANT, SESSION]].itertuples(index=False)]
+    return rows.assign(session=[own.get(who, {}).get(bare, spelt[bare]) for who, bare in pairs])
 
 
 def rows_of_visits(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -252,18 +256,12 @@ def baseline_sessions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | 
     """
     seen = _with_months(rows[[PARTICIPANT, SESSION]].drop_duplicates(), visits)
     if baseline is not None:
-        seen = seen[seen[SESSION].map(_bare) == _bare(baseline)]
+        seen = seen[seen[SESSION].map(bare_session) == bare_session(baseline)]
     known = _measured(rows)
     empty = [pair not in known for pair in map(tuple, seen[[PARTICIPANT, SESSION]].to_numpy())]
     # a wide table has a row of a visit whose cells are blank, a run's measures.tsv of one whose scans were excluded
     seen = _ordered(seen.assign(empty=empty)).sort_values("empty", kind="stable")
     return seen.drop_duplicates(PARTICIPANT).set_index(PARTICIPANT)[SESSION].to_dict()
-
-
-def spell_as(sessions: Mapping[str, str], rows: pd.DataFrame) -> dict[str, str]:
-    """Sessions of participants as rows of measures spell them: ``ses-01`` may be their ``ses-1``."""
-    spelt = _spellings(rows[SESSION])
-    return {who: spelt.get(_bare(session), session) for who, session in sessions.items()}
 
 
 def at_baseline(rows: pd.DataFrame, sessions: Mapping[str, str]) -> pd.DataFrame:
@@ -292,7 +290,7 @@ def contradictions(rows: pd.DataFrame, visits: pd.DataFrame, baseline: str | Non
 def unknown_baseline(rows: pd.DataFrame, baseline: str | None, *, of: str = "the tables of measures") -> list[str]:
     """That nobody has measures, or what else the rows are ``of``, of the session named as the baseline, if so."""
     labels = sorted(rows[SESSION].unique())
-    if baseline is None or not labels or _bare(baseline) in map(_bare, labels):
+    if baseline is None or not labels or bare_session(baseline) in map(bare_session, labels):
         return []
     near = difflib.get_close_matches(tidy(SESSION, baseline), labels, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"they have {', '.join(labels)}"
@@ -327,7 +325,9 @@ def visit_notes(
         tell(f"{label} has {what} and is not in the visits table; it has no months and is in no slope", who)
     for who, label in visits.loc[visits[MONTHS].isna(), [PARTICIPANT, SESSION]].itertuples(index=False):
         tell(f"{label} has no months; it is in no slope", who)
-    used = timed[[pair in measured for pair in map(tuple, timed[[PARTICIPANT, SESSION]].to_numpy())]]
+    pairs = map(tuple, timed[[PARTICIPANT, SESSION]].to_numpy())
+    # as an array: an empty list would choose no columns
+    used = timed[np.array([pair in measured for pair in pairs], bool)]
     for who, own in used.groupby(PARTICIPANT, sort=False):
         months, labels = own[MONTHS].to_numpy(), own[SESSION].to_list()
         if months[-1] - months[0] > _LONGEST:
@@ -376,7 +376,7 @@ def complete_visits(
     participants : DataFrame
         ``participant_id`` and ``group``.
     excluded : mapping
-        As in `mndmri.tables.given.complete_measures`; of all visits of a participant.
+        As in `mndmri.tables.given.complete_measures`; of all visits of a participant, or of a visit under its unit.
     scores : sequence of str
         Columns of ``visits`` that become measures of the modality `CLINICAL`.
     left_out : mapping
@@ -393,8 +393,9 @@ def complete_visits(
     seen = participants[[PARTICIPANT, "group"]].merge(seen, on=PARTICIPANT)
     seen["visit"] = seen[PARTICIPANT] + "_" + seen[SESSION]
     tables = {
-        name_unit(str(who), str(label)): leave_out(own[MEASURE_COLUMNS], excluded.get(str(who), {}))
+        unit: leave_out(own[MEASURE_COLUMNS], {**excluded.get(str(who), {}), **excluded.get(unit, {})})
         for (who, label), own in rows.groupby([PARTICIPANT, SESSION], sort=False)
+        for unit in [name_unit(str(who), str(label))]
     }
     for visit, own in _score_rows(visits, scores).groupby("visit", sort=False):
         tables[visit] = pd.concat([tables.get(visit), own[MEASURE_COLUMNS]], ignore_index=True)
@@ -443,6 +444,14 @@ def _score_rows(visits: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["visit", *MEASURE_COLUMNS])
 
 
+def in_order(scans: Mapping[str, Any], visits: pd.DataFrame) -> dict[str, Any]:
+    """What there is of each unit (`mndmri.units`), with each person's visits in the order of `baseline_sessions`."""
+    units = pd.DataFrame(map(split_unit, scans), columns=[PARTICIPANT, SESSION])
+    ordered = _ordered(_with_months(units, visits)).groupby(PARTICIPANT, sort=False)[SESSION]
+    of_person = {who: dict.fromkeys(name_unit(str(who), label) for label in labels) for who, labels in ordered}
+    return {unit: scans[unit] for who in dict.fromkeys(map(person_of, scans)) for unit in of_person[who]}
+
+
 def _with_months(seen: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     return seen.merge(visits[[PARTICIPANT, SESSION, MONTHS]], on=[PARTICIPANT, SESSION], how="left")
 
@@ -458,15 +467,9 @@ def _natural(label: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(label))
 
 
-def _bare(label: str) -> str:
-    """Session without the zeros that a program takes away from a number."""
-    bare = label.removeprefix("ses-")
-    return bare.lstrip("0") if bare.isdecimal() else bare
-
-
 def _spellings(labels: Iterable[str]) -> dict[str, str]:
     """How each session is written, by its bare name: with most zeros, of several ways."""
-    return {_bare(label): label for label in sorted(set(labels), key=len)}
+    return {bare_session(label): label for label in sorted(set(labels), key=len)}
 
 
 def _number_of(cell: Cell, sheet: Sheet) -> tuple[float, str | None]:

@@ -101,9 +101,14 @@ def test_what_is_made_of_all_visits_of_a_person_lies_beside_their_folders(wiring
         assert all(path.startswith(f"results/{who}/") and "/ses-" not in path for path in made)
         if job.rule == "align_visits":
             assert names(given) == {unit for unit in UNITS if unit.startswith(who)}
+        if job.rule == "measure_within":  # by months: from the first to the last
+            of = [match[1] for path in given if (match := re.search(r"(ses-\d+)_desc-preproc_T1w", path))]
+            assert of == {"sub-01": ["ses-01", "ses-02", "ses-03"], "sub-02": ["ses-02", "ses-01"]}[who]
     assert taken(wiring, "group/measures_visits.tsv") == UNITS
     [given] = [given for given, made in wiring.values() if any(f.endswith("measures_visits.tsv") for f in made)]
     assert {Path(f).name for f in given} >= {f"sub-0{n}_desc-within_measures.tsv" for n in (1, 2)}
+    [given] = [given for given, made in wiring.values() if any(f.endswith("qc_visits.tsv") for f in made)]
+    assert {Path(f).name for f in given} >= {f"sub-0{n}_desc-within_qc.tsv" for n in (1, 2)}
 
 
 def test_a_job_of_a_visit_takes_files_of_that_visit_alone(wiring):
@@ -124,6 +129,15 @@ def test_tables_of_one_time_take_the_first_visit_by_months(wiring):
         assert taken(wiring, made) == BASELINE, made
     for made in ("group/measures_visits.tsv", "qc/qc_visits.tsv", "qc/index.html"):
         assert taken(wiring, made) == UNITS, made
+
+
+def test_a_part_takes_the_visits_that_have_a_scan_of_it(tmp_path):
+    wiring = study_of_sessions(tmp_path).wiring("cst")
+    for rule in ("extract_cst", "register_t1w", "draw_participant"):
+        assert {job.wildcards for job in wiring if job.rule == rule} == units(UNITS - {"sub-01_ses-03"}), rule
+    assert not [job for job in wiring if job.rule == "align_visits"]
+    made = {path for _, own in wiring.values() for path in own}
+    assert {"results/parts/cst/group/measures_visits.tsv", "results/parts/cst/sub-02/sub-02_visits.html"} <= made
 
 
 def test_each_person_is_read_and_compared_with_the_controls_once(wiring):
@@ -204,13 +218,15 @@ def test_a_session_of_the_table_is_matched_however_it_is_written(tmp_path):
 
 def test_a_visit_without_a_t1w_image_is_told_and_nothing_else_is_lost(tmp_path):
     study = study_of_sessions(tmp_path)
-    next((study.bids / "sub-01/ses-02/anat").glob("*T1w.nii.gz")).unlink()
+    (study.bids / "sub-02/anat").mkdir()
+    next((study.bids / "sub-01/ses-02/anat").glob("*T1w.nii.gz")).rename(study.bids / "sub-02/anat/sub-02_T1w.nii.gz")
     plan = study.plan("results/group/measures_visits.tsv")
     made = {job.wildcards for job in plan if job.rule == "collect_measures"}
     assert made == units(UNITS - {"sub-01_ses-02"})
     said = study.run("--dry-run").said
     assert "t1w: 5 of 6 visits; without: sub-01_ses-02 (no file in the dataset)" in said
     assert "sub-01_ses-02 (the T1w image cannot be used: no file in the dataset)" in said
+    assert "sub-02: images outside of the folders ses-* are not used" in said
 
 
 def test_the_t1w_image_of_another_visit_is_used_if_asked_for_and_told(tmp_path):
@@ -227,6 +243,15 @@ def test_the_t1w_image_of_another_visit_is_used_if_asked_for_and_told(tmp_path):
     [checked] = [own for own in run.records if own.job.rule == "check_gradients"]
     assert checked.params["suggestion"] == "results/sub-01/ses-02/dwi/sub-01_ses-02_desc-suggested_dwi.bvec"
     assert collected.params["excluded"] == {"t1w": "no T1w image; that of ses-01 locates the other scans"}
+
+
+def test_a_pattern_that_matches_no_t1w_image_of_any_visit_is_refused(tmp_path):
+    study = study_of_sessions(tmp_path, t1w={"pattern": "anat/*_MPRAGE.nii.gz"})
+    refused = study.run("--dry-run")
+    assert refused.returncode != 0
+    assert "nobody has t1w: no file matches anat/*_MPRAGE.nii.gz in any participant's folder" in refused.said
+    study.config["dwi"] = {"without_t1w": True}
+    assert study.run("--dry-run").returncode == 0
 
 
 def test_scans_outside_of_sessions_are_refused_where_visits_are_asked_for(tmp_path):
@@ -247,6 +272,9 @@ def test_a_person_whose_visits_cannot_be_aligned_keeps_all_else(tmp_path):
     assert names(last.input) == UNITS
     within = {Path(path).name for path in last.input if "desc-within" in path}
     assert within == {"sub-02_desc-within_measures.tsv"}
+    assert "Done: 5 of 6 visits with t1w, dwi, swi, qsm" in run.said
+    assert "Failed: within of sub-01 (align_visits failed: told to fail)" in run.said
+    assert "of sub-01 (not in the dataset)" not in run.said
 
 
 FA = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1", "n_voxels": 9, "status": "ok"}

@@ -362,11 +362,12 @@ def counted(modality="t1w"):
 
 
 def visits_of(subject, modality=None):
-    """Visits of a participant with a scan of a modality, or any, that is not excluded, in the order of their names."""
+    """Visits of a participant with a scan of a modality, or any, that is not excluded, in the order of time."""
     return [
         unit
-        for unit in units(modality)
+        for unit in units()
         if person_of(unit) == f"sub-{subject}"
+        and modality in (None, *BY_UNIT.scans[unit])
         and modality not in BY_UNIT.excluded.get(unit, {})
     ]
 

@@ -173,6 +173,8 @@ if VISITS:
             brought=brought,
             maps=MAPS_AS_DECLARED,
             left_out=BY_UNIT.left_out,
+            # of the scans' own tables, collect_measures leaves it out
+            excluded=BY_UNIT.excluded if BROUGHT else {},
             scores=config["visits"]["scores"],
         script:
             "../../scripts/gather_visits.py"

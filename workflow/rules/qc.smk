@@ -202,6 +202,7 @@ if VISITS:
         """Compare every visit's quality with the limits, and list what needs a look."""
         input:
             qc=of_each(rules.collect_measures.output.qc, units()),
+            within=of_each(rules.measure_within.output.qc, WITHIN),
             measures=rules.gather_visits.output.visits,
         output:
             qc="<qc>/qc_visits.tsv",

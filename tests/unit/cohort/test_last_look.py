@@ -50,6 +50,20 @@ def test_failures_are_named_with_the_job_and_the_reason_after_what_was_never_the
     ]
 
 
+def test_what_is_made_of_all_visits_of_a_person_is_no_visit_and_takes_no_scan_along(study, tmp_path):
+    visits = {f"{who}_ses-01": own for who, own in study.scans.items()}
+    left_out = {f"{who}_ses-01": own for who, own in study.left_out.items()}
+    table = pd.DataFrame(columns=["participant_id", "session", "months"])
+    of_visits = dataclasses.replace(study, scans=visits, left_out=left_out, visits=table)
+    losses = {"sub-03": Loss([], ["x"], {"within": ["align_visits failed: told to"]})}
+    assert said(of_visits, tmp_path, losses) == [
+        "Done: 3 of 4 visits with t1w, dwi",
+        "Without: dwi of sub-02_ses-01 (no file in the dataset)",
+        f"Failed: within of sub-03 (align_visits failed: told to); log: {tmp_path}/logs/align_visits",
+    ]
+    assert set(without(of_visits, losses).scans) == set(visits)
+
+
 def test_the_log_is_the_failed_jobs_own_and_not_of_another_map_or_of_a_longer_name(tmp_path):
     for name in ("measure_map/sub-1_flair.log", "measure_map/sub-1_t1w.log", "fit_tensor/sub-10.log"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """Which scans are of which visit, and which visit is the baseline."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,16 @@ import pytest
 from mndmri.cohort import settle
 from mndmri.cohort.failures import Loss, without
 from mndmri.cohort.records import Problem, Scan, Study
-from mndmri.cohort.visits import at_baseline, borrow_t1w, check_visits, find_units, moved_baselines, spread, when_seen
+from mndmri.cohort.visits import (
+    at_baseline,
+    borrow_t1w,
+    check_visits,
+    find_units,
+    match_units,
+    moved_baselines,
+    spread,
+    when_seen,
+)
 from mndmri.io import InputError
 
 PEOPLE = pd.DataFrame({"participant_id": ["sub-1", "sub-2", "sub-3"], "group": ["ALS", "ALS", "control"]})
@@ -86,11 +96,26 @@ def test_what_readers_say_of_people_is_said_of_each_visit():
     assert first.excluded == {}
 
 
+def test_a_reader_may_write_a_session_without_its_zeros():
+    said = {"sub-1_ses-1": {"dwi": "cut"}, "sub-1_ses-01": {"swi": "motion"}, "sub-1": {"t1w": "x"}, "sub-2_ses-1": {}}
+    assert match_units(said, ["sub-1_ses-01", "sub-2_ses-1"]) == {
+        "sub-1_ses-01": {"dwi": "cut", "swi": "motion"},
+        "sub-1": {"t1w": "x"},
+        "sub-2_ses-1": {},
+    }
+
+
 def test_a_bad_scan_of_one_visit_is_left_out_there_alone():
     bad = [Problem("sub-1_ses-02: x.nii: cut short", "sub-1_ses-02", "t1w")]
     settled = settle(study(MONTHS, **TWO), bad, bad_input="leave_out")
     assert settled.scans["sub-1_ses-02"] == {} and set(settled.scans["sub-1_ses-01"]) == {"t1w", "dwi"}
     assert settled.left_out["sub-1_ses-02"]["t1w"] == "x.nii: cut short"
+
+
+def test_a_study_in_which_no_visit_has_months_is_told_so_and_goes_on():
+    for own in (study(**TWO), study([("sub-1", "ses-01", np.nan)], **TWO)):
+        assert "sub-2: ses-01 has scans and is not in the visits table" in "\n".join(check_visits(own, None))
+        assert at_baseline(own, None)[1]["sub-3"] == "sub-3_ses-9"
 
 
 def test_a_scanner_that_changes_within_a_person_is_told(tmp_path):
@@ -112,19 +137,25 @@ def test_a_scanner_is_known_by_the_sidecars_of_its_scans(tmp_path):
         stem.with_suffix(".json").write_text(json.dumps(described))
         scans[f"sub-1_{session}"] = {"t1w": Scan("t1w", {"image": (f"{stem}.nii.gz",)})}
     own = Study(PEOPLE, scans, {unit: {} for unit in scans}, str(tmp_path), visits=study(MONTHS).visits)
-    told = "\n".join(check_visits(own, None))
-    assert "sub-1: the scanner changes between visits (ses-01 Acme 7, ses-02 Acme 8)" in told
+    said = "sub-1: the scanner changes between visits (ses-01 Acme 7, ses-02 Acme 8)"
+    assert said in "\n".join(check_visits(own, None))
+    # the T1w image of ses-01 locates the diffusion series of ses-02
+    lent = {"sub-1_ses-02": {"dwi": scans["sub-1_ses-02"]["t1w"], "t1w": scans["sub-1_ses-01"]["t1w"]}}
+    own = dataclasses.replace(own, scans=scans | lent, excluded={"sub-1_ses-02": {"t1w": "that of ses-01"}})
+    assert said in "\n".join(check_visits(own, None))
 
 
 def test_a_visit_without_a_t1w_image_is_lent_the_nearest_by_months():
     scans = {f"sub-1_ses-{n}": scan("dwi", *["t1w"] * (n in (1, 3))) for n in (1, 2, 3)} | {"sub-2_ses-1": scan("dwi")}
     table = study([("sub-1", "ses-1", 0), ("sub-1", "ses-2", 10), ("sub-1", "ses-3", 12)]).visits
-    lent, reasons = borrow_t1w(scans, table)
+    lent, reasons = borrow_t1w(scans, table, {})
     assert lent["sub-1_ses-2"]["t1w"] is scans["sub-1_ses-3"]["t1w"] and "t1w" not in lent["sub-2_ses-1"]
     assert "t1w" not in scans["sub-1_ses-2"]
     assert reasons == {"sub-1_ses-2": "no T1w image; that of ses-3 locates the other scans"}
-    undated, _ = borrow_t1w(scans, table.iloc[:0])
+    undated, _ = borrow_t1w(scans, table.iloc[:0], {})
     assert undated["sub-1_ses-2"]["t1w"] is scans["sub-1_ses-1"]["t1w"]
+    judged, _ = borrow_t1w(scans, table, {"sub-1_ses-3": {"t1w": "excluded: motion"}})
+    assert judged["sub-1_ses-2"]["t1w"] is scans["sub-1_ses-1"]["t1w"]
 
 
 def test_folders_of_sessions_are_visits_and_one_with_another_name_is_a_problem(tmp_path):
@@ -134,6 +165,13 @@ def test_folders_of_sessions_are_visits_and_one_with_another_name_is_a_problem(t
     units, problems = find_units(tmp_path, "sub-1")
     assert units == ["sub-1_ses-01", "sub-1_ses-pre"]
     assert [p.message for p in problems] == ["sub-1: the folder ses-a_b: a session is letters and digits; rename it"]
+
+
+def test_two_spellings_of_one_session_in_a_person_are_a_problem(tmp_path):
+    for name in ("ses-1", "ses-01", "ses-2"):
+        (tmp_path / "sub-1" / name).mkdir(parents=True)
+    said = [problem.message for problem in find_units(tmp_path, "sub-1")[1]]
+    assert said == ["sub-1: the folders ses-01 and ses-1 are one session in two spellings; rename one"]
 
 
 def sessions(root, **tables):
@@ -161,6 +199,15 @@ def test_dates_are_those_of_the_datasets_own_tables(tmp_path):
     assert list(rows.index) == [("sub-1", "ses-01"), ("sub-1", "ses-02"), ("sub-2", "ses-01")]
     assert rows.loc[("sub-1", "ses-02"), "months"] == pytest.approx(396.375 / 30.4375)
     assert list(rows["alsfrs_r"])[:2] == [44, 40] and np.isnan(rows.loc[("sub-2", "ses-01"), "months"])
+
+
+def test_months_go_to_the_same_persons_session_however_others_write_theirs(tmp_path):
+    text = "session_id\tmonths\nses-01\t0\nses-2\t6\n"
+    found = seen(
+        sessions(tmp_path, sub_1=text, sub_2=text), "sub-1_ses-1", "sub-1_ses-2", "sub-2_ses-01", "sub-2_ses-02"
+    )
+    pairs = found.table[["participant_id", "session"]].to_numpy().tolist()
+    assert pairs == [["sub-1", "ses-1"], ["sub-1", "ses-2"], ["sub-2", "ses-01"], ["sub-2", "ses-02"]]
 
 
 def test_a_dataset_may_have_no_dates_at_all(tmp_path):

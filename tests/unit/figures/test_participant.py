@@ -152,6 +152,8 @@ def test_what_became_smaller_and_larger_is_outlined_on_its_side():
     assert (outlined(figure, "smaller by 5% or more") < 0).all()
     assert (outlined(figure, "larger by 5% or more") > 0).all()
     assert "ses-01 to ses-03" in figure.texts[0].get_text()
+    alone = growth_sheet("sub-01", brain=brain, growth=image(0 * growth), between=("ses-01", "ses-01"))
+    assert alone.texts[0].get_text() == "sub-01: only ses-01 could be aligned"
 
 
 def test_the_central_sulcus_has_a_picture_where_it_was_measured():

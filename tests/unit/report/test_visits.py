@@ -18,7 +18,8 @@ ROWS = pd.DataFrame(
 
 
 def page(**keys) -> str:
-    own = {"measures": ROWS, "views": [], "over_months": None, "baseline": "ses-2", "pages": ["sub-01_ses-1"]}
+    own = {"measures": ROWS, "views": [], "over_months": None, "change": None, "baseline": "ses-2"}
+    own["pages"] = ["sub-01_ses-1"]
     return visits_page("sub-01", "ALS", versions={"mndmri": "0"}, **own | keys)
 
 
@@ -43,7 +44,8 @@ def test_frames_are_named_by_visit_and_time():
 
 
 def test_pictures_are_there_or_their_lack_is_told():
-    assert "no image was made at two visits" in page()
+    assert "no image was made at two visits" in page() and "Change within the person" not in page()
+    assert "Change within the person" in page(change=Picture("Change", "Said.", b"\x89PNG"))
     view = View("T1w image of every visit", {"ses-1": b"RIFF", "ses-2": b"RIFF"}, "change", "")
     text = page(views=[view], over_months=Picture("Measures", "Said.", b"RIFF"))
     assert text.count('class="which"') == 2 and "Measures over the months" in text

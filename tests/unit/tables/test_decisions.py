@@ -206,6 +206,7 @@ def test_decisions_on_a_visit_are_its_own_and_those_of_the_person():
     said = [{"participant_id": "sub-01", "session": label} for label in ("ses-01", "02", None)]
     said.append({"participant_id": "sub-02", "session": None})
     assert decisions_on(said, "sub-01_ses-02") == said[1:3]
+    assert decisions_on(said, "sub-01_ses-002") == said[1:3]  # a session is the same with other zeros
     assert decisions_on(said, "sub-01") == said[:3]
 
 

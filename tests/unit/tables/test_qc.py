@@ -9,6 +9,7 @@ from mndmri.tables.qc import (
     FLAGGED,
     NOT_FLAGGED,
     QC_COLUMNS,
+    add_alignment,
     distortion_corrections,
     flagged_scans,
     head_motion,
@@ -221,6 +222,17 @@ def test_quality_of_the_study_is_that_of_everyone_s_scans_and_the_unlikely_prima
     marks = qc[qc["measure"] == "mark"]
     assert marks["participant_id"].tolist() == list(own) and marks["flag"].isin([NOT_FLAGGED]).all()
     assert len(qc) == 2 * len(own) + len(values)
+
+
+def test_alignment_is_among_the_quality_measures_of_its_visit_alone():
+    own = {unit: pd.DataFrame([_row("mean_fd", 0.1)]) for unit in ("sub-1_ses-1", "sub-1_ses-2", "sub-2_ses-1")}
+    rows = [_row("visit_shift", n, participant_id=f"sub-1_ses-{n}", n_voxels=9, status="ok") for n in (1, 2)]
+    found = add_alignment(own, [pd.DataFrame(rows)])
+    assert {unit: table["value"].tolist() for unit, table in found.items()} == {
+        "sub-1_ses-1": [0.1, 1],
+        "sub-1_ses-2": [0.1, 2],
+        "sub-2_ses-1": [0.1],
+    }
 
 
 def test_where_fibres_fan_out_fewer_voxels_along_the_tract_pass():

@@ -15,6 +15,7 @@ from mndmri.tables.visits import (
     at_baseline,
     baseline_sessions,
     complete_visits,
+    in_order,
     match_sessions,
     read_visits,
     take_visits,
@@ -157,6 +158,31 @@ def test_a_named_baseline_is_that_of_everybody_who_has_it(table):
 def test_sessions_that_lost_their_zeros_are_matched(table):
     rows = match_sessions(measured(("sub-01", "ses-1", 0.5), ("sub-01", "ses-7", 0.4)), table(REGULAR).table)
     assert rows["session"].tolist() == ["ses-01", "ses-7"]
+
+
+def test_a_session_is_matched_with_that_of_the_same_person():
+    visits = pd.DataFrame([("sub-01", "ses-1"), ("sub-02", "ses-01")], columns=["participant_id", "session"])
+    rows = measured(("sub-01", "ses-001", 0.5), ("sub-02", "ses-1", 0.4), ("sub-03", "ses-1", 0.3))
+    assert match_sessions(rows, visits)["session"].tolist() == ["ses-1", "ses-01", "ses-01"]
+
+
+def test_visits_of_a_person_are_in_the_order_of_months_and_people_in_theirs(table):
+    visits = table(REGULAR.replace("01,ses-01,0", "01,ses-01,9")).table
+    units = ["sub-02_ses-10", "sub-02_ses-2", "sub-02_ses-02", "sub-04", "sub-01_ses-01", "sub-01_ses-02"]
+    assert list(in_order(dict.fromkeys(units), visits)) == [
+        "sub-02_ses-02",
+        "sub-02_ses-2",
+        "sub-02_ses-10",
+        "sub-04",
+        "sub-01_ses-02",
+        "sub-01_ses-01",
+    ]
+
+
+def test_what_readers_exclude_at_one_visit_is_kept_at_the_others(table):
+    every = complete_visits(everybody(), table(REGULAR).table, PEOPLE, {"sub-01_ses-02": {"dwi": "moved"}})
+    lacking = every[every["value"].isna()]
+    assert lacking[["participant_id", "session", "status"]].to_numpy().tolist() == [["sub-01", "ses-02", "moved"]]
 
 
 def test_later_sessions_are_in_the_order_of_their_numbers(table):
