@@ -80,7 +80,9 @@ def test_the_full_demo_has_finer_voxels_and_norms_of_its_own():
 @pytest.fixture(scope="module")
 def wiring(tmp_path_factory):
     """Files of each job of the demo of visits."""
-    return StubStudy(tmp_path_factory.mktemp("visits"), merged(VISITS)).wiring()
+    config = merged(VISITS)
+    config["swi"]["norms"] = str(ROOT / config["swi"]["norms"])
+    return StubStudy(tmp_path_factory.mktemp("visits"), config).wiring()
 
 
 def test_the_demo_of_visits_scans_everybody_as_often_as_planned(wiring):
