@@ -1,6 +1,7 @@
 # Each sets up the environment first, if that has not been done.
 #   make demo      runs the demo study on coarse voxels and shows its main table (25 minutes of CPU time)
 #   make demo-full runs it on voxels as real scans have them (longer)
+#   make demo-visits  runs six simulated people who are seen three times a year (longer)
 #   make test      runs the checks and the tests, with the coarse demo and one real person (the tests before these: 28 minutes on two cores that the demo shared)
 #   make test-all  the same with the slow tests: the full demo, a null cohort, kills, failures, turned heads
 #   make test-third  the third of the slow tests whose turn it is today, for MINUTES at most (25)
@@ -24,7 +25,7 @@ SHORT := not benchmark and not slow
 DAY ?= $(shell date +%j)
 MINUTES ?= 25
 
-.PHONY: demo demo-full validate-score test test-all test-third test-slurm lint style types docs bench mutants setup clean
+.PHONY: demo demo-full demo-visits validate-score test test-all test-third test-slurm lint style types docs bench mutants setup clean
 
 setup: $(VENV)/.installed
 
@@ -45,6 +46,11 @@ demo-full: setup
 	@echo "The demo study on voxels as real scans have them: simulated people. It takes longer than make demo."
 	$(SNAKEMAKE) --configfile config/config.yaml config/demo-full.yaml
 	$(BIN)/mndmri show results-full
+
+demo-visits: setup
+	@echo "The demo of visits: six simulated people, seen three times while their damage grows. It takes longer than make demo."
+	$(SNAKEMAKE) --configfile config/config.yaml config/demo-visits.yaml
+	$(BIN)/mndmri show results-visits
 
 validate-score: setup
 	$(SNAKEMAKE) compare_raters --configfile $(STUDY) --config 'ratings=[$(RATINGS)]'
@@ -86,4 +92,4 @@ mutants: setup
 	$(BIN)/python -m tests.mutants $(NAMES)
 
 clean:
-	rm -rf $(VENV) .snakemake results results-full site
+	rm -rf $(VENV) .snakemake results results-full results-visits site

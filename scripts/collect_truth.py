@@ -2,22 +2,35 @@
 
 import pandas as pd
 
-from mndmri.io import read_own_tables, write_json, write_table
+from mndmri.io import read_unit_tables, write_json, write_table
 from mndmri.jobs import start_job
-from mndmri.phantom.plan import PARTICIPANT_COLUMNS, plan_cohort
+from mndmri.phantom.plan import PARTICIPANT_COLUMNS, SCORES, plan_visits
 from mndmri.provenance import SIMULATED
+from mndmri.statistics.changes import true_changes
+from mndmri.tables.columns import SESSION
 from mndmri.tables.measures import stack_tables
+from mndmri.tables.visits import MONTHS, rows_of_visits
+from mndmri.units import named_after
 
 log = start_job(snakemake)
-plan = plan_cohort(snakemake.params.simulation)
-by_modality = [read_own_tables(paths) for _, paths in snakemake.input.items()]
+given, made = snakemake.input, snakemake.output
+plan = plan_visits(snakemake.params.simulation)
+by_modality = [read_unit_tables(paths) for _, paths in given.items()]
 own = {
-    who: pd.concat([tables[who] for tables in by_modality if who in tables], ignore_index=True)
-    for who in plan["participant_id"]
+    unit: pd.concat([tables[unit] for tables in by_modality if unit in tables], ignore_index=True)
+    for unit in dict.fromkeys(unit for tables in by_modality for unit in tables)
 }
-truth = stack_tables(own, plan)
-write_table(plan[PARTICIPANT_COLUMNS], snakemake.output.participants)
-write_json(SIMULATED, snakemake.output.description)
-write_table(plan, snakemake.output.planted)
-write_table(truth, snakemake.output.truth)
-log.info("%d true values of %d people", len(truth), len(plan))
+if made.sessions:
+    key = ["participant_id", SESSION]
+    truth = plan[[*key, "group", MONTHS]].merge(rows_of_visits(own), on=key)
+    write_table(true_changes(truth), made.changes)
+    people = dict(iter(plan.rename(columns={SESSION: "session_id"}).groupby("participant_id")))
+    for path in made.sessions:
+        write_table(people[named_after(path)][["session_id", MONTHS, *SCORES]], path)
+else:
+    truth = stack_tables(own, plan)
+write_table(plan.drop_duplicates("participant_id")[PARTICIPANT_COLUMNS], made.participants)
+write_json(SIMULATED, made.description)
+write_table(plan, made.planted)
+write_table(truth, made.truth)
+log.info("%d true values of %d people", len(truth), plan["participant_id"].nunique())

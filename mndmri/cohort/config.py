@@ -11,6 +11,7 @@ import jsonschema
 
 from mndmri.cohort.maps import add_maps, without_maps, wrong_declarations
 from mndmri.cohort.records import refuse
+from mndmri.phantom.plan import SCORES
 from mndmri.tables import covariates
 from mndmri.tables.columns import HEMIS
 from mndmri.tables.maps import all_definitions
@@ -347,15 +348,20 @@ def _incomplete_choices(config: Mapping[str, Any]) -> list[str]:
 
 def _incomplete_visits(config: Mapping[str, Any]) -> list[str]:
     """Keys of several visits that cannot be followed."""
+    simulated = config["simulation"]
     if not config["visits"]:
+        alone = simulated is not None and simulated["visits"] is not None
         return [
-            f"{key}[{index}].session: only with several visits; set visits, or remove it"
-            for key in ("measures", "tables")
-            for index, entry in enumerate(config[key])
-            if entry["session"]
+            *(["simulation.visits: simulated sessions are measured with visits; set visits ({})"] if alone else []),
+            *(
+                f"{key}[{index}].session: only with several visits; set visits, or remove it"
+                for key in ("measures", "tables")
+                for index, entry in enumerate(config[key])
+                if entry["session"]
+            ),
         ]
-    if config["simulation"] is not None:
-        return ["visits: simulated people have one visit; remove visits, or simulation"]
+    if simulated is not None:
+        return _visits_not_simulated(config["visits"], simulated["visits"])
     if not config["measures"]:
         return _session_in_patterns(config)
     if not config["visits"]["table"]:
@@ -366,6 +372,23 @@ def _incomplete_visits(config: Mapping[str, Any]) -> list[str]:
             "table with a row for each participant"
         ]
     return []
+
+
+def _visits_not_simulated(chosen: Mapping[str, Any], simulated: Mapping[str, Any] | None) -> list[str]:
+    """What is asked of visits and the simulation does not make."""
+    if simulated is None:
+        return ["visits: simulated people have one visit; set simulation.visits, or remove visits"]
+    problems = [
+        f"visits.scores: '{name}' is not simulated; {', '.join(SCORES)} are"
+        for name in chosen["scores"]
+        if name not in SCORES
+    ]
+    if chosen["table"]:
+        problems.append("visits.table: the simulation decides when people are seen; remove it")
+    months = simulated["months"]
+    if months[0] != 0 or sorted(set(months)) != months:
+        problems.append("simulation.visits.months: count from the first visit; write 0 first, then rising numbers")
+    return problems
 
 
 def _session_in_patterns(config: Mapping[str, Any]) -> list[str]:
@@ -638,8 +661,12 @@ def _contradictions(config: Mapping[str, Any], faulty: set[Any]) -> list[str]:
             if name not in labels
         ]
         problems += [
-            f"simulation.effects: '{name}' is not in simulation.groups; correct the name"
-            for name in config["simulation"]["effects"]
+            f"simulation.{place}: '{name}' is not in simulation.groups; correct the name"
+            for place, named in (
+                ("effects", config["simulation"]["effects"]),
+                ("visits.change", (config["simulation"]["visits"] or {}).get("change", {})),
+            )
+            for name in named
             if name not in config["simulation"]["groups"]
         ]
     return problems

@@ -16,12 +16,14 @@ from mndmri.cohort.search import Found, dangling, is_hidden, matches, names, sid
 from mndmri.cohort.table import count_left_out, listed_ids, load_participants
 from mndmri.cohort.visits import beside_sessions, borrow_t1w, find_units, match_units, spread, when_seen
 from mndmri.io import InputError
-from mndmri.phantom.plan import MAP_FILES
+from mndmri.phantom.plan import MAP_FILES, plan_visits
 from mndmri.tables.cases import number_cases
+from mndmri.tables.columns import SESSION
 from mndmri.tables.decisions import EVERYTHING, EXCLUDED, collect_decisions
+from mndmri.tables.given import PARTICIPANT
 from mndmri.tables.maps import maps_of
 from mndmri.tables.rated import collect_ratings
-from mndmri.tables.visits import in_order
+from mndmri.tables.visits import MONTHS, in_order, name_units
 from mndmri.tables.words import name_people
 from mndmri.units import folder_of, split_unit
 
@@ -247,7 +249,12 @@ def load_study(config: Mapping[str, Any], *, participants_table: pd.DataFrame) -
     scans: dict[str, dict[str, Scan]] = {}
     if simulated:
         notes.append(f"{len(participants)} simulated participants")
-        scans = _planned_scans(root, participants_table, participants, config)
+        plan = plan_visits(config["simulation"]) if config["visits"] else participants_table
+        plan = plan[plan[PARTICIPANT].isin(participants[PARTICIPANT])].reset_index(drop=True)
+        scans = _planned_scans(root, name_units(plan), config)
+        if config["visits"]:
+            visits = plan[[PARTICIPANT, SESSION, MONTHS, *config["visits"]["scores"]]]
+            apart["excluded"] = spread(apart.get("excluded", {}), scans)
     elif config["dwi"]["dir"] and not Path(config["dwi"]["dir"]).is_dir():
         problems.append(Problem(f"dwi.dir: no such folder {config['dwi']['dir']}; correct the path"))
     elif missing := missing_folders(config):
@@ -408,19 +415,17 @@ def _unlisted(root: Path, table: pd.DataFrame) -> list[str]:
     )
 
 
-def _planned_scans(
-    root: Path, plan: pd.DataFrame, participants: pd.DataFrame, config: Mapping[str, Any]
-) -> dict[str, dict[str, Scan]]:
-    """Scans under the names that the simulation will give them."""
-    has = plan.set_index("participant_id")
+def _planned_scans(root: Path, plan: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, dict[str, Scan]]:
+    """Scans under the names that the simulation will give them, of each row of the plan: participants, or visits."""
+    has = plan.set_index(PARTICIPANT)
     n_echoes = len(config["simulation"]["gre"]["echo_times_ms"])
     reverse = config["simulation"]["dwi"]["reverse_b0"]
     distortion = planned_distortion(config)
     scans: dict[str, dict[str, Scan]] = {}
-    for who in participants["participant_id"]:
+    for who in has.index:
 
         def named(folder: str, name: str, extension: str, who: str = who) -> str:
-            return str(root / who / folder / f"{who}_{name}{extension}")
+            return str(root / folder_of(who) / folder / f"{who}_{name}{extension}")
 
         own: dict[str, dict[str, tuple[str, ...]]] = {"t1w": {"image": (named("anat", "T1w", ".nii.gz"),)}}
         if has.loc[who, "has_dwi"]:

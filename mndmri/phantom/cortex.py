@@ -75,13 +75,13 @@ def spoil(signal: np.ndarray, sizes: np.ndarray, person: Mapping[str, Any]) -> n
     sizes : ndarray, shape (3,)
         Voxel sizes, mm.
     person : mapping
-        A row of the cohort's plan; its ``seed`` decides when and how far the head moves, in all echoes alike.
+        A row of the cohort's plan; its ``scan_seed`` decides when and how far the head moves, in all echoes alike.
 
     Returns
     -------
     ndarray of complex, shape (X, Y, Z)
     """
-    rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM, 1])
+    rng = np.random.default_rng([int(person["scan_seed"]), _RNG_STREAM, 1])
     moved_mm, time = JERK_MM * rng.standard_normal(2), rng.uniform(*_JERK_TIME)
     kx, ky = (np.fft.fftfreq(n)[:, None] for n in signal.shape[:2])
     ky = ky.T

@@ -94,7 +94,7 @@ def head_pose(person: Mapping[str, Any], simulation: Mapping[str, Any], scan: st
     The person's size and pose, and the small movement since the previous scan.
     """
     between = simulation["between_scans"]
-    rng = np.random.default_rng([int(person["seed"]), _SCANS.index(scan)])
+    rng = np.random.default_rng([int(person["scan_seed"]), _SCANS.index(scan)])
     angles = [person[f"rotation_{axis}_deg"] for axis in "xyz"] + between["rotation_deg"] * rng.uniform(-1, 1, 3)
     shift = [person[f"shift_{axis}_mm"] for axis in "xyz"] + between["shift_mm"] * rng.uniform(-1, 1, 3)
     pose = np.eye(4)

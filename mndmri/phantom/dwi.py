@@ -243,7 +243,7 @@ def simulate_dwi(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     directions = np.vstack([np.zeros((own["n_b0"], 3)), gradient_directions(own["n_directions"])])
     bvals = np.repeat([0.0, own["b_value"]], [own["n_b0"], own["n_directions"]])
 
-    rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
+    rng = np.random.default_rng([int(person["scan_seed"]), _RNG_STREAM])
     turning_point = scan_centre(person, settings, "dwi", HEAD_CENTRE_MM.tolist())
     motion = _random_motion(rng, len(bvals), turning_point, own["motion_deg"], own["motion_mm"])
     field_hz = own["field_hz"] * np.exp(-0.5 * (np.linalg.norm(head.place - _SINUS_MM, axis=-1) / _SINUS_SD_MM) ** 2)

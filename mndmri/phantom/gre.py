@@ -124,7 +124,7 @@ def simulate_gre(
     darkness = uneven_darkness(head, person) if hard else 0.0
     grid = head.grid
 
-    rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
+    rng = np.random.default_rng([int(person["scan_seed"]), _RNG_STREAM])
     voxel = voxel_sizes(grid)
     b0_axis = (grid.affine[:3, :3] / voxel).T @ np.array([0.0, 0.0, 1.0])  # the scanner's field is world z
     chi = (varied_susceptibility if own["varied_susceptibility"] else uniform_susceptibility)(head, person)

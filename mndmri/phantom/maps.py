@@ -56,7 +56,7 @@ def simulate_map(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     settings = complete(simulation)
     own = settings[name]
     head, centre = place_person(anatomy, person, settings, name, _VIEW)
-    rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM + list(MAP_EFFECTS).index(name)])
+    rng = np.random.default_rng([int(person["scan_seed"]), _RNG_STREAM + list(MAP_EFFECTS).index(name)])
     values = _values(head, person, name)
     truth, sd = true_map(head, values, name), settings["noise"][name] * VALUES[name]["white"]
     if name == "flair":

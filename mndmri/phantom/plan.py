@@ -1,6 +1,6 @@
 """Who is in the simulated cohort, and what damage is planted in each. Imports numpy and pandas only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,30 @@ EFFECT_KEYS = (
     *(*BAND_EFFECTS, "band_prevalence", *DECOY_EFFECTS),
     *MAP_EFFECTS.values(),
 )
+# Which of them can change from visit to visit: who has a motor band stays as it is.
+CHANGE_KEYS = tuple(key for key in EFFECT_KEYS if key != "band_prevalence")
 BAND_KEYS = [f"{part}_{hemi}" for part in BODY_PARTS for hemi in HEMIS]
 
 # Upper motor neuron signs of one side's limbs, for each share of anisotropy that the other side's tract has lost, the
 # spread of their rating, and the most there can be; the ALSFRS-R loses up to 1.2 points a month.
 _UMN_PER_LOSS, _UMN_SD, _UMN_MAXIMUM = 30.0, 0.8, 8
 _MONTHS, _POINTS_PER_MONTH, _ALSFRS_MAXIMUM = (6, 48), (0.2, 1.2), 48
+# So many points less on the ALSFRS-R make somebody e times as likely to leave the study.
+_POINTS_TO_LEAVE = 6.0
+_VISIT_STREAM, _LEAVING_STREAM = 2, 1001
+_YEAR = 12.0  # months
 
 # A loss above this leaves no tissue to measure.
 MAX_FRACTION = 0.9
+
+# Every key of the block `simulation.visits`.
+VISITS: dict[str, Any] = {
+    "months": [0, 6, 12],  # of each visit, since the first
+    "dropout": 0.25,  # share of those with clinical scores who leave before the last visit
+    # per group: what is added to each effect in a year, in its unit; a person has as much of it, more or less than the
+    # mean, as of the effect
+    "change": {},
+}
 
 # Every key of the block `simulation`, with its unit. What a study leaves out keeps its value here.
 DEFAULTS: dict[str, Any] = {
@@ -80,6 +95,7 @@ DEFAULTS: dict[str, Any] = {
     # SD, share of white matter's signal (dwi: at b=0)
     "noise": {"t1w": 0.02, "dwi": 0.03, "gre": 0.02, "mtr": 0.03, "flair": 0.03, "cbf": 0.2},
     "missing": {"dwi": 0, "swi": 0},  # people without the scan
+    "visits": None,  # None: everybody is scanned once; see `VISITS`
     # storage: direction in which each array axis runs; tilt_deg: oblique slices, about the left-right axis
     "t1w": {"voxel_mm": 2.0, "storage": "PSR", "tilt_deg": 0.0, "bias": 0.2},  # bias: peak of the bias field
     "dwi": {
@@ -127,11 +143,12 @@ _OF_PLAN = (
     "rotation_deg",
     "shift_mm",
     "missing",
+    "visits",
 )
 _OF_EVERY_SCAN = ("deformation_mm", "between_scans")
 _OF_SCAN = {"dwi": ("cst_profile",)}
 # Columns of the plan that a scan shows, by how their names begin.
-_IN_EVERY_SCAN = ("seed", "head_scale", "rotation", "shift", "grey_loss", "precentral_volume_loss")
+_IN_EVERY_SCAN = ("seed", "scan_seed", "head_scale", "rotation", "shift", "grey_loss", "precentral_volume_loss")
 _IN_SCAN: dict[str, tuple[str, ...]] = {
     "t1w": ("cord_loss",),
     "dwi": ("cst_fa_loss",),
@@ -165,19 +182,32 @@ def complete(simulation: Mapping[str, Any]) -> dict[str, Any]:
             value = {**DEFAULTS[key], **value}
         settings[key] = value
     settings["effects"] = settings["effects"] or {}
-    for group, effects in settings["effects"].items():
-        if group not in settings["groups"]:
-            raise ValueError(f"simulation.effects: '{group}' is not one of the groups {list(settings['groups'])}")
-        unknown = set(effects or {}) - set(EFFECT_KEYS)
+    _check_effects("effects", settings["effects"], settings["groups"], EFFECT_KEYS)
+    if settings["visits"] is not None:
+        unknown = set(settings["visits"]) - set(VISITS)
         if unknown:
-            raise ValueError(
-                f"simulation.effects.{group}: unknown effect '{min(unknown)}'; the effects are {', '.join(EFFECT_KEYS)}"
-            )
+            raise ValueError(f"simulation.visits: unknown key '{min(unknown)}'; the keys are {', '.join(VISITS)}")
+        settings["visits"] = {**VISITS, **settings["visits"]}
+        _check_effects("visits.change", settings["visits"]["change"], settings["groups"], CHANGE_KEYS)
     return settings
 
 
+def _check_effects(
+    place: str, by_group: Mapping[str, Mapping[str, float] | None], groups: Iterable[str], known: Sequence[str]
+) -> None:
+    """Refuse a group or an effect that is unknown."""
+    for group, effects in by_group.items():
+        if group not in groups:
+            raise ValueError(f"simulation.{place}: '{group}' is not one of the groups {list(groups)}")
+        unknown = set(effects or {}) - set(known)
+        if unknown:
+            raise ValueError(
+                f"simulation.{place}.{group}: unknown effect '{min(unknown)}'; the effects are {', '.join(known)}"
+            )
+
+
 def plan_settings(simulation: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that decide who is in the cohort and what is planted in each: all that `plan_cohort` uses."""
+    """Settings that decide who is in the cohort and what is planted in each: all that `plan_visits` uses."""
     return {key: simulation[key] for key in _OF_PLAN}
 
 
@@ -205,7 +235,8 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a person: ``participant_id``, ``group``, ``age`` (years), ``sex`` (F, M), ``seed``;
+        One row a person: ``participant_id``, ``group``, ``age`` (years), ``sex`` (F, M), ``seed`` (of the
+        person's shape and tissue) and ``scan_seed`` (of noise, and of movement between scans and within);
         ``cst_fa_loss_{L,R}`` and ``precentral_volume_loss_{L,R}`` (0 to 1), and ``cord_loss`` (0 to 1);
         ``band_ppm_{leg,hand,face}_{L,R}``, ``band_darkening_{leg,hand,face}_{L,R}`` (0 to 1), and so for
         ``anterior_darkening`` and ``postcentral_darkening``; the effects of `MAP_EFFECTS`, each ``_{L,R}``;
@@ -220,7 +251,48 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
     Age and sex are drawn without regard to group. The number of people with a motor band is
     the prevalence times the group's size, rounded, so that a small cohort has its share.
     """
+    return _plan_at(complete(simulation))
+
+
+def plan_visits(simulation: Mapping[str, Any]) -> pd.DataFrame:
+    """Table of the visits of the simulated people and of all that is planted in each of them.
+
+    Parameters
+    ----------
+    simulation : mapping
+        As in `plan_cohort`.
+
+    Returns
+    -------
+    DataFrame
+        That of `plan_cohort`, unless ``visits`` is set. Then one row a visit that took place, by person and months,
+        with ``session`` (ses-01, ...) and ``months`` (since the first visit). The first visit has the values of
+        `plan_cohort`; at the later ones the effects have changed, ``months_since_onset`` and the scores with them, and
+        the head lies anew, with other noise. Shape, size, age (that of the first visit) and the loss of grey matter
+        that follows from it stay.
+
+    Notes
+    -----
+    Those who leave are a share of those with an ALSFRS-R, rounded. They come to the first visit, and the lower their
+    score there, the likelier they are among them.
+    """
     settings = complete(simulation)
+    if settings["visits"] is None:
+        return _plan_at(settings)
+    tables = []
+    for visit, months in enumerate(settings["visits"]["months"]):
+        table = _plan_at(settings, visit, months)
+        table.insert(2, "session", f"ses-{visit + 1:02d}")
+        table.insert(3, "months", float(months))
+        tables.append(table)
+    seen = _count_visits(tables[0], settings)
+    came = [table[seen > visit] for visit, table in enumerate(tables)]
+    return pd.concat(came).sort_values(["participant_id", "months"], ignore_index=True)
+
+
+def _plan_at(settings: Mapping[str, Any], visit: int = 0, months: float = 0.0) -> pd.DataFrame:
+    """The cohort as it is at a visit, so many months after the first."""
+    effects = _effects_at(settings, months)
     groups = [group for group, n in settings["groups"].items() for _ in range(n)]
     width = max(2, len(str(len(groups))))
     rows: list[dict[str, Any]] = []
@@ -229,14 +301,42 @@ def plan_cohort(simulation: Mapping[str, Any]) -> pd.DataFrame:
         rng = np.random.default_rng([settings["seed"], number])
         rows.append(
             {"participant_id": f"sub-{number:0{width}d}", "group": group}
-            | _draw_person(rng, settings, settings["effects"].get(group) or {})
-            | {"seed": settings["seed"] * 10_000 + number}
+            | _draw_person(rng, settings, effects.get(group, {}))
+            | dict.fromkeys(("seed", "scan_seed"), settings["seed"] * 10_000 + number)
         )
+        if visit:
+            again = np.random.default_rng([settings["seed"], number, _VISIT_STREAM, visit])
+            rows[-1] |= _draw_pose(again, settings) | {"scan_seed": int(again.integers(2**31))}
     table = pd.DataFrame(rows)
-    _add_scores(table, settings)
+    _add_scores(table, settings, months)
     _remove_bands(table, settings)
     _remove_scans(table, settings)
     return table
+
+
+def _effects_at(settings: Mapping[str, Any], months: float) -> dict[str, dict[str, float]]:
+    """Mean of the planted effects of each group that has any, so many months after the first visit."""
+    change = settings["visits"]["change"] if settings["visits"] is not None else {}
+    effects = {group: dict(own or {}) for group, own in settings["effects"].items()}
+    for group, own in change.items():
+        now = effects.setdefault(group, {})
+        for key, per_year in (own or {}).items():
+            now[key] = now.get(key, 0.0) + per_year * months / _YEAR
+    return {group: own for group, own in effects.items() if own}
+
+
+def _count_visits(first: pd.DataFrame, settings: Mapping[str, Any]) -> np.ndarray:
+    """To how many of the visits each person came, given the table of the first."""
+    n_visits = len(settings["visits"]["months"])
+    rng = np.random.default_rng([settings["seed"], 0, _LEAVING_STREAM])
+    # the largest of scores with such noise: drawn without replacement, each as likely as exp(score)
+    leaning = rng.gumbel(size=len(first)) - first["alsfrs_r"].to_numpy() / _POINTS_TO_LEAVE
+    last = rng.integers(1, n_visits, len(first))
+    at_risk = np.flatnonzero(first["alsfrs_r"].notna())
+    leaving = at_risk[np.argsort(-leaning[at_risk])][: round(settings["visits"]["dropout"] * len(at_risk))]
+    seen = np.full(len(first), n_visits)
+    seen[leaving] = last[leaving]
+    return seen
 
 
 def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects: Mapping[str, float]) -> dict[str, Any]:
@@ -254,16 +354,20 @@ def _draw_person(rng: np.random.Generator, settings: Mapping[str, Any], effects:
     row["grey_loss"] = settings["grey_loss_per_decade"] * max(age - 20, 0) / 10
     size = settings["head_size_sd"] * float(np.clip(rng.standard_normal(), -2.5, 2.5))
     row["head_scale"] = settings["head_size"] + size
-    for name, unit, size in (
-        ("rotation", "deg", settings["rotation_deg"]),
-        ("shift", "mm", settings["shift_mm"]),
-    ):
-        for axis, value in zip("xyz", rng.uniform(-1, 1, 3), strict=True):
-            row[f"{name}_{axis}_{unit}"] = size * value
+    row |= _draw_pose(rng, settings)
     # what came later is drawn later: it changes no other number
     factor = 1 + settings["effect_sd"] * rng.standard_normal()
     row["cord_loss"] = float(np.clip(effects.get("cord_loss", 0.0) * factor, 0, MAX_FRACTION))
     return row | _of_both_sides(rng, MAP_EFFECTS.values(), settings, effects)
+
+
+def _draw_pose(rng: np.random.Generator, settings: Mapping[str, Any]) -> dict[str, float]:
+    """How a head lies in the scanner."""
+    row = {}
+    for name, unit in (("rotation", "deg"), ("shift", "mm")):
+        for axis, value in zip("xyz", rng.uniform(-1, 1, 3), strict=True):
+            row[f"{name}_{axis}_{unit}"] = settings[f"{name}_{unit}"] * value
+    return row
 
 
 def _of_both_sides(
@@ -279,20 +383,19 @@ def _of_both_sides(
     return row
 
 
-def _add_scores(table: pd.DataFrame, settings: Mapping[str, Any]) -> None:
-    """Clinical scores of the patients; each limb answers to the other side's tract."""
-    scores = []
+def _add_scores(table: pd.DataFrame, settings: Mapping[str, Any], later: float) -> None:
+    """Clinical scores of the patients, ``later`` months after the first visit; limbs answer to the other tract."""
+    scores, patients = [], _effects_at(settings, _YEAR)
     for number, person in table.iterrows():
         rng = np.random.default_rng([settings["seed"], int(str(number)) + 1, 1])
-        months = int(rng.integers(*_MONTHS, endpoint=True))
+        months = int(rng.integers(*_MONTHS, endpoint=True)) + later
         lost = rng.uniform(*_POINTS_PER_MONTH) * months
         left, right = (
             np.clip(round(_UMN_PER_LOSS * person[f"cst_fa_loss_{hemi}"] + noise), 0, _UMN_MAXIMUM)
             for hemi, noise in zip(("R", "L"), _UMN_SD * rng.standard_normal(2), strict=True)
         )
         values = (months, max(round(_ALSFRS_MAXIMUM - lost), 0), left, right)
-        is_patient = bool(settings["effects"].get(person["group"]))
-        scores.append(values if is_patient or not any(settings["effects"].values()) else [np.nan] * len(SCORES))
+        scores.append(values if person["group"] in patients or not patients else [np.nan] * len(SCORES))
     table[list(SCORES)] = np.array(scores, float)
 
 

@@ -55,7 +55,7 @@ def simulate_t1w(anatomy: Anatomy, person: Mapping[str, Any], simulation: Mappin
     own = settings["t1w"]
     head, centre = place_person(anatomy, person, settings, "t1w", _VIEW)
 
-    rng = np.random.default_rng([int(person["seed"]), _RNG_STREAM])
+    rng = np.random.default_rng([int(person["scan_seed"]), _RNG_STREAM])
     signal = np.asarray(sum(intensity * head.maps[tissue] for tissue, intensity in INTENSITY.items()))
     signal, area = add_neck(signal, head, person["cord_loss"], INTENSITY)
     signal = WHITE_SIGNAL * signal * shading(head.grid, centre, own["bias"], rng)

@@ -68,6 +68,23 @@ def changes_table(measures: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def true_changes(truth: pd.DataFrame) -> pd.DataFrame:
+    """Slope per year of every true value of simulated people who came more than once.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        As ``measures`` of `changes_table`, without units.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `changes_table`, but for those of an estimate's error.
+    """
+    table = changes_table(truth.assign(unit=""))
+    return table.loc[table["n_visits"] > 1].drop(columns=["unit", "se", "note"])
+
+
 def _line(years: np.ndarray, values: np.ndarray) -> tuple[float, float, str]:
     """Slope, its standard error, and why one of them is missing."""
     centred = years - years.mean() if len(years) else years

@@ -39,11 +39,11 @@ def controls(heads) -> np.ndarray:
 
 def repeat(head: Outlined, number: int) -> pd.Series:
     """Index and its error, by measure and side, of one cortex in a scan with noise and motion of its own."""
-    who = head.person | {"seed": head.person["seed"] * 1000}
-    other = who | {"seed": who["seed"] + 7_000_000 + number}
+    who = head.person | dict.fromkeys(("seed", "scan_seed"), head.person["seed"] * 1000)
+    other = who | {"scan_seed": who["seed"] + 7_000_000 + number}
     white = DENSITY["white"] * np.exp(-ECHO_MS / T2_STAR_MS["white"])
     clean = _magnitude(head.head, who, ECHO_MS, uneven_darkness(head.head, who)) * WHITE_SIGNAL / white
-    noise = np.random.default_rng(other["seed"]).standard_normal((2, *clean.shape)) * NOISE * WHITE_SIGNAL
+    noise = np.random.default_rng(other["scan_seed"]).standard_normal((2, *clean.shape)) * NOISE * WHITE_SIGNAL
     signal = np.abs(spoil(clean, voxel_sizes(head.head.grid), other) + noise[0] + 1j * noise[1])
     scan = make_image(signal.astype(np.float32), head.head.grid)
     swi = normalise(scan, head.brain, select(head.masks, head.names, *REFERENCE), bias_iterations=())

@@ -58,7 +58,7 @@ class Outlined(NamedTuple):
 
     def measured(self, draw: int, effects: Mapping[str, float]) -> pd.DataFrame:
         """Measures of one scan, whose cortex, noise and motion are those of a number."""
-        who = self.person | effects | {"seed": self.person["seed"] * 1000 + draw}
+        who = self.person | effects | dict.fromkeys(("seed", "scan_seed"), self.person["seed"] * 1000 + draw)
         white = DENSITY["white"] * np.exp(-ECHO_MS / T2_STAR_MS["white"])
         clean = _magnitude(self.head, who, ECHO_MS, uneven_darkness(self.head, who)) * WHITE_SIGNAL / white
         rng = np.random.default_rng(who["seed"])

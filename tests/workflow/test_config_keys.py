@@ -113,7 +113,7 @@ def _plan(root: Path, folder: Path, configs: Mapping[str, Mapping[str, Any]], ta
     os.chdir(folder)
     path = folder / "config.yaml"
 
-    def starting() -> set[str]:
+    def starting(config: Mapping[str, Any]) -> set[str]:
         with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
             workflow = api.workflow(
                 resource_settings=ResourceSettings(cores=1),
@@ -121,7 +121,9 @@ def _plan(root: Path, folder: Path, configs: Mapping[str, Mapping[str, Any]], ta
                 snakefile=root / "Snakefile",
                 workdir=folder,
             )
-            workflow.dag(DAGSettings(targets=set(targets))).printfilegraph()  # plans the jobs, and runs none
+            # a study of visits has no files of whole people
+            named = {own for own in targets if not (config.get("visits") and own in OF_SCANS)}
+            workflow.dag(DAGSettings(targets=named)).printfilegraph()  # plans the jobs, and runs none
             dag = workflow._workflow.dag
             reasons = [(job.rule.name, dag.reason(job)) for job in dag.needrun_jobs()]
             return {rule for rule, why in reasons if rule != "all" and (why.missing_output or not why.derived)}
@@ -131,7 +133,7 @@ def _plan(root: Path, folder: Path, configs: Mapping[str, Mapping[str, Any]], ta
         for key, config in configs.items():
             path.write_text(yaml.safe_dump(config, sort_keys=False))
             try:
-                plans[key] = sorted(starting())
+                plans[key] = sorted(starting(config))
             except WorkflowError as error:
                 plans[key] = [str(error)]
     (folder / "plans.json").write_text(json.dumps(plans))

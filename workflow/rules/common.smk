@@ -81,6 +81,7 @@ from mndmri.phantom.plan import (
     MAP_FILES,
     plan_cohort,
     plan_settings,
+    plan_visits,
     planted,
     scan_settings,
 )
@@ -95,6 +96,7 @@ from mndmri.tables.dictionaries import dictionary_path
 from mndmri.tables.given import dictionaries_of, files_of
 from mndmri.tables.maps import ITSELF, MEASURE, maps_of, of_tract
 from mndmri.tables.norms import check_norms, read_norms
+from mndmri.tables.visits import name_units
 from mndmri.units import folder_of, person_of, split_unit, unit_of, wildcards_of
 
 # Names the file that says what the pass after one with failures goes without, see measure_the_others.
@@ -469,8 +471,8 @@ def standing_in(modality, *roles):
 
 
 def person(*scans):
-    """Parameter function: what of a simulated participant shows in scans."""
-    plan = plan_cohort(config["simulation"]).set_index("participant_id", drop=False)
+    """Parameter function: what of a simulated participant, or visit, shows in scans."""
+    plan = name_units(plan_visits(config["simulation"])).set_index("participant_id")
     return lambda wildcards: planted(plan.loc[unit_of(wildcards)].to_dict(), *scans)
 
 

@@ -157,6 +157,8 @@ rule collect_truth:
             else []
         ),
     output:
+        **({"changes": "<results>/simulation/true_changes.tsv"} if VISITS else {}),
+        sessions=[f"{BIDS}/{who}/{who}_sessions.tsv" for who in STUDY.listed if VISITS],
         participants=f"{BIDS}/participants.tsv",
         description=f"{BIDS}/dataset_description.json",
         planted="<results>/simulation/planted.tsv",

@@ -7,7 +7,7 @@ import yaml
 
 from mndmri.cohort.config import known_places, resolve_config
 from mndmri.io import InputError
-from mndmri.phantom.plan import DEFAULTS, complete
+from mndmri.phantom.plan import CHANGE_KEYS, DEFAULTS, complete
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -215,7 +215,24 @@ def test_a_value_of_the_wrong_kind_or_out_of_range_is_told_with_what_was_expecte
             {"visits": {}, "t1w": {"pattern": "ses-01/anat/*_T1w.nii.gz"}},
             "t1w.pattern: ses-01/anat/*_T1w.nii.gz chooses a session, and with visits every session is measured",
         ),
-        ({"visits": {}, "simulation": {}}, "visits: simulated people have one visit; remove visits, or simulation"),
+        ({"visits": {}, "simulation": {}}, "visits: simulated people have one visit; set simulation.visits, or"),
+        ({"simulation": {"visits": {}}}, "simulation.visits: simulated sessions are measured with visits; set visits"),
+        (
+            {"visits": {"table": "v.tsv"}, "simulation": {"visits": {}}},
+            "visits.table: the simulation decides when people are seen; remove it",
+        ),
+        (
+            {"visits": {"scores": ["ecas"]}, "simulation": {"visits": {}}},
+            "visits.scores: 'ecas' is not simulated; months_since_onset, alsfrs_r, umn_left, umn_right are",
+        ),
+        *(
+            ({"visits": {}, "simulation": {"visits": {"months": months}}}, "simulation.visits.months: count from the")
+            for months in ([3, 6], [0, 12, 6])
+        ),
+        (
+            {"visits": {}, "simulation": {"visits": {"change": {"FTD": {}}}}},
+            "simulation.visits.change: 'FTD' is not in simulation.groups; correct the name",
+        ),
         (
             {"visits": {}, "bids_dir": None, "measures": "m.tsv", "participants": "p.tsv"},
             "visits.table: missing; with measures, give the path of the table of visits",
@@ -278,8 +295,8 @@ def test_every_key_is_in_the_demo_config():
     given = read("config.yaml")
     for place in known_places(SCHEMA):
         if place.startswith(
-            ("statistics.primary.", "simulation.effects.", "survival.", "measures.", "tables.", "visits.", "maps.")
-        ):
+            ("statistics.primary.", "simulation.effects.", "simulation.visits.", "survival.", "measures.", "tables.")
+        ) or place.startswith(("visits.", "maps.")):
             continue
         value = given
         for key in place.split("."):
@@ -291,6 +308,18 @@ def test_every_key_is_in_the_demo_config():
 def test_the_default_simulation_is_the_one_that_the_phantom_documents():
     config = resolve_config({"bids_dir": "d", "simulation": {}}, SCHEMA)
     assert config["simulation"] == complete({}) == DEFAULTS
+    config = resolve_config({"bids_dir": "d", "visits": {}, "simulation": {"visits": {}}}, SCHEMA)
+    assert config["simulation"] == complete({"visits": {}})
+
+
+def test_everything_planted_but_the_prevalence_of_a_band_can_change():
+    planted = SCHEMA["properties"]["simulation"]["properties"]
+    change = planted["visits"]["properties"]["change"]["additionalProperties"]["properties"]
+    assert (
+        set(change)
+        == set(CHANGE_KEYS)
+        == {*planted["effects"]["additionalProperties"]["properties"]} - {"band_prevalence"}
+    )
 
 
 def test_no_block_of_the_schema_takes_unknown_keys_and_every_key_is_described():

@@ -824,6 +824,31 @@ def test_a_simulated_study_has_the_names_that_the_simulation_will_write(tmp_path
     assert study.scans[who]["swi"].files["phase"] == (str(root / f"anat/{who}_echo-1_part-phase_MEGRE.nii.gz"),)
 
 
+def test_simulated_visits_are_named_as_the_search_would_find_them_and_dated(tmp_path):
+    simulated = {"groups": {"ALS": 3, "PLS": 1, "control": 2}, "visits": {"months": [0, 7], "dropout": 0.5}}
+    chosen = {"scores": ["alsfrs_r"]}
+    settings = config(tmp_path, simulation=simulated, visits=chosen, exclude={"sub-06": "moved"})
+    study = load_study(settings, participants_table=plan_cohort(settings["simulation"]))
+    # of the four patients two leave after the first visit, and sub-06 is excluded
+    assert len(study.scans) == 2 * 5 - 2
+    assert [who for who in study.scans if who.startswith("sub-05")] == ["sub-05_ses-01", "sub-05_ses-02"]
+    assert not [who for who in study.scans if who.startswith("sub-06")]
+    files = study.scans["sub-05_ses-02"]["dwi"].files
+    assert files["image"] == (str(tmp_path / "sub-05/ses-02/dwi/sub-05_ses-02_dwi.nii.gz"),)
+    visits = study.visits
+    assert list(visits["participant_id"] + "_" + visits["session"]) == list(study.scans)
+    assert visits.set_index("session")["months"].to_dict() == {"ses-01": 0, "ses-02": 7}
+    assert visits["alsfrs_r"].notna().sum() == 2 * 4 - 2
+    for scan in study.scans["sub-05_ses-02"].values():
+        for path in map(Path, scan.all_files()):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}")
+    found = find_scans(tmp_path, "sub-05_ses-02", settings)[0]
+    assert {m: dict(own.files) for m, own in found.items()} == {
+        m: dict(own.files) for m, own in study.scans["sub-05_ses-02"].items()
+    }
+
+
 def test_maps_are_simulated_where_the_study_has_them_and_are_what_it_declares(tmp_path):
     maps = {"cbf": {"pattern": "perf/*_cbf.nii.gz", "quantity": "relative", "where": ["gyri"]}}
     settings = config(tmp_path, simulation={}, modalities=["t1w", "flair"], maps=maps)

@@ -47,7 +47,7 @@ def test_banks_vary_between_people_as_declared_and_sides_on_their_own(head, heal
 def test_stripes_fade_as_under_a_gaussian_of_the_declared_width(monkeypatch, axis, period):
     monkeypatch.setattr(cortex, "JERK_MM", 0.0)
     wave = np.moveaxis(np.ones((64, 64, 1)) * np.cos(2 * np.pi * np.arange(64) / period)[:, None, None], 0, axis)
-    seen = spoil(wave, np.array([1.0, 1.0, 3.0]), {"seed": 3})
+    seen = spoil(wave, np.array([1.0, 1.0, 3.0]), {"scan_seed": 3})
     np.testing.assert_allclose(seen, wave * np.exp(-2 * (np.pi * cortex.BLUR_VOXELS / period) ** 2), atol=1e-5)
 
 
@@ -55,9 +55,9 @@ def test_a_head_that_moved_after_all_lines_but_the_last_is_hardly_displaced(monk
     """Half of k-space and its middle are filled before it moves: the brightness and the place of things stay."""
     image = np.zeros((48, 48, 2), complex)
     image[16:32, 14:34] = 1.0
-    moved = np.abs(spoil(image, np.array([1.0, 1.0, 3.0]), {"seed": 8}))
+    moved = np.abs(spoil(image, np.array([1.0, 1.0, 3.0]), {"scan_seed": 8}))
     monkeypatch.setattr(cortex, "JERK_MM", 0.0)
-    still = np.abs(spoil(image, np.array([1.0, 1.0, 3.0]), {"seed": 8}))
+    still = np.abs(spoil(image, np.array([1.0, 1.0, 3.0]), {"scan_seed": 8}))
     assert 0.001 < np.abs(moved - still).max() < 0.5
     assert moved[20:28, 20:28].mean() == pytest.approx(1.0, abs=0.05)
     centre = [np.average(np.arange(48), weights=i.sum(axis=(0, 2))) for i in (moved, still)]

@@ -78,7 +78,7 @@ def test_what_is_planted_comes_back_through_the_measures_of_a_map_with_noise(ana
     noisy = coarse | {"noise": {"mtr": 0.03, "flair": 0.03, "cbf": 0.2}}
     measure, region, within = FOUND_IN[name]
     found, true = [], []
-    for person in (healthy, planted(healthy, name, "R") | {"seed": healthy["seed"] + 1}):
+    for person in (healthy, planted(healthy, name, "R") | dict.fromkeys(("seed", "scan_seed"), healthy["seed"] + 1)):
         scan = simulate_map(anatomy, person, noisy, name)
         rows = measure_map(to_canonical(scan.image), place, DECLARED[name], modality=name).rows
         found.append(rows[rows["measure"] == measure].set_index(["region", "hemi"])["value"])

@@ -17,6 +17,7 @@ from mndmri.phantom.plan import (
     complete,
     plan_cohort,
     plan_settings,
+    plan_visits,
     planted,
     scan_settings,
 )
@@ -130,6 +131,9 @@ def test_pose_stays_within_its_limits():
         ({"dwi": {"voxel": 1}}, r"simulation\.dwi: unknown key 'voxel'"),
         ({"effects": {"FTD": {}}}, "'FTD' is not one of the groups"),
         ({"effects": {"ALS": {"fa": 0.1}}}, "unknown effect 'fa'"),
+        ({"visits": {"moths": [0, 6]}}, r"simulation\.visits: unknown key 'moths'"),
+        ({"visits": {"change": {"FTD": {}}}}, r"visits\.change: 'FTD' is not one of the groups"),
+        ({"visits": {"change": {"ALS": {"band_prevalence": 0.1}}}}, "unknown effect 'band_prevalence'"),
     ],
 )
 def test_unknown_key_is_named(simulation, message):
@@ -184,5 +188,5 @@ def test_the_plan_uses_all_settings_handed_to_it_and_no_other(monkeypatch):
     given = plan_settings(complete({}))
     settings = Recorder(complete(given))
     monkeypatch.setattr(plan, "complete", lambda simulation: settings)
-    plan_cohort(given)
+    plan_visits(given)
     assert settings.used == set(given)
