@@ -1,5 +1,7 @@
 """What was planted in every simulated person, and what is true of their scans."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from mndmri.io import read_unit_tables, write_json, write_table
@@ -21,12 +23,12 @@ own = {
     for unit in dict.fromkeys(unit for tables in by_modality for unit in tables)
 }
 if made.sessions:
-    key = ["participant_id", SESSION]
-    truth = plan[[*key, "group", MONTHS]].merge(rows_of_visits(own), on=key)
+    seen = plan[["participant_id", "group", SESSION, MONTHS]]
+    truth = seen.merge(rows_of_visits(own), on=["participant_id", SESSION])
     write_table(true_changes(truth), made.changes)
     people = dict(iter(plan.rename(columns={SESSION: "session_id"}).groupby("participant_id")))
     for path in made.sessions:
-        write_table(people[named_after(path)][["session_id", MONTHS, *SCORES]], path)
+        write_table(people[named_after(Path(path).name)][["session_id", MONTHS, *SCORES]], path)
 else:
     truth = stack_tables(own, plan)
 write_table(plan.drop_duplicates("participant_id")[PARTICIPANT_COLUMNS], made.participants)

@@ -122,7 +122,7 @@ def _plan(root: Path, folder: Path, configs: Mapping[str, Mapping[str, Any]], ta
                 workdir=folder,
             )
             # a study of visits has no files of whole people
-            named = {own for own in targets if not (config.get("visits") and own in OF_SCANS)}
+            named = {own for own in targets if not ("visits" in config and own in OF_SCANS)}
             workflow.dag(DAGSettings(targets=named)).printfilegraph()  # plans the jobs, and runs none
             dag = workflow._workflow.dag
             reasons = [(job.rule.name, dag.reason(job)) for job in dag.needrun_jobs()]

@@ -1,13 +1,21 @@
 """People who come again: what has changed in them, what stays, and who does not come."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from mndmri.io import read_table, write_table
 from mndmri.phantom.deformation import head_map
 from mndmri.phantom.dwi import simulate_dwi
 from mndmri.phantom.plan import MAX_FRACTION, SCORES, complete, plan_cohort, plan_visits
 from mndmri.phantom.t1w import simulate_t1w
+from mndmri.phantom.truth import TRUTH_COLUMNS
+from mndmri.tables.visits import read_sessions
+from tests.running import ROOT
 
 YEARS = {"ses-01": 0.0, "ses-02": 0.5, "ses-03": 1.0}
 EFFECTS = {
@@ -122,6 +130,55 @@ def test_a_head_has_its_shape_at_every_visit_and_its_scans_have_new_noise(anatom
     pd.testing.assert_frame_equal(scans[0].truth, scans[1].truth)
     noise = scans[0].image.get_fdata() - scans[1].image.get_fdata()
     assert noise.std() > 0.01 * scans[0].image.get_fdata().max() / 2
+
+
+COLLECT = """
+import json, runpy, sys, types
+class Files(dict):
+    __getattr__ = dict.__getitem__
+job = json.loads(sys.argv[1])
+own = {key: Files(job[key]) for key in ("input", "output", "params")}
+snakemake = types.SimpleNamespace(rule="collect_truth", threads=1, log=[job["log"]], wildcards={}, **own)
+runpy.run_path(sys.argv[2], {"snakemake": snakemake})
+"""
+
+
+def test_a_simulated_dataset_has_the_dates_of_its_visits_and_the_true_slopes_beside_it(tmp_path):
+    simulation = {
+        "groups": {"ALS": 2, "control": 1},
+        "effects": {"ALS": {"cst_fa_loss": 0.1}},
+        "visits": {"dropout": 0.5},
+    }
+    plan = plan_visits(simulation)
+    people = ["sub-01", "sub-02", "sub-03"]
+    truths = []
+    for who, session, months in plan[["participant_id", "session", "months"]].itertuples(index=False):
+        path = tmp_path / f"{who}_{session}_dwi_truth.tsv"
+        row = ("dwi", "fa", "cst", "L", 0.5 - int(who[4:]) * months / 100)
+        write_table(pd.DataFrame([row], columns=TRUTH_COLUMNS), path)
+        truths.append(str(path))
+    names = ("participants.tsv", "description.json", "planted.tsv", "truth.tsv", "changes.tsv")
+    made = {name.split(".")[0]: str(tmp_path / name) for name in names}
+    sessions = {who: str(tmp_path / who / f"{who}_sessions.tsv") for who in people}
+    for who in people:
+        (tmp_path / who).mkdir()
+    job = {
+        "input": {"dwi": truths},
+        "output": made | {"sessions": list(sessions.values())},
+        "params": {"simulation": simulation},
+        "log": str(tmp_path / "log.txt"),
+    }
+    script = [sys.executable, "-c", COLLECT, json.dumps(job), str(ROOT / "scripts/collect_truth.py")]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = read_sessions(sessions, scores=["alsfrs_r"], known=people, studied=people)
+    assert (seen.problems, seen.notes) == ([], [])
+    key = ["participant_id", "session", "months", "alsfrs_r"]
+    pd.testing.assert_frame_equal(seen.table[key].reset_index(drop=True), plan[key])
+    assert read_table(made["participants"])["participant_id"].tolist() == people
+    assert len(read_table(made["truth"])) == len(read_table(made["planted"])) == len(plan) < 9
+    slopes = read_table(made["changes"]).set_index("participant_id")["slope"]
+    assert slopes["sub-03"] == pytest.approx(-0.36)
 
 
 @pytest.mark.parametrize("side", ["L", "R"])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mndmri.statistics.changes import changes_table
+from mndmri.statistics.changes import changes_table, true_changes
 
 KEY = {"modality": "dwi", "measure": "fa", "region": "cst", "hemi": "L", "unit": "1"}
 
@@ -26,6 +26,16 @@ def test_slope_is_per_year_with_the_error_of_the_regression():
     line = stats.linregress(np.array(months) / 12, values)
     assert [found["slope"], found["se"]] == pytest.approx([line.slope, line.stderr])
     assert found[["n_visits", "first_month", "last_month"]].tolist() == [4, 0, 12] and found["note"] == ""
+
+
+def test_true_slopes_are_of_those_who_came_again():
+    seen = [("a", 0, 0.5), ("a", 6, 0.47), ("b", 0, 0.4)]
+    truth = pd.DataFrame(seen, columns=["participant_id", "months", "value"]).assign(
+        group="ALS", session="ses-01", **KEY
+    )
+    [found] = true_changes(truth.drop(columns="unit")).to_dict("records")
+    assert (found["participant_id"], found["n_visits"], found["last_month"]) == ("a", 2, 6)
+    assert found["slope"] == pytest.approx(-0.06)
 
 
 def test_order_of_the_visits_is_of_no_concern_and_reversed_months_give_the_negated_slope():
