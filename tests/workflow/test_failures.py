@@ -107,7 +107,7 @@ class Outcome:
 
 def rich_study(folder: Path, people: list[str], **config) -> StubStudy:
     """A study of people with everything that can be measured."""
-    make_dataset(folder / "bids", people, shells=(1000, 2000), n=20)
+    make_dataset(folder / "bids", people, shells=(1000, 2000), n=40)
     for who in people:
         add_gradient_echo(folder / "bids", who, *THREE_ECHOES)
         for suffix in ("FLAIR", "MTRmap"):
