@@ -246,7 +246,9 @@ REFERENCES = {
     "value problem. NMR Biomed 2014;27:312-319.",
 }
 
-_NOBODY: Mapping[str, int] = MappingProxyType({})
+# Measures of the diffusion series that only some shells allow.
+_BY_SHELLS = ("free_water", "mk", "signal_ratio")
+_NOBODY: Mapping[str, int] = MappingProxyType(dict.fromkeys(_BY_SHELLS, 0))
 
 
 def study_facts(
@@ -300,7 +302,7 @@ def study_facts(
         "midsagittal": any((kind["modality"], kind["measure"]) == ("t1w", "area") for kind in kinds),
         "by_shells": {
             measure: int(known.loc[(known["modality"] == "dwi") & (known["measure"] == measure), who].nunique())
-            for measure in ("free_water", "mk", "signal_ratio")
+            for measure in _BY_SHELLS
         },
         "own_covariates": own,
     }
