@@ -102,7 +102,7 @@ def test_what_is_made_of_all_visits_of_a_person_lies_beside_their_folders(wiring
         if job.rule == "align_visits":
             assert names(given) == {unit for unit in UNITS if unit.startswith(who)}
         if job.rule == "measure_within":  # by months: from the first to the last
-            of = [match[1] for path in given if (match := re.search(r"(ses-\d+)_desc-preproc_T1w", path))]
+            of = [match[1] for path in given if (match := re.search(r"(ses-\d+)_T1w\.nii", path))]
             assert of == {"sub-01": ["ses-01", "ses-02", "ses-03"], "sub-02": ["ses-02", "ses-01"]}[who]
     assert taken(wiring, "group/measures_visits.tsv") == UNITS
     [given] = [given for given, made in wiring.values() if any(f.endswith("measures_visits.tsv") for f in made)]
