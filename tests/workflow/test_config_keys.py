@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from multiprocessing import get_context
@@ -30,6 +31,8 @@ OF_SCANS = [
     "results/sub-01/dwi/sub-01_desc-gradients_ranking.tsv",
     "results/sub-02/swi/sub-02_space-swi_desc-brain_mask.nii.gz",
 ]
+# The same files of a study of visits.
+OF_FIRST_VISITS = {own: re.sub(r"(sub-\d+)/(\w+)/sub-\d+", r"\1/ses-01/\2/\1_ses-01", own) for own in OF_SCANS}
 COLUMNS = {
     "participant_id": PEOPLE,
     "group": ("ALS", "PLS", "HC"),
@@ -121,8 +124,7 @@ def _plan(root: Path, folder: Path, configs: Mapping[str, Mapping[str, Any]], ta
                 snakefile=root / "Snakefile",
                 workdir=folder,
             )
-            # a study of visits has no files of whole people
-            named = {own for own in targets if not ("visits" in config and own in OF_SCANS)}
+            named = {OF_FIRST_VISITS.get(own, own) if "visits" in config else own for own in targets}
             workflow.dag(DAGSettings(targets=named)).printfilegraph()  # plans the jobs, and runs none
             dag = workflow._workflow.dag
             reasons = [(job.rule.name, dag.reason(job)) for job in dag.needrun_jobs()]
