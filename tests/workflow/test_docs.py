@@ -96,6 +96,7 @@ def test_the_tables_of_the_pages_have_a_row_for_each_key_and_measure(tools):
     keys = tools["reference"].config_table()
     for place in known_places(schema):
         listed = re.sub(r"\b(primary|measures|tables)\.", r"\1[].", place).replace("effects.", "effects.<name>.")
+        listed = listed.replace("visits.change.", "visits.change.<name>.")
         listed = re.sub(r"(^maps|columns)\.", r"\1.<name>.", listed)
         assert f"`{listed}`" in keys, place
     table = tools["reference"].measures_table()
