@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from mndmri.grids import bounding_box, check_same_grid, make_image, voxel_sizes
 from mndmri.io import InputError
-from mndmri.n4 import log_bias_field
+from mndmri.registration.ants import from_ants, load_ants, to_ants
 
 # Voxels that the model is fitted to (every n-th, so that all parts of the brain have their share), and its steps.
 _FITTED_VOXELS = 200_000
@@ -65,12 +65,15 @@ def correct_bias(
         Spacing of the first level's mesh. Fewer levels or a wider mesh are gentler.
     """
     check_same_grid(image, mask)
-    sizes = voxel_sizes(image)
-    shrink = int(np.clip(round(8.0 / sizes.min()), 1, 4))
-    values, inside = np.array(image.dataobj, np.float32), np.asarray(mask.dataobj) > 0
-    field = log_bias_field(values, inside, sizes, shrink=shrink, iterations=iterations, mesh_mm=mesh_mm)
-    values[inside] /= np.exp(field[inside])
-    return make_image(values, image)
+    shrink = int(np.clip(round(8.0 / voxel_sizes(image).min()), 1, 4))
+    corrected = load_ants().n4_bias_field_correction(
+        to_ants(image),
+        mask=to_ants(mask),
+        shrink_factor=shrink,
+        convergence={"iters": list(iterations), "tol": 1e-4},
+        spline_param=mesh_mm,
+    )
+    return from_ants(corrected, image)
 
 
 def extend_correction(corrected: SpatialImage, scanned: SpatialImage, mask: SpatialImage) -> SpatialImage:

@@ -332,7 +332,7 @@ def _shadings(heads: Sequence[np.ndarray], mask: SpatialImage) -> list[np.ndarra
 
 
 def _corrected(heads: Sequence[np.ndarray], mask: SpatialImage) -> list[np.ndarray]:
-    """Heads without the shading that they share, white matter about 1."""
+    """Heads without the bias field that they share, white matter about 1."""
     middle = make_image(_median(heads), mask)
     even = extend_correction(correct_bias(middle, mask), middle, mask).get_fdata(dtype=np.float32)
     shared = np.asarray(middle.dataobj)

@@ -107,7 +107,7 @@ def _levels(
     if beyond > _MOST_BEYOND:
         raise InputError(
             "grey matter is not between fluid and white matter in the brightness of the gradient echo "
-            f"({', '.join(f'{name} {value:.3g}' for name, value in level.items())}): sulci cannot be told from it; "
+            f"({', '.join(f'{name} {value:.3g}' for name, value in level.items())}): sulci do not stand out from it; "
             "add a T1w image, or leave the participant out"
         )
     return level, MAD_TO_SD * float(np.median(np.abs(of["WM"] - level["WM"])))

@@ -1,4 +1,4 @@
-"""Images as ANTs has them, and transforms as ANTs has them, and back; ANTs runs seeded and single-threaded.
+"""Images and transforms as ANTs has them, and back; ANTs runs seeded and single-threaded.
 
 Only then are two runs bit-identical. Of the library, this module alone imports ANTs; what is done with it is
 had from `load_ants`. All others hold nibabel images and `mndmri.registration.transforms`.
@@ -16,6 +16,7 @@ import nibabel as nb
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
+from mndmri.grids import make_image
 from mndmri.registration.transforms import RAS_TO_LPS, Transform
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def to_ants(image: SpatialImage) -> "ANTsImage":
     nifti = nb.Nifti1Image(np.asanyarray(image.dataobj).astype(np.float32), image.affine)
     nifti.header.set_xyzt_units("mm", "sec")
     return load_ants().from_nibabel_nifti(nifti)
+
+
+def from_ants(image: "ANTsImage", like: SpatialImage) -> SpatialImage:
+    """What ANTs made, on the grid of ``like``."""
+    # ITK keeps directions in double precision but desheared: the grid it was given is the truth
+    return make_image(image.numpy().astype(np.float32), like)
 
 
 def read_affine(path: str) -> np.ndarray:

@@ -52,12 +52,6 @@ MUTANTS = (
         "a chain of transforms is run through backwards: atlas regions land beside the person's",
     ),
     Mutant(
-        "mesh-beside-the-grid",
-        "lower, padded = padding // 2, n_voxels + padding",
-        "lower, padded = 0, n_voxels + padding",
-        "the mesh of the bias field begins at the edge of the image: other fields than those of N4",
-    ),
-    Mutant(
         "sulcus-of-one-gyrus",
         "return either & (lead[0] * lead[1] < 0)",
         "return either",
